@@ -1,0 +1,4 @@
+"""What happened: bars, timeframes, instruments, calendars, costs, the fill rule, the store, sources.
+
+A bar is known at its close, never before. Indicators and strategies live in the rooms to the right.
+"""

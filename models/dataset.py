@@ -1,0 +1,77 @@
+"""The dataset: one row a trade to learn from, in decision order, with the span of time its outcome covers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from market.calendars import TradingCalendar
+from market.errors import BadData
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Trades as learning material.
+
+    Parameters
+    ----------
+    X : float64 (n_trades, n_factors), C order. NaN where a factor's history was too short.
+    feature_names : the names of the columns of `X`.
+    y : float64 (n_trades,), the label.
+    weight : float64 (n_trades,), positive.
+    decision_time, exit_time : int64 ns UTC (n_trades,); a row's outcome is known at its exit. `decision_time` ascends.
+    net_return : float64 (n_trades,), fraction of entry notional, after costs.
+    stake : float64 (n_trades,), fraction of the instance's capital that the rule itself asks for.
+    instance : int64 (n_trades,), index into `instance_names`.
+    instance_names : every strategy instance that was run (``strategy|symbol|timeframe``), also those without a trade:
+        each of them holds an equal share of the capital.
+    period : (start_time, end_time), int64 ns UTC, the time that the daily returns cover.
+    calendar : the trading days within `period`.
+    """
+
+    X: np.ndarray
+    feature_names: tuple[str, ...]
+    y: np.ndarray
+    weight: np.ndarray
+    decision_time: np.ndarray
+    exit_time: np.ndarray
+    net_return: np.ndarray
+    stake: np.ndarray
+    instance: np.ndarray
+    instance_names: tuple[str, ...]
+    period: tuple[int, int]
+    calendar: TradingCalendar
+
+    def __post_init__(self) -> None:
+        n = len(self.decision_time)
+        if self.X.shape != (n, len(self.feature_names)):
+            raise BadData(f"X has shape {self.X.shape}, expected {(n, len(self.feature_names))}")
+        for name in ("y", "weight", "exit_time", "net_return", "stake", "instance"):
+            if getattr(self, name).shape != (n,):
+                raise BadData(f"{name} has shape {getattr(self, name).shape}, expected {(n,)}")
+        if n and np.any(np.diff(self.decision_time) < 0):
+            row = int(np.argmax(np.diff(self.decision_time) < 0)) + 1
+            raise BadData(f"row {row} was decided before row {row - 1}: a dataset is in decision order")
+        if np.any(self.exit_time <= self.decision_time):
+            row = int(np.argmax(self.exit_time <= self.decision_time))
+            raise BadData(f"row {row} ends at {self.exit_time[row]}, not after its decision")
+
+    def __len__(self) -> int:
+        return len(self.decision_time)
+
+    def take(self, rows: np.ndarray, *, period: tuple[int, int] | None = None) -> Dataset:
+        """Keep `rows` (indices ascending or a boolean mask), under the same period or another."""
+        columns = ("X", "y", "weight", "decision_time", "exit_time", "net_return", "stake", "instance")
+        kept = {name: getattr(self, name)[rows] for name in columns}
+        return replace(self, **kept, period=period or self.period)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash content, names, period and calendar: equal datasets have equal fingerprints."""
+        digest = hashlib.sha256()
+        for name in ("X", "y", "weight", "decision_time", "exit_time", "net_return", "stake", "instance"):
+            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        digest.update(repr((self.feature_names, self.instance_names, self.period, self.calendar)).encode())
+        return digest.hexdigest()[:16]
