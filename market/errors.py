@@ -1,11 +1,11 @@
 """The exceptions of tradesieve.
 
-    TradesieveError
-    ├── BadInput        an argument, a setting or a request is wrong: says which, its value and what is allowed
-    │   └── Unknown     a name that no registry knows: suggests the nearest one
-    ├── BadData         bars or trades break a law: names the symbol, the time and the first offending row
-    ├── Refused         the honest answer is no (a closed gate, a failed certificate)
-    └── Transient       what a retry can cure, and the only thing that is retried
+TradesieveError
+├── BadInput        an argument, a setting or a request is wrong: says which, its value and what is allowed
+│   └── Unknown     a name that no registry knows: suggests the nearest one
+├── BadData         bars or trades break a law: names the symbol, the time and the first offending row
+├── Refused         the honest answer is no (a closed gate, a failed certificate)
+└── Transient       what a retry can cure, and the only thing that is retried
 """
 
 from __future__ import annotations

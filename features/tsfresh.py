@@ -1,0 +1,79 @@
+"""The tsfresh door: any tsfresh calculator on the decision's window, named as tsfresh names it.
+
+``close__tsfresh_autocorrelation__lag_1__window_50`` is tsfresh's ``autocorrelation__lag_1`` of the last 50 closes.
+The calculators are plain functions; `tsfresh.extract_features` with its processes and frames is not involved.
+Source: Christ et al. (2018), Time series feature extraction on basis of scalable hypothesis tests.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import numpy as np
+
+from features.factor import SERIES_INPUTS, Factor, Feature
+from market.errors import BadInput, Unknown
+
+PREFIX = "tsfresh_"
+
+
+@cache
+def tsfresh_feature(name: str) -> Feature:
+    """Read the name of a tsfresh feature.
+
+    Raises
+    ------
+    BadInput : if the input, the window or a parameter is not understood.
+    Unknown : if tsfresh has no such calculator.
+    """
+    match = re.fullmatch(rf"([a-z]+)__{PREFIX}(.+)__window_(\d+)", name)
+    if match is None or match[1] not in SERIES_INPUTS or int(match[3]) < 2:
+        raise BadInput(
+            f"feature {name!r}: write INPUT__{PREFIX}CALCULATOR__PARAMETER_VALUE__window_BARS, "
+            f"with INPUT one of {', '.join(SERIES_INPUTS)} and at least 2 bars"
+        )
+    window = int(match[3])
+    factor = Factor(
+        name=PREFIX + match[2],
+        kind="series",
+        kernel=_calculator(name, match[2]),
+        parameters=("window",),
+        lookback=lambda values, timeframe: window,
+        compiled=False,
+        family="tsfresh",
+    )
+    return Feature(name, factor, match[1], (("window", float(window)),))
+
+
+def _calculator(name: str, tsfresh_name: str):  # type: ignore[no-untyped-def]
+    from tsfresh.feature_extraction import feature_calculators
+    from tsfresh.feature_extraction.settings import from_columns
+
+    calculator_name = tsfresh_name.partition("__")[0]
+    function = getattr(feature_calculators, calculator_name, None)
+    if not hasattr(function, "fctype"):
+        known = [known for known in dir(feature_calculators) if hasattr(getattr(feature_calculators, known), "fctype")]
+        raise Unknown("tsfresh calculator", calculator_name, known)
+    try:
+        settings = from_columns([f"x__{tsfresh_name}"])["x"][calculator_name]
+    except (ValueError, SyntaxError) as error:
+        raise BadInput(f"feature {name!r}: tsfresh does not read its parameters: {error}") from error
+    parameters = settings[0] if settings else {}
+    combines = function.fctype == "combiner"
+
+    def kernel(values: np.ndarray) -> float:
+        # A window without variation has no value for some calculators: numpy warns, the value is NaN.
+        with np.errstate(all="ignore"):
+            if combines:
+                return float(next(iter(function(values, [parameters])))[1])
+            return float(function(values, **parameters))
+
+    try:
+        kernel(np.arange(1.0, 3.0))
+    except TypeError as error:
+        raise BadInput(f"feature {name!r}: {error}") from error
+    except (ValueError, IndexError, ZeroDivisionError):
+        pass  # two points are too few for some calculators; the name itself is understood
+    kernel.__doc__ = function.__doc__
+    return kernel

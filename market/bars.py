@@ -1,0 +1,127 @@
+"""Bars: the first of the four tables. One row is one completed bar, known at its close and never before."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from market.errors import BadData
+from market.timeframes import Timeframe
+
+COLUMNS = ("close_time", "open", "high", "low", "close", "volume")
+PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Completed bars of one symbol at one timeframe.
+
+    Parameters
+    ----------
+    symbol : one form whatever the vendor writes, such as ``BTC-USD``.
+    timeframe : how long each bar lasts.
+    close_time : int64 ns UTC, strictly increasing: when the bar became known. Absent bars are absent rows.
+    open, high, low, close : float64 in quote currency, positive, low <= open, close <= high.
+    volume : float64 in base currency, not negative. Zero where a vendor gives none.
+
+    Raises
+    ------
+    BadData : if a law is broken; names the symbol, the time and the first offending row.
+
+    Notes
+    -----
+    NaN is never allowed. The arrays are made read-only: what happened does not change.
+    """
+
+    symbol: str
+    timeframe: Timeframe
+    close_time: np.ndarray
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in COLUMNS:
+            kind = np.int64 if name == "close_time" else np.float64
+            column = np.ascontiguousarray(getattr(self, name), dtype=kind)
+            if column is getattr(self, name) and column.flags.writeable:
+                column = column.copy()
+            column.flags.writeable = False
+            object.__setattr__(self, name, column)
+        _check(self)
+
+    def __len__(self) -> int:
+        return len(self.close_time)
+
+    def __getitem__(self, rows: slice) -> Bars:
+        """Cut out a run of bars. The rows were checked when the whole was made, so this is a view and costs nothing."""
+        part = object.__new__(Bars)
+        object.__setattr__(part, "symbol", self.symbol)
+        object.__setattr__(part, "timeframe", self.timeframe)
+        for name in COLUMNS:
+            object.__setattr__(part, name, getattr(self, name)[rows])
+        return part
+
+    @property
+    def open_time(self) -> np.ndarray:
+        """int64 ns UTC: when each bar began."""
+        return self.close_time - self.timeframe.duration
+
+    def between(self, start_time: int | None = None, end_time: int | None = None) -> Bars:
+        """Keep the bars with start_time < close_time <= end_time; None leaves that side open."""
+        first = 0 if start_time is None else int(np.searchsorted(self.close_time, start_time, side="right"))
+        last = len(self) if end_time is None else int(np.searchsorted(self.close_time, end_time, side="right"))
+        return self[first:last]
+
+    def followed_by(self, later: Bars) -> Bars:
+        """Append bars that come after these.
+
+        Raises
+        ------
+        BadData : if symbol or timeframe differ, or `later` does not start after the last bar.
+        """
+        if (later.symbol, later.timeframe) != (self.symbol, self.timeframe):
+            raise BadData(f"{later.symbol} {later.timeframe} bars cannot follow {self.symbol} {self.timeframe} bars")
+        joined = {name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in COLUMNS}
+        return Bars(self.symbol, self.timeframe, **joined)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of symbol, timeframe and every value."""
+        digest = hashlib.sha256(f"{self.symbol} {self.timeframe}".encode())
+        for name in COLUMNS:
+            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def format_time(time: int) -> str:
+    """Write an int64 ns UTC time as people read it, to the second."""
+    return f"{np.datetime64(int(time), 'ns').astype('datetime64[s]')}Z"
+
+
+def _check(bars: Bars) -> None:
+    n = len(bars.close_time)
+    for name in COLUMNS:
+        if getattr(bars, name).shape != (n,):
+            raise BadData(f"{bars.symbol}: column {name} has shape {getattr(bars, name).shape}, expected {(n,)}")
+
+    def refuse(broken: np.ndarray, law: str) -> None:
+        if broken.any():
+            row = int(np.argmax(broken))
+            values = ", ".join(f"{name} {getattr(bars, name)[row]:g}" for name in COLUMNS[1:])
+            count = f" ({int(broken.sum())} such rows)" if broken.sum() > 1 else ""
+            raise BadData(f"{bars.symbol}: row {row} at {format_time(bars.close_time[row])} {law}{count}: {values}")
+
+    steps = np.diff(bars.close_time, prepend=bars.close_time[:1] - 1)
+    refuse(steps == 0, "has the same time as the row before it")
+    refuse(steps < 0, "is earlier than the row before it")
+    refuse(~np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]]), "has a missing value")
+    refuse(bars.low <= 0, "has a price that is not positive")
+    refuse(bars.volume < 0, "has a negative volume")
+    refuse(bars.low > np.minimum(bars.open, bars.close), "has a low above its open or close")
+    refuse(bars.high < np.maximum(bars.open, bars.close), "has a high below its open or close")

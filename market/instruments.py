@@ -1,0 +1,71 @@
+"""Instruments: what it costs to trade a symbol, and on which calendar it trades."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from market.calendars import ALWAYS, TradingCalendar, calendar_named
+from market.errors import BadInput, Unknown
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """The terms on which a symbol is traded. All rates are fractions of the price, per side.
+
+    Parameters
+    ----------
+    symbol : such as ``BTC-USD``.
+    maker_fee, taker_fee : fee rate of a resting and of a market order.
+    half_spread : half the distance between bid and ask; paid by every market order.
+    slippage : further distance that a market order moves the price against us.
+    tick : the price grid in quote currency; fills are rounded to it against us. 0 leaves prices as they are.
+    calendar : the name of its trading calendar.
+    """
+
+    symbol: str
+    maker_fee: float = 0.0002
+    taker_fee: float = 0.0005
+    half_spread: float = 0.00005
+    slippage: float = 0.00005
+    tick: float = 0.0
+    calendar: str = ALWAYS.name
+
+    def __post_init__(self) -> None:
+        for name in ("maker_fee", "taker_fee", "half_spread", "slippage", "tick"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                raise BadInput(f"{self.symbol}: {name} is {value}, but a cost is zero or positive and finite")
+        if self.half_spread + self.slippage >= 1:
+            raise BadInput(
+                f"{self.symbol}: half_spread and slippage together are {self.half_spread + self.slippage}, "
+                "but they are fractions of the price and must stay below 1"
+            )
+        calendar_named(self.calendar)
+
+    @property
+    def trading_calendar(self) -> TradingCalendar:
+        """The calendar itself."""
+        return calendar_named(self.calendar)
+
+    def as_dict(self) -> dict[str, str | float]:
+        """Return plain values, for files and hashes."""
+        return asdict(self)
+
+
+def instrument_from(symbol: str, terms: dict[str, object]) -> Instrument:
+    """Make an instrument from settings, refusing keys that do not exist.
+
+    Raises
+    ------
+    Unknown : if a key is not a term of an instrument.
+    BadInput : if a value is not a number, or is out of range.
+    """
+    allowed = set(Instrument.__dataclass_fields__) - {"symbol"}
+    for key, value in terms.items():
+        if key not in allowed:
+            raise Unknown(f"term of {symbol}", key, allowed)
+        if key != "calendar" and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise BadInput(f"{symbol}: {key} is {value!r}, but must be a number")
+    return Instrument(symbol, **terms)  # type: ignore[arg-type]

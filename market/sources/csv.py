@@ -1,0 +1,30 @@
+"""CSV files with a header line, separated by comma, semicolon or tab."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pandas as pd
+
+from market.errors import BadInput
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV file as it is, its separator recognised from the header.
+
+    Raises
+    ------
+    BadInput : if the file is empty, is not text, or its lines do not have equally many fields.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+        if not header.strip():
+            raise BadInput(f"{path}: the file is empty")
+        separator = csv.Sniffer().sniff(header, delimiters=",;\t").delimiter
+        return pd.read_csv(path, sep=separator, encoding="utf-8-sig")
+    except (UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise BadInput(f"{path}: this is no CSV file that can be read: {str(error).strip()}") from error
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error

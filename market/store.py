@@ -1,0 +1,166 @@
+"""The store of bars: one Parquet file per symbol and timeframe, replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from market.bars import COLUMNS, Bars, format_time
+from market.errors import BadData, BadInput
+from market.resampling import resample
+from market.timeframes import Timeframe, parse_timeframe
+
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Raises
+    ------
+    BadInput : if the folder cannot be written or the disk is full; what stood there before still stands.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class BarStore:
+    """Bars on disk.
+
+    Parameters
+    ----------
+    folder : where they live; made when first written.
+    """
+
+    folder: Path
+
+    def path(self, symbol: str, timeframe: Timeframe) -> Path:
+        """Say where the bars of a symbol are kept.
+
+        Raises
+        ------
+        BadInput : if the symbol cannot be a file name.
+        """
+        if not _SYMBOL.fullmatch(symbol):
+            raise BadInput(
+                f"symbol {symbol!r} is not understood: write letters, digits, '-', '.' or '_', as in BTC-USD"
+            )
+        return self.folder / symbol / f"{timeframe}.parquet"
+
+    def list(self) -> list[tuple[str, Timeframe]]:
+        """Name every symbol and timeframe that is stored, sorted."""
+        found = [(path.parent.name, parse_timeframe(path.stem)) for path in self.folder.glob("*/[!.]*.parquet")]
+        return sorted(found)
+
+    def append(self, bars: Bars, *, replace: bool = False) -> int:
+        """Add bars to what is stored; return how many were new.
+
+        Bars that are stored already are passed over when they are equal. The file is replaced as a whole, under a
+        lock, so that a crash or a second process never leaves half of it.
+
+        Parameters
+        ----------
+        bars : what to add.
+        replace : forget what is stored first.
+
+        Raises
+        ------
+        BadData : if a stored bar has the same time and other values.
+        BadInput : if the file cannot be written.
+        """
+        path = self.path(bars.symbol, bars.timeframe)
+        with _locked(path):
+            if replace or not path.exists():
+                merged, n_new = bars, len(bars)
+            else:
+                merged, n_new = _merge(self._read(path, bars.symbol, bars.timeframe), bars)
+            if n_new:
+                table = pa.table({name: getattr(merged, name) for name in COLUMNS})
+                with replacing(path) as temporary:
+                    pq.write_table(table, temporary, compression="zstd")
+        return n_new
+
+    def load(self, symbol: str, timeframe: Timeframe) -> Bars:
+        """Read the bars of a symbol, resampled from the longest stored timeframe that divides the one asked for.
+
+        Raises
+        ------
+        BadInput : if nothing stored can serve; says what is stored.
+        """
+        self.path(symbol, timeframe)
+        stored = [kept for name, kept in self.list() if name == symbol]
+        serving = [kept for kept in stored if timeframe.duration % kept.duration == 0]
+        if not serving:
+            have = ", ".join(f"{name} {kept}" for name, kept in self.list()) or "nothing"
+            raise BadInput(
+                f"no bars of {symbol} at {timeframe} or shorter are stored; stored: {have}. "
+                "Import some with `tradesieve data import FILE --symbol SYMBOL --timeframe TIMEFRAME`"
+            )
+        source = max(serving)
+        return resample(self._read(self.path(symbol, source), symbol, source), timeframe)
+
+    def span(self, symbol: str, timeframe: Timeframe) -> tuple[int, int, int]:
+        """Return (first close_time, last close_time, number of bars) of one stored file."""
+        bars = self._read(self.path(symbol, timeframe), symbol, timeframe)
+        return int(bars.close_time[0]), int(bars.close_time[-1]), len(bars)
+
+    @staticmethod
+    def _read(path: Path, symbol: str, timeframe: Timeframe) -> Bars:
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise BadInput(
+                f"{path}: the stored bars cannot be read: {error}; import them again with --replace"
+            ) from error
+        return Bars(symbol, timeframe, **{name: table[name].to_numpy() for name in COLUMNS})
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.parent / f".{path.stem}.lock", os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise BadInput(f"{path.parent}: cannot be written: {error.strerror}; nothing was changed") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
+    known = np.isin(new.close_time, stored.close_time)
+    mine = np.searchsorted(stored.close_time, new.close_time[known])
+    for name in COLUMNS[1:]:
+        differs = getattr(new, name)[known] != getattr(stored, name)[mine]
+        if differs.any():
+            row = int(np.argmax(differs))
+            raise BadData(
+                f"{new.symbol} {new.timeframe}: {name} at {format_time(new.close_time[known][row])} is "
+                f"{getattr(new, name)[known][row]:g}, but {getattr(stored, name)[mine][row]:g} is stored "
+                f"({int(differs.sum())} such bars); use --replace to forget what is stored"
+            )
+    time = np.concatenate([stored.close_time, new.close_time[~known]])
+    order = np.argsort(time, kind="stable")
+    columns = {name: np.concatenate([getattr(stored, name), getattr(new, name)[~known]])[order] for name in COLUMNS}
+    return Bars(stored.symbol, stored.timeframe, **columns), int((~known).sum())

@@ -1,0 +1,52 @@
+"""Timeframes: how long a bar lasts, written as traders write it (``1m``, ``5m``, ``1h``, ``1d``)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from market.errors import BadInput
+
+_UNITS = {"s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+_LARGEST_FIRST = ("d", "h", "m", "s")
+
+
+@dataclass(frozen=True, order=True)
+class Timeframe:
+    """The length of a bar.
+
+    Parameters
+    ----------
+    duration : nanoseconds, positive.
+
+    Examples
+    --------
+    >>> timeframe = parse_timeframe("60m")
+    >>> str(timeframe), timeframe.duration
+    ('1h', 3600000000000)
+    """
+
+    duration: int
+
+    def __str__(self) -> str:
+        for unit in _LARGEST_FIRST:
+            if self.duration % _UNITS[unit] == 0:
+                return f"{self.duration // _UNITS[unit]}{unit}"
+        return f"{self.duration}ns"
+
+    def bars_in(self, duration: int) -> int:
+        """Count the bars that cover `duration` nanoseconds, rounded up."""
+        return -(-duration // self.duration)
+
+
+def parse_timeframe(text: str) -> Timeframe:
+    """Read a timeframe such as ``5m``.
+
+    Raises
+    ------
+    BadInput : if `text` is not a positive whole number followed by s, m, h or d.
+    """
+    match = re.fullmatch(r"(\d+)([smhd])", str(text).strip())
+    if match is None or int(match[1]) == 0:
+        raise BadInput(f"timeframe {text!r} is not understood: write a whole number and s, m, h or d, such as 5m or 1h")
+    return Timeframe(int(match[1]) * _UNITS[match[2]])
