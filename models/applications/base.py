@@ -1,0 +1,105 @@
+"""Application: what turns scores into sizes.
+
+Every application has one or two parameters, and they are chosen on scores that the choice has not been fitted on: see
+`models.applications.out_of_fold`. A row without a score (NaN) has size 0, whatever the application.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from market.errors import BadInput, TradesieveError
+from models.dataset import Dataset
+from models.fitness import MINIMUM_TRADES, Fitness
+
+
+class NoChoice(TradesieveError):
+    """No parameter of an application has a fitness on the rows given: a failed trial, said in words."""
+
+
+@dataclass(frozen=True)
+class Application(ABC):
+    """A rule from scores to sizes; its fields are its parameters.
+
+    A subclass states its `name`, computes `sizes` and proposes `candidates`; the choice among them is made here.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def sizes(self, scores: np.ndarray, instance: np.ndarray) -> np.ndarray:
+        """Turn scores into sizes.
+
+        Parameters
+        ----------
+        scores : float (n_trades,), in [0, 1], higher is better. NaN gives size 0.
+        instance : int64 (n_trades,), index of each row's strategy instance; only some applications look at it.
+
+        Returns
+        -------
+        float64 (n_trades,), in [0, 1]: the multiple of the rule's own stake.
+        """
+
+    @classmethod
+    @abstractmethod
+    def candidates(cls, scores: np.ndarray, dataset: Dataset) -> Iterator[Self]:
+        """Propose parameters, the most permissive first, from rows that all have a score."""
+
+    @classmethod
+    def fit(
+        cls, scores: np.ndarray, dataset: Dataset, *, fitness: Fitness, minimum_trades: int = MINIMUM_TRADES
+    ) -> Self:
+        """Choose the parameters with the best fitness on this data only; of equals, the most permissive.
+
+        Parameters
+        ----------
+        scores : float (n_trades,). Rows with NaN were never scored and take no part.
+        dataset : the rows the scores belong to.
+        fitness : what is maximised. NaN never wins.
+        minimum_trades : parameters that keep fewer trades do not qualify.
+
+        Raises
+        ------
+        NoChoice : if no parameter qualifies.
+        BadInput : if there is not one score a row, or a score is outside [0, 1].
+        """
+        scores, dataset = scored_rows(scores, dataset)
+        best, best_value = None, -np.inf
+        for candidate in cls.candidates(scores, dataset) if len(scores) else ():
+            sizes = candidate.sizes(scores, dataset.instance)
+            value = fitness(dataset, sizes, minimum_trades=minimum_trades)
+            if value > best_value:
+                best, best_value = candidate, value
+        if best is None:
+            raise NoChoice(
+                f"no parameter of {cls.name!r} has a {fitness.name} on {len(scores)} scored trades "
+                f"that keeps at least {minimum_trades} of them"
+            )
+        return best
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters as plain JSON values; `from_parameters` makes an equal application of them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def scored_rows(scores: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, Dataset]:
+    """Keep the rows that have a score, under the same period.
+
+    Raises
+    ------
+    BadInput : if there is not one score a row, or a score is outside [0, 1].
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.shape != (len(dataset),):
+        raise BadInput(f"scores has shape {scores.shape}, expected {(len(dataset),)}: one for each trade")
+    wrong = (scores < 0) | (scores > 1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise BadInput(f"scores[{row}] is {scores[row]}: a score is in [0, 1], or NaN where a row has none")
+    known = ~np.isnan(scores)
+    return (scores, dataset) if known.all() else (scores[known], dataset.take(known))

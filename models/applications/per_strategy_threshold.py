@@ -1,0 +1,67 @@
+"""Per-strategy threshold: each strategy instance has a threshold of its own where its trades suffice to choose one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from models.applications.base import Application, NoChoice, scored_rows
+from models.applications.threshold import Threshold
+from models.dataset import Dataset
+from models.fitness import MINIMUM_TRADES, Fitness
+
+
+@dataclass(frozen=True)
+class PerStrategyThreshold(Application):
+    """Size 1 where the score is at least the threshold of the row's instance, else 0.
+
+    Parameters
+    ----------
+    thresholds : one for each of the dataset's ``instance_names``, in their order; `fallback` where trades are too few.
+    fallback : the threshold of all instances pooled; also for an instance that was not there when it was fitted.
+    """
+
+    thresholds: tuple[float, ...]
+    fallback: float
+    name: ClassVar[str] = "per_strategy_threshold"
+
+    def sizes(self, scores: np.ndarray, instance: np.ndarray) -> np.ndarray:
+        table = np.array([*self.thresholds, self.fallback])
+        known = (instance >= 0) & (instance < len(self.thresholds))
+        return (scores >= table[np.where(known, instance, len(self.thresholds))]).astype(np.float64)
+
+    @classmethod
+    def candidates(cls, scores: np.ndarray, dataset: Dataset) -> Iterator[Self]:
+        n_instances = len(dataset.instance_names)
+        for pooled in Threshold.candidates(scores, dataset):
+            yield cls((pooled.threshold,) * n_instances, pooled.threshold)
+
+    @classmethod
+    def fit(
+        cls, scores: np.ndarray, dataset: Dataset, *, fitness: Fitness, minimum_trades: int = MINIMUM_TRADES
+    ) -> Self:
+        """Choose the pooled threshold, then one for each instance that keeps `minimum_trades` of its own trades.
+
+        Raises
+        ------
+        NoChoice : if no pooled threshold qualifies.
+        BadInput : as `Application.fit`.
+        """
+        pooled = super().fit(scores, dataset, fitness=fitness, minimum_trades=minimum_trades)
+        scores, dataset = scored_rows(scores, dataset)
+        order = np.argsort(dataset.instance, kind="stable")
+        borders = np.searchsorted(dataset.instance[order], np.arange(len(dataset.instance_names) + 1))
+        thresholds = list(pooled.thresholds)
+        for index in range(len(thresholds)):
+            rows = order[borders[index] : borders[index + 1]]
+            if len(rows) < minimum_trades:
+                continue
+            try:
+                own = Threshold.fit(scores[rows], dataset.take(rows), fitness=fitness, minimum_trades=minimum_trades)
+            except NoChoice:
+                continue
+            thresholds[index] = own.threshold
+        return cls(tuple(thresholds), pooled.fallback)

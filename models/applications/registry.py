@@ -1,0 +1,47 @@
+"""The registry of applications, and their way back from JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from market.errors import BadInput, Unknown
+from models.applications.base import Application
+from models.applications.kelly import Kelly
+from models.applications.per_strategy_threshold import PerStrategyThreshold
+from models.applications.proportional import Proportional
+from models.applications.quantile import Quantile
+from models.applications.threshold import Threshold
+
+APPLICATIONS: dict[str, type[Application]] = {
+    kind.name: kind for kind in (Threshold, Quantile, Proportional, Kelly, PerStrategyThreshold)
+}
+
+
+def application_named(name: str) -> type[Application]:
+    """Find an application by its name.
+
+    Raises
+    ------
+    Unknown : if there is no such application.
+    """
+    try:
+        return APPLICATIONS[name]
+    except KeyError:
+        raise Unknown("application", name, APPLICATIONS) from None
+
+
+def from_parameters(name: str, parameters: Mapping[str, Any]) -> Application:
+    """Make the application that `Application.parameters` came from.
+
+    Raises
+    ------
+    Unknown : if there is no such application.
+    BadInput : if the parameters are not exactly those of the application.
+    """
+    kind = application_named(name)
+    expected = {field.name for field in fields(kind)}
+    if set(parameters) != expected:
+        raise BadInput(f"parameters of {name!r} are {sorted(expected)}, not {sorted(parameters)}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()})

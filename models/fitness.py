@@ -1,0 +1,337 @@
+"""Fitness: what the trades that a filter lets through were worth, by day and in one number.
+
+A row's capital effect is size x stake x net_return, as a fraction of its instance's capital; every instance holds an
+equal share of the whole. The effect lands on the UTC day of the exit. Days without exits count as zero, for the
+baseline (sizes of ones) and for the filtered trades alike, so both are judged over the same calendar.
+
+NaN rules: a ratio that is undefined (no downside, no variance, fewer than two days, no trade kept) is NaN, never a
+magic number; NaN in `returns` makes every ratio NaN, it is never skipped; NaN in sizes or trades is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from market.calendars import DAY, TradingCalendar
+from market.errors import BadData, BadInput, Unknown
+from models.dataset import Dataset
+
+MINIMUM_TRADES = 30
+"""Fewer kept trades than this make a fitness NaN: a ratio of a handful of trades is an accident."""
+
+
+def daily_returns(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
+    """Sum the capital effects by the trading day of the exit.
+
+    An exit on a day that does not trade counts on the next trading day, or on the last one when none follows.
+
+    Parameters
+    ----------
+    sizes : float (n_trades,), finite, at least 0: the multiple of each row's stake. 0 is a refused trade. A trade is
+        not flipped by a negative size, because that would turn its costs into gains.
+
+    Returns
+    -------
+    float64, one value for each trading day in ``dataset.period``, as a fraction of the whole capital.
+
+    Raises
+    ------
+    BadInput : if `sizes` has another shape or a value that is not allowed, or if no day of the period trades.
+    BadData : if a row ends before the period, or its outcome or stake is not finite.
+    """
+    sizes = checked_sizes(dataset, sizes)
+    day, effect, n_days = capital_effects(dataset)
+    return np.bincount(day, weights=sizes * effect, minlength=n_days)
+
+
+def capital_effects(dataset: Dataset) -> tuple[np.ndarray, np.ndarray, int]:
+    """Locate each row's exit among the trading days and value it at size one.
+
+    Returns
+    -------
+    day : int64 (n_trades,), position of the exit in the period's trading days.
+    effect : float64 (n_trades,), stake x net_return x share of the instance.
+    n_days : the number of trading days in the period.
+
+    Raises
+    ------
+    BadInput, BadData : as `daily_returns`.
+    """
+    first_day, table, n_days = _day_table(dataset.calendar, dataset.period)
+    offset = dataset.exit_time // DAY - first_day
+    if len(offset) and offset.min() < 0:
+        row = int(np.argmax(offset < 0))
+        raise BadData(f"row {row} ends at {dataset.exit_time[row]}, before its period begins at {dataset.period[0]}")
+    effect = dataset.stake * dataset.net_return / len(dataset.instance_names)
+    if not np.all(np.isfinite(effect)):
+        row = int(np.argmin(np.isfinite(effect)))
+        raise BadData(f"row {row} has stake {dataset.stake[row]} and net_return {dataset.net_return[row]}, not finite")
+    return table[np.minimum(offset, len(table) - 1)], effect, n_days
+
+
+def checked_sizes(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
+    """Return `sizes` as float64 or say what is wrong with them.
+
+    Raises
+    ------
+    BadInput : if there is not one size a row, or a size is negative, NaN or infinite.
+    """
+    sizes = np.asarray(sizes, dtype=np.float64)
+    if sizes.shape != (len(dataset),):
+        raise BadInput(f"sizes has shape {sizes.shape}, expected {(len(dataset),)}: one for each trade")
+    # NaN compares false, so it is caught here too.
+    allowed = (sizes >= 0) & (sizes < np.inf)
+    if not allowed.all():
+        row = int(np.argmin(allowed))
+        raise BadInput(f"sizes[{row}] is {sizes[row]}: a size is a finite number of at least 0")
+    return sizes
+
+
+@lru_cache(maxsize=64)
+def _day_table(calendar: TradingCalendar, period: tuple[int, int]) -> tuple[int, np.ndarray, int]:
+    days = calendar.days(*period)
+    if not len(days):
+        raise BadInput(f"no day between {period[0]} and {period[1]} trades in the calendar {calendar.name!r}")
+    first, last = period[0] // DAY, period[1] // DAY
+    # For every calendar day the position of the next trading day: a look-up is far faster than a search for each trade.
+    table = np.minimum(np.searchsorted(days, np.arange(first, last + 1)), len(days) - 1)
+    table.setflags(write=False)
+    return first, table, len(days)
+
+
+def sortino(returns: np.ndarray, *, days_per_year: float, minimum_return: float = 0.0) -> float:
+    """Divide the mean excess return by the downside deviation, annualised (Sortino and Price, 1994).
+
+    ``mean(R - MAR) / sqrt(mean(min(R - MAR, 0) ** 2)) * sqrt(days_per_year)``: the downside is averaged over all days.
+
+    Parameters
+    ----------
+    returns : float (n_days,), one a trading day.
+    days_per_year : from the market's calendar.
+    minimum_return : the minimum acceptable return (MAR) of one day.
+
+    Returns
+    -------
+    NaN when no day falls short of `minimum_return`, with fewer than two days, or with NaN in `returns`.
+
+    Equals: ``empyrical.sortino_ratio(returns, minimum_return, annualization=days_per_year)``.
+
+    >>> round(sortino(np.array([0.02, -0.01, 0.01, 0.0]), days_per_year=365), 6)
+    19.104973
+    """
+    _check_year(days_per_year)
+    if len(returns) < 2:
+        return math.nan
+    excess = returns - minimum_return
+    downside = math.sqrt(np.mean(np.minimum(excess, 0.0) ** 2))
+    return float(excess.mean()) / downside * math.sqrt(days_per_year) if downside > 0 else math.nan
+
+
+def sharpe(returns: np.ndarray, *, days_per_year: float) -> float:
+    """Divide the mean return by its standard deviation, annualised (Sharpe, 1994); the risk-free rate is zero.
+
+    Returns
+    -------
+    NaN when all returns are equal, with fewer than two days, or with NaN in `returns`.
+
+    Equals: ``empyrical.sharpe_ratio(returns, annualization=days_per_year)``.
+    """
+    _check_year(days_per_year)
+    # Equal returns can have a deviation of one rounding error, which would make a ratio of 1e16.
+    if len(returns) < 2 or np.ptp(returns) == 0:
+        return math.nan
+    return float(np.mean(returns) / np.std(returns, ddof=1)) * math.sqrt(days_per_year)
+
+
+def equity(returns: np.ndarray) -> np.ndarray:
+    """Compound the returns of one unit of capital: float64 (n_days,). A day that loses all of it ends it at 0."""
+    return np.cumprod(np.maximum(1.0 + returns, 0.0))
+
+
+def max_drawdown(returns: np.ndarray) -> float:
+    """Find the deepest fall of the compounded curve below its highest point so far, the start included.
+
+    Returns
+    -------
+    At most 0, at least -1. NaN without a day.
+
+    Equals: ``empyrical.max_drawdown(returns)``.
+    """
+    if not len(returns):
+        return math.nan
+    curve = equity(returns)
+    return float(np.min(curve / np.maximum(np.maximum.accumulate(curve), 1.0) - 1.0))
+
+
+def _check_year(days_per_year: float) -> None:
+    if not 0 < days_per_year < math.inf:
+        raise BadInput(f"days_per_year is {days_per_year}: take it from the market's calendar, such as 365 or 252")
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a set of sizes is worth on a dataset. A trade is kept when its size is above zero.
+
+    Parameters
+    ----------
+    sortino, sharpe : annualised, of the daily returns.
+    n_trades : kept trades.
+    coverage : kept trades as a fraction of all.
+    win_rate : fraction of the kept trades with a net return above zero.
+    expectancy : mean net return of the kept trades, as a fraction of entry notional, whatever their size.
+    profit_factor : capital won by the winners over capital lost by the losers; NaN without a loser.
+    max_drawdown, total_return : of the compounded daily returns.
+    turnover : entry notional in a year, as a multiple of the whole capital.
+    """
+
+    sortino: float
+    sharpe: float
+    n_trades: int
+    coverage: float
+    win_rate: float
+    expectancy: float
+    profit_factor: float
+    max_drawdown: float
+    total_return: float
+    turnover: float
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the measures ready for JSON, with None for NaN."""
+        return json_safe(asdict(self))
+
+
+def json_safe(values: dict[str, Any]) -> dict[str, Any]:
+    """Replace each float that JSON cannot write (NaN, infinity) by None."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
+    }
+
+
+def measure(dataset: Dataset, sizes: np.ndarray) -> Measures:
+    """Measure the trades at these sizes; sizes of ones are the unfiltered baseline.
+
+    Raises
+    ------
+    BadInput, BadData : as `daily_returns`.
+    """
+    sizes = checked_sizes(dataset, sizes)
+    returns = daily_returns(dataset, sizes)
+    per_year = dataset.calendar.days_per_year
+    notional = float(np.sum(sizes * dataset.stake)) / len(dataset.instance_names)
+    return Measures(
+        sortino=sortino(returns, days_per_year=per_year),
+        sharpe=sharpe(returns, days_per_year=per_year),
+        n_trades=int(np.count_nonzero(sizes)),
+        coverage=np.count_nonzero(sizes) / len(sizes) if len(sizes) else math.nan,
+        win_rate=_win_rate(dataset, sizes),
+        expectancy=_expectancy(dataset, sizes),
+        profit_factor=_profit_factor(dataset, sizes),
+        max_drawdown=max_drawdown(returns),
+        total_return=float(equity(returns)[-1]) - 1.0,
+        turnover=notional / len(returns) * per_year,
+    )
+
+
+def measure_by_instance(dataset: Dataset, sizes: np.ndarray) -> list[dict[str, Any]]:
+    """Set the baseline beside the filtered trades for every strategy instance, each on its own capital.
+
+    Returns
+    -------
+    One flat, JSON-safe dict (None for NaN) for each of ``instance_names``, in their order: ``instance``, then
+    ``baseline_*`` and ``filtered_*`` of ``sortino``, ``n_trades``, ``win_rate`` and ``expectancy``.
+    """
+    sizes = checked_sizes(dataset, sizes)
+    order = np.argsort(dataset.instance, kind="stable")
+    borders = np.searchsorted(dataset.instance[order], np.arange(len(dataset.instance_names) + 1))
+    table = []
+    for index, name in enumerate(dataset.instance_names):
+        rows = order[borders[index] : borders[index + 1]]
+        own = dataset.take(rows)
+        line: dict[str, Any] = {"instance": name}
+        for label, kept in (("baseline", np.ones(len(rows))), ("filtered", sizes[rows])):
+            line[f"{label}_sortino"] = _sortino(own, kept)
+            line[f"{label}_n_trades"] = int(np.count_nonzero(kept))
+            line[f"{label}_win_rate"] = _win_rate(own, kept)
+            line[f"{label}_expectancy"] = _expectancy(own, kept)
+        table.append(json_safe(line))
+    return table
+
+
+def _sortino(dataset: Dataset, sizes: np.ndarray) -> float:
+    return sortino(daily_returns(dataset, sizes), days_per_year=dataset.calendar.days_per_year)
+
+
+def _sharpe(dataset: Dataset, sizes: np.ndarray) -> float:
+    return sharpe(daily_returns(dataset, sizes), days_per_year=dataset.calendar.days_per_year)
+
+
+def _win_rate(dataset: Dataset, sizes: np.ndarray) -> float:
+    kept = dataset.net_return[sizes > 0]
+    return float(np.mean(kept > 0)) if len(kept) else math.nan
+
+
+def _expectancy(dataset: Dataset, sizes: np.ndarray) -> float:
+    kept = dataset.net_return[sizes > 0]
+    return float(np.mean(kept)) if len(kept) else math.nan
+
+
+def _profit_factor(dataset: Dataset, sizes: np.ndarray) -> float:
+    effect = sizes * dataset.stake * dataset.net_return
+    won, lost = float(np.sum(effect[effect > 0])), -float(np.sum(effect[effect < 0]))
+    return won / lost if lost > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """A named number that a search maximises. To add one, build it from a function of (dataset, sizes).
+
+    Parameters
+    ----------
+    name : what the leaderboard calls it.
+    statistic : function (dataset, sizes) -> float; higher is better, NaN when undefined.
+    """
+
+    name: str
+    statistic: Callable[[Dataset, np.ndarray], float]
+
+    def __call__(self, dataset: Dataset, sizes: np.ndarray, *, minimum_trades: int = MINIMUM_TRADES) -> float:
+        """Judge the sizes: NaN when they keep fewer than `minimum_trades` trades.
+
+        Raises
+        ------
+        BadInput, BadData : as `daily_returns`.
+        """
+        sizes = checked_sizes(dataset, sizes)
+        if np.count_nonzero(sizes) < minimum_trades:
+            return math.nan
+        return self.statistic(dataset, sizes)
+
+
+FITNESS: dict[str, Fitness] = {
+    fitness.name: fitness
+    for fitness in (
+        Fitness("sortino", _sortino),
+        Fitness("sharpe", _sharpe),
+        Fitness("expectancy", _expectancy),
+        Fitness("profit_factor", _profit_factor),
+    )
+}
+
+
+def fitness_named(name: str) -> Fitness:
+    """Find a fitness by its name.
+
+    Raises
+    ------
+    Unknown : if there is no such fitness.
+    """
+    try:
+        return FITNESS[name]
+    except KeyError:
+        raise Unknown("fitness", name, FITNESS) from None

@@ -1,0 +1,174 @@
+"""Splits: which rows may teach, and which may judge.
+
+A row's span is the closed interval [decision_time, exit_time], the time its outcome covers. Purging drops every
+training row whose span meets the span of a test block, whatever the symbol, because markets move together (Lopez de
+Prado, 2018, chapter 7). It works on spans, not on counts of rows, so exits may come in any order and trades may last as
+long as they like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from market.calendars import DAY
+from market.errors import BadInput, Unknown
+from models.dataset import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One division into rows that teach and rows that judge.
+
+    Parameters
+    ----------
+    train, test : int64, ascending row numbers; no span of `train` meets `test_period`.
+    test_period : (first decision, last exit) of the test rows, int64 ns UTC.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    test_period: tuple[int, int]
+
+
+def split_holdout(dataset: Dataset, *, fraction: float = 0.2) -> tuple[Dataset, Dataset]:
+    """Seal the last `fraction` of the period as the hold-out.
+
+    The border is a moment, not a row: the nearest UTC midnight, so that each trading day belongs to one part only.
+    Development rows whose outcome is known only at the border or after it are purged and belong to neither part.
+
+    Returns
+    -------
+    development : rows that ended before the border; period (start, border - 1 ns).
+    holdout : rows decided at the border or later; period (border, end).
+
+    Raises
+    ------
+    BadInput : if `fraction` is not between 0 and 1, or leaves a part without a day or without a row.
+    """
+    if not 0 < fraction < 1:
+        raise BadInput(f"fraction is {fraction}: the hold-out is a part of the period, between 0 and 1")
+    start, end = dataset.period
+    border = round((end - fraction * (end - start)) / DAY) * DAY
+    if not start < border <= end:
+        raise BadInput(f"a fraction of {fraction} of {(end - start) / DAY:.1f} days leaves a part without a day")
+    development = dataset.take(dataset.exit_time < border, period=(start, border - 1))
+    holdout = dataset.take(dataset.decision_time >= border, period=(border, end))
+    for name, part in (("development", development), ("hold-out", holdout)):
+        if not len(part):
+            raise BadInput(f"the {name} part has no trade with fraction {fraction}: give it more time or more trades")
+    return development, holdout
+
+
+def purged_folds(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int = 5, embargo: int = 0) -> list[Fold]:
+    """Test on each of `n_folds` blocks of time and train on what is left of the others (Lopez de Prado, 2018, ch. 7).
+
+    A training row is dropped when its span meets the block's span, from its first decision to its last exit, or when it
+    is decided within `embargo` after that span.
+
+    Parameters
+    ----------
+    decision_time : int64 ns UTC (n_trades,), ascending.
+    exit_time : int64 ns UTC (n_trades,), in any order, each after its decision.
+    n_folds : at least 2. Blocks hold about as many rows each; rows decided at the same time stay together.
+    embargo : nanoseconds, at least 0.
+
+    Raises
+    ------
+    BadInput : if an argument breaks the above, or a fold is left without a training or a test row.
+    """
+    _check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
+    folds = []
+    for test in _blocks(decision_time, n_folds):
+        start, end = _span(decision_time, exit_time, test)
+        train = np.flatnonzero((exit_time < start) | (decision_time > end + embargo))
+        folds.append(Fold(train, test, (start, end)))
+    return _checked(folds)
+
+
+def walk_forward_folds(
+    decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int = 5, embargo: int = 0
+) -> list[Fold]:
+    """Train on all of the past and test on the block of time that follows it, again and again.
+
+    The rows are cut into ``n_folds + 1`` blocks; the first one only teaches. A training row must have ended more than
+    `embargo` before the block's first decision, so here the embargo is a gap in front of the test block.
+
+    Parameters
+    ----------
+    decision_time, exit_time, n_folds, embargo : as `purged_folds`, but one fold is enough.
+
+    Raises
+    ------
+    BadInput : as `purged_folds`.
+    """
+    _check_spans(decision_time, exit_time, n_folds=n_folds + 1, embargo=embargo)
+    folds = []
+    for test in _blocks(decision_time, n_folds + 1)[1:]:
+        start, end = _span(decision_time, exit_time, test)
+        folds.append(Fold(np.flatnonzero(exit_time < start - embargo), test, (start, end)))
+    return _checked(folds)
+
+
+def _check_spans(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int, embargo: int) -> None:
+    if n_folds < 2:
+        raise BadInput(
+            f"{n_folds} blocks of time are too few: at least 2 are needed to train on one and test on another"
+        )
+    if embargo < 0:
+        raise BadInput(f"embargo is {embargo}: it is a duration in nanoseconds, at least 0")
+    if decision_time.shape != exit_time.shape or decision_time.ndim != 1:
+        raise BadInput(
+            f"decision_time {decision_time.shape} and exit_time {exit_time.shape} need one value for each row"
+        )
+    if np.any(np.diff(decision_time) < 0):
+        row = int(np.argmax(np.diff(decision_time) < 0)) + 1
+        raise BadInput(f"decision_time[{row}] is before decision_time[{row - 1}]: rows come in decision order")
+    if np.any(exit_time <= decision_time):
+        row = int(np.argmax(exit_time <= decision_time))
+        raise BadInput(f"exit_time[{row}] is {exit_time[row]}, not after its decision at {decision_time[row]}")
+
+
+def _blocks(decision_time: np.ndarray, n_blocks: int) -> list[np.ndarray]:
+    n = len(decision_time)
+    cuts = np.arange(n_blocks + 1) * n // n_blocks
+    # A cut moves back to the first row of its decision time: rows decided together are tested together.
+    cuts[1:-1] = np.searchsorted(decision_time, decision_time[cuts[1:-1]]) if n else 0
+    if np.any(np.diff(cuts) == 0):
+        raise BadInput(
+            f"{n} rows at {len(np.unique(decision_time))} decision times do not fill {n_blocks} blocks of time"
+        )
+    return [np.arange(first, last) for first, last in pairwise(cuts)]
+
+
+def _span(decision_time: np.ndarray, exit_time: np.ndarray, rows: np.ndarray) -> tuple[int, int]:
+    return int(decision_time[rows[0]]), int(exit_time[rows].max())
+
+
+def _checked(folds: list[Fold]) -> list[Fold]:
+    for number, fold in enumerate(folds):
+        if not len(fold.train):
+            raise BadInput(
+                f"purging leaves fold {number} of {len(folds)} without a training row: its trades last too long, "
+                "use fewer folds, a shorter embargo or shorter trades"
+            )
+    return folds
+
+
+FOLDS: dict[str, Callable[..., list[Fold]]] = {"purged": purged_folds, "walk_forward": walk_forward_folds}
+
+
+def folds_named(name: str) -> Callable[..., list[Fold]]:
+    """Find a splitter ``(decision_time, exit_time, *, n_folds, embargo) -> list[Fold]`` by its name.
+
+    Raises
+    ------
+    Unknown : if there is no such splitter.
+    """
+    try:
+        return FOLDS[name]
+    except KeyError:
+        raise Unknown("folds", name, FOLDS) from None
