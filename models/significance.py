@@ -1,0 +1,184 @@
+"""Significance: could the improvement be luck?
+
+Four ways to be lucky, and what catches each. By trading less: do filters of the same coverage that choose at random do
+as well (`permutation_test`)? By sitting out a bad season: does the same filter do as well at other times
+(`rotation_test`)? By a few good days: does it hold when days are resampled (`bootstrap_lower_bounds`)? By many trials:
+`deflated_sharpe` and `probability_of_overfitting`, from `models.overfitting`.
+
+NaN rules: an undefined statistic of the data at hand gives NaN, which passes no gate. An undefined statistic of a
+resample counts against the filter.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from market.errors import BadInput
+from models.dataset import Dataset
+from models.fitness import capital_effects, checked_sizes, json_safe
+from models.overfitting import check_finite, deflated_sharpe, probability_of_overfitting
+from models.resampling import bootstrapped_sortinos_nb, rotated_sortinos_nb, shuffled_sortinos_nb, sortino_of_sizes_nb
+
+__all__ = [
+    "RandomFilter",
+    "bootstrap_lower_bounds",
+    "deflated_sharpe",
+    "permutation_test",
+    "probability_of_overfitting",
+    "random_filter",
+    "rotation_test",
+]
+
+
+def permutation_test(
+    dataset: Dataset, sizes: np.ndarray, *, n_permutations: int = 2000, seed: int
+) -> tuple[float, np.ndarray]:
+    """Compare the filter's Sortino with filters of the same coverage that choose at random within each instance.
+
+    The sizes are shuffled among the trades of each strategy instance, so neither trading less nor preferring a better
+    strategy makes a difference. Exact when sizes are exchangeable within an instance; where both the sizes and the
+    returns move together over weeks and across instances it rejects too often, which `rotation_test` does not.
+
+    Returns
+    -------
+    p_value : ``(1 + n(null >= observed)) / (1 + n_permutations)`` (Phipson and Smyth, 2010). A shuffle without a
+        downside counts as at least as good. NaN when the filter's own Sortino is undefined.
+    null_sortinos : float64 (n_permutations,), annualised.
+
+    Raises
+    ------
+    BadInput, BadData : as `models.fitness.daily_returns`, and if `n_permutations` is below 1.
+    """
+    return _test(shuffled_sortinos_nb, dataset, sizes, n_draws=n_permutations, seed=seed)
+
+
+def rotation_test(
+    dataset: Dataset, sizes: np.ndarray, *, n_rotations: int = 2000, seed: int
+) -> tuple[float, np.ndarray]:
+    """Compare the filter's Sortino with the same filter at other times.
+
+    The sizes of every instance are rotated in decision order by the same random fraction of its trades, so their runs
+    and their agreement across instances stay as they are, and only their timing against the returns is lost.
+
+    Returns
+    -------
+    p_value, null_sortinos : as `permutation_test`.
+
+    Raises
+    ------
+    BadInput, BadData : as `permutation_test`.
+    """
+    return _test(rotated_sortinos_nb, dataset, sizes, n_draws=n_rotations, seed=seed)
+
+
+@dataclass(frozen=True)
+class RandomFilter:
+    """What filters of the same coverage that choose at random within each instance are worth.
+
+    Parameters
+    ----------
+    n_draws : how many random filters were drawn.
+    coverage : kept trades as a fraction of all, the same for every draw.
+    sortino : their median Sortino; NaN when half of them have none.
+    sortino_low, sortino_high : the 5th and the 95th percentile of those that have one.
+    """
+
+    n_draws: int
+    coverage: float
+    sortino: float
+    sortino_low: float
+    sortino_high: float
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the summary ready for JSON, with None for NaN."""
+        return json_safe(asdict(self))
+
+
+def random_filter(dataset: Dataset, sizes: np.ndarray, *, n_draws: int = 200, seed: int) -> RandomFilter:
+    """Summarise random filters of the same coverage in each instance, to stand beside the filter on the leaderboard.
+
+    Raises
+    ------
+    BadInput, BadData : as `permutation_test`.
+    """
+    _, sortinos = _test(shuffled_sortinos_nb, dataset, sizes, n_draws=n_draws, seed=seed)
+    known = sortinos[~np.isnan(sortinos)]
+    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95)) if 2 * len(known) > n_draws else (math.nan,) * 3
+    coverage = np.count_nonzero(sizes) / len(sizes) if len(sizes) else math.nan
+    return RandomFilter(n_draws, float(coverage), float(middle), float(low), float(high))
+
+
+def _test(kernel, dataset: Dataset, sizes: np.ndarray, *, n_draws: int, seed: int) -> tuple[float, np.ndarray]:  # type: ignore[no-untyped-def]
+    if n_draws < 1:
+        raise BadInput(f"{n_draws} draws are too few: at least 1 is needed")
+    sizes = checked_sizes(dataset, sizes)
+    day, effect, n_days = capital_effects(dataset)
+    # Rows of one instance lie together, each in decision order: a group for the kernels.
+    order = np.argsort(dataset.instance, kind="stable")
+    borders = np.searchsorted(dataset.instance[order], np.arange(len(dataset.instance_names) + 1))
+    day, effect, sizes = day[order], effect[order], sizes[order]
+    observed = sortino_of_sizes_nb(day, effect, sizes, n_days)
+    null = kernel(day, effect, sizes, borders, n_days, n_draws, np.random.default_rng(seed))
+    # The same trades added in another order differ by a rounding error, which must not decide a tie.
+    reached = np.isnan(null) | (null >= observed - 1e-9 * abs(observed))
+    p_value = math.nan if math.isnan(observed) else float((1 + np.count_nonzero(reached)) / (1 + n_draws))
+    return p_value, null * math.sqrt(dataset.calendar.days_per_year)
+
+
+def bootstrap_lower_bounds(
+    baseline_returns: np.ndarray,
+    filtered_returns: np.ndarray,
+    *,
+    days_per_year: float,
+    confidence: float = 0.95,
+    n_resamples: int = 2000,
+    mean_block: float = 10.0,
+    seed: int,
+) -> tuple[float, float]:
+    """Bound from below the filtered Sortino, and its improvement over the baseline, by resampling days.
+
+    Stationary bootstrap (Politis and Romano, 1994), both series on the same resampled days; the bound is the
+    ``1 - confidence`` percentile (Efron, 1979), one-sided.
+
+    Parameters
+    ----------
+    baseline_returns, filtered_returns : float (n_days,), daily returns over the same days, finite.
+    days_per_year : annualises both Sortinos.
+    mean_block : mean length of a block in days, at least 1; longer than the memory of the returns.
+
+    Returns
+    -------
+    filtered_bound, improvement_bound : annualised. A resample without a downside counts as the worst; a bound that
+        falls among these, or on fewer than two days, is NaN.
+
+    Raises
+    ------
+    BadInput : if the series differ in length or are not finite, or a setting is out of its range.
+    """
+    if baseline_returns.shape != filtered_returns.shape or baseline_returns.ndim != 1:
+        raise BadInput(f"baseline {baseline_returns.shape} and filtered {filtered_returns.shape} need the same days")
+    check_finite("baseline_returns", baseline_returns)
+    check_finite("filtered_returns", filtered_returns)
+    if not 0.5 <= confidence < 1:
+        raise BadInput(f"confidence is {confidence}: allowed is 0.5 to below 1")
+    if mean_block < 1 or n_resamples < 1:
+        raise BadInput(f"mean_block {mean_block} and n_resamples {n_resamples} need to be at least 1")
+    if len(filtered_returns) < 2:
+        return math.nan, math.nan
+    generator = np.random.default_rng(seed)
+    drawn = bootstrapped_sortinos_nb(
+        np.ascontiguousarray(baseline_returns, dtype=np.float64),
+        np.ascontiguousarray(filtered_returns, dtype=np.float64),
+        float(mean_block),
+        n_resamples,
+        generator,
+    ) * math.sqrt(days_per_year)
+    return _lower(drawn[:, 1], confidence), _lower(drawn[:, 1] - drawn[:, 0], confidence)
+
+
+def _lower(drawn: np.ndarray, confidence: float) -> float:
+    bound = float(np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), 1.0 - confidence, method="lower"))
+    return bound if math.isfinite(bound) else math.nan
