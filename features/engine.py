@@ -44,11 +44,15 @@ def compute(
     """
     at = np.ascontiguousarray(at, dtype=np.int64)
     parsed = [parse_feature(feature) if isinstance(feature, str) else feature for feature in features]
-    stops = _stops(bars, at)
+    # Many strategies decide at the same closes: each window is looked at once.
+    stops, row = np.unique(_stops(bars, at), return_inverse=True)
     matrix = np.empty((len(at), len(parsed)))
     columns = {name: _frozen(getattr(bars, name)) for name in COLUMNS}
     for position, feature in enumerate(parsed):
-        matrix[:, position] = _column(feature, columns, stops, at, side, bars.timeframe)
+        if feature.factor.kind == "decision":
+            matrix[:, position] = _decision_column(feature, at, side)
+        else:
+            matrix[:, position] = _window_column(feature, columns, stops, bars.timeframe)[row]
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
 
@@ -71,19 +75,16 @@ def _stops(bars: Bars, at: np.ndarray) -> np.ndarray:
     return stops.astype(np.int64)
 
 
-def _column(
-    feature: Feature,
-    columns: dict[str, np.ndarray],
-    stops: np.ndarray,
-    at: np.ndarray,
-    side: np.ndarray | None,
-    timeframe: Timeframe,
+def _decision_column(feature: Feature, at: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+    if feature.input == "trade" and side is None:
+        raise BadInput(f"feature {feature.name!r} needs the side of the trade")
+    return feature.factor.kernel(at, side)
+
+
+def _window_column(
+    feature: Feature, columns: dict[str, np.ndarray], stops: np.ndarray, timeframe: Timeframe
 ) -> np.ndarray:
     factor = feature.factor
-    if factor.kind == "decision":
-        if feature.input == "trade" and side is None:
-            raise BadInput(f"feature {feature.name!r} needs the side of the trade")
-        return factor.kernel(at, side)
     window = feature.lookback(timeframe)
     out = np.empty(len(stops))
     if not factor.compiled:

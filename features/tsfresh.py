@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 import numpy as np
 
-from features.factor import SERIES_INPUTS, Factor, Feature
+from features.factor import SERIES_INPUTS, Factor, Feature, Kernel
 from market.errors import BadInput, Unknown
 
 PREFIX = "tsfresh_"
@@ -46,12 +47,12 @@ def tsfresh_feature(name: str) -> Feature:
     return Feature(name, factor, match[1], (("window", float(window)),))
 
 
-def _calculator(name: str, tsfresh_name: str):  # type: ignore[no-untyped-def]
+def _calculator(name: str, tsfresh_name: str) -> Kernel:
     from tsfresh.feature_extraction import feature_calculators
     from tsfresh.feature_extraction.settings import from_columns
 
     calculator_name = tsfresh_name.partition("__")[0]
-    function = getattr(feature_calculators, calculator_name, None)
+    function: Any = getattr(feature_calculators, calculator_name, None)
     if not hasattr(function, "fctype"):
         known = [known for known in dir(feature_calculators) if hasattr(getattr(feature_calculators, known), "fctype")]
         raise Unknown("tsfresh calculator", calculator_name, known)

@@ -1,7 +1,7 @@
 """The day so far: where price stands against the UTC day's open, high and low.
 
-A bar belongs to the day in which it opens. The window holds a whole day of bars, so the day's first bar is in it; when a
-bar of the day before is not, because there is none, the day's open is not known and the value is NaN.
+A bar belongs to the day in which it closes, midnight being the end of a day. The window holds a whole day of bars and
+one more, so the day's first bar is always in it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Volatility: how much price moves from bar to bar. Computed within the window in two passes, never from running sums."""
+"""Volatility: how much price moves from bar to bar, computed within the window, never from running sums."""
 
 from __future__ import annotations
 

@@ -1,0 +1,4 @@
+"""What a rule would have done: rules, signals, the simulator, the trades table, trade statistics.
+
+A rule is a file in `strategies.rules`. Models that choose among its trades live to the right.
+"""

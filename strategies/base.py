@@ -1,0 +1,62 @@
+"""The strategy contract: a frozen set of parameters and one pure function from bars to signals."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from market.bars import Bars
+from market.errors import BadInput
+from market.timeframes import Timeframe
+from strategies.signals import Signals
+
+
+@dataclass(frozen=True)
+class Strategy(ABC):
+    """A rule with its parameters.
+
+    Subclasses are frozen dataclasses whose fields are the parameters, all numbers with defaults. They set `name` and
+    `grid`, check their parameters in `__post_init__`, and obey two laws that the tests hold for every one of them:
+    scrambling the bars after t changes no signal up to t, and the signal at t is the same from the last `lookback`
+    bars alone as from all of history.
+    """
+
+    name: ClassVar[str]
+    grid: ClassVar[dict[str, tuple[float, ...]]]
+    exits_on_opposite: ClassVar[bool] = False
+
+    @abstractmethod
+    def lookback(self, timeframe: Timeframe) -> int:
+        """Count the bars, the deciding one included, from which its signal follows."""
+
+    @abstractmethod
+    def signals(self, bars: Bars) -> Signals:
+        """Decide at the close of each bar, from the bars up to it."""
+
+    @property
+    def id(self) -> str:
+        """Write the strategy as text that reads back, such as ``volatility_breakout(lookback=20,multiple=1.5)``."""
+        values = ",".join(f"{field.name}={getattr(self, field.name):g}" for field in fields(self))
+        return f"{self.name}({values})"
+
+    @classmethod
+    def variants(cls) -> Iterator[Strategy]:
+        """Go through the rule's default grid, in a fixed order."""
+        for values in itertools.product(*cls.grid.values()):
+            yield cls(**dict(zip(cls.grid, values, strict=True)))
+
+    def _require(self, **allowed: bool) -> None:
+        """Refuse a parameter whose condition does not hold."""
+        for name, holds in allowed.items():
+            if not holds:
+                raise BadInput(
+                    f"{self.name}: {name} is {getattr(self, name):g}, which is out of range; see its docstring"
+                )
+
+
+def instance_name(strategy_id: str, symbol: str, timeframe: Timeframe | str) -> str:
+    """Name a strategy instance: a strategy on a symbol at a timeframe."""
+    return f"{strategy_id}|{symbol}|{timeframe}"

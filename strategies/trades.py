@@ -1,0 +1,94 @@
+"""Trades: the third of the four tables. One row is one closed round trip."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from market.errors import BadData
+from market.fills import CLOSED, EXIT_REASONS
+
+TRADE_COLUMNS = {
+    "strategy": "str",
+    "symbol": "str",
+    "timeframe": "str",
+    "decision_time": "int64",
+    "entry_time": "int64",
+    "exit_time": "int64",
+    "side": "int8",
+    "stake": "float64",
+    "entry_price": "float64",
+    "exit_price": "float64",
+    "gross_return": "float64",
+    "cost": "float64",
+    "net_return": "float64",
+    "r_multiple": "float64",
+    "mae": "float64",
+    "mfe": "float64",
+    "bars_held": "int64",
+    "exit_reason": "str",
+}
+"""Column: type. Times are int64 ns UTC, decision_time < entry_time <= exit_time, fills known at the close of their bar.
+
+`stake` is the fraction of the instance's capital that the rule asks for. Prices are those paid and received.
+`gross_return` is measured between the prices before half-spread and slippage; `cost` is all that half-spread, slippage
+and fees took; ``net_return = gross_return - cost``; all three are fractions of the entry notional. `r_multiple` is
+net_return in units of the risk to the initial stop, NaN without one. `mae` <= 0 and `mfe` >= 0 are the furthest
+excursions, fractions of the entry price. `exit_reason` is one of `market.fills.EXIT_REASONS`.
+"""
+
+
+def trades_frame(closed: np.ndarray, stake: np.ndarray, strategy: str, symbol: str, timeframe: str) -> pd.DataFrame:
+    """Make the trades table of one instance from the fill rule's records.
+
+    Parameters
+    ----------
+    closed : CLOSED records; their `tag` is the row of the signal.
+    stake : float64, one a signal.
+    strategy, symbol, timeframe : the instance.
+    """
+    closed = closed[np.argsort(closed["decision_time"], kind="stable")]
+    n = len(closed)
+    columns: dict[str, object] = {
+        name: closed[name] for name in TRADE_COLUMNS if name in (closed.dtype.names or ()) and name != "exit_reason"
+    }
+    columns |= {"strategy": [strategy] * n, "symbol": [symbol] * n, "timeframe": [timeframe] * n}
+    columns |= {
+        "stake": stake[closed["tag"]],
+        "exit_reason": [EXIT_REASONS[reason] for reason in closed["exit_reason"]],
+    }
+    return pd.DataFrame(columns, columns=list(TRADE_COLUMNS)).astype(TRADE_COLUMNS)
+
+
+def pool_trades(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Pool trades of many instances into one table, in decision order; ties keep the order of strategy and symbol."""
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return trades_frame(np.zeros(0, CLOSED), np.zeros(0), "", "", "")
+    pooled = pd.concat(filled, ignore_index=True)
+    order = ["decision_time", "strategy", "symbol", "timeframe"]
+    return pooled.sort_values(order, kind="stable", ignore_index=True)
+
+
+def check_trades(trades: pd.DataFrame) -> None:
+    """Hold a table to the laws of trades.
+
+    Raises
+    ------
+    BadData : names the first offending row.
+    """
+    missing = [name for name in TRADE_COLUMNS if name not in trades.columns]
+    if missing:
+        raise BadData(f"trades: no column {', '.join(missing)}")
+    laws = {
+        "enters before it was decided": trades.entry_time <= trades.decision_time,
+        "leaves before it entered": trades.exit_time < trades.entry_time,
+        "gains from its costs": trades.cost < -1e-12,
+        "has a net return that is not gross less cost": (trades.gross_return - trades.cost - trades.net_return).abs()
+        > 1e-9,
+    }
+    for law, broken in laws.items():
+        if broken.any():
+            row = int(np.argmax(broken))
+            name = f"{trades.strategy.iloc[row]} on {trades.symbol.iloc[row]}"
+            raise BadData(f"trades: row {row} ({name}) {law}")
