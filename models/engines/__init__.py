@@ -1,0 +1,36 @@
+"""Engines: one vendor's estimators a file, all behind `models.engines.base.Engine`.
+
+No vendor is imported before it is needed; models themselves live in `models.model_file` and need no engine.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+from market.errors import Unknown
+
+if TYPE_CHECKING:
+    from models.engines.base import Engine
+
+ENGINES = {
+    "lightgbm": "models.engines.lightgbm:LightGBMEngine",
+    "pycaret": "models.engines.pycaret:PyCaretEngine",
+}
+"""Name of an engine to the class that is it, imported when it is asked for."""
+
+
+@cache
+def engine_named(name: str) -> Engine:
+    """Find an engine by its name.
+
+    Raises
+    ------
+    Unknown : if there is no such engine.
+    """
+    if name not in ENGINES:
+        raise Unknown("engine", name, ENGINES)
+    module, _, class_name = ENGINES[name].partition(":")
+    engine: Engine = getattr(importlib.import_module(module), class_name)()
+    return engine

@@ -1,0 +1,238 @@
+"""What every engine is: a vendor's estimators, candidates drawn from their search spaces, and fits that give models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from market.errors import BadInput, Unknown
+from models.model_file import Model, refuse_infinity
+from models.selection import SELECTIONS, select
+
+__all__ = ["Candidate", "Engine", "Model", "single_threaded"]
+
+_LARGEST_SEED = 2**31 - 1
+_TRIES = 100
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An estimator with its parameters and the selection of features before it: what a search tries.
+
+    Parameters
+    ----------
+    engine, estimator : names, see `models.engines.ENGINES` and `Engine.estimators`.
+    parameters : JSON values, every one the engine sets itself; seeds and threads are not among them.
+    selection : a method of `models.selection`.
+    """
+
+    engine: str
+    estimator: str
+    parameters: dict[str, Any]
+    selection: str = "all"
+
+    def __post_init__(self) -> None:
+        if self.selection not in SELECTIONS:
+            raise Unknown("selection", self.selection, SELECTIONS)
+        try:
+            json.dumps(self.parameters, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"parameters of a candidate must be JSON values, got {self.parameters}: {error}") from error
+
+    @property
+    def key(self) -> str:
+        """Hash the content: equal candidates have equal keys, in every process and on every machine."""
+        content = json.dumps(self.as_dict(), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """Name it for people, for example ``lightgbm/gbdt#3f2a91c0``."""
+        return f"{self.engine}/{self.estimator}#{self.key[:8]}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the content as JSON values; ``Candidate(**candidate.as_dict())`` is equal to the candidate."""
+        return {
+            "engine": self.engine,
+            "estimator": self.estimator,
+            "parameters": self.parameters,
+            "selection": self.selection,
+        }
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+class Engine(ABC):
+    """One vendor's estimators behind one contract.
+
+    A subclass says which estimators there are, what each starts from, how a point of its search space is drawn, and how
+    it is fitted. The checks, the selection of features and the order of candidates are the same for all, here.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def estimators(self) -> tuple[str, ...]:
+        """Name every estimator that can be asked for."""
+
+    def default_estimators(self) -> tuple[str, ...]:
+        """Name the estimators that a search tries when none is named: the fast ones that honour weights."""
+        return self.estimators()
+
+    def candidates(self, n: int, *, seed: int, estimators: Sequence[str] | None = None) -> list[Candidate]:
+        """List `n` different candidates: the start of each estimator, then points of their search spaces in turn.
+
+        Fewer candidates are the beginning of more, under the same seed.
+
+        Parameters
+        ----------
+        n : at least 1.
+        estimators : the ones to draw from; `default_estimators` if None.
+
+        Raises
+        ------
+        BadInput : if `n` or `seed` is out of range, or the search spaces hold fewer than `n` candidates.
+        Unknown : if an estimator is none of this engine's.
+        """
+        if n < 1:
+            raise BadInput(f"n is {n}: ask for at least one candidate")
+        check_seed(seed)
+        names = self.default_estimators() if estimators is None else tuple(estimators)
+        for name in names:
+            self.check_estimator(name)
+        if not names:
+            raise BadInput("estimators is empty: name one, or leave it out")
+        found = [Candidate(self.name, name, self._start(name), "all") for name in names]
+        known = {candidate.key for candidate in found}
+        for number in range(len(found), n):
+            # A generator of its own for each number: candidate 7 does not depend on how many are asked for.
+            generator = np.random.default_rng((seed, number))
+            for _ in range(_TRIES):
+                candidate = self._random(names[number % len(names)], generator)
+                if candidate.key not in known:
+                    break
+            else:
+                raise BadInput(f"{', '.join(names)} of {self.name} give only {number} different candidates, not {n}")
+            known.add(candidate.key)
+            found.append(candidate)
+        return found[:n]
+
+    def _random(self, estimator: str, generator: np.random.Generator) -> Candidate:
+        parameters = self._start(estimator) | self._draw(estimator, generator)
+        selection = list(SELECTIONS)[int(generator.integers(len(SELECTIONS)))]
+        return Candidate(self.name, estimator, parameters, selection)
+
+    def fit(self, candidate: Candidate, X: np.ndarray, y: np.ndarray, weight: np.ndarray, *, seed: int) -> Model:
+        """Select features and fit, on these rows alone.
+
+        Weights are scaled to a mean of one first: only their proportions count, whatever an estimator's regularisation.
+
+        Parameters
+        ----------
+        X : float64 (n_rows, n_features), NaN where not known.
+        y : float64 (n_rows,), 0 or 1, both present.
+        weight : float64 (n_rows,), positive.
+
+        Returns
+        -------
+        A model of the full X. The same arguments give the same model, bit for bit.
+
+        Raises
+        ------
+        BadInput : if an argument breaks the above, or the estimator takes no weights and they differ.
+        """
+        if candidate.engine != self.name:
+            raise BadInput(f"{candidate.name} belongs to the engine {candidate.engine!r}, this one is {self.name!r}")
+        self.check_estimator(candidate.estimator)
+        check_seed(seed)
+        _check_rows(X, y, weight)
+        with single_threaded():
+            columns = select(candidate.selection, X, y, seed=seed)
+            kept = np.ascontiguousarray(X[:, columns])
+            return self._fit(candidate, kept, y, weight / weight.mean(), seed, columns, X.shape[1])
+
+    def check_estimator(self, name: str) -> None:
+        """Raise Unknown if `name` is none of this engine's estimators."""
+        if name not in self.estimators():
+            raise Unknown(f"estimator of {self.name}", name, self.estimators())
+
+    @abstractmethod
+    def _start(self, estimator: str) -> dict[str, Any]:
+        """Give the parameters of the estimator's first candidate."""
+
+    @abstractmethod
+    def _draw(self, estimator: str, generator: np.random.Generator) -> dict[str, Any]:
+        """Draw a point of the estimator's search space."""
+
+    @abstractmethod
+    def _fit(
+        self,
+        candidate: Candidate,
+        X: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        seed: int,
+        columns: np.ndarray,
+        n_features: int,
+    ) -> Model:
+        """Fit on checked rows of the selected columns, with weights of mean one."""
+
+
+def check_seed(seed: int) -> None:
+    """Raise BadInput if `seed` is not one that every vendor takes."""
+    if not 0 <= seed <= _LARGEST_SEED:
+        raise BadInput(f"seed is {seed}: it must be from 0 to {_LARGEST_SEED}")
+
+
+def _check_rows(X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
+    if X.ndim != 2 or X.dtype != np.float64 or not X.size:
+        raise BadInput(f"X must be float64 with rows and columns, got {X.dtype} of shape {X.shape}")
+    for name, values in (("y", y), ("weight", weight)):
+        if values.shape != (len(X),):
+            raise BadInput(f"{name} has shape {values.shape}, X has {len(X)} rows")
+    if not np.isin(y, (0.0, 1.0)).all():
+        raise BadInput(f"y must be 0 or 1, got {y[~np.isin(y, (0.0, 1.0))][0]}")
+    if y.min() == y.max():
+        raise BadInput(f"all {len(y)} training rows have the label {y[0]:g}: a model needs trades of both kinds")
+    if not (np.isfinite(weight).all() and (weight > 0).all()):
+        raise BadInput("weight must be positive and finite on every row")
+    refuse_infinity(X)
+
+
+_threads = threading.Lock()
+_inside = 0
+_limits: Any = None
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Hold BLAS at one thread while any caller is inside.
+
+    Fits run side by side, one thread each: nested threads cost tenfold, and a sum split over threads has other last
+    bits. BLAS keeps one limit for the whole process, so the first caller sets it and the last one lifts it; were each
+    to restore what it found, one fit's end would unbind another that still runs.
+    """
+    global _inside, _limits
+    import scipy.linalg  # noqa: F401  brings scipy's own copy of BLAS, which must be there to be limited
+    import threadpoolctl
+
+    with _threads:
+        if _inside == 0:
+            _limits = threadpoolctl.threadpool_limits(limits=1)
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _threads:
+            _inside -= 1
+            if _inside == 0:
+                _limits.restore_original_limits()

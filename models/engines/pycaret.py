@@ -1,0 +1,230 @@
+"""PyCaret as a registry: scikit-learn's estimators with the search spaces that PyCaret's authors chose for them.
+
+Nothing else of PyCaret runs. Its experiments split, preprocess and rank in ways that leak or mislead, so the imputer
+and the scaler are ours, fitted inside the fold, and the search is `models.search`. A model is a plain scikit-learn
+pipeline.
+
+Its families, and why some are not here:
+
+- lr, nb, dt, et, rf, gbc: the default. Each takes weights and fits 20,000 x 60 in seconds.
+- ada, lda: by name only. ada takes ten times as long as LightGBM's stumps, which are the same model; lda takes no
+  weights and is refused unless they are all equal.
+- ridge, svm, rbfsvm: give no probabilities. gpc, mlp, rbfsvm: minutes at 20,000 rows. knn, qda: take no weights, and a
+  saved knn would carry every training trade with it. lightgbm: has an engine of its own. xgboost, catboost: not
+  installed. dummy: learns nothing. Bagging, Stacking, Voting, CalibratedCV: wrap others and split on their own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from market.errors import BadInput, Unknown
+from models.engines.base import Candidate, Engine
+from models.model_file import ScikitModel
+
+_WEAK = {"min_impurity_decrease": (1e-7, 1e-3)}
+"""PyCaret draws up to 0.5. A trade's outcome is nearly noise: beyond 0.001 most draws give a tree without a split."""
+_FEW_FEATURES = {"max_features": ["sqrt", "log2"]}
+"""PyCaret draws 40 to 100 % of the features at every split, which costs three to eight times as long. Both values are
+in PyCaret's own grid."""
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Where we leave PyCaret: the start of an estimator, and where its space is narrowed so that fits take seconds."""
+
+    start: dict[str, Any] = field(default_factory=dict)
+    narrowed: dict[str, Any] = field(default_factory=dict)
+
+
+_FAMILIES = {
+    "lr": _Family(start={"C": 0.1}),
+    "nb": _Family(),
+    "dt": _Family(start={"max_depth": 5, "min_samples_leaf": 6}, narrowed=_WEAK),
+    "et": _Family(
+        start={"n_estimators": 100, "max_depth": 9, "min_samples_leaf": 5, "max_features": "sqrt"},
+        narrowed={"n_estimators": (20, 150)} | _WEAK | _FEW_FEATURES,
+    ),
+    "rf": _Family(
+        start={"n_estimators": 50, "max_depth": 7, "min_samples_leaf": 6, "max_features": "sqrt"},
+        narrowed={"n_estimators": (10, 80)} | _WEAK | _FEW_FEATURES,
+    ),
+    "gbc": _Family(
+        start={"n_estimators": 100, "max_depth": 3, "subsample": 0.5, "max_features": "sqrt"},
+        narrowed={"n_estimators": (10, 150), "max_depth": (1, 6), "learning_rate": (0.01, 0.3)} | _WEAK | _FEW_FEATURES,
+    ),
+    "ada": _Family(narrowed={"n_estimators": (10, 60), "learning_rate": (0.01, 0.5)}),
+    "lda": _Family(),
+}
+_BY_NAME_ONLY = ("ada", "lda")
+_WITHOUT_WEIGHTS = ("lda",)
+
+
+class PyCaretEngine(Engine):
+    """Scikit-learn's classifiers as PyCaret lists them, behind a median imputer with indicators and a scaler."""
+
+    name: ClassVar[str] = "pycaret"
+
+    def estimators(self) -> tuple[str, ...]:
+        return tuple(_FAMILIES)
+
+    def default_estimators(self) -> tuple[str, ...]:
+        return tuple(name for name in _FAMILIES if name not in _BY_NAME_ONLY)
+
+    def _start(self, estimator: str) -> dict[str, Any]:
+        return _container(estimator).arguments | _FAMILIES[estimator].start
+
+    def _draw(self, estimator: str, generator: np.random.Generator) -> dict[str, Any]:
+        return {name: _draw(space, generator) for name, space in _container(estimator).space.items()}
+
+    def _fit(
+        self,
+        candidate: Candidate,
+        X: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        seed: int,
+        columns: np.ndarray,
+        n_features: int,
+    ) -> ScikitModel:
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        container = _container(candidate.estimator)
+        for name in candidate.parameters:
+            if name not in container.known:
+                raise Unknown(f"parameter of {candidate.estimator}", name, container.known)
+        fit_arguments = {}
+        if candidate.estimator not in _WITHOUT_WEIGHTS:
+            fit_arguments["estimator__sample_weight"] = weight
+        elif weight.min() != weight.max():
+            raise BadInput(f"{candidate.estimator} takes no weights: give equal ones, or leave it out of the search")
+        estimator = container.build(**candidate.parameters)
+        # Seeds and threads come from here, wherever the estimator has them at all.
+        estimator.set_params(**{name: seed if name == "random_state" else 1 for name in container.controls})
+        pipeline = Pipeline(
+            [
+                # A factor may be unknown on every row of a fold: it is kept, as a constant that says nothing.
+                ("imputer", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
+                ("scaler", StandardScaler()),
+                ("estimator", estimator),
+            ]
+        )
+        pipeline.fit(X, y, **fit_arguments)
+        return ScikitModel(pipeline, columns, n_features)
+
+
+@dataclass(frozen=True)
+class _Container:
+    """What we keep of a PyCaret container.
+
+    Parameters
+    ----------
+    build : the estimator's class.
+    known : the parameters that the class has.
+    arguments : those that PyCaret always gives, but for the seed and the threads, which are in `controls`.
+    space : parameter to a list of choices or to (low, high, whole, logarithmic).
+    """
+
+    build: Any
+    known: tuple[str, ...]
+    arguments: dict[str, Any]
+    controls: tuple[str, ...]
+    space: dict[str, Any]
+
+
+class _LeastExperiment:
+    """All that a PyCaret container asks of its experiment: a seed, no GPU, one thread, and no other backend.
+
+    A real experiment would split and preprocess data in its setup; the containers only read these four.
+    """
+
+    seed = 0
+    gpu_param = False
+    n_jobs_param = 1
+
+    def get_engine(self, estimator: str) -> None:
+        return None
+
+
+_CLASSES = {
+    "lr": "LogisticRegressionClassifierContainer",
+    "nb": "GaussianNBClassifierContainer",
+    "dt": "DecisionTreeClassifierContainer",
+    "et": "ExtraTreesClassifierContainer",
+    "rf": "RandomForestClassifierContainer",
+    "gbc": "GradientBoostingClassifierContainer",
+    "ada": "AdaBoostClassifierContainer",
+    "lda": "LinearDiscriminantAnalysisContainer",
+}
+_importing = threading.Lock()
+
+
+def _container(estimator: str) -> _Container:
+    with _importing:
+        return _read_container(estimator)
+
+
+@cache
+def _read_container(estimator: str) -> _Container:
+    containers = _import_quietly()
+    # The container seeds numpy's global generator, which is not ours to touch.
+    state = np.random.get_state()
+    try:
+        container = getattr(containers, _CLASSES[estimator])(_LeastExperiment())
+    finally:
+        np.random.set_state(state)
+    controls = tuple(name for name in ("random_state", "n_jobs") if name in container.args)
+    known = tuple(sorted(set(container.class_def().get_params()) - set(controls)))
+    # 4.0.0a8 still tunes ada's `algorithm`, which scikit-learn no longer has.
+    space = {name: _bounds(found) for name, found in container.tune_distribution.items() if name in known}
+    for name, narrower in _FAMILIES[estimator].narrowed.items():
+        space[name] = narrower if isinstance(narrower, list) else (*narrower, *space[name][2:])
+    arguments = {name: value for name, value in container.args.items() if name not in controls}
+    return _Container(container.class_def, known, arguments, controls, space)
+
+
+def _import_quietly() -> Any:
+    """Import PyCaret's containers, but neither leave a log file in the current folder nor lose the process's warnings.
+
+    Unasked, the import opens `logs.log` there and sends every warning of the process into it.
+    """
+    setting = "PYCARET_CUSTOM_LOGGING_PATH"
+    chosen, show_warning = os.environ.get(setting), warnings.showwarning
+    os.environ[setting] = chosen or os.devnull
+    try:
+        from pycaret.containers.models import classification
+    finally:
+        warnings.showwarning = show_warning
+        if chosen is None:
+            del os.environ[setting]
+    return classification
+
+
+def _bounds(distribution: Any) -> Any:
+    if hasattr(distribution, "values"):
+        return list(distribution.values)
+    return distribution.lower, distribution.upper, isinstance(distribution.lower, int), distribution.log
+
+
+def _draw(space: Any, generator: np.random.Generator) -> Any:
+    """Draw from a list or from bounds, both included.
+
+    Not with PyCaret's `get_base`: it gives scipy the upper bound as a width, so that a share of 0.4 to 1 reaches 1.4.
+    """
+    if isinstance(space, list):
+        return space[int(generator.integers(len(space)))]
+    low, high, whole, logarithmic = space
+    if whole:
+        return int(generator.integers(low, high + 1))
+    if logarithmic:
+        return float(f"{np.exp(generator.uniform(np.log(low), np.log(high))):.4g}")
+    return float(f"{generator.uniform(low, high):.4g}")
