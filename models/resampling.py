@@ -66,25 +66,37 @@ def rotated_sortinos_nb(
     day: np.ndarray,
     effect: np.ndarray,
     sizes: np.ndarray,
+    moment: np.ndarray,
     borders: np.ndarray,
     n_days: int,
     n_draws: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Rotate `sizes` within each group by the same random fraction of its length, in all groups at once.
+    """Give every row the size of its group at a time later by u, the same random u for all groups, and wrap around.
 
-    Equals: for each draw ``sortino_of_sizes_nb`` of ``[*roll(sizes[group], -int(u * len(group))) for each group]``.
+    The size of a group at a time is that of its row nearest to it. `moment` is in [0, 1) and ascends within a group;
+    time is a circle of length 1.
+
+    Equals: for each draw ``sortino_of_sizes_nb`` of ``sizes[nearest]``, where ``nearest`` minimises within the group
+    the distance on the circle from ``moment + u``.
     """
     sortinos = np.empty(n_draws)
     rotated = np.empty(len(sizes))
     for draw in range(n_draws):
-        fraction = generator.random()
+        shift = generator.random()
         for group in range(len(borders) - 1):
             first = borders[group]
             length = borders[group + 1] - first
-            shift = int(fraction * length)
+            # Both the wanted time and the rows go round the circle only forwards, so one walk finds all.
+            after = 0
             for row in range(length):
-                rotated[first + row] = sizes[first + (row + shift) % length]
+                wanted = moment[first + row] + shift
+                while after < 2 * length and moment[first + after % length] + after // length < wanted:
+                    after += 1
+                before = after - 1
+                ahead = moment[first + after % length] + after // length - wanted
+                behind = wanted - moment[first + before % length] - before // length
+                rotated[first + row] = sizes[first + (after if ahead < behind else before) % length]
         sortinos[draw] = sortino_of_sizes_nb(day, effect, rotated, n_days)
     return sortinos
 

@@ -52,7 +52,11 @@ def permutation_test(
     ------
     BadInput, BadData : as `models.fitness.daily_returns`, and if `n_permutations` is below 1.
     """
-    return _test(shuffled_sortinos_nb, dataset, sizes, n_draws=n_permutations, seed=seed)
+    rows = _grouped(dataset, sizes, n_permutations)
+    generator = np.random.default_rng(seed)
+    return rows.p_value(
+        shuffled_sortinos_nb(rows.day, rows.effect, rows.sizes, rows.borders, rows.n_days, n_permutations, generator)
+    )
 
 
 def rotation_test(
@@ -60,8 +64,10 @@ def rotation_test(
 ) -> tuple[float, np.ndarray]:
     """Compare the filter's Sortino with the same filter at other times.
 
-    The sizes of every instance are rotated in decision order by the same random fraction of its trades, so their runs
-    and their agreement across instances stay as they are, and only their timing against the returns is lost.
+    Every trade gets the size of its instance's trade that is nearest to a time later by a random shift, which is the
+    same for all instances; the end of the time goes on at its beginning. The runs of the sizes and their agreement
+    across instances stay as they are, only their timing against the returns is lost. Coverage is kept on average, not
+    in every draw. Approximate, because the two ends did not meet.
 
     Returns
     -------
@@ -71,7 +77,13 @@ def rotation_test(
     ------
     BadInput, BadData : as `permutation_test`.
     """
-    return _test(rotated_sortinos_nb, dataset, sizes, n_draws=n_rotations, seed=seed)
+    rows = _grouped(dataset, sizes, n_rotations)
+    generator = np.random.default_rng(seed)
+    return rows.p_value(
+        rotated_sortinos_nb(
+            rows.day, rows.effect, rows.sizes, rows.moment, rows.borders, rows.n_days, n_rotations, generator
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -104,28 +116,45 @@ def random_filter(dataset: Dataset, sizes: np.ndarray, *, n_draws: int = 200, se
     ------
     BadInput, BadData : as `permutation_test`.
     """
-    _, sortinos = _test(shuffled_sortinos_nb, dataset, sizes, n_draws=n_draws, seed=seed)
+    _, sortinos = permutation_test(dataset, sizes, n_permutations=n_draws, seed=seed)
     known = sortinos[~np.isnan(sortinos)]
     low, middle, high = np.quantile(known, (0.05, 0.5, 0.95)) if 2 * len(known) > n_draws else (math.nan,) * 3
     coverage = np.count_nonzero(sizes) / len(sizes) if len(sizes) else math.nan
     return RandomFilter(n_draws, float(coverage), float(middle), float(low), float(high))
 
 
-def _test(kernel, dataset: Dataset, sizes: np.ndarray, *, n_draws: int, seed: int) -> tuple[float, np.ndarray]:  # type: ignore[no-untyped-def]
+@dataclass(frozen=True, eq=False)
+class _Grouped:
+    """The rows as the kernels want them: those of an instance together, each in decision order."""
+
+    day: np.ndarray
+    effect: np.ndarray
+    sizes: np.ndarray
+    moment: np.ndarray
+    borders: np.ndarray
+    n_days: int
+    days_per_year: float
+
+    def p_value(self, null: np.ndarray) -> tuple[float, np.ndarray]:
+        observed = sortino_of_sizes_nb(self.day, self.effect, self.sizes, self.n_days)
+        # The same trades added in another order differ by a rounding error, which must not decide a tie.
+        reached = np.isnan(null) | (null >= observed - 1e-9 * abs(observed))
+        p_value = math.nan if math.isnan(observed) else float((1 + np.count_nonzero(reached)) / (1 + len(null)))
+        return p_value, null * math.sqrt(self.days_per_year)
+
+
+def _grouped(dataset: Dataset, sizes: np.ndarray, n_draws: int) -> _Grouped:
     if n_draws < 1:
         raise BadInput(f"{n_draws} draws are too few: at least 1 is needed")
     sizes = checked_sizes(dataset, sizes)
     day, effect, n_days = capital_effects(dataset)
-    # Rows of one instance lie together, each in decision order: a group for the kernels.
     order = np.argsort(dataset.instance, kind="stable")
     borders = np.searchsorted(dataset.instance[order], np.arange(len(dataset.instance_names) + 1))
-    day, effect, sizes = day[order], effect[order], sizes[order]
-    observed = sortino_of_sizes_nb(day, effect, sizes, n_days)
-    null = kernel(day, effect, sizes, borders, n_days, n_draws, np.random.default_rng(seed))
-    # The same trades added in another order differ by a rounding error, which must not decide a tie.
-    reached = np.isnan(null) | (null >= observed - 1e-9 * abs(observed))
-    p_value = math.nan if math.isnan(observed) else float((1 + np.count_nonzero(reached)) / (1 + n_draws))
-    return p_value, null * math.sqrt(dataset.calendar.days_per_year)
+    # Where a row's decision lies between the first (0) and the last one (just below 1).
+    since_first = dataset.decision_time - dataset.decision_time[:1]
+    moment = since_first / (since_first[-1:] + 1)
+    per_year = dataset.calendar.days_per_year
+    return _Grouped(day[order], effect[order], sizes[order], moment[order], borders, n_days, per_year)
 
 
 def bootstrap_lower_bounds(
