@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from market.calendars import TradingCalendar
-from market.errors import BadData
+from market.errors import BadData, BadInput
+from models.labels import label_named
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,3 +81,50 @@ class Dataset:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         digest.update(repr((self.feature_names, self.instance_names, self.period, self.calendar)).encode())
         return digest.hexdigest()[:16]
+
+
+def dataset_from_trades(
+    trades: pd.DataFrame,
+    X: np.ndarray,
+    feature_names: Sequence[str],
+    *,
+    label: str,
+    instance_names: Sequence[str],
+    period: tuple[int, int],
+    calendar: TradingCalendar,
+) -> Dataset:
+    """Make a dataset of trades and their features.
+
+    Trades that ended only because the data did are left out: nobody knows how they would have gone.
+
+    Parameters
+    ----------
+    trades : the trades table, in decision order.
+    X : float64 (n_trades, n_features), one row a trade.
+    feature_names, label, instance_names, period, calendar : see `Dataset` and `models.labels`.
+
+    Raises
+    ------
+    BadInput : if no trade is left.
+    Unknown : if there is no such label.
+    """
+    kept = (trades["exit_reason"] != "end_of_data").to_numpy()
+    if not kept.any():
+        raise BadInput("the strategies made no trade that closed: choose others, more symbols, or a longer time")
+    table = trades[kept]
+    code = {name: number for number, name in enumerate(instance_names)}
+    names = table["strategy"] + "|" + table["symbol"] + "|" + table["timeframe"]
+    return Dataset(
+        X=np.ascontiguousarray(X[kept]),
+        feature_names=tuple(feature_names),
+        y=label_named(label)(table),
+        weight=np.ones(len(table)),
+        decision_time=table["decision_time"].to_numpy(),
+        exit_time=table["exit_time"].to_numpy(),
+        net_return=table["net_return"].to_numpy(),
+        stake=table["stake"].to_numpy(),
+        instance=names.map(code).to_numpy(dtype=np.int64),
+        instance_names=tuple(instance_names),
+        period=period,
+        calendar=calendar,
+    )

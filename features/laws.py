@@ -1,0 +1,95 @@
+"""The laws of a factor, as a check that anyone can run.
+
+causality : scrambling everything after t changes no value up to t.
+parity : the value at t from the last `lookback` bars alone is the value from all of history, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.engine import compute, lookback
+from features.factor import Feature, parse_feature
+from market.bars import Bars, format_time
+from market.errors import BadInput
+from market.scramble import scramble_after
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A law that a feature breaks.
+
+    Parameters
+    ----------
+    law : ``causality`` or ``parity``.
+    feature : its name.
+    time : int64 ns UTC, the first decision time at which it shows.
+    expected, found : the value from all of history, and the other one.
+    """
+
+    law: str
+    feature: str
+    time: int
+    expected: float
+    found: float
+
+    def __str__(self) -> str:
+        what = "looks at the future" if self.law == "causality" else "depends on more history than its lookback"
+        return f"{self.feature} {what}: at {format_time(self.time)} it is {self.expected:g}, or {self.found:g}"
+
+
+def check_features(
+    bars: Bars, at: np.ndarray, features: Sequence[str | Feature], *, side: np.ndarray, n_samples: int = 20, seed: int
+) -> list[Violation]:
+    """Hold features to their laws on real decisions.
+
+    Parameters
+    ----------
+    bars : history.
+    at : int64 ns UTC (n,), ascending decision times.
+    features : what to check.
+    side : float64 (n,), of the trades decided then.
+    n_samples : how many decisions are recomputed from their last window, and a quarter as many times at which the
+        future is scrambled.
+    seed : picks the samples and the scrambled future.
+
+    Returns
+    -------
+    The first violation of each law by each feature; empty when all laws hold.
+
+    Raises
+    ------
+    BadInput : if there is no decision to check.
+    """
+    if len(at) == 0:
+        raise BadInput("there is no decision at which to check the features")
+    parsed = [parse_feature(feature) if isinstance(feature, str) else feature for feature in features]
+    random = np.random.default_rng(seed)
+    rows = np.sort(random.choice(len(at), size=min(n_samples, len(at)), replace=False))
+    found: dict[tuple[str, str], Violation] = {}
+
+    def compare(law: str, rows: np.ndarray, expected: np.ndarray, other: np.ndarray) -> None:
+        # Bit for bit: a last digit that differs would be a second computation of the factor.
+        differs = expected.view(np.int64) != other.view(np.int64)
+        differs &= ~(np.isnan(expected) & np.isnan(other))
+        for column in np.flatnonzero(differs.any(axis=0)):
+            row = int(np.argmax(differs[:, column]))
+            name = parsed[column].name
+            violation = Violation(law, name, int(at[rows[row]]), expected[row, column], other[row, column])
+            found.setdefault((law, name), violation)
+
+    expected = compute(bars, at[rows], parsed, side=side[rows])
+    for cut in rows[:: max(1, len(rows) // max(1, n_samples // 4))]:
+        past = rows[rows <= cut]
+        changed = scramble_after(bars, int(at[cut]), seed=seed)
+        compare("causality", past, expected[: len(past)], compute(changed, at[past], parsed, side=side[past]))
+    needed = lookback(parsed, bars.timeframe)
+    for place, row in enumerate(rows):
+        stop = int(np.searchsorted(bars.close_time, at[row], side="right"))
+        window = bars[max(0, stop - needed) : stop]
+        alone = compute(window, at[row : row + 1], parsed, side=side[row : row + 1])
+        compare("parity", rows[place : place + 1], expected[place : place + 1], alone)
+    return sorted(found.values(), key=lambda violation: (violation.law, violation.time, violation.feature))

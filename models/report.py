@@ -1,0 +1,120 @@
+"""The report: an experiment's outcome as plain values, tables and a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.dataset import Dataset
+from models.fitness import daily_returns, equity, json_safe, measure, measure_by_instance
+from models.protocol import Developed, Judged, Trial
+from models.significance import random_filter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MEASURES = ("sortino", "n_trades", "win_rate", "expectancy", "max_drawdown")
+"""The measures that people compare first."""
+
+
+def leaderboard(developed: Developed) -> list[dict[str, Any]]:
+    """List the trials, best first, each beside a random filter of its coverage; the failed ones last, with the reason.
+
+    All numbers are out of fold, on the development part.
+    """
+    return [_trial_row(place, trial) for place, trial in enumerate(developed.trials, start=1)]
+
+
+def _trial_row(place: int, trial: Trial) -> dict[str, Any]:
+    measures = trial.measures
+    return json_safe(
+        {
+            "rank": place if trial.error is None else None,
+            "candidate": trial.candidate.name,
+            "engine": trial.candidate.engine,
+            "estimator": trial.candidate.estimator,
+            "selection": trial.candidate.selection,
+            "application": trial.application,
+            "parameters": {"estimator": trial.candidate.parameters, "application_by_fold": trial.chosen},
+            "fitness": trial.fitness,
+            "sortino": measures.sortino,
+            "random_sortino": trial.random.sortino if trial.random is not None else None,
+            "n_trades": measures.n_trades,
+            "coverage": measures.coverage,
+            "win_rate": measures.win_rate,
+            "expectancy": measures.expectancy,
+            "max_drawdown": measures.max_drawdown,
+            "error": trial.error,
+        }
+    )
+
+
+def summarise(developed: Developed, judged: Judged | None, *, seed: int) -> dict[str, Any]:
+    """Set the baseline beside the filtered trades, on both parts; what was not opened is None.
+
+    Returns
+    -------
+    JSON-safe: ``baseline``, ``filtered`` and ``random`` (filters of the same coverage that choose at random), each with
+    ``development`` and ``holdout``; ``coverage`` on the hold-out; ``winner``; ``leaderboard``; ``by_instance``;
+    ``n_trials``, ``holdout_opening`` and ``gate``.
+    """
+    winner = developed.winner
+    sizes = np.zeros(len(developed.dataset)) if winner is None else winner.sizes
+    parts: dict[str, tuple[Dataset, np.ndarray] | None] = {
+        "development": (developed.dataset, sizes),
+        "holdout": None if judged is None else (judged.dataset, judged.sizes),
+    }
+    summary: dict[str, Any] = {"baseline": {}, "filtered": {}, "random": {}, "by_instance": {}}
+    for name, part in parts.items():
+        if part is None:
+            for group in summary.values():
+                group[name] = None
+            continue
+        dataset, kept = part
+        summary["baseline"][name] = measure(dataset, np.ones(len(dataset))).as_dict()
+        summary["filtered"][name] = measure(dataset, kept).as_dict()
+        summary["random"][name] = random_filter(dataset, kept, seed=seed).as_dict()
+        summary["by_instance"][name] = measure_by_instance(dataset, kept)
+    shown = summary["filtered"]["holdout"] or summary["filtered"]["development"]
+    return {
+        **summary,
+        "coverage": shown["coverage"],
+        "winner": None if winner is None or developed.application is None else _winner(winner, developed),
+        "leaderboard": leaderboard(developed),
+        "n_trials": len(developed.trials) if judged is None else judged.n_trials,
+        "holdout_opening": None if judged is None else judged.opening,
+        "gate": None if judged is None else judged.gate.as_dict(),
+    }
+
+
+def _winner(winner: Trial, developed: Developed) -> dict[str, Any]:
+    application = developed.application
+    return {
+        "candidate": winner.candidate.as_dict(),
+        "name": winner.candidate.name,
+        "application": winner.application,
+        "parameters": {} if application is None else application.parameters(),
+    }
+
+
+def equity_figure(developed: Developed, judged: Judged | None) -> Figure:
+    """Draw the compounded capital with and without the filter; the hold-out is shaded, and starts at one again."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    axes = figure.subplots()
+    winner = developed.winner
+    parts = [("development", developed.dataset, np.zeros(len(developed.dataset)) if winner is None else winner.sizes)]
+    if judged is not None:
+        parts.append(("hold-out", judged.dataset, judged.sizes))
+    for name, dataset, sizes in parts:
+        days = dataset.calendar.days(*dataset.period).astype("datetime64[D]")
+        for label, kept, colour in (("every trade", np.ones(len(dataset)), "0.55"), ("filtered", sizes, "tab:blue")):
+            axes.plot(days, equity(daily_returns(dataset, kept)), color=colour, label=f"{label}, {name}")
+        if name == "hold-out":
+            axes.axvspan(days[0], days[-1], color="tab:orange", alpha=0.1)
+    axes.set_ylabel("capital")
+    axes.axhline(1.0, color="0.8", linewidth=0.8)
+    axes.legend()
+    return figure

@@ -1,0 +1,176 @@
+"""The experiment: one frozen value that says everything about a run, and hashes to its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from features.factor import parse_feature
+from features.sets import feature_set
+from market.errors import BadInput, Unknown
+from market.instruments import Instrument, instrument_from
+from market.timeframes import Timeframe, parse_timeframe
+from models.protocol import Plan
+from strategies.base import Strategy
+from strategies.registry import choose_strategies
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What to run.
+
+    Parameters
+    ----------
+    symbols, timeframes : every strategy runs on each symbol at each timeframe.
+    strategies : names of rules (their default grids) or whole strategies; empty means every rule.
+    num_strategies : how many of them, one of each rule in turn; None takes all.
+    start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
+    instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the default ones.
+    features : the name of a set, or names of features.
+    plan : how the dataset is searched and judged, see `models.protocol.Plan`.
+    """
+
+    symbols: tuple[str, ...]
+    timeframes: tuple[str, ...] = ("5m",)
+    strategies: tuple[str, ...] = ()
+    num_strategies: int | None = 5
+    start: str | None = None
+    end: str | None = None
+    instruments: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    features: str | tuple[str, ...] = "standard"
+    plan: Plan = field(default_factory=Plan)
+
+    def __post_init__(self) -> None:
+        if not self.symbols:
+            raise BadInput("an experiment needs at least one symbol")
+        if not self.timeframes:
+            raise BadInput("an experiment needs at least one timeframe")
+        for name in ("symbols", "timeframes"):
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise BadInput(f"{name} are {', '.join(getattr(self, name))}: one of them is named twice")
+        self.chosen_strategies()
+        self.parsed_timeframes()
+        self.feature_names()
+        self.period()
+        for symbol in self.instruments:
+            if symbol not in self.symbols:
+                raise Unknown("symbol in instruments:", symbol, self.symbols)
+            self.instrument(symbol)
+
+    def chosen_strategies(self) -> tuple[Strategy, ...]:
+        """List the strategies."""
+        return choose_strategies(self.num_strategies, rules=self.strategies)
+
+    def parsed_timeframes(self) -> tuple[Timeframe, ...]:
+        """List the timeframes."""
+        return tuple(parse_timeframe(text) for text in self.timeframes)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """List the features, each of them understood."""
+        names = feature_set(self.features) if isinstance(self.features, str) else self.features
+        for name in names:
+            parse_feature(name)
+        if not names or len(set(names)) != len(names):
+            raise BadInput("features are empty, or one of them is named twice")
+        return tuple(names)
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Give the terms of a symbol."""
+        return instrument_from(symbol, dict(self.instruments.get(symbol, {})))
+
+    def period(self) -> tuple[int | None, int | None]:
+        """Give start and end as int64 ns UTC."""
+        start, end = parse_time("start", self.start), parse_time("end", self.end)
+        if start is not None and end is not None and start >= end:
+            raise BadInput(f"start {self.start} is not before end {self.end}")
+        return start, end
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as YAML and JSON write them."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @property
+    def hash(self) -> str:
+        """The identity: equal experiments have equal hashes, in any process."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_yaml(self) -> str:
+        """Write it so that `experiment_from_yaml` gives an equal value."""
+        return yaml.safe_dump(self.as_dict(), sort_keys=False)
+
+
+def parse_time(name: str, text: str | None) -> int | None:
+    """Read an ISO 8601 time, UTC unless it says otherwise, as int64 ns.
+
+    Raises
+    ------
+    BadInput : if it is no such time.
+    """
+    if text is None:
+        return None
+    import pandas as pd
+
+    try:
+        time = pd.Timestamp(text)
+        time = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+        return int(np.datetime64(time.tz_localize(None), "ns").astype(np.int64))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BadInput(
+            f"{name} is {text!r}, no time that is understood; write it as 2024-01-31 or 2024-01-31T08:00"
+        ) from error
+
+
+def experiment_from(values: Mapping[str, Any]) -> Experiment:
+    """Make an experiment of plain values.
+
+    Raises
+    ------
+    Unknown : if a key does not exist, at any depth; suggests the nearest one.
+    BadInput : if a value is of the wrong kind or out of range; names its key.
+    """
+    _refuse_unknown_keys(Experiment, values, "the experiment")
+    try:
+        return TypeAdapter(Experiment).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("tuple", "str", "function")))
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, BadInput):
+            raise cause from error
+        raise BadInput(f"{place or 'the experiment'}: {first['msg'].lower()}, got {first.get('input')!r}") from error
+
+
+def experiment_from_yaml(path: Path) -> Experiment:
+    """Read an experiment from a YAML file.
+
+    Raises
+    ------
+    BadInput, Unknown : as `experiment_from`, and if the file is missing or is no YAML.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: this is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise BadInput(f"{path}: expected the keys of an experiment: {', '.join(f.name for f in fields(Experiment))}")
+    return experiment_from(values)
+
+
+def _refuse_unknown_keys(kind: Any, values: Mapping[str, Any], place: str) -> None:
+    types = get_type_hints(kind)
+    names = {item.name for item in fields(kind)}
+    for key, value in values.items():
+        if key not in names:
+            raise Unknown(f"key in {place}:", key, names)
+        if is_dataclass(types[key]) and isinstance(value, Mapping):
+            _refuse_unknown_keys(types[key], value, key)

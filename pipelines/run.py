@@ -1,0 +1,266 @@
+"""Run an experiment: the protocol of `models.protocol` on the steps' dataset, kept, certified and tracked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.laws import check_features
+from market.bars import Bars, format_time
+from market.store import replacing
+from models.artifact import load_artifact, write_artifact
+from models.checkpoints import ScoreStore
+from models.dataset import Dataset
+from models.protocol import Developed, Judged, develop, open_holdout, record_trials, split_holdout
+from models.report import equity_figure, leaderboard, summarise
+from models.tracking import EXPERIMENT_TAG, track_experiment
+from pipelines.experiment import Experiment
+from pipelines.identity import code_fingerprint, identity
+from pipelines.progress import Progress, silent
+from pipelines.settings import Settings
+from pipelines.steps import Chunk, build_dataset, load_chunks
+from strategies.laws import check_strategy
+
+_GOLDEN = 6  # decisions whose answers travel with the model
+_CODE = ("market", "features", "strategies", "models")
+
+
+def run_experiment(
+    experiment: Experiment, settings: Settings, *, seal: bool = False, progress: Progress = silent
+) -> dict[str, Any]:
+    """Run an experiment, or read its result when the same experiment ran on the same bars with the same code.
+
+    Parameters
+    ----------
+    seal : stop before the hold-out, which stays sealed; no gate is judged then and nothing becomes champion.
+
+    Returns
+    -------
+    The result, JSON-safe: see `models.report.summarise`, with ``experiment`` (hash), ``run_id``, ``data``,
+    ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
+
+    Raises
+    ------
+    BadInput : if bars are missing or make no trades, or the state folder cannot be written.
+    """
+    started = time.perf_counter()
+    chunks = load_chunks(experiment, settings)
+    folder = _folder(experiment, chunks, settings)
+    result_path = folder / ("sealed.json" if seal else "result.json")
+    if result_path.exists():
+        return json.loads(result_path.read_text()) | {"reused": True}
+    dataset = build_dataset(experiment, chunks, settings, progress=progress)
+    development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
+    plan = experiment.plan
+    developed = develop(
+        development,
+        plan,
+        checkpoints=ScoreStore(folder / "scores" / development.fingerprint),
+        on_progress=lambda done, total, detail: progress("search", done, total, detail),
+    )
+    symbols = list(experiment.symbols)
+    ledger = settings.ledger
+    certificates = certify(experiment, chunks, development, progress=progress)
+    if seal:
+        record_trials(developed, ledger=ledger, experiment=experiment.hash, symbols=symbols)
+        judged = None
+    else:
+        progress("judge", 0, 1, "opening the hold-out")
+        judged = open_holdout(
+            holdout, developed, plan,
+            ledger=ledger, experiment=experiment.hash, symbols=symbols, certificates=certificates,
+        )  # fmt: skip
+    summary = summarise(developed, judged, seed=plan.seed)
+    artifact = _write_artifact(folder, experiment, chunks, developed, judged, summary)
+    result = {
+        "experiment": experiment.hash,
+        "data": _describe(chunks, development, holdout),
+        **summary,
+        "certificates": certificates,
+        "artifact": None if artifact is None else str(artifact),
+        "reused": False,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    progress("track", 0, 1, "writing to MLflow")
+    result["run_id"] = _track(result, experiment, settings, developed, judged, artifact)
+    with replacing(result_path) as temporary:
+        temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
+    progress("track", 1, 1, "done")
+    return result
+
+
+def certify(
+    experiment: Experiment, chunks: Sequence[Chunk], development: Dataset, *, progress: Progress = silent
+) -> dict[str, bool | str]:
+    """Check on the development part that rules and factors are causal, and that live values are the batch values.
+
+    Returns
+    -------
+    ``causality`` and ``parity``: True, or the first violation in words.
+    """
+    border = development.period[1]
+    found: dict[str, list[str]] = {"causality": [], "parity": []}
+    for done, chunk in enumerate(chunks):
+        progress("certify", done, len(chunks), chunk.name)
+        own = _decisions_of(development, chunk)
+        if len(own):
+            violations = check_features(
+                chunk.bars.between(None, border),
+                development.decision_time[own],
+                experiment.feature_names(),
+                side=np.ones(len(own)),
+                seed=experiment.plan.seed,
+            )
+            for violation in violations:
+                found[violation.law].append(str(violation))
+        for strategy in chunk.strategies:
+            found["causality"] += check_strategy(strategy, chunk.bars.between(None, border), seed=experiment.plan.seed)
+    progress("certify", 1, 1, "laws of rules and factors")
+    return {name: sentences[0] if sentences else True for name, sentences in found.items()}
+
+
+def _decisions_of(dataset: Dataset, chunk: Chunk) -> np.ndarray:
+    """Find the rows of a chunk, one a decision time."""
+    codes = [
+        code for code, name in enumerate(dataset.instance_names) if name.endswith(f"|{chunk.symbol}|{chunk.timeframe}")
+    ]
+    rows = np.flatnonzero(np.isin(dataset.instance, codes))
+    _, first = np.unique(dataset.decision_time[rows], return_index=True)
+    return rows[first]
+
+
+def _folder(experiment: Experiment, chunks: Sequence[Chunk], settings: Settings) -> Path:
+    state = identity([chunk.bars.fingerprint for chunk in chunks], code_fingerprint(*_CODE))
+    return settings.home / "experiments" / experiment.hash / state
+
+
+def _describe(chunks: Sequence[Chunk], development: Dataset, holdout: Dataset) -> dict[str, Any]:
+    return {
+        "symbols": sorted({chunk.symbol for chunk in chunks}),
+        "timeframes": sorted({str(chunk.timeframe) for chunk in chunks}),
+        "strategies": [strategy.id for strategy in chunks[0].strategies],
+        "n_instances": len(development.instance_names),
+        "n_bars": sum(len(chunk.bars) for chunk in chunks),
+        "development": [format_time(time) for time in development.period],
+        "holdout": [format_time(time) for time in holdout.period],
+    }
+
+
+def _write_artifact(
+    folder: Path,
+    experiment: Experiment,
+    chunks: Sequence[Chunk],
+    developed: Developed,
+    judged: Judged | None,
+    summary: Mapping[str, Any],
+) -> Path | None:
+    if developed.model is None or developed.application is None:
+        return None
+    path = folder / ("sealed-artifact" if judged is None else "artifact")
+    if path.exists():  # written before a crash: the same inputs, so the same artifact
+        return load_artifact(path).folder
+    winner = summary["winner"]
+    write_artifact(
+        path,
+        model=developed.model,
+        features=experiment.feature_names(),
+        application=developed.application,
+        manifest={
+            "experiment": experiment.hash,
+            "run_id": None,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "code": code_fingerprint(*_CODE),
+            "dataset": developed.dataset.fingerprint,
+            "bars": {f"{chunk.symbol}|{chunk.timeframe}": chunk.bars.fingerprint for chunk in chunks},
+            "instances": list(developed.dataset.instance_names),
+            "data_span": list(developed.dataset.period),
+            "n_trials": summary["n_trials"],
+            "gate": summary["gate"] or {"open": False, "conditions": []},
+            "override": None,
+            "model": {"candidate": winner["candidate"]},
+            "instruments": {chunk.symbol: chunk.instrument.as_dict() for chunk in chunks},
+        },
+        golden=_golden(chunks, developed.dataset, experiment.plan.seed),
+    )
+    return path
+
+
+def _golden(chunks: Sequence[Chunk], dataset: Dataset, seed: int) -> list[tuple[Bars, int, float, str]]:
+    bars = {f"{chunk.symbol}|{chunk.timeframe}": chunk.bars for chunk in chunks}
+    # Late rows, so that every window is whole.
+    late = np.arange(len(dataset) // 2, len(dataset))
+    rows = np.random.default_rng(seed).choice(late, size=min(_GOLDEN, len(late)), replace=False)
+    golden = []
+    for row in np.sort(rows):
+        name = dataset.instance_names[dataset.instance[row]]
+        own = bars[name.split("|", 1)[1]]
+        golden.append((own, int(dataset.decision_time[row]), 1.0, name))
+    return golden
+
+
+def _track(
+    result: dict[str, Any],
+    experiment: Experiment,
+    settings: Settings,
+    developed: Developed,
+    judged: Judged | None,
+    artifact: Path | None,
+) -> str:
+    parts = {
+        f"{group}_{part}": values
+        for group in ("baseline", "filtered", "random")
+        for part, values in result[group].items()
+        if values is not None
+    }
+    metrics = {f"{name}_{key}": value for name, values in parts.items() for key, value in values.items()}
+    metrics |= {"coverage": result["coverage"], "n_trials": result["n_trials"]}
+    gate_open = judged is not None and judged.gate.open
+    content = result | {
+        "name": f"{'+'.join(experiment.symbols)} {'+'.join(experiment.timeframes)} {experiment.hash}",
+        "params": experiment.as_dict() | {"winner": (result["winner"] or {}).get("name")},
+        "metrics": metrics | {"gate_open": float(gate_open)},
+    }
+    rows = leaderboard(developed)
+    return track_experiment(
+        settings.tracking,
+        content,
+        children=[_child(row) for row in rows],
+        artifact_folder=artifact,
+        figures={"equity": equity_figure(developed, judged)},
+        tables={
+            "leaderboard": [{key: _text(value) for key, value in row.items()} for row in rows],
+            "gate": [] if judged is None else judged.gate.as_dict()["conditions"],
+        },
+        files={"experiment.yaml": experiment.to_yaml()},
+        register=gate_open,
+        tags={
+            EXPERIMENT_TAG: experiment.hash,
+            "tradesieve.gate": "sealed" if judged is None else "open" if gate_open else "closed",
+        },
+    )
+
+
+def _child(row: Mapping[str, Any]) -> dict[str, Any]:
+    metrics = ("fitness", "sortino", "random_sortino", "n_trades", "coverage", "win_rate", "expectancy", "max_drawdown")
+    return {
+        "name": f"{row['candidate']} {row['application']}",
+        "params": {
+            "engine": row["engine"],
+            "estimator": row["estimator"],
+            "selection": row["selection"],
+            "application": row["application"],
+            **row["parameters"]["estimator"],
+        },
+        "metrics": {name: row[name] for name in metrics if row[name] is not None},
+        "tags": {"tradesieve.error": row["error"]} if row["error"] else {},
+    }
+
+
+def _text(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value

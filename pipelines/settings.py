@@ -1,0 +1,111 @@
+"""Settings: read once, from the environment and `mlflow.yml`. Nothing else in tradesieve reads either."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from market.errors import BadInput, Unknown
+from market.store import BarStore
+from models.ledger import Ledger
+from models.tracking import TrackingStore
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The folder of the project's own files: mlflow.yml, prefect.yaml."""
+
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "tracking": {"tracking_uri": None, "experiment": "tradesieve", "registered_model": "tradesieve"},
+    "server": {"host": "127.0.0.1", "port": 5000},
+}
+"""The sections and keys of mlflow.yml."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where state lives and whom to talk to.
+
+    Parameters
+    ----------
+    home : the folder of all state, ``TRADESIEVE_HOME`` or ``./var``.
+    tracking_uri : of MLflow; SQLite under `home` unless `mlflow.yml` or ``MLFLOW_TRACKING_URI`` name a server.
+    experiment, registered_model : their names in MLflow.
+    host, port : where `tradesieve up` serves MLflow.
+    """
+
+    home: Path
+    tracking_uri: str
+    experiment: str
+    registered_model: str
+    host: str
+    port: int
+
+    @property
+    def bars(self) -> BarStore:
+        """The store of bars."""
+        return BarStore(self.home / "bars")
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of trials."""
+        return Ledger(self.home / "ledger.db")
+
+    @property
+    def tracking(self) -> TrackingStore:
+        """The door to MLflow."""
+        own = self.tracking_uri.startswith("sqlite")
+        artifacts = str(self.home / "mlflow" / "artifacts") if own else None
+        return TrackingStore(self.tracking_uri, artifacts, self.experiment, self.registered_model)
+
+    @property
+    def champion(self) -> Path:
+        """The artifact that is served: a link, swapped as a whole when another one is exported."""
+        return self.home / "serving" / "champion"
+
+
+def read_settings() -> Settings:
+    """Read the settings.
+
+    Raises
+    ------
+    BadInput : if `mlflow.yml` is no mapping or holds a wrong value, or the home is not a folder that can be written.
+    Unknown : if `mlflow.yml` has an unknown key.
+    """
+    home = Path(os.environ.get("TRADESIEVE_HOME") or "var").absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"the state folder {home} cannot be made: {error.strerror}; set TRADESIEVE_HOME to one that can be written"
+        ) from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise BadInput(f"the state folder {home} cannot be written; set TRADESIEVE_HOME to one that can")
+    values = _read_yaml(ROOT / "mlflow.yml")
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or values["tracking_uri"] or f"sqlite:///{home}/mlflow/mlflow.db"
+    return Settings(
+        home=home,
+        tracking_uri=str(uri),
+        experiment=str(values["experiment"]),
+        registered_model=str(values["registered_model"]),
+        host=str(values["host"]),
+        port=int(values["port"]),
+    )
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        sections = yaml.safe_load(path.read_text()) if path.exists() else None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: this is no YAML: {' '.join(str(error).split())}") from error
+    values = {key: value for section in _DEFAULTS.values() for key, value in section.items()}
+    for name, section in (sections or {}).items():
+        if name not in _DEFAULTS:
+            raise Unknown(f"section in {path.name}:", name, _DEFAULTS)
+        for key, value in (section or {}).items():
+            if key not in _DEFAULTS[name]:
+                raise Unknown(f"key in {path.name}, {name}:", key, _DEFAULTS[name])
+            values[key] = values[key] if value is None else value
+    return values
