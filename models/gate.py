@@ -56,8 +56,8 @@ class Gate:
 
     @property
     def open(self) -> bool:
-        """Whether every condition passed."""
-        return all(condition.passed for condition in self.conditions)
+        """Whether every condition passed; a gate that asked for nothing stays shut."""
+        return bool(self.conditions) and all(condition.passed for condition in self.conditions)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the verdict ready for JSON."""
