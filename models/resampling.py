@@ -82,21 +82,32 @@ def rotated_sortinos_nb(
     """
     sortinos = np.empty(n_draws)
     rotated = np.empty(len(sizes))
+    # Each group twice in a row, so that one walk forwards finds every wanted time on two rounds of the circle.
+    rounds = np.empty(2 * len(moment))
+    for group in range(len(borders) - 1):
+        first, last = borders[group], borders[group + 1]
+        rounds[2 * first : first + last] = moment[first:last]
+        rounds[first + last : 2 * last] = moment[first:last] + 1.0
     for draw in range(n_draws):
         shift = generator.random()
         for group in range(len(borders) - 1):
             first = borders[group]
             length = borders[group + 1] - first
-            # Both the wanted time and the rows go round the circle only forwards, so one walk finds all.
+            around = rounds[2 * first : 2 * (first + length)]
             after = 0
             for row in range(length):
-                wanted = moment[first + row] + shift
-                while after < 2 * length and moment[first + after % length] + after // length < wanted:
+                wanted = around[row] + shift
+                while after < 2 * length and around[after] < wanted:
                     after += 1
-                before = after - 1
-                ahead = moment[first + after % length] + after // length - wanted
-                behind = wanted - moment[first + before % length] - before // length
-                rotated[first + row] = sizes[first + (after if ahead < behind else before) % length]
+                # Past either end the circle goes on with the first or the last row of the group.
+                ahead = (around[after] if after < 2 * length else around[0] + 2.0) - wanted
+                behind = wanted - (around[after - 1] if after > 0 else around[length - 1] - 1.0)
+                nearest = after if ahead < behind else after - 1
+                if nearest < 0:
+                    nearest += length
+                while nearest >= length:
+                    nearest -= length
+                rotated[first + row] = sizes[first + nearest]
         sortinos[draw] = sortino_of_sizes_nb(day, effect, rotated, n_days)
     return sortinos
 
