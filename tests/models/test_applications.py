@@ -20,7 +20,7 @@ from models.applications import (
     from_parameters,
     out_of_fold_sizes,
 )
-from models.fitness import fitness_named
+from models.fitness import Fitness, fitness_named
 from models.splits import purged_folds, walk_forward_folds
 
 SORTINO = fitness_named("sortino")
@@ -83,8 +83,9 @@ def test_the_threshold_is_the_best_of_its_quantiles(trades):
 
 
 def test_of_equal_choices_the_most_permissive_wins(trades):
-    dataset, _ = trades(200)
+    dataset, scores = trades(200)
     assert Threshold.fit(np.full(200, 0.4), dataset, fitness=SORTINO) == Threshold(0.4)
+    assert Threshold.fit(scores, dataset, fitness=Fitness("flat", lambda *_: 1.0)) == Threshold(scores.min())
 
 
 def test_a_quantile_keeps_its_fraction(trades):
