@@ -29,7 +29,7 @@ def folds_or_assume(name, times, **settings_):
 
 
 @pytest.mark.parametrize("name", sorted(FOLDS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(times=spans(), n_folds=st.integers(2, 5), embargo=st.integers(0, 20))
 def test_no_training_span_meets_a_test_span(name, times, n_folds, embargo):
     decision_time, exit_time = times
@@ -41,7 +41,7 @@ def test_no_training_span_meets_a_test_span(name, times, n_folds, embargo):
             assert not after_any or decision_time[row] > exit_time[fold.test].max() + embargo
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(times=spans(), n_folds=st.integers(2, 5), embargo=st.integers(0, 20))
 def test_purged_folds_test_each_row_once_and_drop_nothing_else(times, n_folds, embargo):
     decision_time, exit_time = times
@@ -60,7 +60,7 @@ def test_purged_folds_test_each_row_once_and_drop_nothing_else(times, n_folds, e
         assert not set(decision_time[fold.test]) & set(np.delete(decision_time, fold.test)), "ties stay together"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(times=spans(), n_folds=st.integers(1, 5), embargo=st.integers(0, 20))
 def test_walk_forward_trains_on_the_past_only_and_the_past_grows(times, n_folds, embargo):
     decision_time, exit_time = times
