@@ -1,0 +1,4 @@
+"""Who runs what, when: settings, experiment configuration, step functions, Prefect flows, the stack, the command line.
+
+Arithmetic lives in the rooms to the left; here it is only put in order.
+"""
