@@ -66,7 +66,7 @@ class Model(ABC):
         refuse_infinity(X)
         if not len(X):
             return np.empty(0)
-        # Indexing columns leaves the rows scattered in memory; sums along a row need them together, one row or many.
+        # Indexed columns come out in Fortran's order; `_score` is promised rows that lie together, one row or many.
         return np.clip(self._score(np.ascontiguousarray(X[:, self.columns])), 0.0, 1.0)
 
     def save(self, folder: Path) -> None:

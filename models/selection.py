@@ -47,8 +47,9 @@ def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
 def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Compute ANOVA's F of each column between the two classes of `y`, ignoring NaN.
 
-    Equals: ``sklearn.feature_selection.f_classif`` where nothing is NaN. NaN where a column is constant or a class has
-    no value; infinite where the classes are constant and differ.
+    Equals: ``scipy.stats.f_oneway`` of the known values. (``sklearn.feature_selection.f_classif`` works with sums of
+    squares and loses every digit on a column that stands far from zero, like a price.) NaN where a column is constant
+    or a class has no value; infinite where the classes are constant and differ.
     """
     known = ~np.isnan(X)
     counts, means = [], []
@@ -64,7 +65,10 @@ def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     n = counts[0] + counts[1]
     between = counts[0] * counts[1] / np.maximum(n, 1) * (means[0] - means[1]) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        return between / (within / (n - 2))
+        statistic = between / (within / (n - 2))
+    # The mean of a constant is off by a rounding, and that over another rounding is any number.
+    varies = np.where(known, X, -np.inf).max(axis=0) > np.where(known, X, np.inf).min(axis=0)
+    return np.where(varies, statistic, np.nan)
 
 
 def mutual_information(X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -109,7 +113,7 @@ def _correlation(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
     medians = np.zeros(X.shape[1])
     medians[~empty] = np.nanmedian(X[:, ~empty], axis=0)
     filled = np.where(missing, medians, X)
-    # Against the spread of a constant that is large, rounding leaves a little: compare the extremes instead.
+    # Of a constant, rounding may leave some spread: compare the extremes instead.
     varies = np.flatnonzero(filled.max(axis=0) > filled.min(axis=0))
     if not len(varies):
         return np.zeros(1, dtype=np.int64)

@@ -227,7 +227,8 @@ def single_threaded() -> Iterator[None]:
 
     with _threads:
         if _inside == 0:
-            _limits = threadpoolctl.threadpool_limits(limits=1)
+            _take_control(threadpoolctl)
+            _limits = threadpoolctl.threadpool_limits(limits=1, user_api="blas")
         _inside += 1
     try:
         yield
@@ -235,4 +236,13 @@ def single_threaded() -> Iterator[None]:
         with _threads:
             _inside -= 1
             if _inside == 0:
+                _take_control(threadpoolctl)
                 _limits.restore_original_limits()
+                _take_control(threadpoolctl)
+
+
+def _take_control(threadpoolctl: Any) -> None:
+    """Let this thread set the limit: since 3.8 threadpoolctl silently ignores all threads but the first that did."""
+    release = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
