@@ -228,7 +228,7 @@ def measure(dataset: Dataset, sizes: np.ndarray) -> Measures:
         sortino=sortino(returns, days_per_year=per_year),
         sharpe=sharpe(returns, days_per_year=per_year),
         n_trades=int(np.count_nonzero(sizes)),
-        coverage=np.count_nonzero(sizes) / len(sizes) if len(sizes) else math.nan,
+        coverage=float(np.count_nonzero(sizes) / len(sizes)) if len(sizes) else math.nan,
         win_rate=_win_rate(dataset, sizes),
         expectancy=_expectancy(dataset, sizes),
         profit_factor=_profit_factor(dataset, sizes),
