@@ -59,6 +59,7 @@ print(warnings.showwarning is show, np.random.get_state()[1].tolist() == state, 
 
 def test_pycaret_s_own_draws_leave_their_bounds_and_ours_do_not() -> None:
     """The reason for not using `get_base`; when this fails, PyCaret has been mended."""
+    _container("nb")  # imports PyCaret quietly; a plain import would leave its log file here
     from pycaret.internal.distributions import UniformDistribution
 
     theirs = UniformDistribution(0.4, 1).get_base().rvs(1000, random_state=0)
