@@ -1,0 +1,224 @@
+"""The artifact: a judged model as a folder that scores bars anywhere, and proves on arrival that it scores as it did.
+
+    manifest.json   what it is: versions, fingerprints, features, application, instances, the gate's verdict
+    model/          the native model file, see `models.model_file`
+    golden.npz      golden vectors, see `models.golden`
+
+Nothing in it is a pickle. Loading it needs numpy, numba and the library of the model's own format, no AutoML library,
+and tsfresh only if a feature is tsfresh's. A folder is never changed once written: another model is another folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.engine import compute, lookback
+from features.factor import Feature, parse_feature
+from market.bars import Bars, format_time
+from market.errors import BadInput, Refused, Unknown
+from market.timeframes import Timeframe, parse_timeframe
+from models import manifest as manifests
+from models.applications import Application, from_parameters
+from models.golden import GoldenAnswers, GoldenVector, differs, read_golden, trimmed, write_golden
+from models.model_file import Model, load_model
+
+MODEL, GOLDEN = "model", "golden.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """A loaded artifact.
+
+    Parameters
+    ----------
+    folder : where it lies.
+    manifest : its manifest, plain JSON values.
+    model : scores rows of features.
+    features : the columns that the model reads, in order.
+    application : turns scores into sizes.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    model: Model
+    features: tuple[Feature, ...]
+    application: Application
+
+    def score(self, bars: Bars, decision_time: np.ndarray, side: np.ndarray) -> np.ndarray:
+        """Score decisions.
+
+        Parameters
+        ----------
+        bars : history of one symbol, at least `lookback` bars before each decision.
+        decision_time : int64 ns UTC (n,); each is the close of a bar.
+        side : float64 (n,), +1 or -1.
+
+        Returns
+        -------
+        float64 (n,), in [0, 1]. Bit for bit the same for one decision as for many, here as in research.
+        """
+        return self.model.predict(compute(bars, decision_time, self.features, side=side))
+
+    def sizes(self, scores: np.ndarray, instance_names: Sequence[str]) -> np.ndarray:
+        """Turn scores into sizes, the multiple of each rule's own stake; 0 refuses the trade.
+
+        Raises
+        ------
+        Unknown : if the model was not trained on an instance.
+        """
+        try:
+            index = np.array([self._index[name] for name in instance_names], dtype=np.int64)
+        except KeyError as error:
+            raise Unknown("strategy instance", error.args[0], self._index) from None
+        return self.application.sizes(np.asarray(scores, dtype=np.float64), index)
+
+    def lookback(self, timeframe: Timeframe | str) -> int:
+        """Count the bars that a decision needs, the one that closes at the decision included."""
+        if isinstance(timeframe, str):
+            timeframe = parse_timeframe(timeframe)
+        return max(1, lookback(self.features, timeframe))
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.manifest["instances"])}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the manifest, which itself holds the hash of every other file."""
+        return hashlib.sha256(manifests.text(self.manifest).encode()).hexdigest()[:16]
+
+    @cached_property
+    def golden(self) -> tuple[list[GoldenVector], GoldenAnswers]:
+        """The golden vectors and their answers."""
+        return read_golden(self.folder / GOLDEN)
+
+
+def write_artifact(
+    folder: Path,
+    *,
+    model: Model,
+    features: Sequence[str],
+    application: Application,
+    manifest: Mapping[str, Any],
+    golden: Sequence[tuple[Bars, int, float, str]],
+) -> Artifact:
+    """Write an artifact, all of it or nothing, then load and verify it.
+
+    Parameters
+    ----------
+    folder : where to; must not exist.
+    model : fitted on `features`, in their order.
+    application : with the parameter that was judged.
+    manifest : the keys in `models.manifest.GIVEN`, plain JSON values; further keys are kept. ``instances`` in the
+        order of the dataset's ``instance_names``; ``gate`` as `Gate.as_dict` gives it; ``override`` None,
+        or why a closed gate is passed by.
+    golden : (bars, decision_time, side, instance_name), at least one. The answers are computed here.
+
+    Raises
+    ------
+    BadInput : if the folder exists, or model, features, manifest and golden vectors do not fit each other.
+    Refused : if the gate is closed and there is no override, or if the written artifact answers differently.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise BadInput(f"{folder} exists: an artifact is never rewritten, give another folder")
+    parsed = tuple(parse_feature(name) for name in features)
+    whole = manifests.completed(manifest, model=model, features=features, application=application)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        unwritten = Artifact(draft, whole, model, parsed, application)
+        vectors = trimmed(golden, unwritten.lookback)
+        model.save(draft / MODEL)
+        write_golden(draft / GOLDEN, vectors, _answer(unwritten, vectors))
+        whole["files"] = {
+            path.relative_to(draft).as_posix(): manifests.checksum(path)
+            for path in sorted(draft.rglob("*"))
+            if path.is_file()
+        }
+        (draft / manifests.FILE).write_text(manifests.text(whole), encoding="utf-8")
+        draft.chmod(0o755)
+        verify(load_artifact(draft))
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return load_artifact(folder)
+
+
+def load_artifact(folder: Path) -> Artifact:
+    """Read an artifact. Its golden vectors are not replayed: see `verify`.
+
+    Raises
+    ------
+    BadInput : if it is missing, cut short, altered, or of a format version that this code does not read.
+    """
+    # A pointer may be turned to another artifact while this one is read.
+    folder = Path(folder).resolve()
+    manifest = manifests.read(folder)
+    try:
+        features = tuple(parse_feature(name) for name in manifest["features"])
+        application = from_parameters(manifest["application"]["name"], manifest["application"]["parameters"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder / manifests.FILE} is not understood: {type(error).__name__} {error}") from error
+    return Artifact(folder, manifest, load_model(folder / MODEL), features, application)
+
+
+def verify(artifact: Artifact) -> int:
+    """Replay the golden vectors, one by one as they would come live, and all at once.
+
+    Returns
+    -------
+    The number of vectors, every answer equal bit for bit.
+
+    Raises
+    ------
+    Refused : at the first other answer; names the feature, the score or the size, and both values.
+    BadInput : if the golden vectors cannot be read.
+    """
+    vectors, then = artifact.golden
+    here = _answer(artifact, vectors)
+    if then.X.shape != here.X.shape:
+        raise Refused(f"{artifact.folder}: golden answers have shape {then.X.shape}, here it is {here.X.shape}")
+    together = artifact.model.predict(here.X)
+    for row, vector in enumerate(vectors):
+        pairs = [
+            *((f"feature {f.name}", here.X[row, i], then.X[row, i]) for i, f in enumerate(artifact.features)),
+            ("score", here.scores[row], then.scores[row]),
+            ("score among others", together[row], then.scores[row]),
+            ("size", here.sizes[row], then.sizes[row]),
+        ]
+        for name, now, before in pairs:
+            if differs(now, before):
+                raise Refused(
+                    f"{artifact.folder}: golden vector {row} ({vector.instance_name} at "
+                    f"{format_time(vector.decision_time)}): {name} is {float(now)!r} here and was {float(before)!r} "
+                    f"when the model was exported{_moved(artifact.manifest)}"
+                )
+    return len(vectors)
+
+
+def _answer(artifact: Artifact, vectors: Sequence[GoldenVector]) -> GoldenAnswers:
+    X = np.empty((len(vectors), len(artifact.features)))
+    scores, sizes = np.empty(len(vectors)), np.empty(len(vectors))
+    for row, vector in enumerate(vectors):
+        time, side = np.array([vector.decision_time], dtype=np.int64), np.array([vector.side])
+        X[row] = compute(vector.bars, time, artifact.features, side=side)[0]
+        scores[row] = artifact.score(vector.bars, time, side)[0]
+        sizes[row] = artifact.sizes(scores[row : row + 1], [vector.instance_name])[0]
+    return GoldenAnswers(X, scores, sizes)
+
+
+def _moved(manifest: Mapping[str, Any]) -> str:
+    """Say which versions are not those of the export: the likeliest reason for another bit."""
+    now = manifests.versions(manifest)
+    moved = [f"{name} {now[name]} (was {was})" for name, was in manifest["versions"].items() if now.get(name) != was]
+    return f"; versions here: {', '.join(moved)}" if moved else "; the code or the processor differs"

@@ -1,0 +1,198 @@
+"""Parts that several rooms' tests share: a small real artifact, and real servers that never outlive the tests."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from features.engine import compute, lookback
+from features.sets import MINIMAL
+from market.bars import Bars
+from market.synthetic import SyntheticMarket
+from market.timeframes import parse_timeframe
+from models.applications import Application, Threshold
+from models.artifact import Artifact, write_artifact
+from models.engines.base import Candidate
+from models.engines.lightgbm import LightGBMEngine
+
+STRATEGIES = ("breakout(lookback=20)", "reversion(window=10)")
+SYMBOLS = ("BTC-USD", "ETH-USD")
+
+
+def synthetic_bars(symbol: str, *, timeframe: str = "5m", n_days: int = 12) -> Bars:
+    """Make bars that are the same in every test."""
+    return SyntheticMarket(n_days=n_days, timeframe=parse_timeframe(timeframe)).generate(symbol)[0]
+
+
+def manifest_of(instances: list[str], **changes: object) -> dict:
+    """Make the keys of a manifest that its writer gives."""
+    return {
+        "experiment": "e" * 16,
+        "run_id": None,
+        "created": "2026-01-01T00:00:00Z",
+        "code": "c" * 16,
+        "dataset": "d" * 16,
+        "bars": {f"{symbol}|5m": synthetic_bars(symbol).fingerprint for symbol in SYMBOLS},
+        "instances": instances,
+        "data_span": [0, 1],
+        "n_trials": 12,
+        "gate": {"open": True, "conditions": []},
+        "override": None,
+        "model": {"candidate": {"engine": "lightgbm"}},
+        **changes,
+    }
+
+
+def build_artifact(
+    folder: Path,
+    *,
+    features: tuple[str, ...] = MINIMAL,
+    application: Application | None = None,
+    seed: int = 1,
+    engine: object = None,
+    candidate: Candidate | None = None,
+    timeframe: str = "5m",
+    n_golden: int = 6,
+    **changes: object,
+) -> Artifact:
+    """Fit a small model on synthetic bars and write it as an artifact."""
+    instances = [f"{strategy}|{symbol}|{timeframe}" for strategy in STRATEGIES for symbol in SYMBOLS]
+    random = np.random.default_rng(seed)
+    bars = {symbol: synthetic_bars(symbol, timeframe=timeframe) for symbol in SYMBOLS}
+    first = lookback(features, parse_timeframe(timeframe)) + 5
+    rows, sides, matrices = {}, {}, []
+    for symbol in SYMBOLS:
+        rows[symbol] = np.sort(random.choice(np.arange(first, len(bars[symbol])), size=400, replace=False))
+        sides[symbol] = random.choice([-1.0, 1.0], size=400)
+        times = bars[symbol].close_time[rows[symbol]]
+        matrices.append(compute(bars[symbol], times, features, side=sides[symbol]))
+    X = np.concatenate(matrices)
+    y = (np.nan_to_num(X[:, 0]) + random.normal(size=len(X)) * 0.2 > np.nanmedian(X[:, 0])).astype(np.float64)
+    chosen = candidate or Candidate("lightgbm", "gbdt", {"n_trees": 30})
+    model = (engine or LightGBMEngine()).fit(chosen, X, y, np.ones(len(y)), seed=seed)  # type: ignore[attr-defined]
+    golden = []
+    for number in range(n_golden):
+        instance = instances[number % len(instances)]
+        symbol = instance.split("|")[1]
+        row = rows[symbol][number * 7]
+        golden.append((bars[symbol][: row + 1], int(bars[symbol].close_time[row]), sides[symbol][number * 7], instance))
+    return write_artifact(
+        folder,
+        model=model,
+        features=features,
+        application=application or Threshold(float(np.median(model.predict(X)))),
+        manifest=manifest_of(instances, **changes),
+        golden=golden,
+    )
+
+
+@pytest.fixture(scope="session")
+def artifact_builder() -> Callable[..., Artifact]:
+    """The function that builds an artifact, for tests that need one of their own."""
+    return build_artifact
+
+
+@pytest.fixture(scope="session")
+def bars_maker() -> Callable[..., Bars]:
+    """The function that makes the bars that the artifacts were trained on."""
+    return synthetic_bars
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """An artifact that no test changes."""
+    return build_artifact(tmp_path_factory.mktemp("artifact") / "first")
+
+
+class Server:
+    """A real server process with all its children, which end with the tests, however these end."""
+
+    def __init__(self, command: list[str], *, port: int, log: Path, environment: dict[str, str], folder: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+        inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**inherited, "BENTOML_DO_NOT_TRACK": "True", "DO_NOT_TRACK": "true", **environment},
+            stdout=log.open("wb"),
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        atexit.register(self.stop)
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.text()}")
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=2.0).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise RuntimeError(f"the server was not ready in {seconds} s:\n{self.text()}")
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; the workers follow when their supervisor is gone
+
+
+def free_port() -> int:
+    """Find a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """A function that starts a server on an artifact or a Bento; every one is stopped with the module."""
+    from serving.export import serve_command
+
+    started: list[Server] = []
+
+    def start(target: str | Path, *, wait: bool = True, **environment: str) -> Server:
+        folder = tmp_path_factory.mktemp("server")
+        port = free_port()
+        home = {"BENTOML_HOME": str(folder / "bentoml"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        server = Server(
+            serve_command(target, port=port),
+            port=port,
+            log=folder / "log",
+            environment={**home, **environment},
+            folder=folder,
+        )
+        started.append(server)
+        if wait:
+            server.wait_ready()
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
