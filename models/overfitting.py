@@ -34,7 +34,15 @@ def deflated_sharpe(returns: np.ndarray, *, n_trials: int, trial_sharpes: np.nda
     ------
     BadInput : if `n_trials` is below 1 or `returns` are not finite.
 
-    Source: Bailey and Lopez de Prado (2014), The Deflated Sharpe Ratio, equations 1 and 2.
+    Notes
+    -----
+    The paper takes the variance of luck from the spread of the trials. Trials that truly differ (a linear model and a
+    forest on a market with an edge) spread further than luck does, and would then deflate a true edge most where it is
+    largest. Were no trial worth anything, as the hurdle supposes, their ratios would spread by no more than the
+    sampling error of one, 1 / (n_days - 1); so the smaller of the two is used. Trials that are much alike spread less
+    than that, and count as the paper has it.
+
+    Source: Bailey and Lopez de Prado (2014), The Deflated Sharpe Ratio, equations 1 and 2; Lo (2002) for the error.
     """
     check_finite("returns", returns)
     known = np.asarray(trial_sharpes, dtype=np.float64)
@@ -43,6 +51,7 @@ def deflated_sharpe(returns: np.ndarray, *, n_trials: int, trial_sharpes: np.nda
     ratio = sharpe(returns, days_per_year=1.0)
     if math.isnan(ratio):
         return math.nan
+    variance = min(variance, 1.0 / (len(returns) - 1)) if not math.isnan(variance) else math.nan
     centred = returns - returns.mean()
     deviation = math.sqrt(np.mean(centred**2))
     return deflated_sharpe_of_moments(

@@ -227,7 +227,7 @@ def test_deflated_sharpe_repeats_the_example_of_the_paper():
 
 def test_deflated_sharpe_takes_its_moments_from_the_returns():
     returns = np.random.default_rng(0).standard_t(5, 800) * 0.01 + 0.001
-    ratios = np.array([0.01, 0.05, -0.02, np.nan])
+    ratios = np.array([0.01, 0.03, -0.02, np.nan])
     expected = deflated_sharpe_of_moments(
         sharpe(returns, days_per_year=1),
         n_days=800,
@@ -237,6 +237,16 @@ def test_deflated_sharpe_takes_its_moments_from_the_returns():
         sharpe_variance=float(np.var(ratios[:3], ddof=1)),
     )
     assert deflated_sharpe(returns, n_trials=12, trial_sharpes=ratios) == pytest.approx(expected, rel=1e-9)
+
+
+def test_trials_that_truly_differ_spread_no_hurdle_wider_than_luck():
+    returns = np.random.default_rng(0).normal(0.002, 0.01, 500)
+    by_luck = np.random.default_rng(1).normal(0, 1 / math.sqrt(499), 5000)
+    by_skill = np.linspace(-0.5, 0.5, 5000)
+    values = [deflated_sharpe(returns, n_trials=20, trial_sharpes=ratios) for ratios in (by_luck, by_skill)]
+    assert values[1] == pytest.approx(values[0], abs=0.01)
+    paper = expected_best_sharpe(n_trials=20, sharpe_variance=float(np.var(by_skill, ddof=1)))
+    assert paper > sharpe(returns, days_per_year=1)  # the paper's own hurdle would have refused this edge
 
 
 def test_the_expected_best_is_what_the_best_of_worthless_trials_shows():
