@@ -126,7 +126,7 @@ def write_artifact(
     Raises
     ------
     BadInput : if the folder exists, or model, features, manifest and golden vectors do not fit each other.
-    Refused : if the gate is closed and there is no override, or if the written artifact answers differently.
+    Refused : if the written artifact answers differently.
     """
     folder = Path(folder)
     if folder.exists():
@@ -146,6 +146,44 @@ def write_artifact(
             if path.is_file()
         }
         (draft / manifests.FILE).write_text(manifests.text(whole), encoding="utf-8")
+        draft.chmod(0o755)
+        verify(load_artifact(draft))
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return load_artifact(folder)
+
+
+def release(source: Artifact, folder: Path, *, run_id: str, override: str | None = None) -> Artifact:
+    """Copy an artifact out of research, with the run that it came from and the override written into its manifest.
+
+    Parameters
+    ----------
+    source : the artifact of an experiment.
+    folder : where to; one that holds the same release already is taken as it is.
+    override : why a closed gate is passed by; None when the gate opened.
+
+    Raises
+    ------
+    Refused : if the gate is closed and there is no override.
+    BadInput : if `folder` holds something else, or the override is empty.
+    """
+    if override is not None and not override.strip():
+        raise BadInput("the override is empty: say in words why the closed gate is passed by")
+    # An override is written down only where there is something to override.
+    override = None if source.manifest["gate"]["open"] else override
+    manifest = {**source.manifest, "run_id": run_id, "override": override}
+    manifests.require_release(manifest)
+    folder = Path(folder)
+    if folder.exists():
+        if load_artifact(folder).manifest != manifest:
+            raise BadInput(f"{folder} holds another artifact; give another folder")
+        return load_artifact(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        shutil.copytree(source.folder, draft, dirs_exist_ok=True)
+        (draft / manifests.FILE).write_text(manifests.text(manifest), encoding="utf-8")
         draft.chmod(0o755)
         verify(load_artifact(draft))
         draft.rename(folder)

@@ -39,7 +39,6 @@ def completed(
     Raises
     ------
     BadInput : if a key is missing, a value is no plain JSON, or the parts do not fit each other.
-    Refused : if the gate is closed and no override says why that is passed by.
     """
     missing = [key for key in GIVEN if key not in manifest]
     if missing:
@@ -49,8 +48,6 @@ def completed(
         raise BadInput(f"gate is {gate!r}, but must be the verdict as Gate.as_dict() gives it, with open true or false")
     if override is not None and not (isinstance(override, str) and override.strip()):
         raise BadInput(f"override is {override!r}, but must be None or a reason in words")
-    if not gate["open"] and override is None:
-        raise Refused("the gate is closed: a refused model is exported only with an override that says why")
     parts = [str(name).split("|") for name in instances]
     if not instances or len(set(instances)) < len(instances) or any(len(part) != 3 for part in parts):
         raise BadInput("instances must be distinct names strategy|symbol|timeframe, at least one")
@@ -106,6 +103,23 @@ def read(folder: Path) -> dict[str, Any]:
     except (AttributeError, TypeError) as error:
         raise BadInput(f"{path} is not understood: files: {error}") from error
     return manifest
+
+
+def require_release(manifest: Mapping[str, Any]) -> None:
+    """Let pass what may leave research: a model whose gate opened, or one that somebody released with a reason.
+
+    Every experiment keeps its winner as an artifact; only a released one is exported and served.
+
+    Raises
+    ------
+    Refused : if the gate is closed and no override says why that is passed by; names the first failed condition.
+    """
+    gate = manifest["gate"]
+    if gate["open"] or manifest["override"] is not None:
+        return
+    failed = next((condition for condition in gate.get("conditions", ()) if not condition["passed"]), None)
+    why = failed["reason"] if failed else "The hold-out was not opened."
+    raise Refused(f'the gate is closed: {why} To release the model all the same, give --override "reason"')
 
 
 def packages(manifest: Mapping[str, Any]) -> tuple[str, ...]:

@@ -61,6 +61,11 @@ class Settings:
         return TrackingStore(self.tracking_uri, artifacts, self.experiment, self.registered_model)
 
     @property
+    def bentoml(self) -> Path:
+        """Where BentoML keeps Bentos."""
+        return self.home / "bentoml"
+
+    @property
     def champion(self) -> Path:
         """The artifact that is served: a link, swapped as a whole when another one is exported."""
         return self.home / "serving" / "champion"

@@ -39,7 +39,7 @@ class Strategy(ABC):
     @property
     def id(self) -> str:
         """Write the strategy as text that reads back, such as ``volatility_breakout(lookback=20,multiple=1.5)``."""
-        values = ",".join(f"{field.name}={getattr(self, field.name):g}" for field in fields(self))
+        values = ",".join(f"{field.name}={_written(getattr(self, field.name))}" for field in fields(self))
         return f"{self.name}({values})"
 
     @classmethod
@@ -55,6 +55,11 @@ class Strategy(ABC):
                 raise BadInput(
                     f"{self.name}: {name} is {getattr(self, name):g}, which is out of range; see its docstring"
                 )
+
+
+def _written(value: float) -> str:
+    """Write a number so that it reads back to the same one: two strategies never share a name."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def instance_name(strategy_id: str, symbol: str, timeframe: Timeframe | str) -> str:

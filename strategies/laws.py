@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 
 from market.bars import Bars, format_time
-from market.scramble import scramble_after
+from market.scramble import isolate, scramble_after
 from strategies.base import Strategy
 from strategies.signals import Signals
 
@@ -17,21 +17,24 @@ def check_strategy(strategy: Strategy, bars: Bars, *, n_samples: int = 20, seed:
 
     Parameters
     ----------
+    strategy : what to check.
+    bars : history. When it is shorter than the lookback, only causality can be checked; without bars, nothing.
     n_samples : how many bars are decided again from the last `lookback` bars, half of them bars with a signal; at a
         quarter as many the future is scrambled.
     seed : picks the bars and the scrambled future.
 
     Returns
     -------
-    One sentence for each violation found, with its first time; empty when the laws hold.
+    One sentence for each law that is broken, with a time at which it shows; empty when the laws hold.
     """
-    needed = strategy.lookback(bars.timeframe)
-    if len(bars) <= needed:
+    if len(bars) == 0:
         return []
+    needed = strategy.lookback(bars.timeframe)
+    first = bars.close_time[needed - 1 if needed <= len(bars) else 0]
     signals = strategy.signals(bars)
     random = np.random.default_rng(seed)
-    anywhere = random.choice(bars.close_time[needed - 1 :], size=n_samples - n_samples // 2)
-    settled = signals.decision_time[signals.decision_time >= bars.close_time[needed - 1]]
+    anywhere = random.choice(bars.close_time[bars.close_time >= first], size=n_samples - n_samples // 2)
+    settled = signals.decision_time[signals.decision_time >= first]
     decided = random.choice(settled, size=n_samples // 2) if len(settled) else anywhere
     times = np.unique(np.concatenate([anywhere, decided]))
     broken = []
@@ -44,7 +47,9 @@ def check_strategy(strategy: Strategy, bars: Bars, *, n_samples: int = 20, seed:
             break
     for time in times:
         stop = int(np.searchsorted(bars.close_time, time, side="right"))
-        alone = strategy.signals(bars[stop - needed : stop])
+        if stop < needed:
+            continue
+        alone = strategy.signals(isolate(bars[stop - needed : stop]))
         if not _equal(_only(signals, int(time)), _only(alone, int(time))):
             broken.append(f"{strategy.id} depends on more than its lookback of {needed} bars at {format_time(time)}")
             break

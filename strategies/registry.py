@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import fields
 from itertools import islice
@@ -50,13 +51,18 @@ def parse_strategy(text: str) -> Strategy:
         name, _, value = (part.strip() for part in piece.partition("="))
         if name not in known:
             raise Unknown(f"parameter of {rule.name}", name, known)
+        if name in values:
+            raise BadInput(f"strategy {text!r}: {name} is given twice")
         try:
             number = float(value)
         except ValueError:
             raise BadInput(f"strategy {text!r}: {name} is {value!r}, which is no number") from None
-        values[name] = int(number) if known[name] == "int" and number.is_integer() else number
-        if known[name] == "int" and not number.is_integer():
+        if not math.isfinite(number):
+            raise BadInput(f"strategy {text!r}: {name} is {value}, but must be finite")
+        whole = known[name] in ("int", int)
+        if whole and not number.is_integer():
             raise BadInput(f"strategy {text!r}: {name} is {value}, but must be a whole number")
+        values[name] = int(number) if whole else number
     return rule(**values)
 
 

@@ -18,8 +18,8 @@ class Signals:
     ----------
     decision_time : int64 ns UTC, strictly increasing; each is some bar's close_time.
     side : float64, +1 or -1.
-    limit : float64, quote; NaN: enter at market.
-    stop, target : float64, quote; NaN: none.
+    limit : float64, quote, positive; NaN: enter at market.
+    stop, target : float64, quote, positive; NaN: none.
     trail : float64, distance of the trailing stop in quote; NaN: none.
     max_hold : int64, bars to hold at most; 0: no limit.
     expiry : int64, bars for which a limit order waits, at least 1.
@@ -49,10 +49,14 @@ class Signals:
         for field in fields(self):
             if getattr(self, field.name).shape != (n,):
                 raise BadData(f"signals: {field.name} has shape {getattr(self, field.name).shape}, expected {(n,)}")
+        steps = np.diff(self.decision_time, prepend=self.decision_time[:1] - 1)
         laws = {
-            "is not later than the signal before it": np.diff(self.decision_time, prepend=-1) <= 0,
+            "is not later than the signal before it": steps <= 0,
             "has a side other than +1 and -1": np.abs(self.side) != 1.0,
             "has a stake that is not above 0": ~(self.stake > 0.0),
+            "has a limit, stop or target that is no price": np.logical_or.reduce(
+                [(price <= 0.0) | np.isinf(price) for price in (self.limit, self.stop, self.target)]
+            ),
             "has a stop beyond its target": self.side * (self.target - self.stop) <= 0.0,
             "has a trailing distance that is not above 0": self.trail <= 0.0,
             "waits for less than one bar": self.expiry < 1,

@@ -33,8 +33,11 @@ TRADE_COLUMNS = {
 `stake` is the fraction of the instance's capital that the rule asks for. Prices are those paid and received.
 `gross_return` is measured between the prices before half-spread and slippage; `cost` is all that half-spread, slippage
 and fees took; ``net_return = gross_return - cost``; all three are fractions of the entry notional. `r_multiple` is
-net_return in units of the risk to the initial stop, NaN without one. `mae` <= 0 and `mfe` >= 0 are the furthest
-excursions, fractions of the entry price. `exit_reason` is one of `market.fills.EXIT_REASONS`.
+net_return in units of the risk to the initial stop, NaN without one, or with one that the entry was already beyond.
+`mae` <= 0 and `mfe` >= 0 are the furthest excursions that the position is known to have lived through, before costs,
+as fractions of the entry price: of the bar it leaves in only the exit price counts; of the bar in which a limit order
+fills after the open, only what lies against us and the close. `bars_held` counts the bars it was open in, but not one
+at whose open it left. `exit_reason` is one of `market.fills.EXIT_REASONS`.
 """
 
 
@@ -83,9 +86,14 @@ def check_trades(trades: pd.DataFrame) -> None:
     laws = {
         "enters before it was decided": trades.entry_time <= trades.decision_time,
         "leaves before it entered": trades.exit_time < trades.entry_time,
-        "gains from its costs": trades.cost < -1e-12,
-        "has a net return that is not gross less cost": (trades.gross_return - trades.cost - trades.net_return).abs()
-        > 1e-9,
+        "has a side other than +1 and -1": ~trades.side.isin([1, -1]),
+        "has a stake that is not above 0": ~(trades.stake > 0.0),
+        # Said so that a NaN breaks the law, instead of passing every comparison.
+        "gains from its costs": ~(trades.cost >= -1e-12),
+        "has a net return that is not gross less cost": ~(
+            (trades.gross_return - trades.cost - trades.net_return).abs() <= 1e-9
+        ),
+        "has an exit reason that does not exist": ~trades.exit_reason.isin(EXIT_REASONS.values()),
     }
     for law, broken in laws.items():
         if broken.any():

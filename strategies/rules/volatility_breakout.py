@@ -20,7 +20,9 @@ from strategies.signals import Signals, make_signals
 
 @dataclass(frozen=True)
 class VolatilityBreakout(Strategy):
-    """Enter in the direction of a close that lies `multiple` average true ranges from the close before it.
+    """Enter in the direction of a close that lies more than `multiple` average true ranges from the close before it.
+
+    The stop is at most half the price away, and the target nine tenths, so that neither lies below zero.
 
     Parameters
     ----------
@@ -66,12 +68,12 @@ class VolatilityBreakout(Strategy):
         side, close = np.sign(move[rows]), bars.close[rows]
         # A stop a whole price away would lie below zero: such a market is no market for this rule.
         risk = np.minimum(self.stop_ranges * true_range[rows], 0.5 * close)
+        stop = close - side * risk
+        target = close + side * np.minimum(self.reward * risk, 0.9 * close)
+        # A market that stood still has no range to measure a move by, and leaves no room for a stop.
+        kept = side * (target - stop) > 0.0
         return make_signals(
-            bars.close_time[rows],
-            side,
-            stop=close - side * risk,
-            target=close + side * np.minimum(self.reward * risk, 0.9 * close),
-            max_hold=self.max_hold,
+            bars.close_time[rows][kept], side[kept], stop=stop[kept], target=target[kept], max_hold=self.max_hold
         )
 
 

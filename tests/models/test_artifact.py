@@ -18,7 +18,7 @@ from market.bars import Bars
 from market.errors import BadInput, Refused, Unknown
 from models import manifest as manifests
 from models.applications import Kelly, PerStrategyThreshold
-from models.artifact import Artifact, load_artifact, verify, write_artifact
+from models.artifact import Artifact, load_artifact, release, verify, write_artifact
 from models.model_file import ScikitModel
 
 
@@ -210,7 +210,6 @@ def test_writing_is_all_or_nothing(
     attempt(Unknown, "strategy instance", golden=[(bars, time, side, "x|y|5m")])
     attempt(BadInput, "no gate", manifest={k: v for k, v in given.items() if k != "gate"})
     attempt(BadInput, "gate is", manifest={**given, "gate": {"open": "yes"}})
-    attempt(Refused, "gate is closed", manifest={**given, "gate": {"open": False}})
     attempt(BadInput, "override is", manifest={**given, "override": " "})
     attempt(BadInput, "plain JSON", manifest={**given, "n_trials": float("nan")})
     attempt(BadInput, "plain JSON", manifest={**given, "n_trials": np.int64(3)})
@@ -223,11 +222,30 @@ def test_writing_is_all_or_nothing(
         write_artifact(artifact.folder, manifest=given, golden=vectors, **parts)  # type: ignore[arg-type]
 
 
-def test_a_closed_gate_passes_only_with_a_written_reason(
+def test_a_closed_gate_is_released_only_with_a_written_reason(
     artifact_builder: Callable[..., Artifact], tmp_path: Path
 ) -> None:
-    built = artifact_builder(tmp_path / "a", gate={"open": False}, override="to watch it live at no size")
-    assert load_artifact(built.folder).manifest["override"] == "to watch it live at no size"
+    condition = {"name": "trades_kept", "passed": False, "reason": "The filter kept 3 of 90 trades."}
+    kept = artifact_builder(tmp_path / "a", gate={"open": False, "conditions": [condition]})
+    with pytest.raises(Refused, match="The filter kept 3 of 90 trades"):
+        release(kept, tmp_path / "b", run_id="r1")
+    with pytest.raises(BadInput, match="say in words"):
+        release(kept, tmp_path / "b", run_id="r1", override=" ")
+    assert not (tmp_path / "b").exists()
+    released = release(kept, tmp_path / "b", run_id="r1", override="to watch it live at no size")
+    assert (released.manifest["override"], released.manifest["run_id"]) == ("to watch it live at no size", "r1")
+    assert released.fingerprint != kept.fingerprint
+    assert release(kept, tmp_path / "b", run_id="r1", override="to watch it live at no size").folder == released.folder
+    with pytest.raises(BadInput, match="holds another artifact"):
+        release(kept, tmp_path / "b", run_id="r2", override="to watch it live at no size")
+
+
+def test_an_open_gate_needs_no_override_and_keeps_none(
+    artifact_builder: Callable[..., Artifact], tmp_path: Path
+) -> None:
+    kept = artifact_builder(tmp_path / "a", gate={"open": True, "conditions": []})
+    released = release(kept, tmp_path / "b", run_id="r1", override="needless")
+    assert released.manifest["override"] is None
 
 
 def test_kelly_sizes_survive_the_round_trip(artifact_builder: Callable[..., Artifact], tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""The command line. Every command says what it found as tables, or as one JSON object with ``--json``.
+
+Exit codes: 0 on success, 2 on bad input or a refusal (one line says what to do), 1 on a fault of ours.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+import click
+
+from market.errors import TradesieveError
+
+_QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # MLflow tells of each migration of a new database; a command tells of its own work.
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
+_COMMANDS = {
+    "demo": "Run everything on a synthetic market, in minutes.",
+    "data": "Bring bars in, list them, check them.",
+    "trades": "Generate the trades that rules would have made, and look at them.",
+    "factors": "List, compute and check factors.",
+    "model": "Search for filters, judge, export and serve them.",
+    "up": "Start Prefect, the MLflow UI and the service; stop on Ctrl-C.",
+    "paper": "Replay bars through the bot and the service.",
+}
+"""Name: first line of its help. A command's own file is imported when it is called, so that `--help` is quick."""
+
+
+_DISK_SIGNS = (
+    "No space left on device",
+    "database or disk is full",
+    "readonly database",
+    "unable to open database file",
+)
+"""How SQLite, Arrow and SQLAlchemy say that a disk is full or read-only, in errors that carry no number."""
+
+
+class Commands(click.Group):
+    """The commands, imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the work."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"pipelines.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="tradesieve")
+def tradesieve() -> None:
+    """Learn which of a strategy's trades to take, prove that it is not luck, and answer live bots.
+
+    State lives under TRADESIEVE_HOME, ./var by default.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        tradesieve.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.Abort:
+        _end("interrupted", 130)
+    except click.ClickException as error:
+        hint = f"; see `{error.ctx.command_path} --help`" if isinstance(error, click.UsageError) and error.ctx else ""
+        _end(error.format_message().rstrip(".") + hint, 2)
+    except TradesieveError as error:
+        _end(str(error), 2)
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        trouble = _disk_trouble(error)
+        if trouble is None:
+            raise
+        _end(trouble, 2)
+
+
+def _end(text: str, code: int) -> None:
+    click.echo(f"tradesieve: {' '.join(text.split())}", err=True)
+    sys.exit(code)
+
+
+def _disk_trouble(error: BaseException) -> str | None:
+    """Say what is wrong with the disk when that is what an error comes from, whichever library raised it."""
+    for cause in _causes(error):
+        text = str(cause)
+        denied = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
+        if denied or any(sign in text for sign in _DISK_SIGNS):
+            return f"the state folder cannot be written: {text.splitlines()[0]}; make room or set TRADESIEVE_HOME"
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""tradesieve data: bring bars in, list them, check them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from market.bars import Bars, format_time
+from market.errors import Unknown
+from market.sources import read_bars
+from market.sources.base import Stamps
+from market.timeframes import Timeframe, parse_timeframe
+from pipelines.commands.options import as_json
+from pipelines.console import Console
+from pipelines.settings import read_settings
+
+
+@click.group()
+def data() -> None:
+    """Bring bars in, list them, check them."""
+
+
+@data.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--symbol", required=True, help="One form for all vendors, such as BTC-USD.")
+@click.option("--timeframe", required=True, help="What the files hold, such as 1m, 5m, 1h, 1d.")
+@click.option(
+    "--stamp",
+    type=click.Choice(["open", "close"]),
+    help="Which end of a bar its time is; the open by default, the close for a column close_time.",
+)
+@click.option("--time-unit", help="s, ms, us or ns, where times are whole numbers; recognised by their size.")
+@click.option("--timezone", default="UTC", show_default=True, help="Zone of times that are written without one.")
+@click.option("--replace", is_flag=True, help="Forget what is stored of this symbol and timeframe first.")
+@as_json
+def import_(
+    files: tuple[Path, ...], symbol: str, timeframe: str, stamp: str | None, time_unit: str | None, timezone: str,
+    replace: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Import bars from Parquet or CSV FILES.
+
+    A file has a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close and volume.
+    Nothing is stored unless every file is understood and every bar keeps the laws.
+
+    \b
+        tradesieve data import btc.parquet --symbol BTC-USD --timeframe 1m
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    kept = parse_timeframe(timeframe)
+    settings.bars.path(symbol, kept)
+    stamps = Stamps(stamp, time_unit, timezone)
+    with console.progress() as progress:
+        read = []
+        for done, path in enumerate(files):
+            progress("read", done, len(files), str(path))
+            read.append(read_bars(path, symbol=symbol, timeframe=kept, stamps=stamps))
+        added = []
+        for done, (path, bars) in enumerate(zip(files, read, strict=True)):
+            progress("store", done, len(files), str(path))
+            n_new = settings.bars.append(bars, replace=replace and done == 0)
+            added.append({"file": str(path), **_span(bars), "new": n_new})
+    console.json({"symbol": symbol, "timeframe": str(kept), "files": added})
+    console.table(f"{symbol} {kept}", added)
+
+
+@data.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the bars that are stored."""
+    settings, console = read_settings(), Console(as_json=as_json)
+    rows = []
+    for symbol, timeframe in settings.bars.list():
+        first, last, count = settings.bars.span(symbol, timeframe)
+        rows.append(_row(symbol, timeframe) | {"bars": count, "first": format_time(first), "last": format_time(last)})
+    console.json({"bars": rows})
+    console.table("stored bars", rows) if rows else console.say(
+        "no bars are stored; see `tradesieve data import --help`"
+    )
+
+
+@data.command()
+@click.option("--symbols", help="Symbols, separated by commas; every stored one by default.")
+@as_json
+def check(symbols: str | None, as_json: bool) -> None:
+    """Report gaps, constant prices, silent bars and jumps of the stored bars. Nothing is changed."""
+    settings, console = read_settings(), Console(as_json=as_json)
+    wanted = set(symbols.split(",")) if symbols else None
+    stored = [pair for pair in settings.bars.list() if wanted is None or pair[0] in wanted]
+    for symbol in wanted or ():
+        if symbol not in {name for name, _ in stored}:
+            raise Unknown("stored symbol", symbol, [name for name, _ in settings.bars.list()])
+    rows = []
+    with console.progress() as progress:
+        for done, (symbol, timeframe) in enumerate(stored):
+            progress("check", done, len(stored), f"{symbol} {timeframe}")
+            rows.append(_row(symbol, timeframe) | _quality(settings.bars.load(symbol, timeframe)))
+    console.json({"bars": rows})
+    console.table("quality of the stored bars", rows)
+
+
+def _row(symbol: str, timeframe: Timeframe) -> dict[str, Any]:
+    return {"symbol": symbol, "timeframe": str(timeframe)}
+
+
+def _span(bars: Bars) -> dict[str, Any]:
+    return {
+        "bars": len(bars),
+        "first": format_time(bars.close_time[0]),
+        "last": format_time(bars.close_time[-1]),
+    }
+
+
+def _quality(bars: Bars) -> dict[str, Any]:
+    steps = np.diff(bars.close_time)
+    gaps = steps > bars.timeframe.duration
+    returns = np.abs(np.diff(bars.close) / bars.close[:-1])
+    jump = int(np.argmax(returns)) + 1 if len(returns) else 0
+    return {
+        "bars": len(bars),
+        "gaps": int(gaps.sum()),
+        "longest_gap_hours": float(steps.max() / 3.6e12) if gaps.any() else 0.0,
+        "missing_rate": float(
+            1.0 - len(bars) / (1 + (bars.close_time[-1] - bars.close_time[0]) / bars.timeframe.duration)
+        ),
+        "constant_bars": int((bars.high == bars.low).sum()),
+        "silent_bars": int((bars.volume == 0).sum()),
+        "largest_move_rate": float(returns.max()) if len(returns) else 0.0,
+        "at": format_time(bars.close_time[jump]),
+    }

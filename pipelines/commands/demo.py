@@ -1,0 +1,48 @@
+"""tradesieve demo: the whole arrow on a market whose truth is known."""
+
+from __future__ import annotations
+
+import click
+
+from pipelines.commands.options import as_json
+from pipelines.commands.paper import describe, show_paper
+from pipelines.commands.tables import show_result
+from pipelines.console import Console
+from pipelines.demo import MARKETS, run_demo
+from pipelines.settings import read_settings
+
+
+@click.command()
+@click.option(
+    "--market",
+    type=click.Choice(sorted(MARKETS)),
+    default="edge",
+    show_default=True,
+    help="With a planted edge that a filter can find, or a random walk in which there is nothing to find.",
+)
+@as_json
+def demo(market: str, as_json: bool) -> None:
+    """Run everything on a synthetic market: trades, search, gate, export, service, bot.
+
+    A second run reuses what the first one made.
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    with console.progress() as progress:
+        done = run_demo(market, settings, progress=progress)
+    paper = (
+        None if done.paper is None else {key: value for key, value in describe(done.paper).items() if key != "taken"}
+    )
+    console.json(done.result | {"market": market, "bento": done.bento, "paper": paper})
+    show_result(console, done.result)
+    if done.paper is not None:
+        show_paper(console, done.paper)
+        console.say(f"Bento: {done.bento}")
+    else:
+        console.say(f"On the {market} market the gate stays closed, so nothing is exported or served.")
+    console.say("")
+    console.say("What to open next:")
+    console.say("  tradesieve up                     Prefect, the MLflow UI and the service, until Ctrl-C")
+    console.say("  http://127.0.0.1:5000             then: every trial of this run, side by side")
+    console.say(f"  {settings.home / 'experiments' / done.result['experiment']}   what this run kept")
+    other = "random" if market == "edge" else "edge"
+    console.say(f"  tradesieve demo --market {other:<8}  the same on the other market")

@@ -1,0 +1,172 @@
+"""tradesieve model: search, judge, export and serve filters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import Any
+
+import click
+
+from market.errors import BadInput
+from models.artifact import Artifact, load_artifact, release
+from models.tracking import champion, download_artifact
+from pipelines.commands.options import as_json, chosen_experiment, experiment_options, words
+from pipelines.commands.tables import show_evaluation, show_result
+from pipelines.console import Console
+from pipelines.evaluation import evaluate
+from pipelines.ports import require_free
+from pipelines.run import run_experiment
+from pipelines.settings import Settings, read_settings
+from serving.export import build_bento, point_to, serve_command
+
+
+@click.group()
+def model() -> None:
+    """Search for filters, judge, export and serve them."""
+
+
+@model.command()
+@experiment_options
+@as_json
+def experiment(as_json: bool, **given: Any) -> None:
+    """Run an experiment: search, fix a winner, open the hold-out once, hold it against the gate, track it in MLflow.
+
+    \b
+        tradesieve model experiment --num-strategies 5 --symbols BTC-USD --timeframe 5m
+    """
+    _run(as_json, given, seal=False)
+
+
+@model.command()
+@experiment_options
+@as_json
+def train(as_json: bool, **given: Any) -> None:
+    """Search and fit on the development part alone; the hold-out stays sealed and no gate is judged."""
+    _run(as_json, given, seal=True)
+
+
+def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
+    settings, console = read_settings(), Console(as_json=as_json)
+    chosen = chosen_experiment(settings, **given)
+    with console.progress() as progress:
+        result = run_experiment(chosen, settings, seal=seal, progress=progress)
+    console.json(result)
+    show_result(console, result)
+
+
+@model.command("eval")
+@click.option("--run", "run_id", help="MLflow run of the model; the champion by default.")
+@click.option("--strategies", help="Rules to show, separated by commas; 'all' is every one the model knows.")
+@click.option("--from", "start", help="Evaluate trades decided after this time; after the model's training by default.")
+@click.option("--to", "end", help="Evaluate bars up to this time, ISO 8601.")
+@as_json
+def eval_(run_id: str | None, strategies: str | None, start: str | None, end: str | None, as_json: bool) -> None:
+    """Evaluate a model on stored bars that it was not trained on: each strategy with and without it.
+
+    Reading these trades is an opening of the hold-out, and is written into the ledger.
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    run_id = run_id or _champion(settings)
+    source = _artifact_of(settings, run_id)
+    chosen = [] if strategies in (None, "all") else words(strategies)
+    with console.progress() as progress:
+        found = evaluate(source, settings, strategies=chosen, start=start, end=end, progress=progress)
+    found = {"run_id": run_id, **found}
+    console.json(found)
+    show_evaluation(console, found)
+
+
+@model.command()
+@click.option("--run", "run_id", help="MLflow run to export; the champion by default.")
+@click.option("--override", help="Export although the gate is closed; the reason is written into the manifest.")
+@as_json
+def export(run_id: str | None, override: str | None, as_json: bool) -> None:
+    """Build the Bento of the champion, or of any run, and let a running service take it over.
+
+    \b
+        tradesieve model export
+        tradesieve model export --run 3f2a... --override "to watch it live at no size"
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    run_id = run_id or _champion(settings)
+    with console.progress() as progress:
+        progress("export", 0, 2, f"run {run_id}")
+        released = release_run(settings, run_id, override=override)
+        progress("export", 1, 2, "building the Bento")
+        tag = build_bento(released.folder, bento_home=settings.bentoml)
+        point_to(settings.champion, released.folder)
+        progress("export", 2, 2, tag)
+    bento = settings.bentoml / "bentos" / tag.replace(":", "/")
+    console.json(
+        {"run_id": run_id, "bento": tag, "folder": str(bento), "artifact": str(released.folder),
+         "model": released.fingerprint, "override": released.manifest["override"]}
+    )  # fmt: skip
+    console.say(f"Bento {tag} of run {run_id}, in {bento}")
+    if released.manifest["override"]:
+        console.say(f"The gate is closed. Overridden: {released.manifest['override']}")
+    console.say("Serve it with `tradesieve model run`; a service that runs already takes it over now.")
+
+
+@model.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Who may ask: the service itself asks nobody.")
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+def run(host: str, port: int) -> None:
+    """Serve the exported model over HTTP until Ctrl-C. An export while it runs is taken over without a lost request."""
+    settings = read_settings()
+    console = Console(as_json=False)
+    command = service_command(settings, host=host, port=port)
+    if command is None:
+        raise BadInput("nothing is exported yet: run `tradesieve model export` first")
+    require_free(port, host=host, flag="--port")
+    console.note(f"serving {load_artifact(settings.champion).fingerprint} on http://{host}:{port}, Ctrl-C ends it")
+    environment = os.environ | {"BENTOML_HOME": str(settings.bentoml), "BENTOML_DO_NOT_TRACK": "True"}
+    try:
+        done = subprocess.run(command, env=environment, check=False)
+    except KeyboardInterrupt:
+        return
+    if done.returncode:
+        raise BadInput(f"the service ended with code {done.returncode}; its output above says why")
+
+
+def service_command(settings: Settings, *, host: str, port: int) -> list[str] | None:
+    """Give the command that serves what was exported last; None while nothing was."""
+    return serve_command(settings.champion, host=host, port=port) if settings.champion.exists() else None
+
+
+def release_run(settings: Settings, run_id: str, *, override: str | None) -> Artifact:
+    """Release the artifact of a run below the state folder, and return it.
+
+    Raises
+    ------
+    Unknown : if there is no such run.
+    BadInput : if the run has no artifact.
+    Refused : if its gate is closed and there is no override.
+    """
+    source = _artifact_of(settings, run_id)
+    if override is not None and not source.manifest["gate"]["open"]:
+        name = f"{run_id}-override-{len(list((settings.home / 'released').glob(run_id + '-override-*')))}"
+    else:
+        name = run_id
+    return release(source, settings.home / "released" / name, run_id=run_id, override=override)
+
+
+def _artifact_of(settings: Settings, run_id: str) -> Artifact:
+    folder = settings.home / "downloaded" / run_id
+    if folder.exists():
+        try:
+            return load_artifact(folder)
+        except BadInput:
+            shutil.rmtree(folder)
+    return load_artifact(download_artifact(settings.tracking, run_id, folder))
+
+
+def _champion(settings: Settings) -> str:
+    found = champion(settings.tracking)
+    if found is None:
+        raise BadInput(
+            "there is no champion yet: no experiment's gate has opened. "
+            'Name a run with --run ID, and --override "reason" to export it all the same'
+        )
+    return found[0]

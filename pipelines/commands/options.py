@@ -1,0 +1,87 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from market.errors import BadInput
+from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml
+from pipelines.settings import Settings
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+
+
+def words(text: str | None) -> list[str]:
+    """Split a comma-separated option, leaving commas inside parentheses alone."""
+    parts, depth = [""], 0
+    for letter in text or "":
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose an experiment."""
+    options = [
+        click.option("--config", type=click.Path(path_type=Path), help="YAML of an experiment; the options change it."),
+        click.option("--strategies", help="Rules or whole strategies, separated by commas; 'all' is every rule."),
+        click.option("--num-strategies", type=int, help="How many strategies, one of each rule in turn.  [default: 5]"),
+        click.option("--symbols", help="Symbols, separated by commas; every stored one by default."),
+        click.option(
+            "--timeframe", "--timeframes", "timeframes", help="Timeframes, separated by commas.  [default: 5m]"
+        ),
+        click.option("--from", "start", help="Use bars after this time, ISO 8601."),
+        click.option("--to", "end", help="Use bars up to this time, ISO 8601."),
+        click.option("--features", help="A set (minimal, standard), or features separated by commas."),
+        click.option("--fitness", help="What ranks the trials: sortino, sharpe, expectancy, profit_factor."),
+        click.option("--applications", help="How scores become sizes, separated by commas, such as threshold,kelly."),
+        click.option("--candidates", type=int, help="Candidates that each engine tries.  [default: 6]"),
+        click.option("--seed", type=int, help="Seed of every draw.  [default: 7]"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
+    """Make the experiment that the options ask for.
+
+    Raises
+    ------
+    BadInput : if an option is wrong, or no symbol was named and no bars are stored.
+    """
+    config = given.pop("config", None)
+    values = experiment_from_yaml(config).as_dict() if config else {}
+    plan = values.setdefault("plan", {})
+    if given.get("strategies") is not None:
+        values["strategies"] = [] if given["strategies"] == "all" else words(given["strategies"])
+        exact = bool(values["strategies"]) and all("(" in name for name in values["strategies"])
+        if exact and given.get("num_strategies") is None:
+            values["num_strategies"] = None
+    for name in ("num_strategies", "start", "end"):
+        if given.get(name) is not None:
+            values[name] = given[name]
+    for name in ("symbols", "timeframes"):
+        if given.get(name) is not None:
+            values[name] = words(given[name])
+    if "symbols" not in values:
+        values["symbols"] = list(dict.fromkeys(symbol for symbol, _ in settings.bars.list()))
+    if given.get("features") is not None:
+        values["features"] = given["features"] if "__" not in given["features"] else words(given["features"])
+    for name in ("fitness", "seed"):
+        if given.get(name) is not None:
+            plan[name] = given[name]
+    if given.get("applications") is not None:
+        plan["applications"] = words(given["applications"])
+    if given.get("candidates") is not None:
+        plan["engines"] = dict.fromkeys(plan.get("engines", ("lightgbm", "pycaret")), given["candidates"])
+    if not values["symbols"]:
+        raise BadInput("no bars are stored: import some with `tradesieve data import FILE --symbol S --timeframe T`")
+    return experiment_from(values)

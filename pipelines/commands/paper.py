@@ -1,0 +1,90 @@
+"""tradesieve paper: the bot on replayed bars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from market.errors import BadInput, Refused
+from pipelines.commands.options import as_json
+from pipelines.console import Console
+from pipelines.experiment import parse_time
+from pipelines.paper import PaperResult, difference, replay
+from pipelines.settings import read_settings
+
+_SHOWN = {
+    "strategy": "strategy", "trades": "trades met", "taken": "taken", "refused": "refused",
+    "taken_return": "net, taken", "refused_return": "net, refused",
+}  # fmt: skip
+
+
+@click.command()
+@click.option("--symbol", required=True, help="A symbol that the model knows and whose bars are stored.")
+@click.option("--timeframe", help="Needed when the model knows several.")
+@click.option("--from", "start", help="Replay bars after this time, ISO 8601; all by default.")
+@click.option("--to", "end", help="Replay bars up to this time, ISO 8601.")
+@click.option("--url", help="A running service; one is started for the replay by default.")
+@as_json
+def paper(
+    symbol: str, timeframe: str | None, start: str | None, end: str | None, url: str | None, as_json: bool
+) -> None:
+    """Replay stored bars through the bot and the service over HTTP, and compare with what research would have taken.
+
+    \b
+        tradesieve paper --symbol BTC-USD --from 2019-11-01 --to 2019-12-01
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    if not settings.champion.exists():
+        raise BadInput("nothing is exported yet: run `tradesieve model export` first")
+    with console.progress() as progress:
+        result = replay(
+            settings.champion.resolve(), settings, symbol=symbol, timeframe=timeframe,
+            start_time=parse_time("--from", start), end_time=parse_time("--to", end), url=url, progress=progress,
+        )  # fmt: skip
+    console.json(describe(result))
+    show_paper(console, result)
+    broken = difference(result.trades, result.research)
+    if broken is not None:
+        raise Refused(f"live and research differ: {broken}")
+
+
+def describe(result: PaperResult) -> dict[str, Any]:
+    """Give a replay as plain values."""
+    taken = result.trades[result.trades["size"] > 0]
+    return {
+        "n_bars": result.n_bars,
+        "n_asked": result.n_asked,
+        "n_trades": len(result.trades),
+        "n_taken": len(taken),
+        "agrees_with_research": result.agrees,
+        "journal": str(result.journal),
+        "taken": [{key: _json(value) for key, value in row.items()} for row in taken.to_dict("records")],
+    }
+
+
+def show_paper(console: Console, result: PaperResult) -> None:
+    """Show what the bot met, what it took, and whether research agrees."""
+    rows = []
+    for strategy, own in result.trades.groupby("strategy"):
+        taken, refused = own[own["size"] > 0], own[own["size"] == 0]
+        rows.append(
+            {
+                "strategy": strategy,
+                "trades": len(own),
+                "taken": len(taken),
+                "refused": len(refused),
+                "taken_return": float(taken["net_return"].mean()) if len(taken) else None,
+                "refused_return": float(refused["net_return"].mean()) if len(refused) else None,
+            }
+        )
+    console.table(f"Paper trading over {result.n_bars:,} bars, mean net return per trade", rows, _SHOWN)
+    verdict = "equal bit for bit" if result.agrees else "DIFFERENT"
+    console.say(
+        f"The service was asked {result.n_asked:,} times. Live and research, trade for trade (times, prices, sizes, "
+        f"scores): {verdict}. Journal: {result.journal}"
+    )
+
+
+def _json(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else value

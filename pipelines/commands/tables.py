@@ -1,0 +1,91 @@
+"""The tables that commands show people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.console import Console
+
+_MEASURES = {
+    "part": "part", "trades": "trades", "sortino": "Sortino", "n_trades": "trades kept", "coverage": "coverage",
+    "win_rate": "win rate", "expectancy": "expectancy", "profit_factor": "profit factor", "max_drawdown": "drawdown",
+    "total_return": "return",
+}  # fmt: skip
+_TRIALS = {
+    "rank": "#", "candidate": "candidate", "selection": "selection", "application": "application",
+    "sortino": "Sortino", "random_sortino": "random filter", "n_trades": "trades kept", "coverage": "coverage",
+    "expectancy": "expectancy", "error": "failed because",
+}  # fmt: skip
+_CONDITIONS = {"passed": "passed", "name": "condition", "value": "value", "threshold": "limit", "reason": "in words"}
+_INSTANCES = {
+    "instance": "strategy | symbol | timeframe", "baseline_sortino": "Sortino, all",
+    "filtered_sortino": "Sortino, filtered", "baseline_n_trades": "trades", "filtered_n_trades": "kept",
+    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "expectancy, filtered",
+}  # fmt: skip
+_SHOWN_TRIALS = 8
+
+
+def show_result(console: Console, result: Mapping[str, Any]) -> None:
+    """Show what an experiment found: the trials, both parts, each strategy, the gate."""
+    data = result["data"]
+    console.say(
+        f"Experiment {result['experiment']}: {data['n_instances']} strategy instances on {', '.join(data['symbols'])} "
+        f"at {', '.join(data['timeframes'])}, {data['n_bars']:,} bars"
+        + (", read from an earlier run" if result["reused"] else f", {result['seconds']} s")
+    )
+    trials = result["leaderboard"]
+    console.table(
+        f"Trials on the development part, out of fold (best {min(_SHOWN_TRIALS, len(trials))} of {len(trials)})",
+        trials[:_SHOWN_TRIALS],
+        {key: title for key, title in _TRIALS.items() if key != "error" or any(row["error"] for row in trials)},
+    )
+    for part in ("development", "holdout"):
+        if result["by_instance"][part]:
+            console.table(f"Strategy by strategy, {_title(part)}", result["by_instance"][part], _INSTANCES)
+    console.table("Without and with the filter", _comparison(result), _MEASURES)
+    show_gate(console, result)
+
+
+def show_gate(console: Console, result: Mapping[str, Any]) -> None:
+    """Show the verdict and why."""
+    gate = result["gate"]
+    if gate is None:
+        console.say("The hold-out is sealed: no gate was judged. `tradesieve model experiment` opens it.")
+        return
+    console.table("The gate", gate["conditions"], _CONDITIONS)
+    failed = [condition for condition in gate["conditions"] if not condition["passed"]]
+    if gate["open"]:
+        console.say("GATE OPEN: the improvement is unlikely to be luck; the model is the champion now.")
+    else:
+        console.say(f"GATE CLOSED: {len(failed)} of {len(gate['conditions'])} conditions failed. {failed[0]['reason']}")
+        console.say("No model is exported. This is the honest answer, not an error.")
+    openings = result["holdout_opening"]
+    console.say(
+        f"{result['n_trials']} trials so far on these symbols; the hold-out was opened {openings} time(s)"
+        + (", so it is no longer untouched." if openings > 1 else ".")
+    )
+
+
+def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
+    """Show a model on bars that it was not trained on."""
+    console.table(f"Strategy by strategy, {' to '.join(found['period'])}", found["by_instance"], _INSTANCES)
+    rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
+    console.table("Without and with the model", rows, {key: title for key, title in _MEASURES.items() if key != "part"})
+    console.say(f"These bars were opened {found['opening']} time(s) so far; the more often, the less they prove.")
+
+
+_GROUPS = {"every trade": "baseline", "filtered": "filtered", "random filter": "random"}
+
+
+def _comparison(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"part": _title(part), "trades": name, **result[key][part]}
+        for part in ("development", "holdout")
+        for name, key in _GROUPS.items()
+        if result[key][part] is not None
+    ]
+
+
+def _title(part: str) -> str:
+    return "hold-out" if part == "holdout" else part

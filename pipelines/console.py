@@ -1,0 +1,110 @@
+"""The console: tables for people on standard output, or one JSON object; progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipelines.progress import Progress as Report
+
+_PATIENCE = 1.0  # seconds before progress shows, so that quick commands stay quiet
+
+
+class Console:
+    """What a command says.
+
+    Parameters
+    ----------
+    as_json : print one JSON object instead of tables and sentences.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._out = RichConsole(highlight=False, soft_wrap=True)
+        self._err = RichConsole(stderr=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """Print a sentence for people; silent under ``--json``."""
+        if not self.as_json:
+            self._out.print(text, markup=False)
+
+    def note(self, text: str) -> None:
+        """Print a sentence on standard error, also under ``--json``."""
+        self._err.print(text, markup=False)
+
+    def json(self, value: Any) -> None:
+        """Print one JSON object under ``--json``; silent for people."""
+        if self.as_json:
+            self._out.out(json.dumps(value, indent=1, allow_nan=False), highlight=False)
+
+    def table(self, title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> None:
+        """Print rows as a table for people.
+
+        Parameters
+        ----------
+        columns : key: heading, in order; all keys of the first row when None.
+        """
+        if self.as_json:
+            return
+        shown = columns or ({key: key for key in rows[0]} if rows else {})
+        table = Table(title=title, title_justify="left", title_style="bold", header_style="", pad_edge=False)
+        for key, heading in shown.items():
+            numeric = all(isinstance(row.get(key), int | float | None) for row in rows)
+            table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(key, row.get(key)) for key in shown))
+        self._out.print(table)
+
+    @contextmanager
+    def progress(self) -> Iterator[Report]:
+        """Give a callback that shows how far a step is: a live bar on a terminal, a line a stage elsewhere."""
+        if not self._err.is_terminal:
+            yield self._lines()
+            return
+        columns = (
+            SpinnerColumn(), TextColumn("{task.description:<8}"), BarColumn(24), MofNCompleteColumn(),
+            TimeElapsedColumn(), TextColumn("{task.fields[detail]}"),
+        )  # fmt: skip
+        with Progress(*columns, console=self._err, transient=True) as bar:
+            tasks: dict[str, Any] = {}
+
+            def report(stage: str, done: int, total: int, detail: str) -> None:
+                if stage not in tasks:
+                    tasks[stage] = bar.add_task(stage, detail="")
+                bar.update(tasks[stage], completed=done, total=total, detail=detail[:60])
+
+            yield report
+
+    def _lines(self) -> Report:
+        started = time.monotonic()
+        told: dict[str, float] = {}
+
+        def report(stage: str, done: int, total: int, detail: str) -> None:
+            now = time.monotonic()
+            if now - started >= _PATIENCE and now - told.get(stage, -math.inf) >= 5.0:
+                told[stage] = now
+                self.note(f"{now - started:6.1f} s  {stage} {done} of {total}: {detail}")
+
+        return report
+
+
+def _cell(key: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if key.endswith(("rate", "coverage", "drawdown")) or key == "total_return":
+            return f"{value:.1%}"
+        return f"{value * 1e4:.1f} bp" if key.endswith(("expectancy", "_return", "cost")) else f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)

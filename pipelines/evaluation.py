@@ -1,0 +1,146 @@
+"""Evaluation: a model on bars that it was not trained on, computed in one batch as research computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from market.bars import Bars, format_time
+from market.calendars import ALWAYS
+from market.errors import BadInput, Unknown
+from market.instruments import Instrument, instrument_from
+from market.timeframes import parse_timeframe
+from models.artifact import Artifact
+from models.dataset import dataset_from_trades
+from models.fitness import measure, measure_by_instance
+from models.significance import random_filter
+from pipelines.experiment import parse_time
+from pipelines.progress import Progress, silent
+from pipelines.settings import Settings
+from strategies.base import instance_name
+from strategies.registry import parse_strategy
+from strategies.simulator import simulate
+from strategies.trades import pool_trades
+
+
+def evaluate(
+    artifact: Artifact,
+    settings: Settings,
+    *,
+    strategies: Sequence[str] = (),
+    start: str | None = None,
+    end: str | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Set every strategy with the model beside the same strategy without it.
+
+    Parameters
+    ----------
+    strategies : rules or whole strategies; empty takes all that the model knows.
+    start : ISO 8601; trades decided after it count. None: after the span that the model was trained on.
+    end : ISO 8601; bars up to it are used.
+
+    Returns
+    -------
+    JSON-safe: ``baseline``, ``filtered``, ``random``, ``by_instance``, ``period``, ``opening``.
+
+    Raises
+    ------
+    Unknown : if the model does not know a strategy.
+    BadInput : if `start` lies within the model's training, or no trade closed after it.
+    """
+    trained_until = int(artifact.manifest["data_span"][1])
+    start_time = parse_time("--from", start) or trained_until
+    if start_time < trained_until:
+        raise BadInput(
+            f"--from {start} lies before {format_time(trained_until)}, up to which the model was trained: "
+            "what it has seen says nothing about it"
+        )
+    names = _chosen(artifact, strategies)
+    pairs = list(dict.fromkeys(tuple(name.split("|")[1:]) for name in names))
+    tables, calendars, last = [], set(), start_time
+    for done, (symbol, timeframe) in enumerate(pairs):
+        progress("evaluate", done, len(pairs), f"{symbol} {timeframe}")
+        bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, parse_time("--to", end))
+        instrument = instrument_of(artifact, symbol)
+        calendars.add(instrument.trading_calendar)
+        tables.append(research_trades(artifact, bars, instrument, start_time=start_time, names=names))
+        last = max(last, int(bars.close_time[-1])) if len(bars) else last
+    trades = pool_trades(tables)
+    if trades.empty:
+        raise BadInput(f"no trade closed after {format_time(start_time)}: import later bars or choose other strategies")
+    symbols = sorted({symbol for symbol, _ in pairs})
+    opening = settings.ledger.open_holdout(artifact.manifest["experiment"], symbols, start_time, "model eval")
+    dataset = dataset_from_trades(
+        trades,
+        np.empty((len(trades), 0)),
+        (),
+        label="won",
+        instance_names=names,
+        period=(start_time, last),
+        calendar=calendars.pop() if len(calendars) == 1 else ALWAYS,
+    )
+    sizes = trades["size"].to_numpy()
+    return {
+        "period": [format_time(start_time), format_time(last)],
+        "baseline": measure(dataset, np.ones(len(dataset))).as_dict(),
+        "filtered": measure(dataset, sizes).as_dict(),
+        "random": random_filter(dataset, sizes, seed=0).as_dict(),
+        "by_instance": measure_by_instance(dataset, sizes),
+        "opening": opening,
+    }
+
+
+def _chosen(artifact: Artifact, strategies: Sequence[str]) -> list[str]:
+    instances = artifact.manifest["instances"]
+    ids = dict.fromkeys(name.split("|")[0] for name in instances)
+    rules = dict.fromkeys(strategy.partition("(")[0] for strategy in ids)
+    for strategy in strategies:
+        if strategy not in ids and strategy not in rules:
+            raise Unknown("strategy of this model:", strategy, [*rules, *ids])
+    wanted = set(strategies)
+    return [name for name in instances if not wanted or wanted & {name.split("|")[0], name.partition("(")[0]}]
+
+
+def research_trades(
+    artifact: Artifact,
+    bars: Bars,
+    instrument: Instrument,
+    *,
+    start_time: int | None,
+    names: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Give the trades that research has of these bars and this artifact: simulated, scored and sized in one batch.
+
+    Parameters
+    ----------
+    start_time : int64 ns UTC; trades decided after it are kept. Those that the end of the bars cut off are not.
+    names : strategy instances; None takes all that the model knows. Those of other bars are passed over.
+
+    Returns
+    -------
+    The trades table with ``size`` and ``score``, in decision order.
+    """
+    tables = []
+    for name in artifact.manifest["instances"] if names is None else names:
+        strategy_id, symbol, timeframe = name.split("|")
+        if (symbol, timeframe) == (bars.symbol, str(bars.timeframe)):
+            trades = simulate(parse_strategy(strategy_id), bars, instrument)
+            kept = trades["exit_reason"] != "end_of_data"
+            if start_time is not None:
+                kept &= trades["decision_time"] > start_time
+            tables.append(trades[kept])
+    pooled = pool_trades(tables)
+    scores = artifact.score(bars, pooled["decision_time"].to_numpy(), pooled["side"].to_numpy(dtype=np.float64))
+    own = [instance_name(strategy, bars.symbol, bars.timeframe) for strategy in pooled["strategy"]]
+    return pooled.assign(size=artifact.sizes(scores, own), score=scores)
+
+
+def instrument_of(artifact: Artifact, symbol: str) -> Instrument:
+    """Give the terms on which the model's trades were simulated."""
+    terms: dict[str, Any] = dict(artifact.manifest.get("instruments", {}).get(symbol, {}))
+    terms.pop("symbol", None)
+    return instrument_from(symbol, terms)

@@ -1,0 +1,171 @@
+"""The Prefect flows: the steps with retries, progress and a record of who ran what, when. Nothing is computed here.
+
+Only what a retry can cure is retried. A task is a chunk (a symbol at a timeframe), never one strategy; what tasks hand
+on are names of files and small values, because Prefect would hash whole tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pandas as pd
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
+
+from market.errors import Transient
+from pipelines.commands.options import words
+from pipelines.experiment import Experiment, experiment_from
+from pipelines.progress import Progress
+from pipelines.run import run_experiment
+from pipelines.settings import read_settings
+from pipelines.steps import generate_trades, load_chunks
+
+
+def passing(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Say whether a failed task is worth another try: only when its failure is one that passes."""
+    try:
+        state.result()
+    except Transient:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+@task(
+    task_run_name="trades-{symbol}-{timeframe}", retries=3, retry_delay_seconds=[1, 5, 20], retry_condition_fn=passing
+)
+def generate_chunk(values: dict[str, Any], symbol: str, timeframe: str) -> int:
+    """Generate the trades of one chunk into the state folder; return how many."""
+    own = experiment_from(values | {"symbols": [symbol], "timeframes": [timeframe], "instruments": {}})
+    terms = values.get("instruments", {}).get(symbol)
+    if terms:
+        own = experiment_from(own.as_dict() | {"instruments": {symbol: terms}})
+    settings = read_settings()
+    return sum(len(generate_trades(chunk, settings)) for chunk in load_chunks(own, settings))
+
+
+@task(task_run_name="search-and-judge", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=passing)
+def search_and_judge(values: dict[str, Any], seal: bool) -> dict[str, Any]:
+    """Run the experiment on the trades that are there; return its result without the long tables."""
+    result = run_experiment(experiment_from(values), read_settings(), seal=seal, progress=_logged())
+    return {key: value for key, value in result.items() if key not in ("leaderboard", "by_instance")}
+
+
+@flow(name="trades", flow_run_name="trades-{symbols}")
+def trades(
+    symbols: str = "", timeframes: str = "5m", strategies: str = "all", num_strategies: int | None = 5
+) -> dict[str, int]:
+    """Backtest strategies over symbols and timeframes into the state folder.
+
+    Parameters
+    ----------
+    symbols, timeframes, strategies : separated by commas, as on the command line; no symbols means every stored one.
+    num_strategies : how many strategies, one of each rule in turn; None takes all.
+    """
+    chosen = _experiment(symbols, timeframes, strategies, num_strategies, None)
+    return _generate(chosen)
+
+
+@flow(name="experiment", flow_run_name="experiment-{symbols}")
+def experiment(
+    symbols: str = "",
+    timeframes: str = "5m",
+    strategies: str = "all",
+    num_strategies: int | None = 5,
+    config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Run a whole experiment: trades, factors, search, hold-out, gate, MLflow.
+
+    Parameters
+    ----------
+    symbols, timeframes, strategies, num_strategies : as for the flow `trades`.
+    config : the keys of an experiment (see `pipelines.experiment.Experiment`); they win over the other parameters.
+    """
+    return _run(_experiment(symbols, timeframes, strategies, num_strategies, config), seal=False)
+
+
+@flow(name="train", flow_run_name="train-{symbols}")
+def train(
+    symbols: str = "",
+    timeframes: str = "5m",
+    strategies: str = "all",
+    num_strategies: int | None = 5,
+    config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Search and fit on the development part alone; the hold-out stays sealed. Parameters as for `experiment`."""
+    return _run(_experiment(symbols, timeframes, strategies, num_strategies, config), seal=True)
+
+
+def _experiment(
+    symbols: str, timeframes: str, strategies: str, num_strategies: int | None, config: dict[str, Any] | None
+) -> Experiment:
+    stored = dict.fromkeys(symbol for symbol, _ in read_settings().bars.list())
+    values: dict[str, Any] = {
+        "symbols": words(symbols) or list(stored),
+        "timeframes": words(timeframes),
+        "strategies": [] if strategies == "all" else words(strategies),
+        "num_strategies": num_strategies,
+    }
+    return experiment_from(values | (config or {}))
+
+
+def _generate(chosen: Experiment) -> dict[str, int]:
+    pairs = [(symbol, timeframe) for symbol in chosen.symbols for timeframe in chosen.timeframes]
+    futures = {pair: generate_chunk.submit(chosen.as_dict(), *pair) for pair in pairs}
+    return {" ".join(pair): future.result() for pair, future in futures.items()}
+
+
+def _run(chosen: Experiment, *, seal: bool) -> dict[str, Any]:
+    log = get_run_logger()
+    log.info("experiment %s", chosen.hash)
+    for name, count in _generate(chosen).items():
+        log.info("%s: %d trades", name, count)
+    result = search_and_judge(chosen.as_dict(), seal)
+    _publish(result)
+    return {key: result[key] for key in ("experiment", "run_id", "coverage", "n_trials", "gate")}
+
+
+def _publish(result: dict[str, Any]) -> None:
+    """Leave a table beside the flow run, for people who look at Prefect first."""
+    rows = [
+        {"part": part, "trades": group, **{key: measures[part][key] for key in ("sortino", "n_trades", "expectancy")}}
+        for part in ("development", "holdout")
+        for group, measures in (("every trade", result["baseline"]), ("filtered", result["filtered"]))
+        if measures[part] is not None
+    ]
+    gate = result["gate"]
+    verdict = "sealed" if gate is None else "open" if gate["open"] else "closed"
+    lines = [f"Gate: **{verdict}**, MLflow run `{result['run_id']}`", "", _markdown(pd.DataFrame(rows))]
+    for condition in [] if gate is None else gate["conditions"]:
+        lines.append(f"- {'passed' if condition['passed'] else 'FAILED'} {condition['name']}: {condition['reason']}")
+    create_markdown_artifact("\n".join(lines), key=f"experiment-{result['experiment']}")
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(object).round(4).to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _logged() -> Progress:
+    """Show progress as Prefect does: a bar in its UI, a log line a stage."""
+    log = get_run_logger()
+    bars: dict[str, Any] = {}
+    shown: dict[str, int] = {}
+
+    def report(stage: str, done: int, total: int, detail: str) -> None:
+        percent = round(100 * done / max(total, 1))
+        if stage not in bars:
+            log.info("%s: %s", stage, detail)
+            bars[stage] = create_progress_artifact(progress=float(percent), key=f"progress-{stage}")
+        # One call takes some milliseconds: tell a tenth of the way at a time.
+        elif percent >= shown[stage] + 10 or percent == 100:
+            update_progress_artifact(artifact_id=bars[stage], progress=float(percent))
+        else:
+            return
+        shown[stage] = percent
+
+    return cast(Callable[[str, int, int, str], None], report)

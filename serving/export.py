@@ -1,0 +1,200 @@
+"""The export: an artifact with exactly the code that serves it, as a Bento, and the command that serves either."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from market.errors import BadInput, TradesieveError
+from models import manifest as manifests
+from models.artifact import load_artifact
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("market", "features", "models", "serving")
+SERVICE = "serving.service"
+KEEP_ALIVE_SECONDS = 75
+"""A bot asks once a bar: a connection that is closed after 5 s, as by default, is opened anew for every decision."""
+
+_ALWAYS = ("bentoml", "httptools", "pydantic", "starlette", "typing-extensions", "uvloop")
+
+
+def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> list[str]:
+    """Make the command that serves an artifact or a Bento, with one worker.
+
+    Parameters
+    ----------
+    target : an artifact's folder, or a pointer to one (it is watched, not followed); a Bento's folder, or its tag.
+    host : to listen on. Others than this machine need a way to know who asks: the service itself asks nobody.
+
+    Returns
+    -------
+    list of str. It runs in any folder. `BENTOML_HOME` is best set for each server: two that share it overwrite each
+    other's metrics.
+
+    Raises
+    ------
+    BadInput : if the target is a folder of neither kind.
+    """
+    # Not resolved: a pointer is meant to be turned to another artifact later.
+    path = Path(os.path.abspath(target))
+    command = [sys.executable, "-m", "bentoml", "serve"]
+    if (path / manifests.FILE).is_file():
+        if "," in str(path):
+            raise BadInput(f"{path}: BentoML splits arguments at a comma; move the artifact to a path without one")
+        command += [f"{SERVICE}:TradesieveService", "--working-dir", str(ROOT), "--arg", f"artifact={path}"]
+    elif (path / "bento.yaml").is_file():
+        command += [str(path)]
+    elif isinstance(target, str) and not path.exists() and os.sep not in target:
+        command += [target]
+    else:
+        raise BadInput(f"{target} is neither an artifact (no {manifests.FILE}) nor a Bento (no bento.yaml)")
+    return [*command, "--host", host, "--port", str(port), "--timeout-keep-alive", str(KEEP_ALIVE_SECONDS)]
+
+
+def point_to(pointer: Path, artifact_folder: Path) -> None:
+    """Turn a pointer to an artifact, in one step: whoever looks sees the old one or the new one, never none.
+
+    Raises
+    ------
+    BadInput : if there is no artifact, or `pointer` is a folder of its own.
+    """
+    pointer, target = Path(pointer), Path(artifact_folder).resolve()
+    manifests.read(target)
+    if pointer.exists() and not pointer.is_symlink():
+        raise BadInput(f"{pointer} is no pointer but a folder of its own; give another name")
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{pointer.name}.", dir=pointer.parent))
+    try:
+        (draft / "link").symlink_to(target)
+        (draft / "link").replace(pointer)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def build_bento(artifact_folder: Path, *, bento_home: Path, name: str = "tradesieve") -> str:
+    """Build a Bento of an artifact.
+
+    It holds the artifact, the modules that the service imports, and the versions installed here of what these import.
+    Nothing is downloaded. Equal artifact and code give an equal tag, which is built once.
+
+    Parameters
+    ----------
+    artifact_folder : an artifact, or a pointer to one.
+    bento_home : where BentoML keeps Bentos.
+
+    Returns
+    -------
+    The tag, ``name:version``.
+
+    Raises
+    ------
+    BadInput : if there is no whole artifact.
+    Refused : if its gate is closed and no override says why that is passed by.
+    TradesieveError : if BentoML fails; says what it said.
+    """
+    artifact = load_artifact(artifact_folder)
+    manifests.require_release(artifact.manifest)
+    modules = served_modules()
+    digest = hashlib.sha256(artifact.fingerprint.encode())
+    for path in modules:
+        digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    tag = f"{name}:{digest.hexdigest()[:16]}"
+    if (Path(bento_home) / "bentos" / tag.replace(":", "/") / "bento.yaml").is_file():
+        return tag
+    with tempfile.TemporaryDirectory(prefix="tradesieve-bento-") as folder:
+        stage = Path(folder)
+        for path in modules:
+            destination = stage / path.relative_to(ROOT)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, destination)
+        shutil.copytree(artifact.folder, stage / "artifact")
+        (stage / "bentofile.yaml").write_text(_bentofile(requirements(artifact.manifest)), encoding="utf-8")
+        command = ["build", "--name", name, "--version", tag.partition(":")[2], "--output", "tag", str(stage)]
+        _bentoml(command, Path(bento_home), stage)
+    return tag
+
+
+def served_modules() -> list[Path]:
+    """List the files that the service imports, directly or through others, at its start or later."""
+    found: set[Path] = set()
+    waiting = [ROOT / "serving" / "service.py"]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        waiting += [parent for parent in _packages_of(path) if parent not in found]
+        waiting += [imported for imported in _imports(path) if imported not in found]
+    return sorted(found)
+
+
+def requirements(manifest: dict[str, object]) -> list[str]:
+    """Pin the packages that serving an artifact imports, at the versions installed here."""
+    return [f"{package}=={version(package)}" for package in sorted({*_ALWAYS, *manifests.packages(manifest)})]
+
+
+def _imports(path: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # `from package import module` names the module last.
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.partition(".")[0] in ROOMS:
+                base = ROOT.joinpath(*name.split("."))
+                for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+                    if candidate.is_file():
+                        yield candidate
+
+
+def _packages_of(path: Path) -> Iterator[Path]:
+    for folder in path.parents:
+        if folder == ROOT:
+            return
+        if (folder / "__init__.py").is_file():
+            yield folder / "__init__.py"
+
+
+def _bentofile(packages: list[str]) -> str:
+    listed = "".join(f"    - {package}\n" for package in packages)
+    major_minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return (
+        f"service: {SERVICE}:TradesieveService\n"
+        'include: ["**"]\n'
+        "description: Answers whether a rule's trade should be taken.\n"
+        f'docker:\n  python_version: "{major_minor}"\n'
+        f"python:\n  lock_packages: false\n  packages:\n{listed}"
+    )
+
+
+def _bentoml(arguments: list[str], home: Path, folder: Path) -> None:
+    """Run BentoML in a process of its own, because a build changes its process: folder, import path, stores."""
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= {
+        "BENTOML_HOME": str(home.resolve()),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "bentoml", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise TradesieveError(f"bentoml {arguments[0]} failed: {' '.join(said[-3:])}")

@@ -1,0 +1,257 @@
+"""What the service reads and writes.
+
+Bars come in one of two forms: an object of columns ``{"close_time": [...], "open": [...], ...}``, or a list of rows
+``[{"close_time": ..., "open": ..., ...}, ...]``. Times are whole nanoseconds since 1970 UTC, or ISO
+8601 text with a zone.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError, from_json
+from typing_extensions import TypedDict
+
+from market.bars import COLUMNS, Bars
+from market.errors import BadData
+from market.timeframes import Timeframe
+from serving.problems import Problem, field_of, invalid_value
+
+_LATEST = 2**63 - 1
+_SECOND = 1_000_000_000
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+def read_time(value: Any) -> Any:
+    """Read ISO 8601 text with a zone as int64 ns UTC; leave everything else to the validation of whole numbers."""
+    if not isinstance(value, str):
+        return value
+    match = _ISO.fullmatch(value)
+    if match is None:
+        raise PydanticCustomError(
+            "time", "should be whole nanoseconds since 1970 UTC or ISO 8601 text with a zone, as 2026-01-31T14:05:00Z"
+        )
+    try:
+        moment = datetime.fromisoformat(match[1] + match[3])
+        # Whole seconds and the fraction are kept apart: a float cannot hold today's nanoseconds.
+        seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // _ONE_SECOND
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError("time", "is no time: {reason}", {"reason": str(error)}) from error
+    return seconds * _SECOND + int((match[2] or "").ljust(9, "0"))
+
+
+_ONE_SECOND = datetime(1970, 1, 1, 0, 0, 1) - datetime(1970, 1, 1)
+
+
+def _read_times(values: Any) -> Any:
+    if isinstance(values, list) and any(type(value) is str for value in values):
+        return [read_time(value) for value in values]
+    return values
+
+
+def _read_side(value: Any) -> Any:
+    if type(value) in (int, float) and value in (1, -1):
+        return float(value)
+    if value in ("long", "short"):
+        return 1.0 if value == "long" else -1.0
+    raise PydanticCustomError("side", 'should be 1 or -1, or "long" or "short"')
+
+
+def _form(value: Any) -> str | None:
+    return "columns" if isinstance(value, dict) else "rows" if isinstance(value, list) else None
+
+
+Nanoseconds = Annotated[int, Field(ge=0, le=_LATEST)]
+Time = Annotated[Nanoseconds, BeforeValidator(read_time)]
+Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Volume = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1, max_length=300)]
+ShortText = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class BarColumns(TypedDict):
+    """Bars as an object of columns of equal length."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    close_time: Annotated[list[Nanoseconds], BeforeValidator(_read_times)]
+    open: list[Price]
+    high: list[Price]
+    low: list[Price]
+    close: list[Price]
+    volume: list[Volume]
+
+
+class BarRow(TypedDict):
+    """One bar."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+    close_time: Time
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Volume
+
+
+BarsGiven = Annotated[
+    Annotated[BarColumns, Tag("columns")] | Annotated[list[BarRow], Tag("rows")],
+    Discriminator(
+        _form,
+        custom_error_type="bars",
+        custom_error_message="should be an object of columns or a list of rows, oldest first",
+    ),
+]
+
+
+class ScoreRequest(BaseModel):
+    """POST /score: may this rule open this trade?
+
+    Parameters
+    ----------
+    strategy : the rule with its parameters, such as ``volatility_breakout(lookback=20,multiple=1.0)``.
+    symbol, timeframe : where it wants to trade.
+    side : 1 or -1, or ``long`` or ``short``.
+    decision_time : the close of the bar on which the rule decided.
+    bars : the last bars, oldest first, up to that one; None: the service's own window, see POST /bars.
+    """
+
+    model_config = _STRICT
+    strategy: Text
+    symbol: ShortText
+    timeframe: ShortText
+    side: Annotated[float, BeforeValidator(_read_side)]
+    decision_time: Time
+    bars: BarsGiven | None = None
+
+
+class AppendRequest(BaseModel):
+    """POST /bars: closed bars for the service's own window.
+
+    Parameters
+    ----------
+    replace : forget the window first. For bars that the vendor corrected afterwards.
+    """
+
+    model_config = _STRICT
+    symbol: ShortText
+    timeframe: ShortText
+    bars: BarsGiven
+    replace: bool = False
+
+
+class Decision(BaseModel):
+    """The answer to a ScoreRequest.
+
+    Parameters
+    ----------
+    accept : whether to trade at all.
+    size : the multiple of the rule's own stake; 0 when refused.
+    score : the model's number, in [0, 1].
+    threshold : the lowest score that this instance accepts; None when it accepts none.
+    model : fingerprint of the artifact that answered.
+    reasons : plain sentences: why, and what was odd about the bars.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    accept: bool
+    size: float
+    score: float
+    threshold: float | None
+    model: str
+    reasons: list[str]
+
+
+class Appended(BaseModel):
+    """The answer to an AppendRequest.
+
+    Parameters
+    ----------
+    added : bars that were new.
+    known : bars that the window already held, with the same values.
+    dropped : bars older than the window has room for.
+    n_bars : how many bars the window holds now.
+    needed : how many a decision needs.
+    last_time : int64 ns UTC, the close of the window's last bar.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    symbol: str
+    timeframe: str
+    added: int
+    known: int
+    dropped: int
+    n_bars: int
+    needed: int
+    last_time: int
+
+
+Request = ScoreRequest | AppendRequest
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (ScoreRequest, AppendRequest)}
+
+
+def parse_request(kind: type[Any], body: bytes) -> Any:
+    """Read the body of a request.
+
+    Parameters
+    ----------
+    kind : ScoreRequest or AppendRequest.
+
+    Raises
+    ------
+    Problem : 400 if the body is no JSON, 422 at the first value that is not allowed.
+    """
+    try:
+        # Not-a-number and infinity are let through here, so that the refusal below can name their field.
+        content = from_json(body)
+    except ValueError as error:
+        raise Problem(
+            400,
+            "malformed-json",
+            f"the body is not JSON: {error}",
+            hint="send one JSON object, in UTF-8, not compressed",
+        ) from error
+    if not isinstance(content, dict):
+        raise Problem(422, "invalid-value", "the body should be a JSON object", hint="see GET / for what is read")
+    try:
+        return _ADAPTERS[kind].validate_python(content)
+    except ValidationError as error:
+        raise invalid_value(error) from error
+
+
+def bars_of(given: Any, symbol: str, timeframe: Timeframe) -> Bars:
+    """Make bars of what a request gave.
+
+    Raises
+    ------
+    Problem : 422 if columns differ in length or a law of bars is broken; names the first offending row.
+    """
+    if isinstance(given, list):
+        columns = {name: [row[name] for row in given] for name in COLUMNS}
+    else:
+        columns = {name: given[name] for name in COLUMNS}
+        lengths = {name: len(column) for name, column in columns.items()}
+        for name, length in lengths.items():
+            if length != lengths["close_time"]:
+                raise Problem(
+                    422,
+                    "invalid-value",
+                    f"bars.{name} has {length} values and bars.close_time {lengths['close_time']}",
+                    field=field_of(("bars", name)),
+                    hint="give every column one value a bar",
+                )
+    try:
+        return Bars(symbol, timeframe, *(np.array(columns[name], dtype=_KINDS[name]) for name in COLUMNS))
+    except BadData as error:
+        raise Problem(
+            422, "invalid-value", str(error), field="bars", hint="send closed bars, oldest first, each once"
+        ) from error
+
+
+_KINDS: dict[str, Literal["int64", "float64"]] = {
+    name: "int64" if name == "close_time" else "float64" for name in COLUMNS
+}

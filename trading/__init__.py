@@ -1,0 +1,1 @@
+"""What is done: the bot, its feed, its broker, its journal. It asks the service over HTTP and imports no model."""

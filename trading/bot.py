@@ -1,0 +1,102 @@
+"""The bot: closed bar -> strategy -> service -> broker -> journal. The same path live and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from market.bars import Bars
+from serving.client import ScoringClient
+from strategies.trades import pool_trades
+from trading.brokers.paper import PaperBroker
+from trading.feed import ReplayFeed
+from trading.journal import Journal
+
+
+class Bot:
+    """Trades the instances of one symbol at one timeframe.
+
+    Parameters
+    ----------
+    brokers : one for each strategy instance; they share the feed's symbol and timeframe.
+    client : asks the service.
+    journal : gets every decision and every closed trade before the bot goes on.
+    lookback : bars that the service needs for one decision.
+    """
+
+    def __init__(
+        self, brokers: Sequence[PaperBroker], *, client: ScoringClient, journal: Journal, lookback: int
+    ) -> None:
+        self._brokers = tuple(brokers)
+        self._client = client
+        self._journal = journal
+        self._lookback = lookback
+        self.n_asked = 0
+
+    def run(self, feed: ReplayFeed, *, on_bar: Callable[[int, int], None] | None = None) -> pd.DataFrame:
+        """Trade the feed to its end.
+
+        Parameters
+        ----------
+        on_bar : called after each bar with the number done and the number in all.
+
+        Returns
+        -------
+        The trades that closed, taken ones and shadows, in decision order: the trades table with ``size`` and ``score``.
+
+        Raises
+        ------
+        Transient, TradesieveError : if the service fails. No new position is opened then; the journal says why.
+        """
+        for broker in self._brokers:
+            broker.catch_up(feed.history)
+        tables = []
+        for done, known in enumerate(feed, start=1):
+            try:
+                tables += self.on_closed_bar(known)
+            except Exception as error:
+                self._journal.write("stopped", int(known.close_time[-1]), reason=f"{type(error).__name__}: {error}")
+                raise
+            if on_bar is not None:
+                on_bar(done, len(feed))
+        return pool_trades(tables).reset_index(drop=True)
+
+    def on_closed_bar(self, known: Bars) -> list[pd.DataFrame]:
+        """Live through the last bar of `known`, all that is known at its close; return the trades that it closed."""
+        now = int(known.close_time[-1])
+        tables = []
+        for broker in self._brokers:
+            closed = broker.advance(known[-1:])
+            for trade in closed.to_dict("records"):
+                self._journal.write("closed", now, **_plain(trade))
+            if len(closed):
+                tables.append(closed)
+            self._decide(broker, known, now)
+        return tables
+
+    def _decide(self, broker: PaperBroker, known: Bars, now: int) -> None:
+        strategy = broker.strategy
+        signals = strategy.signals(known[-strategy.lookback(known.timeframe) :])
+        row = signals.at(now)
+        if row is None or not broker.would_accept(float(signals.side[row])):
+            return
+        answer = self._client.score(
+            strategy=strategy.id,
+            symbol=known.symbol,
+            timeframe=broker.timeframe,
+            side=float(signals.side[row]),
+            decision_time=now,
+            bars=known[-self._lookback :],
+        )
+        self.n_asked += 1
+        ticket = broker.place(signals, row, size=answer.size, score=answer.score)
+        self._journal.write(
+            "decision", now, strategy=strategy.id, symbol=known.symbol, timeframe=broker.timeframe,
+            side=int(ticket.side), accept=answer.accept, size=ticket.size, score=ticket.score, model=answer.model,
+        )  # fmt: skip
+
+
+def _plain(trade: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): value.item() if hasattr(value, "item") else value for key, value in trade.items()}

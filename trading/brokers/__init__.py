@@ -1,0 +1,1 @@
+"""Brokers: whoever fills orders. One file each."""

@@ -1,0 +1,58 @@
+"""The feed: closed bars as they come, each with the history that was known by then. The replay is also the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from market.bars import Bars
+from market.errors import BadInput
+
+
+@dataclass(frozen=True, eq=False)
+class ReplayFeed:
+    """Stored bars, one after another.
+
+    Parameters
+    ----------
+    bars : all that is stored, of one symbol at one timeframe.
+    start_time, end_time : int64 ns UTC; bars with start_time < close_time <= end_time are replayed, those before are
+        history. None leaves that side open.
+
+    Raises
+    ------
+    BadInput : if no bar lies between.
+    """
+
+    bars: Bars
+    start_time: int | None = None
+    end_time: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self) == 0:
+            raise BadInput(
+                f"no {self.bars.timeframe} bars of {self.bars.symbol} lie in the time that is to be replayed"
+            )
+
+    def __len__(self) -> int:
+        first, last = self._rows()
+        return last - first
+
+    @property
+    def history(self) -> Bars:
+        """The bars before the replay."""
+        return self.bars[: self._rows()[0]]
+
+    def __iter__(self) -> Iterator[Bars]:
+        """Give, for each bar that closes, all bars known at its close; the last one is the new one."""
+        first, last = self._rows()
+        for stop in range(first + 1, last + 1):
+            yield self.bars[:stop]
+
+    def _rows(self) -> tuple[int, int]:
+        times = self.bars.close_time
+        first = 0 if self.start_time is None else int(np.searchsorted(times, self.start_time, side="right"))
+        last = len(times) if self.end_time is None else int(np.searchsorted(times, self.end_time, side="right"))
+        return first, max(first, last)
