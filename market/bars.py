@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from market.errors import BadData
+from market.errors import BadData, BadInput
 from market.timeframes import Timeframe
 
 COLUMNS = ("close_time", "open", "high", "low", "close", "volume")
@@ -48,7 +48,11 @@ class Bars:
     def __post_init__(self) -> None:
         for name in COLUMNS:
             kind = np.int64 if name == "close_time" else np.float64
-            column = np.ascontiguousarray(getattr(self, name), dtype=kind)
+            given = np.asarray(getattr(self, name))
+            if name == "close_time" and given.size and given.dtype.kind not in "iu":
+                # A datetime64 in another unit, or a fraction of a nanosecond, would be changed without a word.
+                raise BadData(f"{self.symbol}: close_time holds {given.dtype}, expected int64 ns UTC")
+            column = np.ascontiguousarray(given, dtype=kind)
             if column is getattr(self, name) and column.flags.writeable:
                 column = column.copy()
             column.flags.writeable = False
@@ -59,7 +63,14 @@ class Bars:
         return len(self.close_time)
 
     def __getitem__(self, rows: slice) -> Bars:
-        """Cut out a run of bars. The rows were checked when the whole was made, so this is a view and costs nothing."""
+        """Cut out a run of bars. The rows were checked when the whole was made, so this is a view and costs nothing.
+
+        Raises
+        ------
+        BadInput : if `rows` is no slice, or one that goes backwards in time.
+        """
+        if not isinstance(rows, slice) or (rows.step is not None and rows.step < 1):
+            raise BadInput(f"bars are cut by a slice that goes forward in time, not by {rows!r}")
         part = object.__new__(Bars)
         object.__setattr__(part, "symbol", self.symbol)
         object.__setattr__(part, "timeframe", self.timeframe)
@@ -110,18 +121,22 @@ def _check(bars: Bars) -> None:
         if getattr(bars, name).shape != (n,):
             raise BadData(f"{bars.symbol}: column {name} has shape {getattr(bars, name).shape}, expected {(n,)}")
 
-    def refuse(broken: np.ndarray, law: str) -> None:
-        if broken.any():
-            row = int(np.argmax(broken))
-            values = ", ".join(f"{name} {getattr(bars, name)[row]:g}" for name in COLUMNS[1:])
-            count = f" ({int(broken.sum())} such rows)" if broken.sum() > 1 else ""
-            raise BadData(f"{bars.symbol}: row {row} at {format_time(bars.close_time[row])} {law}{count}: {values}")
-
-    steps = np.diff(bars.close_time, prepend=bars.close_time[:1] - 1)
-    refuse(steps == 0, "has the same time as the row before it")
-    refuse(steps < 0, "is earlier than the row before it")
-    refuse(~np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]]), "has a missing value")
-    refuse(bars.low <= 0, "has a price that is not positive")
-    refuse(bars.volume < 0, "has a negative volume")
-    refuse(bars.low > np.minimum(bars.open, bars.close), "has a low above its open or close")
-    refuse(bars.high < np.maximum(bars.open, bars.close), "has a high below its open or close")
+    earlier, later = bars.close_time[:-1], bars.close_time[1:]
+    first = np.zeros(min(n, 1), np.bool_)
+    # Every law but the first two looks at one row alone. A price that is missing breaks one law, not four.
+    laws = {
+        "has the same time as the row before it": np.concatenate([first, later == earlier]),
+        "is earlier than the row before it": np.concatenate([first, later < earlier]),
+        "has a missing value": ~np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]]),
+        "has a price that is not positive": np.minimum.reduce([getattr(bars, name) for name in PRICES]) <= 0,
+        "has a negative volume": bars.volume < 0,
+        "has a low above its open or close": bars.low > np.minimum(bars.open, bars.close),
+        "has a high below its open or close": bars.high < np.maximum(bars.open, bars.close),
+    }
+    found = [(int(np.argmax(broken)), law) for law, broken in laws.items() if broken.any()]
+    if found:
+        row, law = min(found, key=lambda pair: pair[0])
+        n_broken = int(laws[law].sum())
+        count = f" ({n_broken} such rows)" if n_broken > 1 else ""
+        values = ", ".join(f"{name} {getattr(bars, name)[row]:g}" for name in COLUMNS[1:])
+        raise BadData(f"{bars.symbol}: row {row} at {format_time(bars.close_time[row])} {law}{count}: {values}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from market.errors import BadInput
 
 _UNITS = {"s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+_CENTURY = 36_525 * _UNITS["d"]
 _LARGEST_FIRST = ("d", "h", "m", "s")
 
 
@@ -17,7 +18,11 @@ class Timeframe:
 
     Parameters
     ----------
-    duration : nanoseconds, positive.
+    duration : nanoseconds, positive, at most a century.
+
+    Raises
+    ------
+    BadInput : if `duration` is no such number.
 
     Examples
     --------
@@ -27,6 +32,10 @@ class Timeframe:
     """
 
     duration: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.duration <= _CENTURY:
+            raise BadInput(f"a timeframe of {self.duration} ns is no timeframe: it is above 0 and at most a century")
 
     def __str__(self) -> str:
         for unit in _LARGEST_FIRST:
