@@ -20,8 +20,14 @@ class Instrument:
     maker_fee, taker_fee : fee rate of a resting and of a market order.
     half_spread : half the distance between bid and ask; paid by every market order.
     slippage : further distance that a market order moves the price against us.
-    tick : the price grid in quote currency; fills are rounded to it against us. 0 leaves prices as they are.
+    tick : the price grid in quote currency. Market fills are rounded to it against us; a limit or target off the grid
+        waits at the next price of the grid that is as good or better for us. 0 leaves prices as they are.
     calendar : the name of its trading calendar.
+
+    Raises
+    ------
+    BadInput : if a cost is negative, not finite, or the whole price and more.
+    Unknown : if there is no such calendar.
     """
 
     symbol: str
@@ -37,6 +43,12 @@ class Instrument:
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
                 raise BadInput(f"{self.symbol}: {name} is {value}, but a cost is zero or positive and finite")
+        for name in ("maker_fee", "taker_fee"):
+            if getattr(self, name) >= 1:
+                raise BadInput(
+                    f"{self.symbol}: {name} is {getattr(self, name)}, but a fee is a fraction of the price below 1: "
+                    "0.05 % is 0.0005"
+                )
         if self.half_spread + self.slippage >= 1:
             raise BadInput(
                 f"{self.symbol}: half_spread and slippage together are {self.half_spread + self.slippage}, "
@@ -68,4 +80,6 @@ def instrument_from(symbol: str, terms: dict[str, object]) -> Instrument:
             raise Unknown(f"term of {symbol}", key, allowed)
         if key != "calendar" and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise BadInput(f"{symbol}: {key} is {value!r}, but must be a number")
+        if key == "calendar" and not isinstance(value, str):
+            raise BadInput(f"{symbol}: calendar is {value!r}, but must be the name of one")
     return Instrument(symbol, **terms)  # type: ignore[arg-type]
