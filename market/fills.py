@@ -9,9 +9,12 @@ Within one bar, in this order:
    price when the bar trades through it, at the open when the bar opens beyond it ("or better"), or not at all; it
    expires after its number of bars.
 3. Stop, trailing stop and target are live from the fill on. A bar that opens beyond a stop fills at the open. A bar
-   that touches stop and target is a loss. A target fills at its price, or at the open when that is better; on the bar
-   of a limit fill it waits, since the favourable extreme may have come before the fill.
+   that touches stop and target is a loss. A target fills at its price, or at the open when that is better; on a bar
+   whose limit order fills after the open it waits, since the favourable extreme may have come before the fill.
 4. At the close the trailing stop moves for the bars to come, and a position as old as its `max_hold` is told to leave.
+
+A trailing stop stands `trail` from the most favourable price since the fill, as known at the close before; of a bar
+whose limit order fills after the open only the close counts. Where the fixed stop is nearer, that one rules.
 
 Known at: a fill is known at the `close_time` of the bar it happens in, and carries that time.
 Stops, time exits and opposite exits pay the taker fee, half-spread and slippage; limits and targets pay the maker fee.
@@ -35,6 +38,8 @@ EXIT_REASONS = {
     OPPOSITE: "opposite",
     END_OF_DATA: "end_of_data",
 }
+
+_ROUNDING = 1e-14  # relative; a price divided by its tick is off by less
 
 TERMS = np.dtype([("maker_fee", "f8"), ("taker_fee", "f8"), ("slip", "f8"), ("tick", "f8")])
 """What an instrument charges; `slip` is half-spread and slippage together."""
@@ -105,15 +110,24 @@ def terms_of(instrument: Instrument) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
+def _on_grid_nb(price: float, upwards: bool, tick: float) -> float:
+    """Move a price to the grid; one that is already there stays, in spite of rounding error."""
+    if tick <= 0.0:
+        return price
+    steps = price / tick
+    return (math.ceil(steps * (1.0 - _ROUNDING)) if upwards else math.floor(steps * (1.0 + _ROUNDING))) * tick
+
+
+@njit(cache=True, nogil=True)
 def market_price_nb(reference: float, direction: float, terms: np.ndarray) -> float:
     """Price a market order: half-spread and slippage against us, rounded against us. `direction` is +1 to buy."""
-    price = reference * (1.0 + direction * terms[0].slip)
-    tick = terms[0].tick
-    if tick > 0.0:
-        # A price already on the grid must stay there in spite of rounding error.
-        steps = price / tick
-        price = math.ceil(steps - 1e-9) * tick if direction > 0 else math.floor(steps + 1e-9) * tick
-    return price
+    return _on_grid_nb(reference * (1.0 + direction * terms[0].slip), direction > 0.0, terms[0].tick)
+
+
+@njit(cache=True, nogil=True)
+def resting_price_nb(price: float, direction: float, terms: np.ndarray) -> float:
+    """Price a limit order or a target: as asked, or the next better price of the grid. `direction` is +1 to buy."""
+    return _on_grid_nb(price, direction < 0.0, terms[0].tick)
 
 
 @njit(cache=True, nogil=True)
@@ -218,15 +232,17 @@ def advance_nb(
         if math.isnan(wish.limit):
             _enter_nb(position, order, open_, False, time, terms)
             present_at_open = True
-        elif wish.side * (wish.limit - open_) >= 0.0:
-            _enter_nb(position, order, open_, True, time, terms)
-            present_at_open = True
-        elif wish.side * wish.limit > min(wish.side * low, wish.side * high):
-            _enter_nb(position, order, wish.limit, True, time, terms)
         else:
-            wish.bars_left -= 1
-            if wish.bars_left <= 0:
-                wish.live = 0
+            limit = resting_price_nb(wish.limit, wish.side, terms)
+            if wish.side * (limit - open_) >= 0.0:
+                _enter_nb(position, order, open_, True, time, terms)
+                present_at_open = True
+            elif wish.side * limit > min(wish.side * low, wish.side * high):
+                _enter_nb(position, order, limit, True, time, terms)
+            else:
+                wish.bars_left -= 1
+                if wish.bars_left <= 0:
+                    wish.live = 0
 
     if not held.open:
         return n_closed
@@ -244,7 +260,7 @@ def advance_nb(
             barrier, reason = trailing, TRAILING_STOP
     if worst <= barrier:
         return _close_nb(position, closed, n_closed, side * min(barrier, anchor), False, reason, time, terms)
-    target = side * held.target
+    target = side * resting_price_nb(held.target, -side, terms)
     if present_at_open and best >= target:
         return _close_nb(position, closed, n_closed, side * max(target, anchor), True, TARGET, time, terms)
 
@@ -273,7 +289,8 @@ def accept_nb(
     """Offer a signal at the close of a bar; return whether it became an order.
 
     One position per instance: a signal is taken when the instance is flat and no order waits, or, with
-    `exits_on_opposite`, when it points against the open position, which then leaves at the next open.
+    `exits_on_opposite`, when it points against the open position, which then leaves at the next open. A position that
+    was already told to leave takes no further signal.
     """
     held, wish = position[0], order[0]
     if wish.live or (held.open and held.leaving):
