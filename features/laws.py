@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.engine import compute, lookback
+from features.engine import compute
 from features.factor import Feature, parse_feature
 from market.bars import Bars, format_time
 from market.errors import BadInput
-from market.scramble import scramble_after
+from market.scramble import isolate, scramble_after
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def check_features(
     ----------
     bars : history.
     at : int64 ns UTC (n,), ascending decision times.
-    features : what to check.
+    features : what to check, names or parsed features.
     side : float64 (n,), of the trades decided then.
     n_samples : how many decisions are recomputed from their last window, and a quarter as many times at which the
         future is scrambled.
@@ -86,10 +86,15 @@ def check_features(
         past = rows[rows <= cut]
         changed = scramble_after(bars, int(at[cut]), seed=seed)
         compare("causality", past, expected[: len(past)], compute(changed, at[past], parsed, side=side[past]))
-    needed = lookback(parsed, bars.timeframe)
+    # Every feature gets its own lookback and no more: beside a feature that needs more, a short one would be fed too.
+    own = [max(1, feature.lookback(bars.timeframe)) for feature in parsed]
     for place, row in enumerate(rows):
         stop = int(np.searchsorted(bars.close_time, at[row], side="right"))
-        window = bars[max(0, stop - needed) : stop]
-        alone = compute(window, at[row : row + 1], parsed, side=side[row : row + 1])
+        alone = np.empty((1, len(parsed)))
+        for needed in sorted(set(own)):
+            columns = [column for column, bars_needed in enumerate(own) if bars_needed == needed]
+            window = isolate(bars[max(0, stop - needed) : stop])
+            same = [parsed[column] for column in columns]
+            alone[:, columns] = compute(window, at[row : row + 1], same, side=side[row : row + 1])
         compare("parity", rows[place : place + 1], expected[place : place + 1], alone)
     return sorted(found.values(), key=lambda violation: (violation.law, violation.time, violation.feature))
