@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,15 @@ from market.bars import PRICES, Bars, format_time
 from market.errors import BadInput, Unknown
 from market.timeframes import Timeframe
 
-TIME_NAMES = ("close_time", "time", "open_time", "timestamp", "datetime", "date", "ts", "unix", "start")
+# Exchanges that give both times often write the close a millisecond early: the open is the one on the grid.
+TIME_NAMES = ("open_time", "close_time", "time", "timestamp", "datetime", "date", "ts", "unix", "start")
 UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 HOUR = 3_600_000_000_000
+_ZONED = r"\d{2}:?\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 # No market was recorded by machine before 1970, and no bar has happened after 2100: a unit that lands outside is wrong.
 _EARLIEST, _LATEST = 0, 4_102_444_800_000_000_000
+# From 2001 on the four units cannot be confused: each is a thousand times the one before.
+_UNMISTAKABLE = 978_307_200_000_000_000
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,13 @@ class Stamps:
     ----------
     meaning : ``open`` or ``close``: which end of the bar is stamped; None: the close for a column ``close_time``,
         the open for any other name.
-    unit : ``s``, ``ms``, ``us`` or ``ns`` for whole numbers; None: recognised by size.
-    timezone : the zone of times written without one.
+    unit : ``s``, ``ms``, ``us`` or ``ns`` for numbers; None: recognised by size, from 2001 on.
+    timezone : the zone of times written without one, by its IANA name such as ``America/New_York``.
+
+    Raises
+    ------
+    BadInput : if the meaning or the zone does not exist.
+    Unknown : if the unit does not.
     """
 
     meaning: str | None = None
@@ -40,6 +50,10 @@ class Stamps:
             raise BadInput(f"a stamp means 'open' or 'close', not {self.meaning!r}")
         if self.unit is not None and self.unit not in UNITS:
             raise Unknown("time unit", self.unit, UNITS)
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, TypeError, OSError) as error:
+            raise BadInput(f"there is no time zone {self.timezone!r}; write one such as America/New_York") from error
 
 
 def bars_from_frame(frame: pd.DataFrame, *, symbol: str, timeframe: Timeframe, stamps: Stamps, name: str) -> Bars:
@@ -47,8 +61,8 @@ def bars_from_frame(frame: pd.DataFrame, *, symbol: str, timeframe: Timeframe, s
 
     Parameters
     ----------
-    frame : one row a bar, with a time column (one of `TIME_NAMES`), open, high, low, close and volume, whatever their
-        case. Other columns are left alone.
+    frame : one row a bar, with a time column (the first of `TIME_NAMES` that is there, or the index), open, high, low,
+        close and volume, whatever their case. Other columns are left alone.
     symbol, timeframe : what the table holds.
     stamps : how it writes time.
     name : what errors call the table.
@@ -60,8 +74,12 @@ def bars_from_frame(frame: pd.DataFrame, *, symbol: str, timeframe: Timeframe, s
     BadData : if a bar breaks a law.
     """
     if isinstance(frame.index, pd.DatetimeIndex) or frame.index.name:
-        frame = frame.reset_index(names=str(frame.index.name or "time"))
+        index_name = str(frame.index.name or "time")
+        frame = frame.reset_index(names=index_name) if index_name not in frame.columns else frame
     frame = frame.rename(columns=lambda column: str(column).strip().lower())
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise BadInput(f"{name}: there are two columns {twice[0]!r} (case does not count); leave one out")
     time_name = next((known for known in TIME_NAMES if known in frame.columns), None)
     missing = [column for column in (*PRICES, "volume") if column not in frame.columns]
     if time_name is None:
@@ -88,34 +106,37 @@ def _nanoseconds(column: pd.Series, stamps: Stamps, name: str) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column):
         return _from_numbers(column.to_numpy(), stamps, name, str(column.name))
     try:
-        times = pd.to_datetime(column, utc=False, format=None if _is_datetime(column) else "ISO8601")
+        times = column if pd.api.types.is_datetime64_any_dtype(column) else _from_text(column)
         if times.dt.tz is None:
             times = times.dt.tz_localize(stamps.timezone, ambiguous="raise", nonexistent="raise")
+        return times.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
     except (ValueError, TypeError, AttributeError) as error:
+        reason = str(error).partition(". ")[0].partition("\n")[0]
         raise BadInput(
             f"{name}: column {column.name} holds {column.iloc[0]!r}, no time that is understood "
-            f"(ISO 8601, or whole s, ms, us or ns since 1970): {error}"
+            f"(ISO 8601, or whole s, ms, us or ns since 1970): {reason}"
         ) from error
-    return times.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
 
 
-def _is_datetime(column: pd.Series) -> bool:
-    return pd.api.types.is_datetime64_any_dtype(column)
+def _from_text(column: pd.Series) -> pd.Series:
+    # One file may hold two offsets, one for winter and one for summer: then every row has to carry its own.
+    every_row_zoned = bool(column.astype("str").str.contains(_ZONED, regex=True).all())
+    return pd.to_datetime(column, utc=every_row_zoned, format="ISO8601")
 
 
 def _from_numbers(values: np.ndarray, stamps: Stamps, name: str, column: str) -> np.ndarray:
     first, last = float(np.min(values)), float(np.max(values))
-    fitting = [
-        unit
-        for unit, factor in UNITS.items()
-        # From 2001 on the four units cannot be confused: each is a thousand times the one before.
-        if first * factor >= 978_307_200_000_000_000 and last * factor <= _LATEST
-    ]
+    fitting = [unit for unit, factor in UNITS.items() if first * factor >= _UNMISTAKABLE and last * factor <= _LATEST]
     unit = stamps.unit or (fitting[0] if len(fitting) == 1 else None)
-    if unit is None or not _EARLIEST <= first * UNITS[unit] <= last * UNITS[unit] <= _LATEST:
+    if unit is None:
         raise BadInput(
-            f"{name}: column {column} holds {values[0]}, which is no time in {unit or 's, ms, us or ns'} since 1970 "
-            "between 2001 and 2100; give the unit, or write ISO 8601 times"
+            f"{name}: column {column} holds {values[0]}, which is no time between 2001 and 2100 in s, ms, us or ns "
+            "since 1970; give the unit, or write ISO 8601 times"
+        )
+    if not _EARLIEST <= first * UNITS[unit] <= last * UNITS[unit] <= _LATEST:
+        raise BadInput(
+            f"{name}: column {column} holds {values[0]}, which is no time between 1970 and 2100 in {unit} since 1970; "
+            "is this the file's unit?"
         )
     # Whole and fractional parts are scaled apart: a float cannot hold today's nanoseconds exactly.
     whole = np.floor(values).astype(np.int64)
