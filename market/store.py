@@ -34,6 +34,8 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())  # or a power cut could leave the new name on an empty file
         os.replace(temporary, path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from error
@@ -67,8 +69,13 @@ class BarStore:
         return self.folder / symbol / f"{timeframe}.parquet"
 
     def list(self) -> list[tuple[str, Timeframe]]:
-        """Name every symbol and timeframe that is stored, sorted."""
-        found = [(path.parent.name, parse_timeframe(path.stem)) for path in self.folder.glob("*/[!.]*.parquet")]
+        """Name every symbol and timeframe that is stored, sorted. Files that the store did not name are passed over."""
+        found = []
+        for path in self.folder.glob("*/[!.]*.parquet"):
+            with suppress(BadInput):
+                timeframe = parse_timeframe(path.stem)
+                if path == self.path(path.parent.name, timeframe):
+                    found.append((path.parent.name, timeframe))
         return sorted(found)
 
     def append(self, bars: Bars, *, replace: bool = False) -> int:
@@ -89,6 +96,9 @@ class BarStore:
         """
         path = self.path(bars.symbol, bars.timeframe)
         with _locked(path):
+            for left_by_a_crash in path.parent.glob(f".{path.name}.*"):
+                with suppress(OSError):
+                    left_by_a_crash.unlink()
             if replace or not path.exists():
                 merged, n_new = bars, len(bars)
             else:
@@ -127,11 +137,15 @@ class BarStore:
     def _read(path: Path, symbol: str, timeframe: Timeframe) -> Bars:
         try:
             table = pq.read_table(path)
-        except (pa.ArrowInvalid, OSError) as error:
+            columns = {name: table[name].to_numpy() for name in COLUMNS}
+        except FileNotFoundError:
+            raise BadInput(f"{path}: no bars of {symbol} at {timeframe} are stored") from None
+        except (pa.ArrowException, KeyError, OSError) as error:
+            reason = str(error).partition("\n")[0]
             raise BadInput(
-                f"{path}: the stored bars cannot be read: {error}; import them again with --replace"
+                f"{path}: the stored bars cannot be read: {reason}; import them again with --replace"
             ) from error
-        return Bars(symbol, timeframe, **{name: table[name].to_numpy() for name in COLUMNS})
+        return Bars(symbol, timeframe, **columns)
 
 
 @contextmanager
@@ -142,7 +156,10 @@ def _locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise BadInput(f"{path.parent}: cannot be written: {error.strerror}; nothing was changed") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise BadInput(f"{path.parent}: cannot be locked: {error.strerror}; nothing was changed") from error
         yield
     finally:
         os.close(lock)
@@ -151,15 +168,15 @@ def _locked(path: Path) -> Iterator[None]:
 def _merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
     known = np.isin(new.close_time, stored.close_time)
     mine = np.searchsorted(stored.close_time, new.close_time[known])
-    for name in COLUMNS[1:]:
-        differs = getattr(new, name)[known] != getattr(stored, name)[mine]
-        if differs.any():
-            row = int(np.argmax(differs))
-            raise BadData(
-                f"{new.symbol} {new.timeframe}: {name} at {format_time(new.close_time[known][row])} is "
-                f"{getattr(new, name)[known][row]:g}, but {getattr(stored, name)[mine][row]:g} is stored "
-                f"({int(differs.sum())} such bars); use --replace to forget what is stored"
-            )
+    differs = np.array([getattr(new, name)[known] != getattr(stored, name)[mine] for name in COLUMNS[1:]])
+    if differs.any():
+        row = int(np.argmax(differs.any(axis=0)))
+        name = COLUMNS[1:][int(np.argmax(differs[:, row]))]
+        raise BadData(
+            f"{new.symbol} {new.timeframe}: {name} at {format_time(new.close_time[known][row])} is "
+            f"{getattr(new, name)[known][row]:g}, but {getattr(stored, name)[mine][row]:g} is stored "
+            f"({int(differs.any(axis=0).sum())} such bars); use --replace to forget what is stored"
+        )
     time = np.concatenate([stored.close_time, new.close_time[~known]])
     order = np.argsort(time, kind="stable")
     columns = {name: np.concatenate([getattr(stored, name), getattr(new, name)[~known]])[order] for name in COLUMNS}
