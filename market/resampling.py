@@ -23,21 +23,21 @@ def resample(bars: Bars, timeframe: Timeframe) -> Bars:
 
     Raises
     ------
-    BadInput : if `timeframe` is not a whole multiple.
+    BadInput : if `timeframe` is not a whole multiple of that of `bars`.
 
     Notes
     -----
     Equals ``frame.resample(timeframe, label="right", closed="right").agg(...)`` of pandas on the close times, without
     its empty and incomplete rows.
     """
-    if timeframe == bars.timeframe or len(bars) == 0:
-        if timeframe.duration % bars.timeframe.duration:
-            raise BadInput(f"{bars.symbol}: {bars.timeframe} bars cannot be resampled to {timeframe}")
-        return bars if timeframe == bars.timeframe else Bars(bars.symbol, timeframe, *[np.empty(0)] * 6)
+    if timeframe == bars.timeframe:
+        return bars
     if timeframe.duration % bars.timeframe.duration:
         raise BadInput(
             f"{bars.symbol}: {bars.timeframe} bars cannot be resampled to {timeframe}, which is no whole multiple"
         )
+    if len(bars) == 0:
+        return Bars(bars.symbol, timeframe, *[np.empty(0)] * 6)
     cell = -(-bars.close_time // timeframe.duration)
     first = np.flatnonzero(np.diff(cell, prepend=cell[0] - 1))
     last = np.append(first[1:], len(bars)) - 1

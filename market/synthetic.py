@@ -36,6 +36,10 @@ class SyntheticMarket:
     regime_bars : how many bars a regime lasts on average.
     reversion : how much of the distance to its anchor a chop regime's price returns in one bar.
     seed : two markets with equal recipes are equal; each symbol draws numbers of its own.
+
+    Raises
+    ------
+    BadInput : if a number is out of range, or the timeframe does not divide a day.
     """
 
     edge: float = 0.25
@@ -48,9 +52,12 @@ class SyntheticMarket:
     seed: int = 7
 
     def __post_init__(self) -> None:
-        for name, low in (("edge", 0.0), ("n_days", 1), ("volatility", 1e-6), ("regime_bars", 2.0), ("reversion", 0.0)):
-            if not getattr(self, name) >= low:
-                raise BadInput(f"{name} is {getattr(self, name)}, but must be at least {low}")
+        least = {"edge": 0.0, "n_days": 1, "volatility": 1e-6, "regime_bars": 2.0, "reversion": 0.0, "seed": 0}
+        for name, low in least.items():
+            if not low <= getattr(self, name) < np.inf:
+                raise BadInput(f"{name} is {getattr(self, name)}, but must be finite and at least {low}")
+        if DAY % self.timeframe.duration:
+            raise BadInput(f"timeframe is {self.timeframe}, but must divide a day")
 
     def generate(self, symbol: str) -> tuple[Bars, np.ndarray]:
         """Make the bars of a symbol.
