@@ -36,7 +36,8 @@ def compute(
 
     Raises
     ------
-    BadInput : if a decision time is no bar's close, or a feature of the trade is asked for without `side`.
+    BadInput : if a decision time is no bar's close, `side` is not one +1 or -1 a decision, or a feature of the trade is
+        asked for without it.
 
     Notes
     -----
@@ -44,6 +45,8 @@ def compute(
     """
     at = np.ascontiguousarray(at, dtype=np.int64)
     parsed = [parse_feature(feature) if isinstance(feature, str) else feature for feature in features]
+    if side is not None and (np.shape(side) != at.shape or not np.all(np.abs(side) == 1.0)):
+        raise BadInput(f"side has shape {np.shape(side)}: it holds +1 or -1 for each of the {len(at)} decisions")
     # Many strategies decide at the same closes: each window is looked at once.
     stops, row = np.unique(_stops(bars, at), return_inverse=True)
     matrix = np.empty((len(at), len(parsed)))

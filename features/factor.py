@@ -118,7 +118,7 @@ def parse_feature(name: str) -> Feature:
     Raises
     ------
     Unknown : if no factor has that name.
-    BadInput : if the input or a parameter does not fit the factor.
+    BadInput : if the input or a parameter does not fit the factor, or a number could be written shorter.
     """
     from features.families import FAMILIES  # importing the families registers their factors
     from features.tsfresh import PREFIX, tsfresh_feature
@@ -132,15 +132,17 @@ def parse_feature(name: str) -> Feature:
     if factor_name not in FACTORS:
         raise Unknown(f"factor in {name!r}:", factor_name, FACTORS)
     factor = FACTORS[factor_name]
-    inputs = {"series": SERIES_INPUTS, "bars": ("bars",), "decision": ("clock", "trade")}[factor.kind]
+    decision = "trade" if factor.family == "trade" else "clock"
+    inputs = {"series": SERIES_INPUTS, "bars": ("bars",), "decision": (decision,)}[factor.kind]
     if input_name not in inputs:
         raise BadInput(f"feature {name!r}: {factor_name} looks at {' or '.join(inputs)}, not at {input_name!r}")
     values = tuple(_parse_value(name, piece) for piece in pieces)
     if tuple(key for key, _ in values) != factor.parameters:
         expected = "__".join(f"{parameter}_<number>" for parameter in factor.parameters) or "no parameters"
         raise BadInput(f"feature {name!r}: {factor_name} takes {expected}")
-    if dict(values).get("window", 2) < 2:
-        raise BadInput(f"feature {name!r}: a window has at least 2 bars")
+    window = dict(values).get("window", 2.0)
+    if window < 2 or not window.is_integer():
+        raise BadInput(f"feature {name!r}: a window has at least 2 bars, and a whole number of them")
     return Feature(name, factor, input_name, values)
 
 
@@ -148,7 +150,12 @@ def _parse_value(name: str, piece: str) -> tuple[str, float]:
     match = re.fullmatch(r"([a-z_]+)_(-?\d+(?:\.\d+)?)", piece)
     if match is None:
         raise BadInput(f"feature {name!r}: {piece!r} is no parameter; write name_number, as in window_20")
-    return match[1], float(match[2])
+    value = float(match[2])
+    written = str(int(value)) if value.is_integer() else repr(value)
+    if match[2] != written:
+        # One feature has one name, or the same column would be computed, learned and stored twice.
+        raise BadInput(f"feature {name!r}: write {match[1]}_{written}, not {piece}")
+    return match[1], value
 
 
 def column_of(feature: Feature) -> str:

@@ -28,7 +28,7 @@ def tsfresh_feature(name: str) -> Feature:
     BadInput : if the input, the window or a parameter is not understood.
     Unknown : if tsfresh has no such calculator.
     """
-    match = re.fullmatch(rf"([a-z]+)__{PREFIX}(.+)__window_(\d+)", name)
+    match = re.fullmatch(rf"([a-z]+)__{PREFIX}(.+)__window_([1-9]\d*)", name)
     if match is None or match[1] not in SERIES_INPUTS or int(match[3]) < 2:
         raise BadInput(
             f"feature {name!r}: write INPUT__{PREFIX}CALCULATOR__PARAMETER_VALUE__window_BARS, "
@@ -38,7 +38,7 @@ def tsfresh_feature(name: str) -> Feature:
     factor = Factor(
         name=PREFIX + match[2],
         kind="series",
-        kernel=_calculator(name, match[2]),
+        kernel=_calculator(name, match[2], window),
         parameters=("window",),
         lookback=lambda values, timeframe: window,
         compiled=False,
@@ -47,7 +47,7 @@ def tsfresh_feature(name: str) -> Feature:
     return Feature(name, factor, match[1], (("window", float(window)),))
 
 
-def _calculator(name: str, tsfresh_name: str) -> Kernel:
+def _calculator(name: str, tsfresh_name: str, window: int) -> Kernel:
     from tsfresh.feature_extraction import feature_calculators
     from tsfresh.feature_extraction.settings import from_columns
 
@@ -71,10 +71,12 @@ def _calculator(name: str, tsfresh_name: str) -> Kernel:
             return float(function(values, **parameters))
 
     try:
-        kernel(np.arange(1.0, 3.0))
-    except TypeError as error:
-        raise BadInput(f"feature {name!r}: {error}") from error
+        kernel(100.0 + np.cos(np.arange(window) ** 2))
+    except (TypeError, KeyError) as error:
+        raise BadInput(f"feature {name!r}: {calculator_name} does not take these parameters: {error}") from error
+    except AttributeError as error:
+        raise BadInput(f"feature {name!r}: {calculator_name} does not work on plain numbers: {error}") from error
     except (ValueError, IndexError, ZeroDivisionError):
-        pass  # two points are too few for some calculators; the name itself is understood
+        pass  # this window was none that the calculator has a value for; the name itself is understood
     kernel.__doc__ = function.__doc__
     return kernel

@@ -32,7 +32,8 @@ def slope_nb(values, parameters):  # type: ignore[no-untyped-def]
     moment = 0.0
     spread = 0.0
     for i in range(n):
-        moment += (i - middle) * (values[i] - mean)
+        # From the first value, not from the mean: a flat window is exactly flat then, whatever its price.
+        moment += (i - middle) * (values[i] - values[0])
         spread += (i - middle) * (i - middle)
     return moment / spread / mean if mean != 0.0 else np.nan
 
@@ -44,15 +45,19 @@ def fit_nb(values, parameters):  # type: ignore[no-untyped-def]
     NaN when flat. Equals: ``linregress(arange(window), values).rvalue ** 2``, signed.
     """
     n = len(values)
-    mean = np.sum(values) / n
+    # From the first value on: the mean of a flat window need not be its price to the last digit, its rise is exactly 0.
+    mean = 0.0
+    for i in range(n):
+        mean += (values[i] - values[0]) / n
     middle = 0.5 * (n - 1)
     moment = 0.0
     spread = 0.0
     variance = 0.0
     for i in range(n):
-        moment += (i - middle) * (values[i] - mean)
+        rise = values[i] - values[0] - mean
+        moment += (i - middle) * rise
         spread += (i - middle) * (i - middle)
-        variance += (values[i] - mean) * (values[i] - mean)
+        variance += rise * rise
     if variance <= 0.0:
         return np.nan
     return np.sign(moment) * moment * moment / (spread * variance)

@@ -40,7 +40,7 @@ def true_range_nb(close_time, open_, high, low, close, volume, parameters):  # t
 def volatility_ratio_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Divide the average bar range of the last fifth of the window by that of all of it. NaN when nothing moved.
 
-    Equals: ``(high - low)[-window // 5:].mean() / (high - low).mean()``, at least one bar.
+    Equals: ``(high - low)[-max(1, window // 5) :].mean() / (high - low).mean()``.
     """
     n = len(close)
     recent = max(1, n // 5)
