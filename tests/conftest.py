@@ -1,4 +1,4 @@
-"""Parts that several rooms' tests share: a small real artifact, and real servers that never outlive the tests."""
+"""Parts that several rooms' tests share: bars, a small real artifact, and real servers that never outlive the tests."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import pytest
 from features.engine import compute, lookback
 from features.sets import MINIMAL
 from market.bars import Bars
+from market.sources import read_bars
 from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
 from models.applications import Application, Threshold
@@ -97,6 +98,28 @@ def build_artifact(
         manifest=manifest_of(instances, **changes),
         golden=golden,
     )
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real market data beside the repository; tests that need it are skipped without it."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+    if not (folder / "dev").is_dir():
+        pytest.skip("real market data is absent: there is no folder shared/data/dev beside the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def market_bars() -> Bars:
+    """Thirty days of 5-minute bars of a synthetic market with an edge."""
+    return synthetic_bars("BTC-USD", n_days=30)
+
+
+@pytest.fixture(scope="session")
+def real_bars(shared_data: Path) -> Bars:
+    """The first 20,000 real 5-minute bars of bitcoin."""
+    path = shared_data / "dev" / "crypto_5m" / "binance_BTCUSDT_5m.parquet"
+    return read_bars(path, symbol="BTC-USD", timeframe=parse_timeframe("5m"))[:20_000]
 
 
 @pytest.fixture(scope="session")
