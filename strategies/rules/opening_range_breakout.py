@@ -67,7 +67,7 @@ class OpeningRangeBreakout(Strategy):
         rows = np.flatnonzero(side)
         side, low, high, close = side[rows], low[rows], high[rows], bars.close[rows]
         width = high - low
-        kept = (width > 0) & (close - side * self.reward * width > 0)
+        kept = (width > 0) & (close + side * self.reward * width > 0)
         rows, side, low, high, close, width = (part[kept] for part in (rows, side, low, high, close, width))
         return make_signals(
             bars.close_time[rows],
