@@ -27,8 +27,8 @@ def resample(bars: Bars, timeframe: Timeframe) -> Bars:
 
     Notes
     -----
-    Equals ``frame.resample(timeframe, label="right", closed="right").agg(...)`` of pandas on the close times, without
-    its empty and incomplete rows.
+    Equals: ``frame.resample(timeframe, label="right", closed="right", origin="epoch").agg(...)`` of pandas on the close
+    times, without its empty and incomplete rows.
     """
     if timeframe == bars.timeframe:
         return bars
