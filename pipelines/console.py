@@ -15,6 +15,7 @@ from rich.table import Table
 
 from pipelines.progress import Progress as Report
 
+_FILE_WIDTH = 160
 _PATIENCE = 1.0  # seconds before progress shows, so that quick commands stay quiet
 
 
@@ -29,6 +30,9 @@ class Console:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._out = RichConsole(highlight=False, soft_wrap=True)
+        if not self._out.is_terminal:
+            # A file or a pipe has no width: wide enough for a row of a table to stay a line.
+            self._out.width = _FILE_WIDTH
         self._err = RichConsole(stderr=True, highlight=False)
 
     def say(self, text: str) -> None:

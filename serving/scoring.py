@@ -154,7 +154,7 @@ class Scorer:
                 field="bars",
                 hint=f"send bars, or append the last {needed} closed bars by POST /bars first",
             )
-        known = held.between(end_time=time)
+        known = held if held.close_time[-1] == time else held.between(end_time=time)
         if not len(known) or known.close_time[-1] != time:
             raise Problem(
                 409,
@@ -178,7 +178,8 @@ class Scorer:
         if timeframe.duration >= DAY:
             return  # a day may begin at local midnight, and then lasts 23 or 25 hours when the clocks change
         phases = self._phases[bars.symbol, str(timeframe)]
-        off = ~np.isin(bars.close_time % timeframe.duration, phases)
+        phase = bars.close_time % timeframe.duration
+        off = phase != phases[0] if len(phases) == 1 else ~np.isin(phase, phases)
         if off.any():
             row = int(np.argmax(off))
             time = int(bars.close_time[row])

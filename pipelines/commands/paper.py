@@ -8,6 +8,7 @@ import click
 
 from market.errors import BadInput, Refused
 from pipelines.commands.options import as_json
+from pipelines.commands.tables import shortened
 from pipelines.console import Console
 from pipelines.experiment import parse_time
 from pipelines.paper import PaperResult, difference, replay
@@ -78,7 +79,9 @@ def show_paper(console: Console, result: PaperResult) -> None:
                 "refused_return": float(refused["net_return"].mean()) if len(refused) else None,
             }
         )
-    console.table(f"Paper trading over {result.n_bars:,} bars, mean net return per trade", rows, _SHOWN)
+    console.table(
+        f"Paper trading over {result.n_bars:,} bars, mean net return per trade", shortened(rows, "strategy"), _SHOWN
+    )
     verdict = "equal bit for bit" if result.agrees else "DIFFERENT"
     console.say(
         f"The service was asked {result.n_asked:,} times. Live and research, trade for trade (times, prices, sizes, "

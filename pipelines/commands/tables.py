@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.console import Console
@@ -19,10 +20,11 @@ _TRIALS = {
 }  # fmt: skip
 _CONDITIONS = {"passed": "passed", "name": "condition", "value": "value", "threshold": "limit", "reason": "in words"}
 _INSTANCES = {
-    "instance": "strategy | symbol | timeframe", "baseline_sortino": "Sortino, all",
+    "instance": "strategy", "baseline_sortino": "Sortino, all",
     "filtered_sortino": "Sortino, filtered", "baseline_n_trades": "trades", "filtered_n_trades": "kept",
     "baseline_expectancy": "expectancy, all", "filtered_expectancy": "expectancy, filtered",
 }  # fmt: skip
+_STRATEGY = re.compile(r"(?P<rule>\w+)\((?P<parameters>[^)]*)\)(?P<rest>.*)")
 _SHOWN_TRIALS = 8
 
 
@@ -40,9 +42,8 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
         trials[:_SHOWN_TRIALS],
         {key: title for key, title in _TRIALS.items() if key != "error" or any(row["error"] for row in trials)},
     )
-    for part in ("development", "holdout"):
-        if result["by_instance"][part]:
-            console.table(f"Strategy by strategy, {_title(part)}", result["by_instance"][part], _INSTANCES)
+    part = "holdout" if result["by_instance"]["holdout"] else "development"
+    console.table(f"Strategy by strategy, {_title(part)}", shortened(result["by_instance"][part]), _INSTANCES)
     console.table("Without and with the filter", _comparison(result), _MEASURES)
     show_gate(console, result)
 
@@ -69,10 +70,28 @@ def show_gate(console: Console, result: Mapping[str, Any]) -> None:
 
 def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     """Show a model on bars that it was not trained on."""
-    console.table(f"Strategy by strategy, {' to '.join(found['period'])}", found["by_instance"], _INSTANCES)
+    console.table(f"Strategy by strategy, {' to '.join(found['period'])}", shortened(found["by_instance"]), _INSTANCES)
     rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
     console.table("Without and with the model", rows, {key: title for key, title in _MEASURES.items() if key != "part"})
     console.say(f"These bars were opened {found['opening']} time(s) so far; the more often, the less they prove.")
+
+
+def shortened(rows: Sequence[Mapping[str, Any]], key: str = "instance") -> list[dict[str, Any]]:
+    """Leave out of strategies' names what all rows of the same rule share, so that a table stays narrow."""
+    values: dict[tuple[str, str], set[str]] = {}
+    split = [_STRATEGY.match(str(row[key])) for row in rows]
+    for match in filter(None, split):
+        for parameter in match["parameters"].split(","):
+            values.setdefault((match["rule"], parameter.partition("=")[0]), set()).add(parameter)
+    short = []
+    for row, match in zip(rows, split, strict=True):
+        name = row[key]
+        if match is not None:
+            parameters = match["parameters"].split(",")
+            told = [text for text in parameters if len(values[match["rule"], text.partition("=")[0]]) > 1]
+            name = match["rule"] + (f"({','.join(told)})" if told else "") + match["rest"].replace("|", " ")
+        short.append({**row, key: name})
+    return short
 
 
 _GROUPS = {"every trade": "baseline", "filtered": "filtered", "random filter": "random"}

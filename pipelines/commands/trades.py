@@ -14,6 +14,7 @@ from market.store import replacing
 from models.dataset import Dataset, dataset_from_trades
 from models.fitness import measure
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
+from pipelines.commands.tables import shortened
 from pipelines.console import Console
 from pipelines.settings import read_settings
 from pipelines.steps import calendar_of, generate_trades, instance_names, load_chunks, period_of
@@ -21,7 +22,7 @@ from strategies.base import instance_name
 from strategies.statistics import trade_statistics
 
 _SHOWN = {
-    "instance": "strategy | symbol | timeframe", "n_trades": "trades", "win_rate": "win rate",
+    "instance": "strategy", "n_trades": "trades", "win_rate": "win rate",
     "expectancy": "expectancy", "profit_factor": "profit factor", "cost": "cost", "sortino": "Sortino",
     "max_drawdown": "drawdown",
 }  # fmt: skip
@@ -48,7 +49,7 @@ def generate(output: Path | None, as_json: bool, **given: Any) -> None:
         _write(pooled, output)
     closed = int((pooled["exit_reason"] != "end_of_data").sum())
     console.json({"n_trades": len(pooled), "output": None if output is None else str(output), "instances": rows})
-    console.table("trades generated, every one of them taken", rows, _SHOWN)
+    console.table("trades generated, every one of them taken", shortened(rows), _SHOWN)
     console.say(f"{len(pooled):,} trades, {closed:,} of them closed" + (f", written to {output}" if output else ""))
 
 
@@ -69,7 +70,10 @@ def stats(by: str, as_json: bool, **given: Any) -> None:
     if by != "instance":
         rows = trade_statistics(pooled, by=by)
     console.json({"by": by, "groups": rows})
-    console.table(f"trades by {by}, every one of them taken", rows, _SHOWN if by == "instance" else None)
+    if by == "instance":
+        console.table("trades by instance, every one of them taken", shortened(rows), _SHOWN)
+    else:
+        console.table(f"trades by {by}, every one of them taken", rows)
 
 
 def _measured(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
