@@ -229,8 +229,9 @@ MINUTE = parse_timeframe("1m")
 for first in range(int(sys.argv[2]), 400, 20):
     number = np.arange(first, first + 10, dtype=np.int64)
     price = 100.0 + number % 7
-    time = number * MINUTE.duration
-    BarStore(Path(sys.argv[1])).append(Bars("BTC-USD", MINUTE, time, price, price + 1, price - 1, price, number % 5 + 0.5))
+    time, volume = number * MINUTE.duration, number % 5 + 0.5
+    bars = Bars("BTC-USD", MINUTE, time, price, price + 1, price - 1, price, volume)
+    BarStore(Path(sys.argv[1])).append(bars)
 """
 
 
@@ -270,9 +271,14 @@ def test_a_crash_leaves_the_old_file_and_the_next_append_tidies_up(tmp_path):
 def test_a_block_that_fails_changes_nothing(tmp_path):
     path = tmp_path / "result.json"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
-        temporary.write_text("new")
-        1 / 0  # noqa: B018
+
+    def fail() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
     assert path.read_text() == "old"
     with replacing(path) as temporary:
