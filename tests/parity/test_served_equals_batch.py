@@ -1,0 +1,87 @@
+"""What the service answers over HTTP is what research computed, bit for bit: scores and sizes of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.sets import MINIMAL
+from market.bars import Bars
+from models.applications import Kelly
+from models.artifact import Artifact
+from serving.client import ScoringClient
+
+pytestmark = pytest.mark.slow
+
+# Besides the minimal set, one factor of each remaining kind: of the day, of whole bars, and of tsfresh.
+FEATURES = (
+    *MINIMAL,
+    "bars__from_day_open",
+    "bars__position_in_range__window_20",
+    "bars__volume_balance__window_50",
+    "close__fit__window_50",
+    "close__tsfresh_cid_ce__normalize_True__window_50",
+)
+
+
+@pytest.fixture(scope="module")
+def judged(artifact_builder: Callable[..., Artifact], tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return artifact_builder(tmp_path_factory.mktemp("parity") / "a", features=FEATURES, application=Kelly(1.7, 2.0))
+
+
+@pytest.fixture(scope="module")
+def url(judged: Artifact, start_server: Callable[..., Any]) -> str:
+    return start_server(judged.folder).url
+
+
+@pytest.mark.parametrize("symbol", ["BTC-USD", "ETH-USD"])
+def test_served_equals_batch(judged: Artifact, url: str, symbol: str, bars_maker: Callable[..., Bars]) -> None:
+    bars, needed = bars_maker(symbol), judged.lookback("5m")
+    rows = np.arange(400, 3000, 13)
+    side = np.where(np.arange(len(rows)) % 2, 1.0, -1.0)
+    instance = f"reversion(window=10)|{symbol}|5m"
+    scores = judged.score(bars, bars.close_time[rows], side)
+    sizes = judged.sizes(scores, [instance] * len(rows))
+    assert 0 < np.count_nonzero(sizes) < len(sizes)
+    assert len(np.unique(scores)) > 50
+
+    given, held = [], []
+    with ScoringClient(url, timeout=10.0) as client:
+        client.append_bars(bars[: rows[0] + 1], replace=True)
+        last = rows[0]
+        for row, one_side in zip(rows, side, strict=True):
+            question: dict[str, Any] = {
+                "strategy": "reversion(window=10)",
+                "symbol": symbol,
+                "timeframe": "5m",
+                "side": one_side,
+                "decision_time": bars.close_time[row],
+            }
+            given.append(client.score(**question, bars=bars[row - needed + 1 : row + 1]))
+            if row > last:
+                client.append_bars(bars[last + 1 : row + 1])
+                last = row
+            held.append(client.score(**question))
+    for answers in (given, held):
+        assert np.array([answer.score for answer in answers]).tobytes() == scores.tobytes()
+        assert np.array([answer.size for answer in answers]).tobytes() == sizes.tobytes()
+
+
+def test_one_other_bit_in_a_bar_is_not_lost_on_the_way(
+    judged: Artifact, url: str, bars_maker: Callable[..., Bars]
+) -> None:
+    """The alarm itself: windows that differ by one step of a float must not have to give one answer."""
+    bars = bars_maker("BTC-USD")
+    window = bars[500 - judged.lookback("5m") : 500]
+    close = window.close.copy()
+    close[-1] = np.nextafter(close[-1], window.low[-1])
+    other = Bars(
+        "BTC-USD", bars.timeframe, window.close_time, window.open, window.high, window.low, close, window.volume
+    )
+    with ScoringClient(url, timeout=10.0) as client:
+        assert client.append_bars(window, replace=True).known == 0
+        with pytest.raises(ValueError, match=f"{close[-1]:.17g}"):
+            client.append_bars(other)

@@ -1,0 +1,155 @@
+"""The client against the real service, and against servers that fail as networks do."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from market.bars import Bars
+from market.errors import BadInput, TradesieveError, Transient
+from models.artifact import Artifact
+from serving.client import ScoringClient
+
+pytestmark = pytest.mark.slow
+
+STRATEGY = "breakout(lookback=20)"
+DECISION = b'{"accept":true,"size":1.0,"score":0.6,"threshold":0.5,"model":"m","reasons":[]}'
+
+
+@pytest.fixture(scope="module")
+def client(start_server: Callable[..., Any], artifact: Artifact) -> Iterator[ScoringClient]:
+    server = start_server(artifact.folder, wait=False)
+    with ScoringClient(server.url, timeout=10.0) as client:
+        client.wait_ready(60.0)
+        yield client
+
+
+def question(window: Bars, **changes: Any) -> dict[str, Any]:
+    return {
+        "strategy": STRATEGY,
+        "symbol": "BTC-USD",
+        "timeframe": "5m",
+        "side": 1,
+        "decision_time": int(window.close_time[-1]),
+        "bars": window,
+        **changes,
+    }
+
+
+def test_it_asks_and_appends(client: ScoringClient, artifact: Artifact, bars_maker: Callable[..., Bars]) -> None:
+    bars = bars_maker("BTC-USD")[400:500]
+    decision = client.score(**question(bars))
+    assert decision.model == artifact.fingerprint
+    assert client.append_bars(bars).n_bars == 100
+    assert client.append_bars(bars).added == 0
+    assert client.score(**question(bars, bars=None)) == decision
+    assert client.append_bars(bars[50:], replace=True).n_bars == 50
+    assert client.model()["lookback"] == {"5m": 100}
+
+
+def test_a_problem_is_bad_input_that_says_what_to_do(client: ScoringClient, bars_maker: Callable[..., Bars]) -> None:
+    bars = bars_maker("BTC-USD")[400:500]
+    with pytest.raises(BadInput, match=r"refused with 404.*did you mean 'breakout\(lookback=20\)'"):
+        client.score(**question(bars, strategy="breakout(lookback=2)"))
+    with pytest.raises(BadInput, match=r"refused with 422: 60 bars were sent.*needs 100; send the last 100"):
+        client.score(**question(bars[40:]))
+    with pytest.raises(BadInput, match="refused with 409"):
+        client.score(**question(bars, symbol="ETH-USD", bars=None))
+
+
+@pytest.mark.parametrize(("url", "timeout"), [("localhost:3000", 1.0), ("", 1.0), ("http://x", 0.0), ("http://x", -1)])
+def test_its_own_arguments_are_checked(url: str, timeout: float) -> None:
+    with pytest.raises(BadInput):
+        ScoringClient(url, timeout)
+
+
+def test_nobody_there_is_transient(bars_maker: Callable[..., Bars]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    with ScoringClient(url, timeout=0.2) as client:
+        with pytest.raises(Transient, match=r"cannot be reached.*4 times"):
+            client.score(**question(bars_maker("BTC-USD")[400:500]))
+        with pytest.raises(Transient, match=r"cannot be reached.*after 0\.2 s"):
+            client.wait_ready(0.2)
+
+
+class Scripted(HTTPServer):
+    """A server that answers from a list: a status with a body, or None for a connection that is cut."""
+
+    def __init__(self, answers: list[tuple[int, bytes] | None]) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.answers = answers
+        self.bodies: list[bytes] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> Scripted:
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *given: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Answering(BaseHTTPRequestHandler):
+    server: Scripted
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = self.server.answers.pop(0)
+        if answer is None:
+            return
+        self.send_response(answer[0])
+        self.end_headers()
+        self.wfile.write(answer[1])
+
+    def log_message(self, *given: object) -> None:
+        pass
+
+
+def test_passing_trouble_is_retried_with_the_same_request(bars_maker: Callable[..., Bars]) -> None:
+    asked = question(bars_maker("BTC-USD")[400:500])
+    with Scripted([None, (503, b"busy"), (200, DECISION)]) as server, ScoringClient(server.url) as client:
+        assert client.score(**asked).score == 0.6
+    assert len(server.bodies) == 3
+    assert len(set(server.bodies)) == 1
+
+
+def test_lasting_trouble_is_transient(bars_maker: Callable[..., Bars]) -> None:
+    asked = question(bars_maker("BTC-USD")[400:500])
+    with (
+        Scripted([(503, b"busy")] * 4) as server,
+        ScoringClient(server.url) as client,
+        pytest.raises(Transient, match="answers 503, 4 times"),
+    ):
+        client.score(**asked)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        ((400, b"plain text"), BadInput, "plain text"),
+        ((422, b"[]"), BadInput, "422"),
+        ((500, b'{"detail": "d", "hint": "h"}'), TradesieveError, "failed with 500: d; h"),
+        ((200, b"<html>"), TradesieveError, "no service of ours"),
+        ((200, b"{}"), TradesieveError, "no service of ours"),
+    ],
+)
+def test_other_answers_are_not_retried(
+    answer: tuple[int, bytes], error: type[Exception], message: str, bars_maker: Callable[..., Bars]
+) -> None:
+    asked = question(bars_maker("BTC-USD")[400:500])
+    with (
+        Scripted([answer]) as server,
+        ScoringClient(server.url) as client,
+        pytest.raises(error, match=message) as caught,
+    ):
+        client.score(**asked)
+    assert not isinstance(caught.value, Transient)
+    assert server.answers == []

@@ -1,0 +1,192 @@
+"""The export: a Bento with the artifact and only the code it needs, that serves anywhere without this repository."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from features.sets import MINIMAL
+from market.errors import BadInput
+from models.artifact import Artifact
+from serving.export import ROOMS, ROOT, build_bento, point_to, requirements, serve_command, served_modules
+
+LEFT_OUT = (
+    "market/sources", "market/store", "market/synthetic", "strategies", "models/engines", "models/search",
+    "models/tracking", "trading", "pipelines", "tests", "serving/export", "serving/client",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bentoml")
+
+
+@pytest.fixture(scope="module")
+def bento(artifact: Artifact, home: Path) -> Path:
+    tag = build_bento(artifact.folder, bento_home=home)
+    name, version = tag.split(":")
+    assert name == "tradesieve"
+    return home / "bentos" / name / version
+
+
+def files_of(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+def test_it_holds_the_artifact_and_only_the_code_it_needs(bento: Path, artifact: Artifact) -> None:
+    source = files_of(bento / "src")
+    code = {name for name in source if name.endswith(".py")}
+    assert code == {path.relative_to(ROOT).as_posix() for path in served_modules()}
+    assert {f"artifact/{name}" for name in files_of(artifact.folder)} <= source
+    assert source - code - {f"artifact/{name}" for name in files_of(artifact.folder)} == {"bentofile.yaml"}
+    for left_out in LEFT_OUT:
+        assert not [name for name in source if name.startswith(left_out)], left_out
+
+
+@pytest.mark.slow
+def test_it_pins_what_it_imports_and_nothing_else(bento: Path) -> None:
+    lines = (bento / "env" / "python" / "requirements.txt").read_text().split()
+    names = {line.partition("==")[0] for line in lines}
+    assert all("==" in line for line in lines)
+    assert names == {"bentoml", "httptools", "lightgbm", "numba", "numpy", "pydantic", "starlette", "typing-extensions",
+                     "uvloop"}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_its_requirements_suffice(bento: Path) -> None:
+    """Load it where only what the requirements bring along can be imported."""
+    lines = (bento / "env" / "python" / "requirements.txt").read_text().split()
+    allowed = closure(line.partition("==")[0] for line in lines)
+    tops = {
+        top
+        for top, names in packages_distributions().items()
+        if top not in ROOMS and not allowed & {canonical(name) for name in names}
+    }
+    script = (
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {tops!r}:\n"
+        "            raise ModuleNotFoundError(f'blocked: {name}', name=name)\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+        "from serving.service import artifact_pointer, champion\n"
+        "champion.start(artifact_pointer())\n"
+        "import market\n"
+        "print(market.__file__, champion.scorer.artifact.fingerprint)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=bento / "src", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"sklearn", "pandas", "mlflow", "pycaret", "tsfresh"} <= tops
+    assert done.stdout.startswith(str(bento / "src"))
+
+
+def canonical(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def closure(names: Iterable[str]) -> set[str]:
+    """List the distributions that come along when `names` are installed."""
+    from packaging.requirements import Requirement
+
+    found: set[str] = set()
+    waiting = [canonical(name) for name in names]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            needed = distribution(name).requires or []
+        except PackageNotFoundError:
+            continue
+        found.add(name)
+        for line in needed:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(canonical(requirement.name))
+    return found
+
+
+@pytest.mark.slow
+def test_the_same_artifact_and_code_are_built_once(artifact: Artifact, bento: Path, home: Path) -> None:
+    before = (bento / "bento.yaml").stat().st_mtime_ns
+    assert build_bento(artifact.folder, bento_home=home) == f"tradesieve:{bento.name}"
+    assert (bento / "bento.yaml").stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_it_serves_as_a_process_of_its_own(
+    artifact: Artifact, bento: Path, home: Path, start_server: Callable[..., Any], make_request: Callable[..., dict]
+) -> None:
+    server = start_server(f"tradesieve:{bento.name}", BENTOML_HOME=str(home))
+    response = httpx.post(f"{server.url}/score", json=make_request())
+    assert response.status_code == 200, response.text
+    assert response.json()["model"] == artifact.fingerprint
+    assert httpx.get(f"{server.url}/metrics").status_code == 200
+
+    # Its worker ends with its supervisor, however that ends: nobody answers with a forgotten model.
+    os.kill(server.process.pid, signal.SIGKILL)
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        try:
+            httpx.get(f"{server.url}/livez", timeout=1.0)
+            time.sleep(0.1)
+        except httpx.TransportError:
+            return
+    pytest.fail("the worker still answers")
+
+
+def test_requirements_follow_the_model_and_the_features(artifact: Artifact) -> None:
+    manifest = {
+        "model": {"format": "skops"},
+        "features": [*MINIMAL, "close__tsfresh_cid_ce__normalize_True__window_50"],
+    }
+    names = {line.partition("==")[0] for line in requirements(manifest)}
+    assert {"scikit-learn", "skops", "scipy", "tsfresh"} <= names
+    assert "lightgbm" not in names
+
+
+def test_no_artifact_is_no_bento(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is no artifact"):
+        build_bento(tmp_path, bento_home=tmp_path / "home")
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_command_watches_a_pointer_and_listens_here_only(artifact: Artifact, tmp_path: Path) -> None:
+    pointer = tmp_path / "champion"
+    point_to(pointer, artifact.folder)
+    command = serve_command(pointer, port=3111)
+    assert command[:4] == [sys.executable, "-m", "bentoml", "serve"]
+    assert f"artifact={pointer}" in command
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--port") + 1] == "3111"
+    assert serve_command("tradesieve:abc", port=1)[4] == "tradesieve:abc"
+    with pytest.raises(BadInput, match="neither an artifact"):
+        serve_command(tmp_path, port=1)
+    with pytest.raises(BadInput, match="neither an artifact"):
+        serve_command("no/such/folder", port=1)
+
+
+def test_a_pointer_is_turned_only_to_artifacts(artifact: Artifact, tmp_path: Path) -> None:
+    pointer = tmp_path / "champion"
+    with pytest.raises(BadInput, match="no artifact"):
+        point_to(pointer, tmp_path)
+    point_to(pointer, artifact.folder)
+    point_to(pointer, artifact.folder)
+    assert pointer.resolve() == artifact.folder
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadInput, match="no pointer"):
+        point_to(tmp_path / "folder", artifact.folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["champion", "folder"]

@@ -1,0 +1,353 @@
+"""The service as it runs: a real process, real HTTP, real swaps of the model, and everything that can be sent to it."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from market.bars import Bars
+from models.artifact import Artifact
+from serving.export import point_to
+
+pytestmark = pytest.mark.slow
+
+PROBLEM_KEYS = {"type", "title", "status", "detail", "field", "hint"}
+
+
+@pytest.fixture(scope="module")
+def pointer(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("deployed") / "champion"
+    point_to(path, artifact.folder)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(start_server: Callable[..., Any], pointer: Path) -> Any:
+    return start_server(pointer)
+
+
+@pytest.fixture(scope="module")
+def http(server: Any) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=10.0) as client:
+        yield client
+
+
+def problem_of(response: httpx.Response) -> dict[str, Any]:
+    """Check that a refusal is a problem that says what to do."""
+    assert 400 <= response.status_code < 500, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert set(problem) == PROBLEM_KEYS
+    assert problem["status"] == response.status_code
+    assert problem["type"].startswith("urn:tradesieve:")
+    assert problem["detail"]
+    assert problem["hint"]
+    assert "Traceback" not in response.text
+    return problem
+
+
+def test_a_decision_is_the_models(http: httpx.Client, artifact: Artifact, make_request: Callable[..., dict]) -> None:
+    response = http.post("/score", json=make_request())
+    assert response.status_code == 200
+    decision = response.json()
+    assert set(decision) == {"accept", "size", "score", "threshold", "model", "reasons"}
+    assert decision["model"] == artifact.fingerprint
+
+
+def test_its_own_window_answers_alike(
+    http: httpx.Client, make_request: Callable[..., dict], bars_maker: Callable[..., Bars], columns_of: Callable
+) -> None:
+    problem = problem_of(http.post("/score", json=make_request(symbol="ETH-USD", bars=None)))
+    assert (problem["status"], problem["type"]) == (409, "urn:tradesieve:no-window")
+    window = columns_of(bars_maker("BTC-USD")[380:501])
+    body = {"symbol": "BTC-USD", "timeframe": "5m", "bars": window}
+    appended = http.post("/bars", json=body)
+    assert appended.status_code == 200
+    assert appended.json()["last_time"] == window["close_time"][-1]
+    assert http.post("/bars", json=body).json()["added"] == 0
+    assert http.post("/score", json=make_request(bars=None)).json() == http.post("/score", json=make_request()).json()
+    window["close"][-1] = window["low"][-1]
+    assert problem_of(http.post("/bars", json=body))["status"] == 409
+
+
+def test_the_manifest_and_the_usual_addresses(http: httpx.Client, artifact: Artifact) -> None:
+    manifest = http.get("/model").json()
+    assert manifest == {**artifact.manifest, "fingerprint": artifact.fingerprint, "lookback": {"5m": 100}}
+    for path in ("/livez", "/readyz", "/healthz"):
+        assert http.get(path).status_code == 200
+    assert set(http.get("/").json()) == {"/score", "/bars", "/model", "/livez", "/readyz", "/metrics"}
+    assert "http" not in http.get("/").text.lower()
+
+
+def counts(http: httpx.Client) -> dict[str, float]:
+    response = http.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = [line for line in response.text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_metrics_count_what_happens(http: httpx.Client, artifact: Artifact, make_request: Callable[..., dict]) -> None:
+    before = counts(http)
+    accepted = sum(http.post("/score", json=make_request(row)).json()["accept"] for row in range(300, 320))
+    http.post("/score", json={})
+    http.get("/nowhere/else")
+    after = counts(http)
+
+    def more(name: str) -> float:
+        return after.get(name, 0.0) - before.get(name, 0.0)
+
+    assert more('tradesieve_decisions_total{outcome="accept"}') == accepted
+    assert more('tradesieve_decisions_total{outcome="refuse"}') == 20 - accepted
+    assert more('tradesieve_requests_total{endpoint="/score",status="200"}') == 20
+    assert more('tradesieve_requests_total{endpoint="/score",status="422"}') == 1
+    assert more('tradesieve_requests_total{endpoint="other",status="404"}') == 1
+    assert more("tradesieve_score_seconds_count") == 21
+    assert after['tradesieve_score_seconds_bucket{le="+Inf"}'] == after["tradesieve_score_seconds_count"]
+    assert after[f'tradesieve_model_info{{fingerprint="{artifact.fingerprint}"}}'] == 1
+
+
+def test_metrics_are_what_prometheus_reads(http: httpx.Client) -> None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    families = {family.name: family.type for family in text_string_to_metric_families(http.get("/metrics").text)}
+    assert families["tradesieve_score_seconds"] == "histogram"
+    assert families["tradesieve_decisions"] == "counter"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/score", 405), ("PUT", "/score", 405), ("DELETE", "/bars", 405), ("POST", "/model", 405),
+        ("OPTIONS", "/score", 405), ("PATCH", "/model", 405), ("POST", "/metrics", 405), ("PROPFIND", "/score", 405),
+        ("POST", "/livez", 405), ("GET", "/scores", 404), ("POST", "/score/", 404), ("GET", "/../etc/passwd", 404),
+        ("GET", "/static_content/index.css", 404), ("POST", "/%00%ff", 404), ("GET", "/" + "x" * 3000, 404),
+    ],
+)  # fmt: skip
+def test_wrong_methods_and_addresses(http: httpx.Client, method: str, path: str, status: int) -> None:
+    response = http.request(method, path)
+    assert problem_of(response)["status"] == status
+    if status == 405:
+        assert response.headers["allow"] == ("POST" if path in ("/score", "/bars") else "GET")
+
+
+def test_any_content_type_will_do_if_the_body_is_json(http: httpx.Client, make_request: Callable[..., dict]) -> None:
+    body = json.dumps(make_request())
+    for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded", "nonsense", ""):
+        assert http.post("/score", content=body, headers={"Content-Type": kind}).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\x00", b"[" * 50_000, b"\x1f\x8b\x08", b'{"strategy": 1'])
+@pytest.mark.parametrize("path", ["/score", "/bars"])
+def test_what_is_no_json_is_a_400(http: httpx.Client, path: str, body: bytes) -> None:
+    assert problem_of(http.post(path, content=body))["type"] == "urn:tradesieve:malformed-json"
+
+
+@pytest.mark.parametrize("path", ["/score", "/bars"])
+def test_a_body_that_is_too_large_is_a_413(http: httpx.Client, path: str) -> None:
+    problem = problem_of(http.post(path, content=b" " * 600_000))
+    assert problem["status"] == 413
+    assert "100" in problem["hint"]
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(60):
+            yield b" " * 10_000
+
+    assert problem_of(http.post(path, content=endless()))["status"] == 413
+
+
+def test_broken_connections_harm_nobody(server: Any, http: httpx.Client, make_request: Callable[..., dict]) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    for sent in (
+        b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n{}",
+        b"POST /score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"\x00\x01\x02",
+        b"POST /score HTTP/1.1\r\n" + b"X: " + b"y" * 100_000,
+    ):
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(sent)
+    assert http.post("/score", json=make_request()).status_code == 200
+
+
+NASTY = (
+    None, True, False, 0, -0.0, 1, -1, 2**31, 2**63 - 1, 2**63, 2**64, -(2**63), 10**30, 10**400, 0.5, 1e308, -1e308,
+    5e-324, float("nan"), float("inf"), float("-inf"), "", " ", "0", "1", "NaN", "long", "short", "5m", "0m",
+    "99999999d", "BTC-USD", "breakout(lookback=20)", "x" * 301, "é\u0000\u202e", "'; DROP TABLE", "../../etc/passwd",
+    "2026-01-01T00:00:00Z", "2026-01-01", "9999-12-31T23:59:59Z", [], {}, [[]], [{}], [None], {"close_time": []},
+    {"close_time": 1}, [1] * 50, {"a": {"b": {"c": [1, {"d": None}]}}}, [float("nan")] * 3,
+)  # fmt: skip
+
+
+def mutated(content: Any, chance: random.Random) -> Any:
+    """Change a request somewhere: a value, a key, the order or the number of values."""
+    content = json.loads(json.dumps(content))
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        place: Any = content
+        if chance.random() < 0.6 and isinstance(content.get("bars"), dict) and content["bars"]:
+            place = content["bars"]
+            if chance.random() < 0.7:
+                inner = place[chance.choice(list(place))]
+                place = inner if isinstance(inner, list) and inner else place
+        if isinstance(place, list):
+            index = chance.randrange(len(place))
+            action = chance.randrange(4)
+            if action == 0:
+                place[index] = chance.choice(NASTY)
+            elif action == 1:
+                del place[index]
+            elif action == 2:
+                place.insert(index, chance.choice(NASTY))
+            else:
+                chance.shuffle(place)
+        elif place:
+            key = chance.choice(list(place))
+            action = chance.randrange(3)
+            if action == 0:
+                place[key] = chance.choice(NASTY)
+            elif action == 1:
+                del place[key]
+            else:
+                place[chance.choice(("", "x", "Strategy", "bars", "side", "volume"))] = chance.choice(NASTY)
+    return content
+
+
+def test_two_thousand_wrong_requests_and_never_a_500(
+    server: Any, http: httpx.Client, make_request: Callable[..., dict]
+) -> None:
+    chance = random.Random(20260131)
+    score = make_request()
+    rows = [dict(zip(score["bars"], row, strict=True)) for row in zip(*score["bars"].values(), strict=True)]
+    append = {"symbol": "ETH-USD", "timeframe": "5m", "bars": score["bars"], "replace": True}
+    seen: dict[int, int] = {}
+    for number in range(2000):
+        path, content = ("/bars", append) if number % 4 == 0 else ("/score", score)
+        if number % 7 == 0:
+            content = {**content, "bars": rows}
+        changed = mutated(content, chance)
+        body = json.dumps(changed).encode()
+        if number % 11 == 0:  # the text itself: cut, doubled, or with other bytes in it
+            position = chance.randrange(len(body))
+            cut = (body[:position], body + body, body[:position] + b"\xfe" + body[position + 1 :])
+            body = chance.choice(cut)
+        response = http.post(path, content=body)
+        seen[response.status_code] = seen.get(response.status_code, 0) + 1
+        if response.status_code != 200:
+            problem_of(response)
+        else:
+            assert "NaN" not in response.text
+    assert seen.keys() <= {200, 400, 404, 409, 413, 422}, seen
+    # Most of it is refused, for more than one reason; a change that leaves a good request is answered.
+    assert seen[422] > 800
+    assert seen[400] > 50
+    assert seen[404] > 20
+    assert "Traceback" not in server.text()
+
+
+def test_huge_and_tiny_prices_are_scored_or_refused(http: httpx.Client, make_request: Callable[..., dict]) -> None:
+    for price in (5e-324, 1e-300, 1e300, 1.7976931348623157e308):
+        content = make_request()
+        for name in ("open", "high", "low", "close"):
+            content["bars"][name] = [price] * 100
+        response = http.post("/score", json=content)
+        assert response.status_code == 200, response.text
+        assert 0 <= response.json()["score"] <= 1
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_bad_newcomer_is_refused_and_the_champion_goes_on(
+    server: Any,
+    http: httpx.Client,
+    artifact: Artifact,
+    pointer: Path,
+    tmp_path: Path,
+    make_request: Callable[..., dict],
+) -> None:
+    expected = http.post("/score", json=make_request()).json()
+    refusals = counts(http)["tradesieve_model_refusals_total"]
+    bad = Path(shutil.copytree(artifact.folder, tmp_path / "bad"))
+    (bad / "model" / "model.txt").write_text("tree\n")
+    link = tmp_path / "link"
+    link.symlink_to(bad)
+    link.replace(pointer)
+    wait_for(lambda: counts(http)["tradesieve_model_refusals_total"] > refusals)
+    assert http.post("/score", json=make_request()).json() == expected
+    assert "refused the artifact" in server.text()
+    pointer.unlink()  # a pointer that leads nowhere
+    wait_for(lambda: counts(http)["tradesieve_model_refusals_total"] > refusals + 1)
+    assert http.post("/score", json=make_request()).json() == expected
+    point_to(pointer, artifact.folder)
+    time.sleep(1.2)
+    assert http.get("/readyz").status_code == 200
+    assert counts(http)["tradesieve_model_swaps_total"] == 0
+
+
+def test_a_new_champion_takes_over_without_dropping_a_request(
+    server: Any,
+    http: httpx.Client,
+    artifact: Artifact,
+    artifact_builder: Callable[..., Artifact],
+    pointer: Path,
+    tmp_path: Path,
+    make_request: Callable[..., dict],
+    bars_maker: Callable[..., Bars],
+) -> None:
+    point_to(pointer, artifact.folder)
+    other = artifact_builder(tmp_path / "second", seed=5)
+    bars, rows = bars_maker("BTC-USD"), list(range(300, 308))
+    truth = {
+        (model.fingerprint, row): float(model.score(bars, bars.close_time[[row]], np.array([1.0]))[0])
+        for model in (artifact, other)
+        for row in rows
+    }
+    bodies = {row: json.dumps(make_request(row)).encode() for row in rows}
+    stop, failures, served = threading.Event(), [], set()
+
+    def ask(offset: int) -> None:
+        with httpx.Client(base_url=server.url, timeout=10.0) as client:
+            number = offset
+            while not stop.is_set():
+                row = rows[number % len(rows)]
+                number += 1
+                try:
+                    response = client.post("/score", content=bodies[row])
+                    answer = response.json()
+                    if response.status_code != 200 or answer["score"] != truth[answer["model"], row]:
+                        failures.append((response.status_code, answer))
+                    served.add(answer.get("model"))
+                except (httpx.HTTPError, ValueError, KeyError) as error:
+                    failures.append(repr(error))
+
+    threads = [threading.Thread(target=ask, args=(offset,)) for offset in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for model in (other, artifact, other, artifact):
+            point_to(pointer, model.folder)
+            wait_for(lambda wanted=model: http.get("/model").json()["fingerprint"] == wanted.fingerprint)  # type: ignore[misc]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert served == {artifact.fingerprint, other.fingerprint}
+    assert counts(http)["tradesieve_model_swaps_total"] == 4
+    # The service's own windows outlive a swap.
+    assert http.post("/score", json=make_request(bars=None)).status_code == 200
