@@ -9,8 +9,9 @@ Within one bar, in this order:
    price when the bar trades through it, at the open when the bar opens beyond it ("or better"), or not at all; it
    expires after its number of bars.
 3. Stop, trailing stop and target are live from the fill on. A bar that opens beyond a stop fills at the open. A bar
-   that touches stop and target is a loss. A target fills at its price, or at the open when that is better; on a bar
-   whose limit order fills after the open it waits, since the favourable extreme may have come before the fill.
+   that touches stop and target is a loss, even one that opens beyond the target. A target fills at its price, or at
+   the open when that is better; on a bar whose limit order fills after the open it waits, since the favourable
+   extreme may have come before the fill.
 4. At the close the trailing stop moves for the bars to come, and a position as old as its `max_hold` is told to leave.
 
 A trailing stop stands `trail` from the most favourable price since the fill, as known at the close before; of a bar
