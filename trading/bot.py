@@ -69,10 +69,10 @@ class Bot:
         tables = []
         for broker in self._brokers:
             closed = broker.advance(known[-1:])
-            for trade in closed.to_dict("records"):
-                self._journal.write("closed", now, **_plain(trade))
             if len(closed):
                 tables.append(closed)
+                for trade in closed.to_dict("records"):
+                    self._journal.write("closed", now, **_plain(trade))
             self._decide(broker, known, now)
         return tables
 
