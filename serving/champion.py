@@ -154,5 +154,5 @@ def _identity(pointer: Path) -> object:
         folder = pointer.resolve()
         found = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
         return folder, tuple((str(path), status.st_size, status.st_mtime_ns) for path, status in found)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # a RuntimeError is a link that leads back to itself
         return str(error)

@@ -65,9 +65,10 @@ def point_to(pointer: Path, artifact_folder: Path) -> None:
     Raises
     ------
     BadInput : if there is no artifact, or `pointer` is a folder of its own.
+    Refused : if the artifact's gate is closed and nobody released it with a reason.
     """
     pointer, target = Path(pointer), Path(artifact_folder).resolve()
-    manifests.read(target)
+    manifests.require_release(manifests.read(target))
     if pointer.exists() and not pointer.is_symlink():
         raise BadInput(f"{pointer} is no pointer but a folder of its own; give another name")
     pointer.parent.mkdir(parents=True, exist_ok=True)

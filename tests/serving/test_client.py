@@ -1,10 +1,10 @@
-"""The client against the real service, and against servers that fail as networks do."""
+"""The client against servers that fail as networks do; against the real one it is tested with the service."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -12,21 +12,10 @@ import pytest
 
 from market.bars import Bars
 from market.errors import BadInput, TradesieveError, Transient
-from models.artifact import Artifact
 from serving.client import ScoringClient
-
-pytestmark = pytest.mark.slow
 
 STRATEGY = "breakout(lookback=20)"
 DECISION = b'{"accept":true,"size":1.0,"score":0.6,"threshold":0.5,"model":"m","reasons":[]}'
-
-
-@pytest.fixture(scope="module")
-def client(start_server: Callable[..., Any], artifact: Artifact) -> Iterator[ScoringClient]:
-    server = start_server(artifact.folder, wait=False)
-    with ScoringClient(server.url, timeout=10.0) as client:
-        client.wait_ready(60.0)
-        yield client
 
 
 def question(window: Bars, **changes: Any) -> dict[str, Any]:
@@ -39,27 +28,6 @@ def question(window: Bars, **changes: Any) -> dict[str, Any]:
         "bars": window,
         **changes,
     }
-
-
-def test_it_asks_and_appends(client: ScoringClient, artifact: Artifact, bars_maker: Callable[..., Bars]) -> None:
-    bars = bars_maker("BTC-USD")[400:500]
-    decision = client.score(**question(bars))
-    assert decision.model == artifact.fingerprint
-    assert client.append_bars(bars).n_bars == 100
-    assert client.append_bars(bars).added == 0
-    assert client.score(**question(bars, bars=None)) == decision
-    assert client.append_bars(bars[50:], replace=True).n_bars == 50
-    assert client.model()["lookback"] == {"5m": 100}
-
-
-def test_a_problem_is_bad_input_that_says_what_to_do(client: ScoringClient, bars_maker: Callable[..., Bars]) -> None:
-    bars = bars_maker("BTC-USD")[400:500]
-    with pytest.raises(BadInput, match=r"refused with 404.*did you mean 'breakout\(lookback=20\)'"):
-        client.score(**question(bars, strategy="breakout(lookback=2)"))
-    with pytest.raises(BadInput, match=r"refused with 422: 60 bars were sent.*needs 100; send the last 100"):
-        client.score(**question(bars[40:]))
-    with pytest.raises(BadInput, match="refused with 409"):
-        client.score(**question(bars, symbol="ETH-USD", bars=None))
 
 
 @pytest.mark.parametrize(("url", "timeout"), [("localhost:3000", 1.0), ("", 1.0), ("http://x", 0.0), ("http://x", -1)])

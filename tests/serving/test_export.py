@@ -16,8 +16,9 @@ import httpx
 import pytest
 
 from features.sets import MINIMAL
-from market.errors import BadInput
-from models.artifact import Artifact
+from market.errors import BadInput, Refused
+from models.artifact import Artifact, release
+from serving.champion import load_verified
 from serving.export import ROOMS, ROOT, build_bento, point_to, requirements, serve_command, served_modules
 
 LEFT_OUT = (
@@ -190,3 +191,17 @@ def test_a_pointer_is_turned_only_to_artifacts(artifact: Artifact, tmp_path: Pat
     with pytest.raises(BadInput, match="no pointer"):
         point_to(tmp_path / "folder", artifact.folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["champion", "folder"]
+
+
+def test_a_closed_gate_is_neither_exported_nor_deployed_nor_served(
+    artifact_builder: Callable[..., Artifact], tmp_path: Path
+) -> None:
+    kept = artifact_builder(tmp_path / "kept", gate={"open": False, "conditions": []})
+    with pytest.raises(Refused, match="gate is closed"):
+        build_bento(kept.folder, bento_home=tmp_path / "home")
+    with pytest.raises(Refused, match="gate is closed"):
+        point_to(tmp_path / "champion", kept.folder)
+    with pytest.raises(Refused, match="gate is closed"):
+        load_verified(kept.folder)
+    released = release(kept, tmp_path / "released", run_id="r", override="a rehearsal")
+    assert load_verified(released.folder).fingerprint == released.fingerprint

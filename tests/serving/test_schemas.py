@@ -205,7 +205,7 @@ KEYS = st.sampled_from(["strategy", "symbol", "timeframe", "side", "decision_tim
 BAR_KEYS = st.sampled_from(["close_time", "open", "high", "low", "close", "volume", "y"])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(KEYS, VALUES | st.dictionaries(BAR_KEYS, VALUES | st.lists(VALUES, max_size=3), max_size=7)))
 def test_whatever_comes_is_read_or_refused(content: dict) -> None:
     body = json.dumps(content).encode()
@@ -216,7 +216,7 @@ def test_whatever_comes_is_read_or_refused(content: dict) -> None:
             assert json.dumps(problem.as_dict()).encode()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_whatever_bytes_come_are_read_or_refused(body: bytes) -> None:
     with pytest.raises(Problem):

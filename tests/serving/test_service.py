@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 from market.bars import Bars
+from market.errors import BadInput
 from models.artifact import Artifact
+from serving.client import ScoringClient
 from serving.export import point_to
 
 pytestmark = pytest.mark.slow
@@ -88,6 +90,51 @@ def test_the_manifest_and_the_usual_addresses(http: httpx.Client, artifact: Arti
         assert http.get(path).status_code == 200
     assert set(http.get("/").json()) == {"/score", "/bars", "/model", "/livez", "/readyz", "/metrics"}
     assert "http" not in http.get("/").text.lower()
+
+
+@pytest.fixture(scope="module")
+def client(server: Any) -> Iterator[ScoringClient]:
+    with ScoringClient(server.url, timeout=10.0) as client:
+        client.wait_ready(5.0)
+        yield client
+
+
+def question(window: Bars, **changes: Any) -> dict[str, Any]:
+    """Make the arguments of ScoringClient.score for the decision at the end of a window."""
+    return {
+        "strategy": "breakout(lookback=20)",
+        "symbol": "BTC-USD",
+        "timeframe": "5m",
+        "side": 1,
+        "decision_time": int(window.close_time[-1]),
+        "bars": window,
+        **changes,
+    }
+
+
+def test_the_client_asks_and_appends(
+    client: ScoringClient, artifact: Artifact, bars_maker: Callable[..., Bars]
+) -> None:
+    bars = bars_maker("BTC-USD")[400:500]
+    decision = client.score(**question(bars))
+    assert decision.model == artifact.fingerprint
+    assert client.append_bars(bars, replace=True).n_bars == 100
+    assert client.append_bars(bars).added == 0
+    assert client.score(**question(bars, bars=None)) == decision
+    assert client.append_bars(bars[50:], replace=True).n_bars == 50
+    assert client.model()["lookback"] == {"5m": 100}
+
+
+def test_a_problem_reaches_the_client_as_bad_input_that_says_what_to_do(
+    client: ScoringClient, bars_maker: Callable[..., Bars]
+) -> None:
+    bars = bars_maker("BTC-USD")[400:500]
+    with pytest.raises(BadInput, match=r"refused with 404.*did you mean 'breakout\(lookback=20\)'"):
+        client.score(**question(bars, strategy="breakout(lookback=2)"))
+    with pytest.raises(BadInput, match=r"refused with 422: 60 bars were sent.*needs 100; send the last 100"):
+        client.score(**question(bars[40:]))
+    with pytest.raises(BadInput, match="refused with 409"):
+        client.score(**question(bars, symbol="ETH-USD", bars=None))
 
 
 def counts(http: httpx.Client) -> dict[str, float]:
@@ -318,6 +365,8 @@ def test_a_new_champion_takes_over_without_dropping_a_request(
         for row in rows
     }
     bodies = {row: json.dumps(make_request(row)).encode() for row in rows}
+    held = {"symbol": "BTC-USD", "timeframe": "5m", "bars": make_request()["bars"], "replace": True}
+    assert http.post("/bars", json=held).status_code == 200
     stop, failures, served = threading.Event(), [], set()
 
     def ask(offset: int) -> None:
