@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from market.bars import Bars
+from market.errors import BadData, BadInput, Unknown
+from market.instruments import Instrument
+from market.synthetic import SyntheticMarket
+from strategies.base import Strategy
+from strategies.registry import RULES, choose_strategies
+from strategies.rules.volatility_breakout import VolatilityBreakout
+from strategies.signals import Signals, make_signals
+from strategies.simulator import simulate
+from strategies.statistics import GROUPS, trade_statistics
+from strategies.trades import TRADE_COLUMNS, check_trades, pool_trades
+
+DAY = 86_400_000_000_000
+
+
+@pytest.fixture(scope="module")
+def tables() -> list[pd.DataFrame]:
+    """Trades of six strategies on two symbols."""
+    market = SyntheticMarket(n_days=40)
+    return [
+        simulate(strategy, market.generate(symbol)[0], Instrument(symbol))
+        for symbol in ("ETH-USD", "BTC-USD")
+        for strategy in choose_strategies(6)
+    ]
+
+
+@pytest.fixture(scope="module")
+def trades(tables) -> pd.DataFrame:
+    return pool_trades(tables)
+
+
+def test_pooled_trades_are_in_decision_order_with_ties_by_name(tables, trades):
+    check_trades(trades)
+    assert len(trades) == sum(map(len, tables)) > 300
+    order = list(zip(trades["decision_time"], trades["strategy"], trades["symbol"], strict=True))
+    assert order == sorted(order)
+    assert trades["decision_time"].duplicated().any(), "some strategies decide at the same close"
+    assert trades.index.tolist() == list(range(len(trades)))
+    pd.testing.assert_frame_equal(pool_trades(tables[::-1]), trades)
+
+
+def test_the_columns_are_those_promised_with_and_without_trades(trades):
+    empty = pool_trades([])
+    assert len(empty) == 0
+    for table in (trades, empty, pool_trades([empty])):
+        assert list(table.columns) == list(TRADE_COLUMNS)
+        assert {name: str(kind) for name, kind in table.dtypes.items()} == TRADE_COLUMNS
+    check_trades(empty)
+
+
+def test_trades_mean_what_their_columns_say(trades):
+    assert (trades["decision_time"] < trades["entry_time"]).all()
+    assert (trades["entry_time"] <= trades["exit_time"]).all()
+    assert (trades["mae"] <= 0).all()
+    assert (trades["mfe"] >= 0).all()
+    assert (trades["cost"] > 0).all(), "with the default costs every trade pays"
+    assert ((trades["stake"] > 0) & (trades["stake"] <= 1)).all()
+    assert trades["stake"].nunique() > 5, "dip-buying asks for Kelly's fraction"
+    np.testing.assert_allclose(trades["net_return"], trades["gross_return"] - trades["cost"], atol=1e-12)
+    assert {"stop", "target", "time"} <= set(trades["exit_reason"])
+    # One position at a time: an instance decides again only once it is flat.
+    for _, own in trades.groupby(["strategy", "symbol"]):
+        assert (own["decision_time"].to_numpy()[1:] >= own["exit_time"].to_numpy()[:-1]).all()
+
+
+def test_costs_change_no_trade_but_its_money(market_bars):
+    for rule in RULES.values():
+        free, cheap, dear = (
+            simulate(rule(), market_bars, Instrument("BTC-USD", 0.0002 * k, 0.0005 * k, 0.00005 * k, 0.00005 * k))
+            for k in (0, 1, 10)
+        )
+        for name in ("decision_time", "entry_time", "exit_time", "side", "gross_return", "mae", "mfe", "exit_reason"):
+            assert free[name].tolist() == cheap[name].tolist() == dear[name].tolist()
+        assert (free["cost"].abs() < 1e-15).all()
+        assert (free["net_return"] > cheap["net_return"]).all()
+        assert (cheap["net_return"] > dear["net_return"]).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "law"),
+    [
+        ("entry_time", 0, "enters before it was decided"),
+        ("exit_time", 0, "leaves before it entered"),
+        ("side", 0, "side other than"),
+        ("stake", 0.0, "stake that is not above 0"),
+        ("stake", np.nan, "stake that is not above 0"),
+        ("cost", -0.001, "gains from its costs"),
+        ("cost", np.nan, "gains from its costs"),
+        ("net_return", 0.5, "not gross less cost"),
+        ("gross_return", np.nan, "not gross less cost"),
+        ("exit_reason", "luck", "exit reason that does not exist"),
+    ],
+)
+def test_a_trade_that_breaks_a_law_is_named(trades, column, value, law):
+    broken = trades[:20].copy()
+    broken.loc[7, column] = value
+    name = f"row 7 \\({broken.strategy[7].partition('(')[0]}.*{broken.symbol[7]}\\)"
+    with pytest.raises(BadData, match=rf"{name} .*{law}"):
+        check_trades(broken)
+
+
+def test_missing_columns_are_named(trades):
+    with pytest.raises(BadData, match="no column cost, mae"):
+        check_trades(trades.drop(columns=["cost", "mae"]))
+
+
+@dataclass(frozen=True)
+class Told(Strategy):
+    """A rule that decides what it was told."""
+
+    name: ClassVar[str] = "told"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {}
+    given: ClassVar[Signals]
+
+    def lookback(self, timeframe: object) -> int:
+        return 1
+
+    def signals(self, bars: Bars) -> Signals:
+        return self.given
+
+
+def test_the_simulator_checks_symbol_and_decision_times(market_bars):
+    with pytest.raises(BadInput, match="BTC-USD bars cannot be traded on the terms of ETH-USD"):
+        simulate(VolatilityBreakout(), market_bars, Instrument("ETH-USD"))
+    for time in (market_bars.close_time[5] + 1, market_bars.close_time[-1] + 1, market_bars.close_time[0] - 1):
+        Told.given = make_signals(np.array([time]), 1.0)
+        with pytest.raises(BadInput, match=r"BTC-USD 5m: a signal was decided at .*, when no bar closed"):
+            simulate(Told(), market_bars, Instrument("BTC-USD"))
+
+
+def test_an_open_position_at_the_end_is_flagged_and_a_waiting_order_never_was(market_bars):
+    bars = market_bars[:50]
+    Told.given = make_signals(bars.close_time[[10]], 1.0)
+    (trade,) = simulate(Told(), bars, Instrument("BTC-USD")).to_dict("records")
+    assert trade["exit_reason"] == "end_of_data"
+    assert trade["exit_time"] == bars.close_time[-1]
+    Told.given = make_signals(bars.close_time[[48, 49]], 1.0, limit=1.0, expiry=9)
+    assert len(simulate(Told(), bars, Instrument("BTC-USD"))) == 0
+    Told.given = make_signals(bars.close_time[[49]], 1.0)
+    assert len(simulate(Told(), bars, Instrument("BTC-USD"))) == 0, "there is no next open"
+    Told.given = make_signals(bars.close_time[:0], 1.0)
+    assert len(simulate(Told(), bars[:0], Instrument("BTC-USD"))) == 0
+
+
+@pytest.mark.parametrize("by", GROUPS)
+def test_statistics_are_those_of_pandas(trades, by):
+    keys = {
+        "hour": pd.to_datetime(trades["decision_time"], utc=True).dt.hour,
+        "weekday": pd.to_datetime(trades["decision_time"], utc=True).dt.day_name(),
+        "side": np.where(trades["side"] > 0, "long", "short"),
+    }.get(by, trades.get(by))
+    found = {row[by]: row for row in trade_statistics(trades, by=by)}
+    assert set(found) == set(keys)
+    assert list(found) == sorted(found)
+    for key, group in trades.groupby(np.asarray(keys)):
+        row, net = found[key], group["net_return"]
+        assert row["n_trades"] == len(group)
+        expected = {
+            "win_rate": (net > 0).sum() / len(group),
+            "expectancy": net.sum() / len(group),
+            "average_win_return": net[net > 0].mean(),
+            "average_loss_return": net[net <= 0].mean(),
+            "profit_factor": net[net > 0].sum() / -net[net < 0].sum() if (net < 0).any() else np.nan,
+            "cost": group["cost"].mean(),
+            "r_multiple": group["r_multiple"].dropna().mean(),
+            "bars_held": group["bars_held"].mean(),
+        }
+        for name, value in expected.items():
+            assert (row[name] is None) == bool(np.isnan(value)), name
+            assert row[name] is None or row[name] == pytest.approx(value, rel=1e-9), name
+    assert sum(row["n_trades"] for row in found.values()) == len(trades)
+
+
+def test_statistics_of_a_table_worked_by_hand(trades):
+    table = trades[:4].assign(net_return=[0.02, -0.01, 0.0, 0.04], r_multiple=[1.0, np.nan, 0.0, 2.0], strategy="s")
+    (row,) = trade_statistics(table, by="strategy")
+    assert (row["n_trades"], row["win_rate"]) == (4, 0.5)
+    assert row["expectancy"] == pytest.approx(0.0125)
+    assert row["average_win_return"] == pytest.approx(0.03)
+    assert row["average_loss_return"] == pytest.approx(-0.005), "a trade that earned nothing is no win"
+    assert row["profit_factor"] == pytest.approx(6.0)
+    assert row["r_multiple"] == pytest.approx(1.0)
+
+
+def test_what_is_undefined_is_none_and_no_trades_are_no_groups(trades):
+    wins = trades[:3].assign(net_return=0.01, r_multiple=np.nan, strategy="s")
+    (row,) = trade_statistics(wins, by="strategy")
+    assert (row["profit_factor"], row["average_loss_return"], row["r_multiple"]) == (None, None, None)
+    assert trade_statistics(trades[:0], by="hour") == []
+    with pytest.raises(Unknown, match="unknown grouping 'symbl': did you mean 'symbol'"):
+        trade_statistics(trades, by="symbl")
+
+
+def test_instances_do_not_see_each_other(market_bars):
+    alone = simulate(VolatilityBreakout(), market_bars, Instrument("BTC-USD"))
+    other = simulate(replace(VolatilityBreakout(), multiple=1.5), market_bars, Instrument("BTC-USD"))
+    again = simulate(VolatilityBreakout(), market_bars, Instrument("BTC-USD"))
+    pd.testing.assert_frame_equal(alone, again)
+    assert len(other) > len(alone)
