@@ -1,0 +1,185 @@
+"""Every factor obeys the laws of a factor, and the alarm rings for factors that do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.engine import compute, lookback
+from features.factor import FACTORS, SERIES_INPUTS, Factor, Feature, parse_feature
+from features.laws import Violation, check_features
+from features.sets import SETS, STANDARD, feature_set
+from market.bars import Bars
+from market.errors import BadInput, Unknown
+
+TSFRESH = (
+    "close__tsfresh_cid_ce__normalize_True__window_50",
+    "volume__tsfresh_autocorrelation__lag_1__window_20",
+    'close__tsfresh_agg_linear_trend__attr_"slope"__chunk_len_5__f_agg_"mean"__window_30',
+)
+
+
+def every_feature() -> list[str]:
+    """Name each factor on each of its inputs, over short and long windows."""
+    names = []
+    for name, factor in FACTORS.items():
+        inputs = {"series": SERIES_INPUTS, "bars": ("bars",), "decision": (factor.family,)}[factor.kind]
+        for given in inputs:
+            stem = f"{given}__{name}"
+            names += [f"{stem}__window_{n}" for n in (2, 7, 50)] if "window" in factor.parameters else [stem]
+    return [*names, *TSFRESH]
+
+
+parse_feature("trade__side")  # registers the families
+EVERY = every_feature()
+
+
+def decisions(bars: Bars, n: int = 400, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return np.sort(random.choice(bars.close_time, size=n, replace=False)), random.choice([-1.0, 1.0], size=n)
+
+
+@pytest.mark.parametrize("market", ["synthetic", "real"])
+def test_every_factor_is_causal_and_needs_no_more_than_its_lookback(market, request):
+    bars = request.getfixturevalue("market_bars" if market == "synthetic" else "real_bars")[:6000]
+    at, side = decisions(bars)
+    for names in (EVERY, STANDARD):
+        assert check_features(bars, at, names, side=side, n_samples=16, seed=1) == []
+
+
+@pytest.mark.parametrize("market", ["synthetic", "real"])
+def test_every_factor_has_values_on_ordinary_bars(market, request):
+    bars = request.getfixturevalue("market_bars" if market == "synthetic" else "real_bars")[:6000]
+    at, side = decisions(bars)
+    matrix = compute(bars, at, EVERY, side=side)
+    early = np.array([[parse_feature(name).lookback(bars.timeframe) for name in EVERY]])
+    known = np.searchsorted(bars.close_time, at, side="right")[:, None] >= early
+    assert np.isnan(matrix[~known]).all(), "no value where history is shorter than the lookback"
+    # A position or trendiness within two flat bars has none.
+    assert np.mean(np.isnan(matrix[known])) < 0.01
+    for column, name in enumerate(EVERY):
+        if name.endswith("window_2"):
+            continue  # two points are always a straight line
+        assert len(np.unique(matrix[:, column][known[:, column]])) > 1, f"{name} says something"
+
+
+def test_a_factor_does_not_know_the_decisions_beside_it(market_bars):
+    at, side = decisions(market_bars[:6000], 60)
+    together = compute(market_bars, at, EVERY, side=side)
+    order = np.random.default_rng(1).permutation(60)
+    np.testing.assert_array_equal(compute(market_bars, at[order], EVERY, side=side[order]), together[order])
+    twice = compute(market_bars, np.repeat(at, 2), EVERY, side=np.repeat(side, 2))
+    np.testing.assert_array_equal(twice[::2], together)
+    np.testing.assert_array_equal(twice[1::2], together)
+    one_by_one = [compute(market_bars, at, [name], side=side)[:, 0] for name in EVERY]
+    np.testing.assert_array_equal(np.column_stack(one_by_one), together)
+
+
+def test_returns_do_not_depend_on_the_unit_of_price(market_bars):
+    # Every factor of bars and closes is a ratio: bitcoin in cents has the features of bitcoin in dollars.
+    at, side = decisions(market_bars[:6000], 100)
+    columns = {name: getattr(market_bars, name) * 4.0 for name in ("open", "high", "low", "close")}
+    other = Bars("BTC-USD", market_bars.timeframe, market_bars.close_time, volume=market_bars.volume * 2.0, **columns)
+    names = [name for name in EVERY if "tsfresh" not in name]
+    np.testing.assert_allclose(
+        compute(other, at, names, side=side), compute(market_bars, at, names, side=side), rtol=1e-12, atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("name", [*EVERY, *STANDARD])
+def test_names_read_back(name):
+    feature = parse_feature(name)
+    assert feature.name == name
+    assert parse_feature(feature.name) == feature
+
+
+def test_every_factor_says_what_it_is_in_one_line():
+    for factor in FACTORS.values():
+        assert factor.formula.endswith("."), factor.name
+        assert factor.family in {"price", "trend", "volatility", "volume", "day", "clock", "trade"}
+
+
+def test_sets_hold_names_that_read_and_no_name_twice():
+    for name, names in SETS.items():
+        assert feature_set(name) == names
+        assert len(set(names)) == len(names)
+    with pytest.raises(Unknown, match="did you mean 'standard'"):
+        feature_set("standart")
+
+
+# Planted faults. A compiled kernel is given a window and no more, so a fault is to read outside of it.
+
+
+def honest_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Divide the last value by the first."""
+    return values[-1] / values[0]
+
+
+def one_ahead_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Divide the value after the window by its last: an index that is one too large."""
+    return values[len(values)] / values[-1]
+
+
+def one_behind_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Divide the last value by the one before the window: an index that is one too small."""
+    return values[-1] / values[-1 - len(values)]
+
+
+def planted(kernel: object, name: str, *, window: int = 10) -> Feature:
+    factor = Factor(name, "series", kernel, ("window",), lambda values, timeframe: int(values["window"]))  # type: ignore[arg-type]
+    return Feature(f"close__{name}__window_{window}", factor, "close", (("window", float(window)),))
+
+
+def violations(bars: Bars, *features: Feature | str) -> dict[str, set[str]]:
+    at, side = decisions(bars[:6000])
+    found: dict[str, set[str]] = {}
+    for violation in check_features(bars[:6000], at, features, side=side, seed=1):
+        found.setdefault(violation.feature, set()).add(violation.law)
+    return found
+
+
+def test_a_factor_that_looks_one_bar_ahead_is_caught_by_name(market_bars):
+    found = violations(market_bars, planted(honest_nb, "honest"), planted(one_ahead_nb, "ahead"), *STANDARD)
+    assert set(found) == {"close__ahead__window_10"}
+    assert "causality" in found["close__ahead__window_10"]
+
+
+def test_a_factor_whose_lookback_is_too_short_is_caught_by_name(market_bars):
+    # Also beside features that need more history than it claims, and where history lies in memory before it.
+    for others in ((), STANDARD):
+        found = violations(market_bars, planted(honest_nb, "honest"), planted(one_behind_nb, "behind"), *others)
+        assert found == {"close__behind__window_10": {"parity"}}
+
+
+def test_a_factor_of_a_library_that_remembers_is_caught_by_name(market_bars):
+    seen = []
+
+    def remembers(values: np.ndarray) -> float:
+        """Average the last values of all windows that were ever asked for."""
+        seen.append(values[-1])
+        return float(np.mean(seen))
+
+    factor = Factor("remembers", "series", remembers, ("window",), lambda values, timeframe: 5, compiled=False)
+    found = violations(market_bars, Feature("close__remembers__window_5", factor, "close", (("window", 5.0),)))
+    assert found["close__remembers__window_5"] == {"causality", "parity"}
+
+
+def test_a_violation_is_a_sentence_with_both_values(market_bars):
+    at, side = decisions(market_bars[:6000])
+    found = check_features(market_bars[:6000], at, [planted(one_behind_nb, "behind")], side=side, seed=1)
+    assert len(found) == 1, "the first time it shows, once"
+    assert "close__behind__window_10 depends on more history than its lookback: at 20" in str(found[0])
+    sentence = str(Violation("causality", "x", 0, 1.0, 2.0))
+    assert sentence == "x looks at the future: at 1970-01-01T00:00:00Z it is 1, or 2"
+
+
+def test_nothing_to_check_is_no_certificate(market_bars):
+    with pytest.raises(BadInput, match="no decision at which to check"):
+        check_features(market_bars, np.zeros(0, np.int64), STANDARD, side=np.zeros(0), seed=1)
+
+
+def test_the_lookback_of_a_set_is_its_longest(market_bars):
+    assert lookback(["close__slope__window_20", "bars__range__window_50"], market_bars.timeframe) == 50
+    assert lookback(STANDARD, market_bars.timeframe) == 289, "a day of five-minute bars and one"
+    assert lookback(["clock__day_sine"], market_bars.timeframe) == 0
+    assert lookback([], market_bars.timeframe) == 0

@@ -1,0 +1,168 @@
+"""Every rule obeys the laws of a rule, and the alarm rings for rules that do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from numba import njit
+
+from market.bars import Bars
+from strategies.base import Strategy
+from strategies.laws import check_strategy
+from strategies.registry import RULES
+from strategies.rules.dip_buying import DipBuying
+from strategies.rules.opening_range_breakout import OpeningRangeBreakout
+from strategies.rules.volatility_breakout import VolatilityBreakout
+from strategies.signals import Signals, make_signals
+
+BUSY = {
+    "volatility_breakout": VolatilityBreakout(window=10, multiple=0.7),
+    "opening_range_breakout": OpeningRangeBreakout(opening_minutes=30, session_minute=810),
+    "dip_buying": DipBuying(drop_threshold=-0.001, price_move=0.003, history=200, profit_target=0.01),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("market", ["synthetic", "real"])
+def test_every_rule_obeys_its_laws(name, market, request):
+    bars = request.getfixturevalue("market_bars" if market == "synthetic" else "real_bars")[:6000]
+    rules = [RULES[name](), *list(RULES[name].variants())[-2:], BUSY[name]]
+    assert len(BUSY[name].signals(bars)) > 20, "laws about signals are held where there are some"
+    for rule in rules:
+        assert check_strategy(rule, bars, n_samples=24, seed=1) == []
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_one_bar_fewer_than_the_lookback_is_too_few(name, market_bars):
+    # The declared lookback is not larger than it need be, where a bar less would decide otherwise.
+    rule = BUSY[name]
+    needed = rule.lookback(market_bars.timeframe)
+    signals = rule.signals(market_bars)
+    changed = 0
+    for time in signals.decision_time[signals.decision_time > market_bars.close_time[needed]][:60]:
+        stop = int(np.searchsorted(market_bars.close_time, time, side="right"))
+        enough, fewer = (rule.signals(market_bars[stop - n : stop]) for n in (needed, needed // 2))
+        row, same, other = signals.at(time), enough.at(time), fewer.at(time)
+        assert same is not None
+        for column in ("side", "stop", "target", "stake"):
+            assert getattr(enough, column)[same] == getattr(signals, column)[row]
+        changed += other is None or fewer.stake[other] != signals.stake[row] or fewer.stop[other] != signals.stop[row]
+    assert changed > 0
+
+
+@dataclass(frozen=True)
+class Breakout(Strategy):
+    """A rule with a fault: it reads `shift` bars from where it may, and claims a lookback of `claimed`."""
+
+    name: ClassVar[str] = "breakout"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {}
+
+    window: int = 10
+    shift: int = 0
+    claimed: int = 11
+
+    def lookback(self, timeframe: object) -> int:
+        return self.claimed
+
+    def signals(self, bars: Bars) -> Signals:
+        seen = np.roll(bars.close, -self.shift)
+        rows = np.arange(self.window, len(bars))
+        highest = np.array([bars.close[row - self.window : row].max() for row in rows])
+        rows = rows[seen[rows] > highest] if len(rows) else rows
+        return make_signals(bars.close_time[rows], 1.0)
+
+
+def test_an_honest_breakout_passes(market_bars):
+    assert check_strategy(Breakout(), market_bars[:3000], seed=1) == []
+
+
+def test_a_rule_that_peeks_one_bar_ahead_is_caught(market_bars):
+    broken = check_strategy(Breakout(shift=1), market_bars[:3000], seed=1)
+    assert any("breakout(window=10,shift=1,claimed=11) looks at the future" in sentence for sentence in broken)
+
+
+@pytest.mark.parametrize("claimed", [5, 10])
+def test_a_rule_whose_lookback_is_too_short_is_caught(market_bars, claimed):
+    broken = check_strategy(Breakout(claimed=claimed), market_bars[:3000], seed=1)
+    assert len(broken) == 1
+    assert f"depends on more than its lookback of {claimed} bars at 20" in broken[0]
+
+
+@dataclass(frozen=True)
+class Centred(Strategy):
+    """A fault that is easily made: values scaled by the mean of all of history."""
+
+    name: ClassVar[str] = "centred"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {}
+
+    def lookback(self, timeframe: object) -> int:
+        return 1
+
+    def signals(self, bars: Bars) -> Signals:
+        rows = np.flatnonzero(bars.close > bars.close.mean())
+        return make_signals(bars.close_time[rows], 1.0)
+
+
+def test_a_rule_that_knows_the_mean_of_all_of_history_is_caught(market_bars):
+    broken = check_strategy(Centred(), market_bars[:3000], seed=1)
+    assert any("looks at the future" in sentence for sentence in broken)
+
+
+@dataclass(frozen=True)
+class StopFromTomorrow(Breakout):
+    """A subtler one: it decides honestly and takes its stop from the next bar."""
+
+    name: ClassVar[str] = "stop_from_tomorrow"
+
+    def signals(self, bars: Bars) -> Signals:
+        honest = Breakout.signals(self, bars)
+        rows = np.searchsorted(bars.close_time, honest.decision_time)
+        low = bars.low[np.minimum(rows + 1, len(bars) - 1)]
+        return make_signals(honest.decision_time, 1.0, stop=low * 0.99)
+
+
+def test_a_stop_from_the_next_bar_is_caught(market_bars):
+    assert any("looks at the future" in each for each in check_strategy(StopFromTomorrow(), market_bars[:3000], seed=1))
+
+
+@njit
+def _one_too_far_nb(close: np.ndarray) -> np.ndarray:
+    """Compare each close with the one before it; the first with what lies before the array."""
+    rises = np.zeros(len(close), np.bool_)
+    for i in range(len(close)):
+        rises[i] = close[i] > close[i - 1 - len(close)]  # numba counts a negative index from the end, once
+    return rises
+
+
+@dataclass(frozen=True)
+class OneTooFar(Strategy):
+    """A compiled rule that reads outside of what it was given."""
+
+    name: ClassVar[str] = "one_too_far"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {}
+
+    def lookback(self, timeframe: object) -> int:
+        return 1
+
+    def signals(self, bars: Bars) -> Signals:
+        return make_signals(bars.close_time[_one_too_far_nb(bars.close)], 1.0)
+
+
+def test_a_compiled_rule_that_reads_outside_of_its_window_is_caught(market_bars):
+    broken = check_strategy(OneTooFar(), market_bars[:3000], seed=1)
+    assert broken == [sentence for sentence in broken if "lookback of 1 bars" in sentence]
+    assert len(broken) == 1
+
+
+def test_history_shorter_than_the_lookback_is_still_held_to_causality(market_bars):
+    assert check_strategy(Breakout(claimed=5000), market_bars[:300], seed=1) == []
+    assert len(check_strategy(Breakout(shift=1, claimed=5000), market_bars[:300], seed=1)) == 1
+    assert check_strategy(Breakout(), market_bars[:0], seed=1) == []
+
+
+def test_the_check_is_the_same_for_the_same_seed(market_bars):
+    first = check_strategy(Breakout(shift=1), market_bars[:2000], seed=3)
+    assert first == check_strategy(Breakout(shift=1), market_bars[:2000], seed=3)
