@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/tradesieve demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

@@ -16,6 +16,8 @@ from market.bars import COLUMNS, Bars, format_time
 from market.errors import BadInput
 from market.timeframes import Timeframe
 
+_FEW = 8  # decisions, for which the kernel is called directly
+
 
 def compute(
     bars: Bars, at: np.ndarray, features: Sequence[str | Feature], *, side: np.ndarray | None = None
@@ -97,9 +99,14 @@ def _window_column(
             out[row] = factor.kernel(values[stop - window : stop].copy()) if stop >= window else np.nan
         return out
     parameters = _frozen(np.array([value for _, value in feature.values]))
-    kernel, drive = _compiled(factor.kernel, factor.kind), _driver(factor.kind)
+    kernel = _compiled(factor.kernel, factor.kind)
     given = [columns[column_of(feature)]] if factor.kind == "series" else [columns[name] for name in COLUMNS]
-    drive(kernel, *given, stops, window, parameters, out)
+    if len(stops) > _FEW:
+        _driver(factor.kind)(kernel, *given, stops, window, parameters, out)
+        return out
+    # To hand a kernel to the driver takes fifty times as long as a live decision's one call of the same kernel.
+    for row, stop in enumerate(stops):
+        out[row] = kernel(*(part[stop - window : stop] for part in given), parameters) if stop >= window else np.nan
     return out
 
 

@@ -80,9 +80,9 @@ def shortened(rows: Sequence[Mapping[str, Any]], key: str = "instance") -> list[
     """Leave out of strategies' names what all rows of the same rule share, so that a table stays narrow."""
     values: dict[tuple[str, str], set[str]] = {}
     split = [_STRATEGY.match(str(row[key])) for row in rows]
-    for match in filter(None, split):
-        for parameter in match["parameters"].split(","):
-            values.setdefault((match["rule"], parameter.partition("=")[0]), set()).add(parameter)
+    for known in filter(None, split):
+        for parameter in known["parameters"].split(","):
+            values.setdefault((known["rule"], parameter.partition("=")[0]), set()).add(parameter)
     short = []
     for row, match in zip(rows, split, strict=True):
         name = row[key]
