@@ -1,0 +1,88 @@
+"""A rule with random wishes of every kind, for whatever has to treat each of them as the simulator does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from market.bars import Bars
+from market.synthetic import SyntheticMarket
+from market.timeframes import Timeframe, parse_timeframe
+from strategies.base import Strategy
+from strategies.signals import Signals
+
+_CYCLE = 4_999  # bars after which the wishes repeat
+
+
+@dataclass(frozen=True)
+class RandomWishes(Strategy):
+    """Wish at random, as a function of the time and the close alone: causal, and the same from any window.
+
+    Parameters
+    ----------
+    seed : of the wishes.
+    rate : share of the bars at whose close there is a wish.
+    """
+
+    name: ClassVar[str] = "random_wishes"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {"seed": (0.0,)}
+
+    seed: int = 0
+    rate: float = 0.3
+
+    def lookback(self, timeframe: Timeframe) -> int:
+        return 1
+
+    def signals(self, bars: Bars) -> Signals:
+        random = np.random.default_rng(self.seed)
+        at = (bars.close_time // bars.timeframe.duration) % _CYCLE
+
+        def drawn(low: float, high: float, *, missing: float = 0.0) -> np.ndarray:
+            values = random.uniform(low, high, _CYCLE)
+            values[random.random(_CYCLE) < missing] = np.nan
+            return values[at]
+
+        wished = random.random(_CYCLE)[at] < self.rate
+        side = random.choice([-1.0, 1.0], _CYCLE)[at]
+        near = bars.close * drawn(0.0, 0.004)
+        price = bars.close
+        stop = price - side * (near + drawn(0.001, 0.01, missing=0.2) * price)
+        max_hold = random.integers(0, 12, _CYCLE)[at]
+        columns = {
+            "decision_time": bars.close_time,
+            "side": side,
+            # Half of the limits lie beyond the market, where they fill at once.
+            "limit": price - side * drawn(-0.002, 0.004, missing=0.5) * price,
+            "stop": stop,
+            "target": price + side * drawn(0.0005, 0.015, missing=0.2) * price,
+            "trail": drawn(0.001, 0.01, missing=0.6) * price,
+            # Without a stop and a last bar, a position could stay for ever.
+            "max_hold": np.where(np.isnan(stop) & (max_hold == 0), 12, max_hold),
+            "expiry": random.integers(1, 5, _CYCLE)[at],
+            "stake": drawn(0.1, 1.0),
+        }
+        return Signals(**{name: np.ascontiguousarray(values[wished]) for name, values in columns.items()})
+
+
+@dataclass(frozen=True)
+class RandomReversals(RandomWishes):
+    """The same wishes, and one against the open position ends it."""
+
+    name: ClassVar[str] = "random_reversals"
+    exits_on_opposite: ClassVar[bool] = True
+
+
+@pytest.fixture(scope="session")
+def wishes() -> Callable[..., RandomWishes]:
+    """A function of a seed and of whether opposite wishes end a position, to a rule."""
+    return lambda seed, *, reverses, rate=0.3: (RandomReversals if reverses else RandomWishes)(seed, rate)
+
+
+@pytest.fixture(scope="session")
+def short_bars() -> Bars:
+    """Six days of 15-minute bars."""
+    return SyntheticMarket(n_days=6, timeframe=parse_timeframe("15m")).generate("BTC-USD")[0]
