@@ -56,11 +56,11 @@ class Bot:
         for done, known in enumerate(feed, start=1):
             try:
                 tables += self.on_closed_bar(known)
-            except Exception as error:
+                if on_bar is not None:
+                    on_bar(done, len(feed))
+            except BaseException as error:  # also Ctrl-C: positions may be open, whatever ended the bot
                 self._journal.write("stopped", int(known.close_time[-1]), reason=f"{type(error).__name__}: {error}")
                 raise
-            if on_bar is not None:
-                on_bar(done, len(feed))
         return pool_trades(tables).reset_index(drop=True)
 
     def on_closed_bar(self, known: Bars) -> list[pd.DataFrame]:

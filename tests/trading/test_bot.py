@@ -1,0 +1,245 @@
+"""The bot over real HTTP: it trades what research has, writes down all it did, and stops when the service fails."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from market.bars import Bars
+from market.errors import BadInput, TradesieveError, Transient
+from market.instruments import Instrument
+from serving.client import ScoringClient
+from strategies.base import Strategy
+from strategies.simulator import simulate
+from strategies.trades import TRADE_COLUMNS, pool_trades
+from trading.bot import Bot
+from trading.brokers.paper import PaperBroker
+from trading.feed import ReplayFeed
+from trading.journal import Journal, read_journal
+
+INSTRUMENT = Instrument("BTC-USD")
+LOOKBACK = 5
+Wishes = Callable[..., Strategy]
+
+
+def opinion(strategy: str, decision_time: int) -> tuple[float, float]:
+    """Give the score and the size of a decision: anything, as long as both sides of a comparison know it."""
+    score = zlib.crc32(f"{strategy} {decision_time}".encode()) / 2**32
+    return score, float(score > 0.4) * round(score, 3)
+
+
+class Service(http.server.ThreadingHTTPServer):
+    """Answers as the scoring service does, until `fails_after` requests were answered; then it does `failure`."""
+
+    daemon_threads = True
+
+    def __init__(self, fails_after: int = 10**9, failure: str = "") -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.asked: list[dict[str, Any]] = []
+        self.fails_after, self.failure = fails_after, failure
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that went away."""
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Head and body in one packet, or each answer waits 40 ms for the acknowledgement of its head.
+    wbufsize = -1
+    server: Service
+
+    def do_POST(self) -> None:
+        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(question)
+        if len(self.server.asked) > self.server.fails_after:
+            self.fail(self.server.failure)
+            return
+        score, size = opinion(question["strategy"], question["decision_time"])
+        answer = {"accept": size > 0, "size": size, "score": score, "threshold": 0.4, "model": "m" * 16, "reasons": []}
+        self.send(200, json.dumps(answer).encode())
+
+    def fail(self, failure: str) -> None:
+        problem = json.dumps({"status": 0, "title": "t", "detail": "the detail", "hint": "the hint"}).encode()
+        if failure == "cut":
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+        elif failure == "nonsense":
+            self.send(200, b"<html>hello</html>")
+        elif failure == "no score":
+            self.send(200, b'{"accept": true, "size": 1.0}')
+        else:
+            self.send(int(failure), problem)
+
+    def send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Service]]:
+    started: list[Service] = []
+
+    def start(*arguments: Any) -> Service:
+        service = Service(*arguments)
+        threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        started.append(service)
+        return service
+
+    yield start
+    for service in started:
+        service.shutdown()
+        service.server_close()
+
+
+def run(
+    strategies: list[Strategy], feed: ReplayFeed, url: str, path: Path
+) -> tuple[Bot, pd.DataFrame | None, Exception | None]:
+    """Run a bot to its end; give the trades, or the error that ended it."""
+    brokers = [PaperBroker(strategy, INSTRUMENT, "15m") for strategy in strategies]
+    with ScoringClient(url, timeout=5.0) as client, Journal(path) as journal:
+        bot = Bot(brokers, client=client, journal=journal, lookback=LOOKBACK)
+        try:
+            return bot, bot.run(feed), None
+        except Exception as error:
+            return bot, None, error
+
+
+def test_bot_trades_what_research_has(
+    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    strategies = [wishes(1, reverses=False), wishes(2, reverses=True), wishes(3, reverses=True, rate=0.6)]
+    start = int(short_bars.close_time[150])
+    service = serve()
+    bot, trades, error = run(strategies, ReplayFeed(short_bars, start), service.url, tmp_path / "bot.jsonl")
+    assert error is None
+    assert trades is not None
+    tables = [simulate(strategy, short_bars, INSTRUMENT) for strategy in strategies]
+    expected = pool_trades(tables)
+    expected = expected[(expected["exit_reason"] != "end_of_data") & (expected["decision_time"] > start)]
+    pd.testing.assert_frame_equal(
+        trades[list(TRADE_COLUMNS)], expected.reset_index(drop=True)[list(TRADE_COLUMNS)], check_exact=True
+    )
+    given = [opinion(name, time) for name, time in zip(trades["strategy"], trades["decision_time"], strict=True)]
+    assert list(zip(trades["score"], trades["size"], strict=True)) == given
+    assert 0 < (trades["size"] == 0).sum() < len(trades)
+
+    entries = read_journal(tmp_path / "bot.jsonl")
+    closed = [entry for entry in entries if entry["event"] == "closed"]
+    decisions = [entry for entry in entries if entry["event"] == "decision"]
+    assert len(closed) == len(trades)
+    assert len(decisions) == bot.n_asked == len(service.asked)
+    assert {entry["event"] for entry in entries} == {"closed", "decision"}
+    kept = pd.DataFrame(closed).sort_values(["decision_time", "strategy"], kind="stable", ignore_index=True)
+    for column in ("entry_price", "exit_price", "net_return", "size", "score", "exit_time", "exit_reason", "strategy"):
+        assert kept[column].tolist() == trades[column].tolist(), column
+    assert [entry["time"] for entry in entries] == sorted(entry["time"] for entry in entries)
+
+
+def test_bot_sends_the_last_bars_and_nothing_later(
+    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    service = serve()
+    run([wishes(1, reverses=False)], ReplayFeed(short_bars, None, int(short_bars.close_time[99])), service.url,
+        tmp_path / "bot.jsonl")  # fmt: skip
+    assert len(service.asked) > 10
+    for question in service.asked:
+        row = int(short_bars.close_time.searchsorted(question["decision_time"]))
+        window = short_bars[max(0, row + 1 - LOOKBACK) : row + 1]
+        assert question["bars"]["close_time"] == window.close_time.tolist()
+        assert question["bars"]["close"] == window.close.tolist()
+        assert question["timeframe"] == "15m"
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "said"),
+    [
+        ("503", Transient, "answers 503, 4 times"),
+        ("cut", Transient, "cannot be reached"),
+        ("500", TradesieveError, "failed with 500"),
+        ("422", BadInput, "the detail; the hint"),
+        ("404", BadInput, "is refused with 404"),
+        ("nonsense", TradesieveError, "is no service of ours"),
+        ("no score", TradesieveError, "is no service of ours"),
+    ],
+)
+def test_bot_stops_when_the_service_fails(
+    wishes: Wishes,
+    short_bars: Bars,
+    serve: Callable[..., Service],
+    tmp_path: Path,
+    failure: str,
+    kind: type[Exception],
+    said: str,
+) -> None:
+    """It ends with the error, opens nothing more, and the journal says why and when."""
+    service = serve(7, failure)
+    strategies = [wishes(1, reverses=False), wishes(2, reverses=True)]
+    bot, _, error = run(strategies, ReplayFeed(short_bars), service.url, tmp_path / "bot.jsonl")
+    assert type(error) is kind
+    assert said in str(error)
+    assert bot.n_asked == 7
+    entries = read_journal(tmp_path / "bot.jsonl")
+    assert [entry["event"] for entry in entries].count("decision") == 7
+    assert [entry["event"] for entry in entries].count("stopped") == 1
+    last = entries[-1]
+    assert last["event"] == "stopped"
+    assert last["time"] == service.asked[7]["decision_time"]
+    assert kind.__name__ in last["reason"]
+    assert said in last["reason"]
+    assert len(service.asked) == (11 if kind is Transient else 8), "only what may pass is asked for again"
+
+
+def test_bot_stops_when_there_is_no_service(wishes: Wishes, short_bars: Bars, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    bot, _, error = run([wishes(1, reverses=False)], ReplayFeed(short_bars), url, tmp_path / "bot.jsonl")
+    assert type(error) is Transient
+    assert bot.n_asked == 0
+    assert [entry["event"] for entry in read_journal(tmp_path / "bot.jsonl")] == ["stopped"]
+
+
+def test_an_interruption_is_written_down(
+    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    """Ctrl-C is no failure of the service, and yet positions may be open: the journal has to say that it ended."""
+    with ScoringClient(serve().url) as client, Journal(tmp_path / "bot.jsonl") as journal:
+        broker = PaperBroker(wishes(1, reverses=False), INSTRUMENT, "15m")
+        bot = Bot([broker], client=client, journal=journal, lookback=LOOKBACK)
+
+        def interrupt(done: int, total: int) -> None:
+            if done == 20:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            bot.run(ReplayFeed(short_bars), on_bar=interrupt)
+    last = read_journal(tmp_path / "bot.jsonl")[-1]
+    assert last["event"] == "stopped"
+    assert last["time"] == int(short_bars.close_time[19])
+    assert "KeyboardInterrupt" in last["reason"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_bot_stops_when_the_journal_cannot_be_written(
+    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service]
+) -> None:
+    service = serve()
+    bot, _, error = run([wishes(1, reverses=False)], ReplayFeed(short_bars), service.url, Path("/dev/full"))
+    assert isinstance(error, BadInput)
+    assert "the journal /dev/full cannot be written" in str(error)
+    assert bot.n_asked == 1, "not one decision more than could be written down"
