@@ -31,6 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
     BadInput : if the folder cannot be written or the disk is full; what stood there before still stands.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    new_folder = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -42,6 +43,8 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+            if new_folder:
+                path.parent.rmdir()  # which fails, as it should, once something is in it
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class BarStore:
         BadInput : if the file cannot be written.
         """
         path = self.path(bars.symbol, bars.timeframe)
-        with _locked(path):
+        with _locked(self.folder):
             for left_by_a_crash in path.parent.glob(f".{path.name}.*"):
                 with suppress(OSError):
                     left_by_a_crash.unlink()
@@ -149,17 +152,18 @@ class BarStore:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder against other processes. The folder itself is locked, so that no file is left behind."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path.parent / f".{path.stem}.lock", os.O_CREAT | os.O_RDWR)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise BadInput(f"{path.parent}: cannot be written: {error.strerror}; nothing was changed") from error
+        raise BadInput(f"{folder}: cannot be written: {error.strerror}; nothing was changed") from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:
-            raise BadInput(f"{path.parent}: cannot be locked: {error.strerror}; nothing was changed") from error
+            raise BadInput(f"{folder}: cannot be locked: {error.strerror}; nothing was changed") from error
         yield
     finally:
         os.close(lock)

@@ -9,14 +9,12 @@ from market.errors import Unknown
 from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
 from models.protocol import Plan
-from models.tracking import champion
-from pipelines.commands.model import release_run
 from pipelines.experiment import Experiment
 from pipelines.paper import PaperResult, replay
 from pipelines.progress import Progress, silent
+from pipelines.release import release_run
 from pipelines.run import run_experiment
 from pipelines.settings import Settings
-from serving.export import build_bento, point_to
 
 _TIMEFRAME = "15m"
 _DAYS = 540
@@ -63,10 +61,7 @@ def run_demo(market: str, settings: Settings, *, progress: Progress = silent) ->
     if not result["gate"]["open"]:
         return Demo(result, None, None)
     progress("export", 0, 1, "building the Bento")
-    released = release_run(settings, result["run_id"], override=None)
-    bento = build_bento(released.folder, bento_home=settings.bentoml)
-    if champion(settings.tracking) is not None:
-        point_to(settings.champion, released.folder)
+    released, bento = release_run(settings, result["run_id"])
     end = settings.bars.span(symbols[0], parse_timeframe(_TIMEFRAME))[1]
     paper = replay(
         released.folder, settings, symbol=symbols[0], timeframe=_TIMEFRAME,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from market.timeframes import Timeframe, parse_timeframe
 from models.protocol import Plan
 from strategies.base import Strategy
 from strategies.registry import choose_strategies
+
+_ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,11 @@ class Experiment:
             raise BadInput("an experiment needs at least one symbol")
         if not self.timeframes:
             raise BadInput("an experiment needs at least one timeframe")
-        for name in ("symbols", "timeframes"):
-            if len(set(getattr(self, name))) != len(getattr(self, name)):
+        # 60m and 1h are one timeframe.
+        for name, values in (("symbols", self.symbols), ("timeframes", self.parsed_timeframes())):
+            if len(set(values)) != len(values):
                 raise BadInput(f"{name} are {', '.join(getattr(self, name))}: one of them is named twice")
         self.chosen_strategies()
-        self.parsed_timeframes()
         self.feature_names()
         self.period()
         for symbol in self.instruments:
@@ -100,7 +104,7 @@ class Experiment:
     @property
     def hash(self) -> str:
         """The identity: equal experiments have equal hashes, in any process."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(_canonical(self.as_dict()), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
         """Write it so that `experiment_from_yaml` gives an equal value."""
@@ -119,6 +123,9 @@ def parse_time(name: str, text: str | None) -> int | None:
     import pandas as pd
 
     try:
+        if not _ISO_TIME.match(text):
+            # Such as "now" or "08:00", which mean another time tomorrow.
+            raise ValueError("it names no year")
         time = pd.Timestamp(text)
         time = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
         return int(np.datetime64(time.tz_localize(None), "ns").astype(np.int64))
@@ -126,6 +133,18 @@ def parse_time(name: str, text: str | None) -> int | None:
         raise BadInput(
             f"{name} is {text!r}, no time that is understood; write it as 2024-01-31 or 2024-01-31T08:00"
         ) from error
+
+
+def words(text: str | None) -> list[str]:
+    """Split text at its commas, but for those inside parentheses, which belong to a strategy's parameters."""
+    parts, depth = [""], 0
+    for letter in text or "":
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
 
 
 def experiment_from(values: Mapping[str, Any]) -> Experiment:
@@ -138,14 +157,38 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
     """
     _refuse_unknown_keys(Experiment, values, "the experiment")
     try:
-        return TypeAdapter(Experiment).validate_python(dict(values))
+        return TypeAdapter(Experiment).validate_python(_written_out(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("tuple", "str", "function")))
+        first = error.errors()[-1]  # of the ways to read a value the last is the widest
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, BadInput):
             raise cause from error
-        raise BadInput(f"{place or 'the experiment'}: {first['msg'].lower()}, got {first.get('input')!r}") from error
+        place = ".".join(str(part) for part in first["loc"] if not _BRANCH.match(str(part)))
+        kinds = {"dataclass_type": "should be a mapping of its keys", "tuple_type": "should be a list"}
+        said = kinds.get(first["type"], first["msg"].lower().removeprefix("input "))
+        got = "" if first["type"] == "missing" else f", got {first.get('input')!r}"
+        raise BadInput(f"{place or 'the experiment'}: {said}{got}") from error
+
+
+_BRANCH = re.compile(r"(str|float|int)$|(tuple|dict|function)[-\[]")
+"""How pydantic names the branches of a type in the place of an error; people look for their own keys there."""
+
+
+def _written_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write dates as text: YAML reads 2024-01-31 without quotes as one."""
+    return {
+        key: value.isoformat() if isinstance(value, datetime.date) and key in ("start", "end") else value
+        for key, value in values.items()
+    }
+
+
+def _canonical(value: Any) -> Any:
+    """Write equal numbers alike: 1 and 1.0 are one embargo."""
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def experiment_from_yaml(path: Path) -> Experiment:

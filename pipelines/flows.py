@@ -16,8 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from market.errors import Transient
-from pipelines.commands.options import words
-from pipelines.experiment import Experiment, experiment_from
+from pipelines.experiment import Experiment, experiment_from, words
 from pipelines.progress import Progress
 from pipelines.run import run_experiment
 from pipelines.settings import read_settings
@@ -40,11 +39,9 @@ def passing(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 )
 def generate_chunk(values: dict[str, Any], symbol: str, timeframe: str) -> int:
     """Generate the trades of one chunk into the state folder; return how many."""
-    own = experiment_from(values | {"symbols": [symbol], "timeframes": [timeframe], "instruments": {}})
-    terms = values.get("instruments", {}).get(symbol)
-    if terms:
-        own = experiment_from(own.as_dict() | {"instruments": {symbol: terms}})
-    settings = read_settings()
+    instruments = {name: terms for name, terms in values["instruments"].items() if name == symbol}
+    alone = {"symbols": [symbol], "timeframes": [timeframe], "instruments": instruments}
+    own, settings = experiment_from(values | alone), read_settings()
     return sum(len(generate_trades(chunk, settings)) for chunk in load_chunks(own, settings))
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from typing import Any
 
 import click
 
 from market.errors import BadInput
-from models.artifact import Artifact, load_artifact, release
-from models.tracking import champion, download_artifact
-from pipelines.commands.options import as_json, chosen_experiment, experiment_options, words
+from models.artifact import load_artifact
+from pipelines.commands.options import as_json, chosen_experiment, experiment_options
 from pipelines.commands.tables import show_evaluation, show_result
 from pipelines.console import Console
 from pipelines.evaluation import evaluate
+from pipelines.experiment import words
 from pipelines.ports import require_free
+from pipelines.release import artifact_of, champion_run, release_run, service_command
 from pipelines.run import run_experiment
-from pipelines.settings import Settings, read_settings
-from serving.export import build_bento, point_to, serve_command
+from pipelines.settings import read_settings
 
 
 @click.group()
@@ -68,8 +67,8 @@ def eval_(run_id: str | None, strategies: str | None, start: str | None, end: st
     Reading these trades is an opening of the hold-out, and is written into the ledger.
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    run_id = run_id or _champion(settings)
-    source = _artifact_of(settings, run_id)
+    run_id = run_id or champion_run(settings)
+    source = artifact_of(settings, run_id)
     chosen = [] if strategies in (None, "all") else words(strategies)
     with console.progress() as progress:
         found = evaluate(source, settings, strategies=chosen, start=start, end=end, progress=progress)
@@ -90,14 +89,11 @@ def export(run_id: str | None, override: str | None, as_json: bool) -> None:
         tradesieve model export --run 3f2a... --override "to watch it live at no size"
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    run_id = run_id or _champion(settings)
+    run_id = run_id or champion_run(settings)
     with console.progress() as progress:
-        progress("export", 0, 2, f"run {run_id}")
-        released = release_run(settings, run_id, override=override)
-        progress("export", 1, 2, "building the Bento")
-        tag = build_bento(released.folder, bento_home=settings.bentoml)
-        point_to(settings.champion, released.folder)
-        progress("export", 2, 2, tag)
+        progress("export", 0, 1, f"run {run_id}")
+        released, tag = release_run(settings, run_id, override=override)
+        progress("export", 1, 1, tag)
     bento = settings.bentoml / "bentos" / tag.replace(":", "/")
     console.json(
         {"run_id": run_id, "bento": tag, "folder": str(bento), "artifact": str(released.folder),
@@ -128,45 +124,3 @@ def run(host: str, port: int) -> None:
         return
     if done.returncode:
         raise BadInput(f"the service ended with code {done.returncode}; its output above says why")
-
-
-def service_command(settings: Settings, *, host: str, port: int) -> list[str] | None:
-    """Give the command that serves what was exported last; None while nothing was."""
-    return serve_command(settings.champion, host=host, port=port) if settings.champion.exists() else None
-
-
-def release_run(settings: Settings, run_id: str, *, override: str | None) -> Artifact:
-    """Release the artifact of a run below the state folder, and return it.
-
-    Raises
-    ------
-    Unknown : if there is no such run.
-    BadInput : if the run has no artifact.
-    Refused : if its gate is closed and there is no override.
-    """
-    source = _artifact_of(settings, run_id)
-    if override is not None and not source.manifest["gate"]["open"]:
-        name = f"{run_id}-override-{len(list((settings.home / 'released').glob(run_id + '-override-*')))}"
-    else:
-        name = run_id
-    return release(source, settings.home / "released" / name, run_id=run_id, override=override)
-
-
-def _artifact_of(settings: Settings, run_id: str) -> Artifact:
-    folder = settings.home / "downloaded" / run_id
-    if folder.exists():
-        try:
-            return load_artifact(folder)
-        except BadInput:
-            shutil.rmtree(folder)
-    return load_artifact(download_artifact(settings.tracking, run_id, folder))
-
-
-def _champion(settings: Settings) -> str:
-    found = champion(settings.tracking)
-    if found is None:
-        raise BadInput(
-            "there is no champion yet: no experiment's gate has opened. "
-            'Name a run with --run ID, and --override "reason" to export it all the same'
-        )
-    return found[0]

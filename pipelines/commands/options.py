@@ -9,22 +9,10 @@ from typing import Any
 import click
 
 from market.errors import BadInput
-from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml
+from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, words
 from pipelines.settings import Settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
-
-
-def words(text: str | None) -> list[str]:
-    """Split a comma-separated option, leaving commas inside parentheses alone."""
-    parts, depth = [""], 0
-    for letter in text or "":
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts if part.strip()]
 
 
 def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:

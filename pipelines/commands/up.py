@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pipelines.commands.model import service_command
 from pipelines.console import Console
+from pipelines.release import service_command
 from pipelines.settings import ROOT, read_settings
 from pipelines.stack import Ports, Stack, run_stack
 
