@@ -12,6 +12,9 @@ from market.store import replacing
 from models.engines.base import Candidate
 from models.search import Searched
 
+_DAMAGED = (OSError, EOFError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile)
+"""What reading a cut or altered file raises, NotImplementedError (a RuntimeError) included."""
+
 
 @dataclass(frozen=True)
 class ScoreStore:
@@ -30,7 +33,7 @@ class ScoreStore:
             with np.load(self._path(candidate), allow_pickle=False) as file:
                 error = str(file["error"]) or None
                 return Searched(candidate, file["scores"], error, float(file["seconds"]))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        except _DAMAGED:
             return None
 
     def put(self, found: Searched) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from market.bars import format_time
 from market.calendars import DAY
 from market.errors import BadInput
 from models.applications.base import Application, NoChoice
@@ -20,7 +21,7 @@ from models.applications.registry import application_named
 from models.checkpoints import ScoreStore
 from models.dataset import Dataset
 from models.engines import engine_named
-from models.engines.base import Candidate, Model
+from models.engines.base import Candidate, Model, check_seed
 from models.fitness import MINIMUM_TRADES, Measures, daily_returns, fitness_named, measure
 from models.gate import Condition, Gate, GateLimits, judge
 from models.labels import label_named
@@ -74,6 +75,11 @@ class Plan:
                 raise BadInput(f"engines: {name} is to try {count} candidates, but the number cannot be negative")
         if not self.applications or sum(self.engines.values()) == 0:
             raise BadInput("an experiment needs at least one application and one candidate")
+        if len(set(self.applications)) != len(self.applications):
+            raise BadInput(f"applications are {', '.join(self.applications)}: one is named twice, and is one trial")
+        if self.n_folds < 2:
+            raise BadInput(f"n_folds is {self.n_folds}, but must be at least 2")
+        check_seed(self.seed)
         if self.minimum_trades < 1:
             raise BadInput(f"minimum_trades is {self.minimum_trades}, but must be at least 1")
         if not 0 < self.holdout_fraction < 1:
@@ -257,14 +263,15 @@ def open_holdout(
     ----------
     holdout : the sealed part.
     developed : with the winner fixed; without one the gate stays closed and says so.
-    ledger : gets the trials, and the opening before the hold-out is read.
+    ledger : gets the trials, and the opening before the hold-out is read. The same winner on the same hold-out, after
+        an interruption, is one opening.
     experiment, symbols : under which both are written.
     certificates : see `models.gate.judge`.
     """
     record_trials(developed, ledger=ledger, experiment=experiment, symbols=symbols)
     n_trials = ledger.count_trials(symbols)
-    opening = ledger.open_holdout(experiment, symbols, holdout.period[0], f"winner of experiment {experiment}")
     winner = developed.winner
+    opening = _opening(holdout, developed, ledger, experiment, symbols)
     if winner is None or developed.model is None or developed.application is None:
         nothing = np.zeros(len(holdout))
         gate = Gate((Condition("winner", math.nan, 1.0, False, "No trial succeeded, so there is no filter to judge."),))
@@ -282,6 +289,17 @@ def open_holdout(
         seed=plan.seed,
     )
     return Judged(holdout, sizes, scores, n_trials, opening, gate)
+
+
+def _opening(holdout: Dataset, developed: Developed, ledger: Ledger, experiment: str, symbols: list[str]) -> int:
+    """Log the opening and give its number. A run that was cut short after it and goes on takes the same look."""
+    winner, (start, end) = developed.winner, holdout.period
+    name = "no winner" if winner is None else f"{winner.candidate.name} {winner.application}"
+    reason = f"{name} of development {developed.dataset.fingerprint}, up to {format_time(end)}"
+    for number, known in enumerate(ledger.holdout_openings(symbols), start=1):
+        if (known["experiment"], known["border"], known["reason"]) == (experiment, start, reason):
+            return number
+    return ledger.open_holdout(experiment, symbols, start, reason)
 
 
 def record_trials(developed: Developed, *, ledger: Ledger, experiment: str, symbols: list[str]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from market.bars import Bars
 from market.errors import BadInput, TradesieveError, Transient, Unknown
 from market.timeframes import parse_timeframe
 from models.artifact import Artifact, load_artifact
@@ -76,6 +77,8 @@ def replay(
     ----------
     artifact_folder : the model that the service answers with.
     timeframe : None takes the only one that the model was trained on.
+    start_time, end_time : int64 ns UTC, see `trading.feed`. Bars that come before the model's lookback is full are
+        history: the service answers from whole windows only.
     url : of a running service; None starts one and stops it afterwards.
 
     Raises
@@ -91,6 +94,7 @@ def replay(
         if name.split("|")[1:] == [symbol, timeframe]
     ]
     bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, end_time)
+    start_time = _first_decidable(bars, artifact.lookback(timeframe), start_time)
     feed = ReplayFeed(bars, start_time, end_time)
     brokers = [PaperBroker(strategy, instrument, timeframe) for strategy in strategies]
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
@@ -123,6 +127,19 @@ def difference(live: pd.DataFrame, research: pd.DataFrame) -> str | None:
             row = int(np.argmin(same))
             return f"trade {row}: {column} is {mine[row]!r} live and {theirs[row]!r} in research"
     return None
+
+
+def _first_decidable(bars: Bars, lookback: int, start_time: int | None) -> int | None:
+    """Move the start to where each replayed bar has the whole window behind it."""
+    if len(bars) < lookback:
+        raise BadInput(
+            f"{bars.symbol}: {len(bars)} bars of {bars.timeframe} lie up to the end of the replay, but the model needs "
+            f"{lookback} for its first decision"
+        )
+    if lookback < 2:
+        return start_time
+    full = int(bars.close_time[lookback - 2])
+    return full if start_time is None else max(start_time, full)
 
 
 def _known_timeframe(artifact: Artifact, symbol: str, timeframe: str | None) -> str:

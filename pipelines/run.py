@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from features.engine import lookback
 from features.laws import check_features
 from market.bars import Bars, format_time
 from market.store import replacing
@@ -28,6 +29,7 @@ from pipelines.steps import Chunk, build_dataset, load_chunks
 from strategies.laws import check_strategy
 
 _GOLDEN = 6  # decisions whose answers travel with the model
+_NEVER = np.iinfo(np.int64).max
 _CODE = ("market", "features", "strategies", "models")
 
 
@@ -53,8 +55,9 @@ def run_experiment(
     chunks = load_chunks(experiment, settings)
     folder = _folder(experiment, chunks, settings)
     result_path = folder / ("sealed.json" if seal else "result.json")
-    if result_path.exists():
-        return json.loads(result_path.read_text()) | {"reused": True}
+    kept = _read_result(result_path)
+    if kept is not None:
+        return kept | {"reused": True}
     dataset = build_dataset(experiment, chunks, settings, progress=progress)
     development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
     plan = experiment.plan
@@ -93,6 +96,15 @@ def run_experiment(
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
     progress("track", 1, 1, "done")
     return result
+
+
+def _read_result(path: Path) -> dict[str, Any] | None:
+    """Read a kept result; None when there is none, or when it is damaged and has to be made again."""
+    try:
+        result = json.loads(path.read_text())
+        return result if isinstance(result, dict) else None
+    except (OSError, ValueError):
+        return None
 
 
 def certify(
@@ -186,21 +198,25 @@ def _write_artifact(
             "model": {"candidate": winner["candidate"]},
             "instruments": {chunk.symbol: chunk.instrument.as_dict() for chunk in chunks},
         },
-        golden=_golden(chunks, developed.dataset, experiment.plan.seed),
+        golden=_golden(chunks, developed.dataset, experiment.feature_names(), experiment.plan.seed),
     )
     return path
 
 
-def _golden(chunks: Sequence[Chunk], dataset: Dataset, seed: int) -> list[tuple[Bars, int, float, str]]:
+def _golden(
+    chunks: Sequence[Chunk], dataset: Dataset, features: Sequence[str], seed: int
+) -> list[tuple[Bars, int, float, str]]:
+    """Draw late decisions whose whole window is stored; symbols may begin late, too."""
     bars = {f"{chunk.symbol}|{chunk.timeframe}": chunk.bars for chunk in chunks}
-    # Late rows, so that every window is whole.
-    late = np.arange(len(dataset) // 2, len(dataset))
-    rows = np.random.default_rng(seed).choice(late, size=min(_GOLDEN, len(late)), replace=False)
+    owner = [bars[name.split("|", 1)[1]] for name in dataset.instance_names]
+    first = [max(1, lookback(features, own.timeframe)) - 1 for own in owner]
+    whole = np.array([own.close_time[row] if row < len(own) else _NEVER for own, row in zip(owner, first, strict=True)])
+    rows = np.flatnonzero(dataset.decision_time >= whole[dataset.instance])
+    rows = rows[len(rows) // 2 :]
     golden = []
-    for row in np.sort(rows):
-        name = dataset.instance_names[dataset.instance[row]]
-        own = bars[name.split("|", 1)[1]]
-        golden.append((own, int(dataset.decision_time[row]), 1.0, name))
+    for row in np.sort(np.random.default_rng(seed).choice(rows, size=min(_GOLDEN, len(rows)), replace=False)):
+        instance = dataset.instance[row]
+        golden.append((owner[instance], int(dataset.decision_time[row]), 1.0, dataset.instance_names[instance]))
     return golden
 
 

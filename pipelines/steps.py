@@ -6,7 +6,7 @@ made it, so that a second run reads, and an interrupted one goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
 from strategies.base import Strategy, instance_name
 from strategies.simulator import simulate
-from strategies.trades import check_trades, pool_trades
+from strategies.trades import TRADE_COLUMNS, check_trades, pool_trades
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
 def generate_trades(chunk: Chunk, settings: Settings, *, progress: Progress = silent) -> pd.DataFrame:
     """Generate the trades of a chunk, or read them when they were generated before."""
     path = settings.home / "trades" / chunk.symbol / str(chunk.timeframe) / f"{chunk.key}.parquet"
-    kept = _read_table(path)
+    kept = _read_table(path, TRADE_COLUMNS)
     if kept is not None:
         progress("trades", 1, 1, f"{chunk.name}: read {len(kept)}")
         return kept
@@ -105,7 +105,7 @@ def compute_features(
     code = code_fingerprint("market", "features")
     key = identity(chunk.key, list(names), code)
     path = settings.home / "factors" / chunk.symbol / str(chunk.timeframe) / f"{key}.parquet"
-    kept = _read_table(path)
+    kept = _read_table(path, names)
     if kept is not None and len(kept) == len(trades):
         progress("factors", 1, 1, f"{chunk.name}: read {len(names)} factors")
         return np.ascontiguousarray(kept.to_numpy(dtype=np.float64))
@@ -168,14 +168,16 @@ def calendar_of(chunks: Sequence[Chunk]) -> TradingCalendar:
     return chunks[0].instrument.trading_calendar if len(calendars) == 1 else ALWAYS
 
 
-def _read_table(path: Path) -> pd.DataFrame | None:
+def _read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame | None:
     """Read a kept table; None when there is none, or when it is damaged and has to be made again."""
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError):
+        table = pd.read_parquet(path, page_checksum_verification=True)
+        return table if list(table.columns) == list(columns) else None
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError):
         return None
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False, compression="zstd")
+        # Without checksums a flipped bit in a column would be read as another number.
+        table.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
