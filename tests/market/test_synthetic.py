@@ -71,6 +71,15 @@ def test_the_random_market_is_a_martingale(seed):
     assert abs(np.mean(up) - np.mean(down)) / error < 3.5
 
 
+def test_the_price_itself_is_a_martingale_and_not_its_logarithm():
+    # Wild enough for the difference between the two, half the variance, to show.
+    bars, _ = SyntheticMarket(edge=0.0, n_days=180, volatility=1.0).generate("A")
+    gain = bars.close / bars.open - 1.0
+    error = np.std(gain) / np.sqrt(len(gain))
+    assert abs(np.mean(gain)) < 3.5 * error
+    assert np.mean(log_returns(bars)) < -3.5 * error
+
+
 def test_regimes_drift_by_the_edge_and_chop_returns_to_its_anchor():
     bars, regime = SyntheticMarket(edge=0.25, n_days=180).generate("A")
     returns = log_returns(bars)

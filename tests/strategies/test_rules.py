@@ -275,6 +275,12 @@ def test_only_the_drops_of_the_history_count():
     assert len(rule.signals(bars_of([*at_border[:3], 100, *at_border[3:]]))) == 0, "six bars before"
 
 
+def test_a_high_that_reaches_the_price_move_exactly_is_a_rise():
+    rule = DipBuying(drop_threshold=-0.2, price_move=0.25, look_back=1, history=50, profit_target=1.0)
+    assert len(rule.signals(bars_of([80, 64, 80, 64]))) == 1
+    assert len(rule.signals(bars_of([80, 64, np.nextafter(80, 0), 60]))) == 0
+
+
 def test_the_threshold_itself_is_a_drop():
     rule = DipBuying(drop_threshold=-0.25, price_move=0.25, look_back=1, history=50, profit_target=1.0)
     assert len(rule.signals(bars_of([100, 75, 100, 75]))) == 1
