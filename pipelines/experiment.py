@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import numpy as np
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
@@ -127,8 +126,8 @@ def parse_time(name: str, text: str | None) -> int | None:
             # Such as "now" or "08:00", which mean another time tomorrow.
             raise ValueError("it names no year")
         time = pd.Timestamp(text)
-        time = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
-        return int(np.datetime64(time.tz_localize(None), "ns").astype(np.int64))
+        time = time.tz_localize("UTC") if time.tzinfo is None else time
+        return int(time.as_unit("ns").value)
     except (ValueError, TypeError, OverflowError) as error:
         raise BadInput(
             f"{name} is {text!r}, no time that is understood; write it as 2024-01-31 or 2024-01-31T08:00"

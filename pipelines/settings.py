@@ -79,6 +79,7 @@ def read_settings() -> Settings:
     BadInput : if `mlflow.yml` is no mapping or holds a wrong value, or the home is not a folder that can be written.
     Unknown : if `mlflow.yml` has an unknown key.
     """
+    values = _read_yaml(ROOT / "mlflow.yml")
     home = Path(os.environ.get("TRADESIEVE_HOME") or "var").absolute()
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,6 @@ def read_settings() -> Settings:
         ) from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise BadInput(f"the state folder {home} cannot be written; set TRADESIEVE_HOME to one that can")
-    values = _read_yaml(ROOT / "mlflow.yml")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or values["tracking_uri"] or f"sqlite:///{home}/mlflow/mlflow.db"
     return Settings(
         home=home,
@@ -103,14 +103,29 @@ def read_settings() -> Settings:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         sections = yaml.safe_load(path.read_text()) if path.exists() else None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: this is no YAML: {' '.join(str(error).split())}") from error
     values = {key: value for section in _DEFAULTS.values() for key, value in section.items()}
-    for name, section in (sections or {}).items():
+    for name, section in _mapping(sections, path.name).items():
         if name not in _DEFAULTS:
             raise Unknown(f"section in {path.name}:", name, _DEFAULTS)
-        for key, value in (section or {}).items():
+        for key, value in _mapping(section, f"{path.name}, {name}").items():
             if key not in _DEFAULTS[name]:
                 raise Unknown(f"key in {path.name}, {name}:", key, _DEFAULTS[name])
-            values[key] = values[key] if value is None else value
+            if value is not None:
+                values[key] = _checked(value, key, f"{path.name}, {name}")
     return values
+
+
+def _mapping(content: Any, place: str) -> dict[Any, Any]:
+    if content is not None and not isinstance(content, dict):
+        raise BadInput(f"{place}: expected keys with their values, got {content!r}")
+    return content or {}
+
+
+def _checked(value: Any, key: str, place: str) -> Any:
+    if key == "port" and not (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535):
+        raise BadInput(f"{place}: port is {value!r}, but must be a whole number between 1 and 65535")
+    if key != "port" and not (isinstance(value, str) and value):
+        raise BadInput(f"{place}: {key} is {value!r}, but must be text")
+    return value

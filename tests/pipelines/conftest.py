@@ -1,0 +1,104 @@
+"""A small real experiment, run once, and homes of their own for the tests that change something."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from market.bars import Bars
+from market.synthetic import SyntheticMarket
+from market.timeframes import parse_timeframe
+from models.protocol import Plan
+from pipelines.experiment import Experiment
+from pipelines.run import run_experiment
+from pipelines.settings import Settings
+
+
+def settings_in(home: Path) -> Settings:
+    """Give the settings that `read_settings` reads by default, with another home."""
+    uri = f"sqlite:///{home}/mlflow/mlflow.db"
+    return Settings(home, uri, "tradesieve", "tradesieve", "127.0.0.1", 5000)
+
+
+def state_of(folder: Path) -> dict[str, str]:
+    """Hash every file below a folder and name every folder."""
+    return {
+        str(path.relative_to(folder)): "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An experiment that ran to its end; what it left is not to be changed."""
+
+    experiment: Experiment
+    settings: Settings
+    result: dict[str, Any]
+    steps: list[tuple[str, int, int, str]]
+
+
+@pytest.fixture(scope="session")
+def folder_state() -> Callable[[Path], dict[str, str]]:
+    """The function `state_of`."""
+    return state_of
+
+
+@pytest.fixture(scope="session")
+def small_bars() -> Bars:
+    """A hundred and twenty days of 15-minute bars with a planted edge."""
+    market = SyntheticMarket(edge=0.2, reversion=0.06, n_days=120, timeframe=parse_timeframe("15m"))
+    return market.generate("AAA")[0]
+
+
+@pytest.fixture(scope="session")
+def small_experiment() -> Experiment:
+    """Three strategies, four candidates, three folds."""
+    return Experiment(
+        symbols=("AAA",),
+        timeframes=("15m",),
+        num_strategies=3,
+        features="minimal",
+        plan=Plan(engines={"lightgbm": 4}, applications=("threshold",), n_folds=3),
+    )
+
+
+@pytest.fixture(scope="session")
+def empty_tracking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of MLflow without a run, since making one takes seconds."""
+    from models.tracking_store import connect
+
+    home = tmp_path_factory.mktemp("tracking")
+    connect(settings_in(home).tracking)
+    return home / "mlflow"
+
+
+@pytest.fixture(scope="session")
+def make_home(
+    small_bars: Bars, empty_tracking: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Settings]:
+    """A function that makes a home with the bars and nothing else in it."""
+
+    def make(*, bars: Bars | None = small_bars) -> Settings:
+        home = tmp_path_factory.mktemp("home")
+        shutil.copytree(empty_tracking, home / "mlflow")
+        settings = settings_in(home)
+        if bars is not None:
+            settings.bars.append(bars)
+        return settings
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(make_home: Callable[..., Settings], small_experiment: Experiment) -> Finished:
+    """The small experiment, run to its end once."""
+    settings, steps = make_home(), []
+    result = run_experiment(small_experiment, settings, progress=lambda *step: steps.append(step))
+    return Finished(small_experiment, settings, result, steps)
