@@ -33,7 +33,7 @@ class Stamps:
     meaning : ``open`` or ``close``: which end of the bar is stamped; None: the close for a column ``close_time``,
         the open for any other name.
     unit : ``s``, ``ms``, ``us`` or ``ns`` for numbers; None: recognised by size, from 2001 on.
-    timezone : the zone of times written without one, by its IANA name such as ``America/New_York``.
+    timezone : the zone of times written without one, by its IANA name such as ``America/New_York``; None: UTC.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class Stamps:
 
     meaning: str | None = None
     unit: str | None = None
-    timezone: str = "UTC"
+    timezone: str | None = None
 
     def __post_init__(self) -> None:
         if self.meaning not in (None, "open", "close"):
@@ -51,12 +51,18 @@ class Stamps:
         if self.unit is not None and self.unit not in UNITS:
             raise Unknown("time unit", self.unit, UNITS)
         try:
-            ZoneInfo(self.timezone)
+            ZoneInfo("UTC" if self.timezone is None else self.timezone)
         except (KeyError, ValueError, TypeError, OSError) as error:
             raise BadInput(f"there is no time zone {self.timezone!r}; write one such as America/New_York") from error
 
+    def over(self, other: Stamps) -> Stamps:
+        """Complete what is not said here by what is said there."""
+        return Stamps(self.meaning or other.meaning, self.unit or other.unit, self.timezone or other.timezone)
 
-def bars_from_frame(frame: pd.DataFrame, *, symbol: str, timeframe: Timeframe, stamps: Stamps, name: str) -> Bars:
+
+def bars_from_frame(
+    frame: pd.DataFrame, *, symbol: str, timeframe: Timeframe, stamps: Stamps, name: str, price_scale: float = 1.0
+) -> Bars:
     """Turn a table into bars.
 
     Parameters
@@ -66,6 +72,7 @@ def bars_from_frame(frame: pd.DataFrame, *, symbol: str, timeframe: Timeframe, s
     symbol, timeframe : what the table holds.
     stamps : how it writes time.
     name : what errors call the table.
+    price_scale : every price is divided by it.
 
     Raises
     ------
@@ -96,6 +103,8 @@ def bars_from_frame(frame: pd.DataFrame, *, symbol: str, timeframe: Timeframe, s
     _check_steps(time, timeframe, name)
     close_time = time if meaning == "close" else time + timeframe.duration
     numbers = {column: _numbers(frame[column], name) for column in (*PRICES, "volume")}
+    if price_scale != 1.0:
+        numbers |= {column: numbers[column] / price_scale for column in PRICES}
     return Bars(symbol, timeframe, close_time=close_time, **numbers)
 
 
@@ -108,7 +117,7 @@ def _nanoseconds(column: pd.Series, stamps: Stamps, name: str) -> np.ndarray:
     try:
         times = column if pd.api.types.is_datetime64_any_dtype(column) else _from_text(column)
         if times.dt.tz is None:
-            times = times.dt.tz_localize(stamps.timezone, ambiguous="raise", nonexistent="raise")
+            times = times.dt.tz_localize(stamps.timezone or "UTC", ambiguous="raise", nonexistent="raise")
         return times.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
     except (ValueError, TypeError, AttributeError) as error:
         reason = str(error).partition(". ")[0].partition("\n")[0]

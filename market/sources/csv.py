@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from market.errors import BadInput
+from market.sources.contents import opened
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -18,14 +19,16 @@ def read_csv(path: Path) -> pd.DataFrame:
     BadInput : if the file is empty, is no UTF-8 text, or a line has more fields than the header.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-        if not header.strip():
-            raise BadInput(f"{path}: the file is empty")
-        separator = csv.Sniffer().sniff(header, delimiters=",;\t").delimiter
-        frame = pd.read_csv(path, sep=separator, encoding="utf-8-sig", low_memory=False)
+        with opened(path) as file:
+            header = file.readline().decode("utf-8-sig")
+            if not header.strip():
+                raise BadInput(f"{path}: the file is empty")
+            separator = csv.Sniffer().sniff(header, delimiters=",;\t").delimiter
+            file.seek(0)
+            frame = pd.read_csv(file, sep=separator, encoding="utf-8-sig", low_memory=False)
     except (UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise BadInput(f"{path}: this is no CSV file that can be read: {str(error).strip()}") from error
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(f"{path}: this is no CSV file that can be read: {reason}") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     if not frame.index.equals(pd.RangeIndex(len(frame))):
