@@ -1,0 +1,49 @@
+"""How fast trades are simulated: the kernel against the slow reference of the tests, same signals, same run.
+
+Correct before timed: the reference agrees on a part of the year first.
+"""
+
+from __future__ import annotations
+
+import time
+
+from market.instruments import Instrument
+from market.synthetic import SyntheticMarket
+from market.timeframes import parse_timeframe
+from strategies.rules.volatility_breakout import VolatilityBreakout
+from strategies.simulator import InstanceState, run_signals, simulate
+from tests.oracles.test_simulator_reference import assert_same, reference_trades
+
+YEAR = SyntheticMarket(n_days=365, timeframe=parse_timeframe("1m"), seed=11)
+INSTRUMENT = Instrument("BENCH")
+RULE = VolatilityBreakout()
+
+
+def test_a_year_of_minutes() -> None:
+    bars, _ = YEAR.generate("BENCH")
+    part = bars[:40_000]
+    assert_same(
+        simulate(RULE, part, INSTRUMENT), reference_trades(RULE.signals(part), part, INSTRUMENT, opposite=False)
+    )
+
+    began = time.perf_counter()
+    reference_trades(RULE.signals(part), part, INSTRUMENT, opposite=False)
+    slow = len(part) / (time.perf_counter() - began)
+
+    signals = RULE.signals(bars)
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        closed = run_signals(bars, signals, INSTRUMENT, InstanceState(), exits_on_opposite=False)
+        seconds.append(time.perf_counter() - began)
+    fast = len(bars) / min(seconds)
+    began = time.perf_counter()
+    trades = simulate(RULE, bars, INSTRUMENT)
+    whole = len(bars) / (time.perf_counter() - began)
+    print(
+        f"\n{len(bars):,} bars, {len(signals):,} signals, {len(closed):,} trades: "
+        f"kernel {fast / 1e6:.0f} million bars/s, "
+        f"with signals and table {whole / 1e6:.1f} million bars/s, reference {slow / 1e6:.2f}; "
+        f"the kernel is {fast / slow:,.0f} times as fast"
+    )
+    assert len(trades) >= len(closed) > 0
