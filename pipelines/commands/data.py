@@ -10,7 +10,7 @@ import numpy as np
 
 from market.bars import Bars, format_time
 from market.errors import Unknown
-from market.sources import read_bars
+from market.sources import read_file
 from market.sources.base import Stamps
 from market.timeframes import Timeframe, parse_timeframe
 from pipelines.commands.options import as_json
@@ -33,17 +33,22 @@ def data() -> None:
     help="Which end of a bar its time is; the open by default, the close for a column close_time.",
 )
 @click.option("--time-unit", help="s, ms, us or ns, where times are whole numbers; recognised by their size.")
-@click.option("--timezone", default="UTC", show_default=True, help="Zone of times that are written without one.")
+@click.option(
+    "--timezone", help="Zone of times that are written without one; the vendor's where it is known, else UTC."
+)
+@click.option("--price-scale", type=float, help="Divide every price by this, such as 100000 for prices in points.")
 @click.option("--replace", is_flag=True, help="Forget what is stored of this symbol and timeframe first.")
 @as_json
 def import_(
-    files: tuple[Path, ...], symbol: str, timeframe: str, stamp: str | None, time_unit: str | None, timezone: str,
-    replace: bool, as_json: bool,
+    files: tuple[Path, ...], symbol: str, timeframe: str, stamp: str | None, time_unit: str | None,
+    timezone: str | None, price_scale: float | None, replace: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Import bars from Parquet or CSV FILES.
+    """Import bars from FILES, recognised by their content.
 
-    A file has a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close and volume.
-    Nothing is stored unless every file is understood and every bar keeps the laws.
+    Known are the files of CryptoDataDownload, Coinbase, Binance, Bitfinex, freqtrade, OANDA, Lean, HistData,
+    NinjaTrader, MetaTrader, ejtrader, backtrader, Yahoo, Alpha Vantage and nautilus. Any other Parquet or CSV file has
+    a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close and volume. What is put
+    right on the way is said. Nothing is stored unless every file is understood and every bar keeps the laws.
 
     \b
         tradesieve data import btc.parquet --symbol BTC-USD --timeframe 1m
@@ -56,14 +61,19 @@ def import_(
         read = []
         for done, path in enumerate(files):
             progress("read", done, len(files), str(path))
-            read.append(read_bars(path, symbol=symbol, timeframe=kept, stamps=stamps))
+            read.append(read_file(path, symbol=symbol, timeframe=kept, stamps=stamps, price_scale=price_scale))
         added = []
-        for done, (path, bars) in enumerate(zip(files, read, strict=True)):
+        for done, (path, (bars, _)) in enumerate(zip(files, read, strict=True)):
             progress("store", done, len(files), str(path))
             n_new = settings.bars.append(bars, replace=replace and done == 0)
             added.append({"file": str(path), **_span(bars), "new": n_new})
-    console.json({"symbol": symbol, "timeframe": str(kept), "files": added})
+    notes = [list(said) for _, said in read]
+    told = [row | {"notes": said} for row, said in zip(added, notes, strict=True)]
+    console.json({"symbol": symbol, "timeframe": str(kept), "files": told})
     console.table(f"{symbol} {kept}", added)
+    for row, said in zip(added, notes, strict=True):
+        for sentence in said:
+            console.say(f"{row['file']}: {sentence}")
 
 
 @data.command("list")
