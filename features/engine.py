@@ -44,6 +44,13 @@ def compute(
     Notes
     -----
     Known at: the decision time.
+
+    Examples
+    --------
+    >>> from market.synthetic import SyntheticMarket
+    >>> bars, _ = SyntheticMarket(n_days=2, seed=7).generate("BTC-USD")
+    >>> compute(bars, bars.close_time[[5, 300]], ["close__trendiness__window_20"]).round(3).tolist()
+    [[nan], [0.005]]
     """
     at = np.ascontiguousarray(at, dtype=np.int64)
     parsed = [parse_feature(feature) if isinstance(feature, str) else feature for feature in features]
@@ -132,7 +139,8 @@ def _signatures() -> dict[str, Any]:
 def _compiled(kernel: Kernel, kind: str) -> Any:
     from numba import njit
 
-    return njit(_signatures()[kind][0], cache=True, nogil=True)(kernel)
+    # By numpy's rules a division by zero has no value, as `compute` promises; by Python's it would end the run.
+    return njit(_signatures()[kind][0], cache=True, nogil=True, error_model="numpy")(kernel)
 
 
 @cache

@@ -29,6 +29,14 @@ def resample(bars: Bars, timeframe: Timeframe) -> Bars:
     -----
     Equals: ``frame.resample(timeframe, label="right", closed="right", origin="epoch").agg(...)`` of pandas on the close
     times, without its empty and incomplete rows.
+
+    Examples
+    --------
+    >>> from market.synthetic import SyntheticMarket
+    >>> from market.timeframes import parse_timeframe
+    >>> bars, _ = SyntheticMarket(n_days=1, seed=7).generate("BTC-USD")
+    >>> [len(resample(part, parse_timeframe("1h"))) for part in (bars, bars[:-1])]
+    [24, 23]
     """
     if timeframe == bars.timeframe:
         return bars

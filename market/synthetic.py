@@ -40,6 +40,12 @@ class SyntheticMarket:
     Raises
     ------
     BadInput : if a number is out of range, or the timeframe does not divide a day.
+
+    Examples
+    --------
+    >>> bars, regime = SyntheticMarket(edge=0.0, n_days=2, seed=7).generate("BTC-USD")
+    >>> len(bars), str(bars.timeframe), round(float(bars.close[-1]), 2), bool(regime.any())
+    (576, '5m', 102.05, False)
     """
 
     edge: float = 0.25

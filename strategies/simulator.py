@@ -41,6 +41,15 @@ def simulate(strategy: Strategy, bars: Bars, instrument: Instrument) -> pd.DataF
     Raises
     ------
     BadInput : if the instrument is another symbol's.
+
+    Examples
+    --------
+    >>> from market.synthetic import SyntheticMarket
+    >>> from strategies.rules.volatility_breakout import VolatilityBreakout
+    >>> bars, _ = SyntheticMarket(n_days=10, seed=7).generate("BTC-USD")
+    >>> trades = simulate(VolatilityBreakout(), bars, Instrument("BTC-USD"))
+    >>> trades["exit_reason"].value_counts().to_dict()
+    {'target': 20, 'stop': 18, 'time': 1}
     """
     if instrument.symbol != bars.symbol:
         raise BadInput(f"{bars.symbol} bars cannot be traded on the terms of {instrument.symbol}")

@@ -61,6 +61,19 @@ def test_what_has_no_value_is_nan_and_never_infinite():
     assert np.isnan(compute(rising, rising.close_time[-1:], [feature])[0, 0])
 
 
+@pytest.mark.parametrize("n_decisions", [1, 20])
+def test_a_kernel_that_divides_by_zero_has_no_value(n_decisions):
+    def inverse_nb(values, parameters):  # type: ignore[no-untyped-def]
+        """Divide by the change of the window, which is zero when flat."""
+        return 1.0 / (values[-1] - values[0])
+
+    factor = Factor("inverse", "series", inverse_nb, ("window",), lambda values, timeframe: 2)
+    feature = Feature("close__inverse__window_2", factor, "close", (("window", 2.0),))
+    bars = bars_of([*[7.0] * 30, 9.0])
+    assert np.isnan(compute(bars, bars.close_time[5 : 5 + n_decisions], [feature])).all()
+    assert compute(bars, bars.close_time[-1:], [feature])[0, 0] == 0.5
+
+
 def test_a_decision_between_bars_is_refused_with_its_time(market_bars):
     for time in (market_bars.close_time[10] + 1, market_bars.close_time[0] - 1, market_bars.close_time[-1] + 10**9):
         with pytest.raises(BadInput, match=rf"BTC-USD 5m: no bar closes at .*Z \({time}\)"):

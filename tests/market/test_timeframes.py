@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import doctest
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import market.timeframes
 from market.errors import BadInput
 from market.timeframes import Timeframe, parse_timeframe
 
@@ -52,7 +49,3 @@ def test_a_timeframe_has_a_length(duration):
 def test_bars_that_cover_a_span_are_rounded_up():
     five = parse_timeframe("5m")
     assert [five.bars_in(minutes * 60 * SECOND) for minutes in (0, 1, 5, 6, 1440)] == [0, 1, 1, 2, 288]
-
-
-def test_examples_of_the_docstrings_run():
-    assert doctest.testmod(market.timeframes).failed == 0

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 import re
 from dataclasses import fields
 
@@ -8,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import strategies.registry
 from market.errors import BadInput, Unknown
 from strategies.base import instance_name
 from strategies.registry import RULES, choose_strategies, parse_strategy, rule_named
@@ -129,7 +127,3 @@ def test_unknown_names_are_unknown():
     with pytest.raises(Unknown):
         rule_named("")
     assert instance_name("rule(x=1)", "BTC-USD", "5m") == "rule(x=1)|BTC-USD|5m"
-
-
-def test_examples_of_the_docstrings_run():
-    assert doctest.testmod(strategies.registry).failed == 0
