@@ -156,7 +156,12 @@ class Judged:
 
 
 def develop(
-    development: Dataset, plan: Plan, *, checkpoints: ScoreStore | None = None, on_progress: Progress | None = None
+    development: Dataset,
+    plan: Plan,
+    *,
+    checkpoints: ScoreStore | None = None,
+    n_jobs: int = 2,
+    on_progress: Progress | None = None,
 ) -> Developed:
     """Search on the development part and refit the winner on all of it.
 
@@ -165,11 +170,12 @@ def develop(
     development : the part before the border; see `models.splits.split_holdout`.
     plan : what to try.
     checkpoints : where the scores of finished candidates are kept, to go on after an interruption.
+    n_jobs : fits at a time; what is found does not depend on it.
     on_progress : called with the number of fits done, the number in all, and a candidate's name.
     """
     folds = plan.fold(development)
     candidates = plan.candidates()
-    searched = _search(development, candidates, folds, plan, checkpoints, on_progress)
+    searched = _search(development, candidates, folds, plan, checkpoints, n_jobs, on_progress)
     trials = [_trial(found, name, development, folds, plan) for found in searched for name in plan.applications]
     # Failed trials go last; among equals the earlier candidate, which is the simpler one, stays ahead.
     trials.sort(key=lambda trial: -trial.fitness if math.isfinite(trial.fitness) else math.inf)
@@ -198,6 +204,7 @@ def _search(
     folds: list[Fold],
     plan: Plan,
     checkpoints: ScoreStore | None,
+    n_jobs: int,
     on_progress: Progress | None,
 ) -> list[Searched]:
     kept = (
@@ -205,19 +212,19 @@ def _search(
     )
     missing = [candidate for candidate in candidates if candidate.key not in kept]
     total, done = len(candidates) * len(folds), len(kept) * len(folds)
-    # Two at a time keep two cores busy over the folds, and each pair is safe once it is done.
-    for first in range(0, len(missing), 2):
-        pair = missing[first : first + 2]
+    # As many at a time as there are jobs keep them busy over the folds, and each group is safe once it is done.
+    for first in range(0, len(missing), n_jobs):
+        group = missing[first : first + n_jobs]
 
-        def report(step: int, of_pair: int, name: str, done: int = done) -> None:
+        def report(step: int, of_group: int, name: str, done: int = done) -> None:
             if on_progress is not None:
                 on_progress(done + step, total, name)
 
-        for found in search(dataset, pair, folds, seed=plan.seed, on_progress=report):
+        for found in search(dataset, group, folds, seed=plan.seed, n_jobs=n_jobs, on_progress=report):
             kept[found.candidate.key] = found
             if checkpoints is not None:
                 checkpoints.put(found)
-        done += len(pair) * len(folds)
+        done += len(group) * len(folds)
     return [kept[candidate.key] for candidate in candidates]
 
 

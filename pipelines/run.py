@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ def run_experiment(
         development,
         plan,
         checkpoints=ScoreStore(folder / "scores" / development.fingerprint),
+        n_jobs=os.cpu_count() or 1,
         on_progress=lambda done, total, detail: progress("search", done, total, detail),
     )
     symbols = list(experiment.symbols)
