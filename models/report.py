@@ -105,16 +105,21 @@ def equity_figure(developed: Developed, judged: Judged | None) -> Figure:
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots()
     winner = developed.winner
-    parts = [("development", developed.dataset, np.zeros(len(developed.dataset)) if winner is None else winner.sizes)]
+    parts = [(developed.dataset, np.zeros(len(developed.dataset)) if winner is None else winner.sizes)]
     if judged is not None:
-        parts.append(("hold-out", judged.dataset, judged.sizes))
-    for name, dataset, sizes in parts:
+        parts.append((judged.dataset, judged.sizes))
+    for place, (dataset, sizes) in enumerate(parts):
         days = dataset.calendar.days(*dataset.period).astype("datetime64[D]")
         for label, kept, colour in (("every trade", np.ones(len(dataset)), "0.55"), ("filtered", sizes, "tab:blue")):
-            axes.plot(days, equity(daily_returns(dataset, kept)), color=colour, label=f"{label}, {name}")
-        if name == "hold-out":
-            axes.axvspan(days[0], days[-1], color="tab:orange", alpha=0.1)
-    axes.set_ylabel("capital")
+            # One entry of the legend for both parts.
+            axes.plot(days, equity(daily_returns(dataset, kept)), color=colour, label=None if place else label)
+        if place:
+            axes.axvspan(days[0], days[-1], color="tab:orange", alpha=0.1, label="hold-out, from one again")
+    axes.set_title("no winner" if winner is None else f"{winner.candidate.name}, {winner.application}")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.set_ylabel("capital, logarithmic")
     axes.axhline(1.0, color="0.8", linewidth=0.8)
     axes.legend()
     return figure
