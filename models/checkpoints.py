@@ -30,7 +30,8 @@ class ScoreStore:
     def get(self, candidate: Candidate) -> Searched | None:
         """Find a finished candidate; None when it is not there or its file is damaged."""
         try:
-            with np.load(self._path(candidate), allow_pickle=False) as file:
+            # Opened here, because numpy leaves a file open that it cannot read.
+            with open(self._path(candidate), "rb") as kept, np.load(kept, allow_pickle=False) as file:
                 error = str(file["error"]) or None
                 return Searched(candidate, file["scores"], error, float(file["seconds"]))
         except _DAMAGED:

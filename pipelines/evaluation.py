@@ -74,18 +74,20 @@ def evaluate(
         raise BadInput(f"no trade closed after {format_time(start_time)}: import later bars or choose other strategies")
     symbols = sorted({symbol for symbol, _ in pairs})
     opening = settings.ledger.open_holdout(artifact.manifest["experiment"], symbols, start_time, "model eval")
+    # What was known at midnight belongs to the day before: its day is not one of these.
+    period = (start_time + 1, last)
     dataset = dataset_from_trades(
         trades,
         np.empty((len(trades), 0)),
         (),
         label="won",
         instance_names=names,
-        period=(start_time, last),
+        period=period,
         calendar=calendars.pop() if len(calendars) == 1 else ALWAYS,
     )
     sizes = trades["size"].to_numpy()
     return {
-        "period": [format_time(start_time), format_time(last)],
+        "period": [format_time(time) for time in period],
         "baseline": measure(dataset, np.ones(len(dataset))).as_dict(),
         "filtered": measure(dataset, sizes).as_dict(),
         "random": random_filter(dataset, sizes, seed=0).as_dict(),
