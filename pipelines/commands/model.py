@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import Any
 
 import click
@@ -117,10 +116,5 @@ def run(host: str, port: int) -> None:
         raise BadInput("nothing is exported yet: run `tradesieve model export` first")
     require_free(port, host=host, flag="--port")
     console.note(f"serving {load_artifact(settings.champion).fingerprint} on http://{host}:{port}, Ctrl-C ends it")
-    environment = os.environ | {"BENTOML_HOME": str(settings.bentoml), "BENTOML_DO_NOT_TRACK": "True"}
-    try:
-        done = subprocess.run(command, env=environment, check=False)
-    except KeyboardInterrupt:
-        return
-    if done.returncode:
-        raise BadInput(f"the service ended with code {done.returncode}; its output above says why")
+    # Replaced, not wrapped: a signal meant for the service reaches the service.
+    os.execve(command[0], command, os.environ | {"BENTOML_HOME": str(settings.bentoml), "BENTOML_DO_NOT_TRACK": "True"})
