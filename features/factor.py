@@ -90,6 +90,11 @@ def series_factor(kernel: Kernel) -> Kernel:
     return _register(kernel, "series", ("window",), _window)
 
 
+def series_factor_of(lookback: Callable[[dict[str, float], Timeframe], int]) -> Callable[[Kernel], Kernel]:
+    """Register a kernel ``(values, parameters) -> float`` of one column that needs other than `window` bars."""
+    return lambda kernel: _register(kernel, "series", ("window",), lookback)
+
+
 def bars_factor(
     *parameters: str, lookback: Callable[[dict[str, float], Timeframe], int] = _window
 ) -> Callable[[Kernel], Kernel]:

@@ -33,7 +33,27 @@ STANDARD = (
     *_CLOCK_AND_TRADE,
 )
 
-SETS = {"minimal": MINIMAL, "standard": STANDARD}
+_WIDE_SERIES = (
+    "direction", "crossing_age", "mean_crossing", "downside_deviation", "downside_share", "volatility_change",
+    "rsi_wilder", "macd_histogram", "autocorrelation", "skewness", "kurtosis", "entropy", "jump_share",
+)  # fmt: skip
+_WIDE_BARS = (
+    "gap", "gap_less_body", "upper_shadow", "lower_shadow", "overlap", "from_high", "from_low", "since_high",
+    "since_low", "mean_distance", "adx_wilder", "directional_balance", "hurst", "parkinson", "garman_klass",
+    "yang_zhang", "volatility_of_volatility", "on_balance_slope", "vwap_distance", "illiquidity_amihud",
+    "volume_move_share", "stochastic", "cci", "money_flow",
+)  # fmt: skip
+
+WIDE = (
+    *STANDARD,
+    *(f"close__{factor}__window_{window}" for factor in _WIDE_SERIES for window in WINDOWS),
+    *(f"bars__{factor}__window_{window}" for factor in _WIDE_BARS for window in WINDOWS),
+    "clock__hour_sine",
+    "clock__hour_cosine",
+    "clock__month_end",
+)
+
+SETS = {"minimal": MINIMAL, "standard": STANDARD, "wide": WIDE}
 
 
 def feature_set(name: str) -> tuple[str, ...]:

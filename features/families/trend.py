@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.factor import series_factor
+from features.factor import bars_factor, series_factor
+from market.timeframes import Timeframe
+
+
+def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:
+    return int(values["window"]) + 1
+
+
+def _four_windows(values: dict[str, float], timeframe: Timeframe) -> int:
+    # A Wilder average forgets by 1 / window a bar: of its seed, 1 / e^2 is left at most after two windows more.
+    return 4 * int(values["window"])
 
 
 @series_factor
@@ -61,3 +71,142 @@ def fit_nb(values, parameters):  # type: ignore[no-untyped-def]
     if variance <= 0.0:
         return np.nan
     return np.sign(moment) * moment * moment / (spread * variance)
+
+
+@series_factor
+def direction_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Divide the net distance, with its sign, by the distance walked: 1 straight up, -1 straight down. NaN when flat.
+
+    Equals: ``values.diff(window - 1) / values.diff().abs().rolling(window - 1).sum()``.
+    Source: Kaufman (1995), Smarter Trading.
+    """
+    walked = 0.0
+    for i in range(1, len(values)):
+        walked += abs(values[i] - values[i - 1])
+    return (values[-1] - values[0]) / walked if walked > 0.0 else np.nan
+
+
+@bars_factor("window")
+def mean_distance_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Measure the last close from the window's mean close in average true ranges. NaN when nothing moved.
+
+    Equals: ``(close - close.rolling(window).mean()) / TRANGE.rolling(window - 1).mean()``.
+    """
+    n = len(close)
+    distance = 0.0
+    total = 0.0
+    for i in range(n):
+        distance += close[-1] - close[i]
+        if i > 0:
+            total += max(high[i], close[i - 1]) - min(low[i], close[i - 1])
+    return distance / n / (total / (n - 1)) if total > 0.0 else np.nan
+
+
+@series_factor
+def crossing_age_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Count the last values on the same side of the window's mean, as a share of the window; negative when below it.
+
+    0 when the last value is the mean. Equals: ``run_length(sign(values - mean))[-1] * sign[-1] / window``.
+    """
+    n = len(values)
+    # From the first value on: the mean of a flat window need not be its price to the last digit, its rise is exactly 0.
+    mean = 0.0
+    for i in range(n):
+        mean += (values[i] - values[0]) / n
+    side = np.sign(values[-1] - values[0] - mean)
+    age = 0
+    while age < n and np.sign(values[n - 1 - age] - values[0] - mean) == side:
+        age += 1
+    return side * age / n
+
+
+@series_factor
+def mean_crossing_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Divide the mean of the window's last fifth by the mean of all of it, less 1: above 0, the fast mean leads.
+
+    NaN when the mean is zero.
+    Equals: ``values.rolling(max(1, window // 5)).mean() / values.rolling(window).mean() - 1``.
+    """
+    n = len(values)
+    recent = max(1, n // 5)
+    whole = 0.0
+    last = 0.0
+    for i in range(n):
+        whole += values[i]
+        if i >= n - recent:
+            last += values[i]
+    return (last / recent) / (whole / n) - 1.0 if whole != 0.0 else np.nan
+
+
+@bars_factor("window", lookback=_four_windows)
+def adx_wilder_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Average the directional index of Wilder over `window` bars, 0 without direction to 100, from four windows.
+
+    Seeded by the means of the first window, for the ranges as for the index, and smoothed by 1 / window from there on;
+    a bar without any range has no direction and counts as 0.
+    Equals: ``talib.ADX(high, low, close, window)`` begun 4 * window bars ago. Source: Wilder (1978).
+    """
+    window = int(parameters[0])
+    up = 0.0
+    down = 0.0
+    total = 0.0
+    index = 0.0
+    for i in range(1, len(close)):
+        rise = high[i] - high[i - 1]
+        fall = low[i - 1] - low[i]
+        keep = 1.0 if i <= window else 1.0 - 1.0 / window
+        up = keep * up + (rise if rise > fall and rise > 0.0 else 0.0)
+        down = keep * down + (fall if fall > rise and fall > 0.0 else 0.0)
+        total = keep * total + max(high[i], close[i - 1]) - min(low[i], close[i - 1])
+        if i < window:
+            continue
+        directed = up + down
+        now = 100.0 * abs(up - down) / directed if directed > 1e-12 * total else 0.0
+        if i < 2 * window:
+            index += now / window
+        else:
+            index += (now - index) / window
+    return index
+
+
+@bars_factor("window", lookback=_four_windows)
+def directional_balance_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Subtract Wilder's minus from his plus directional movement, divided by their sum; NaN when there is none.
+
+    Equals: ``(PLUS_DI - MINUS_DI) / (PLUS_DI + MINUS_DI)`` of talib, begun 4 * window bars ago. Source: Wilder (1978).
+    """
+    window = int(parameters[0])
+    up = 0.0
+    down = 0.0
+    for i in range(1, len(close)):
+        rise = high[i] - high[i - 1]
+        fall = low[i - 1] - low[i]
+        keep = 1.0 if i <= window else 1.0 - 1.0 / window
+        up = keep * up + (rise if rise > fall and rise > 0.0 else 0.0)
+        down = keep * down + (fall if fall > rise and fall > 0.0 else 0.0)
+    return (up - down) / (up + down) if up + down > 0.0 else np.nan
+
+
+@bars_factor("window", lookback=_one_more)
+def hurst_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Take the log of the rescaled range of `window` log returns over the log of their number: Hurst's exponent.
+
+    Above that of a random walk of as many steps, moves follow moves. NaN when the returns do not vary.
+    Equals: ``log((y.cumsum().max() - y.cumsum().min()) / r.std(ddof=0)) / log(window)``, y being r - r.mean().
+    Source: Hurst (1951); Peters (1994), Fractal Market Analysis.
+    """
+    n = len(close) - 1
+    mean = np.log(close[-1] / close[0]) / n
+    total = 0.0
+    level = 0.0
+    highest = 0.0
+    lowest = 0.0
+    for i in range(n):
+        deviation = np.log(close[i + 1] / close[i]) - mean
+        total += deviation * deviation
+        level += deviation
+        highest = max(highest, level)
+        lowest = min(lowest, level)
+    spread = np.sqrt(total / n)
+    # Equal returns differ from their mean by rounding only: a straight line has no range to rescale.
+    return np.log((highest - lowest) / spread) / np.log(n) if spread > 1e-14 else np.nan

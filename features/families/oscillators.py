@@ -1,0 +1,135 @@
+"""Oscillators: the classic gauges of overbought and oversold, each from a finite window.
+
+An average that forgets exponentially would need all of history. These begin a stated number of bars ago instead, so
+that live and research, with whatever history each has, see the same number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.factor import bars_factor, series_factor_of
+from market.timeframes import Timeframe
+
+
+def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:
+    return int(values["window"]) + 1
+
+
+def _two_more(values: dict[str, float], timeframe: Timeframe) -> int:
+    return int(values["window"]) + 2
+
+
+def _four_windows(values: dict[str, float], timeframe: Timeframe) -> int:
+    # After the seed, three windows: of a Wilder average's seed 1 / e^3 is left at most.
+    return 4 * int(values["window"])
+
+
+@series_factor_of(_four_windows)
+def rsi_wilder_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Give the share of rises in all movement, smoothed by Wilder's 1 / window, 0 to 100, from four windows.
+
+    Seeded by the mean of the first `window` changes. NaN when nothing moved.
+    Equals: ``talib.RSI(values, window)`` begun 4 * window bars ago. Source: Wilder (1978).
+    """
+    window = int(parameters[0])
+    rises = 0.0
+    falls = 0.0
+    for i in range(1, len(values)):
+        change = values[i] - values[i - 1]
+        keep = 1.0 if i <= window else 1.0 - 1.0 / window
+        # Sums, not means: the common divisor cancels, and in the seed each change weighs the same.
+        rises = keep * rises + max(change, 0.0)
+        falls = keep * falls + max(-change, 0.0)
+    return 100.0 * rises / (rises + falls) if rises + falls > 0.0 else np.nan
+
+
+@bars_factor("window", lookback=_two_more)
+def stochastic_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Average the last three places of the close in its range of `window` bars, 0 to 100: Lane's slow %K.
+
+    NaN when one of the three ranges is zero.
+    Equals: ``(100 * (close - low.rolling(window).min()) / range).rolling(3).mean()``. Source: Lane (1984).
+    """
+    window = int(parameters[0])
+    total = 0.0
+    for shift in range(3):
+        stop = len(close) - shift
+        lowest = np.min(low[stop - window : stop])
+        highest = np.max(high[stop - window : stop])
+        if highest <= lowest:
+            return np.nan
+        total += 100.0 * (close[stop - 1] - lowest) / (highest - lowest)
+    return total / 3.0
+
+
+@bars_factor("window")
+def cci_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Measure the last typical price from the window's mean in 0.015 mean absolute deviations. NaN when flat.
+
+    Equals: ``(typical - typical.mean()) / (0.015 * abs(typical - typical.mean()).mean())`` of the window, typical being
+    (high + low + close) / 3. Source: Lambert (1980), Commodity channel index.
+    """
+    n = len(close)
+    # From the first typical price on: a flat window is exactly flat then, whatever its price.
+    first = high[0] + low[0] + close[0]
+    mean = 0.0
+    for i in range(n):
+        mean += (high[i] + low[i] + close[i] - first) / n
+    deviation = 0.0
+    for i in range(n):
+        deviation += abs(high[i] + low[i] + close[i] - first - mean) / n
+    last = high[-1] + low[-1] + close[-1] - first - mean
+    return last / (0.015 * deviation) if deviation > 0.0 else np.nan
+
+
+@series_factor_of(_four_windows)
+def macd_histogram_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Subtract from the MACD its signal line, divided by the last value: slow `window`, fast 6/13, signal 9/26 of it.
+
+    The window 26 makes the usual 12, 26 and 9. Each exponential average is of the values since four windows ago, its
+    weights divided by their sum. NaN when the last value is zero.
+    Equals: ``macd = x.ewm(span=fast).mean() - x.ewm(span=window).mean(); (macd - macd.ewm(span=signal).mean()) / x``.
+    Source: Appel (1979), The moving average convergence-divergence method.
+    """
+    slow = parameters[0]
+    keep_slow = 1.0 - 2.0 / (slow + 1.0)
+    keep_fast = 1.0 - 2.0 / (max(1.0, np.floor(slow * 6.0 / 13.0 + 0.5)) + 1.0)
+    keep_signal = 1.0 - 2.0 / (max(1.0, np.floor(slow * 9.0 / 26.0 + 0.5)) + 1.0)
+    fast_sum = 0.0
+    fast_weight = 0.0
+    slow_sum = 0.0
+    slow_weight = 0.0
+    signal_sum = 0.0
+    signal_weight = 0.0
+    macd = 0.0
+    for i in range(len(values)):
+        # From the first value on, which both averages share: the difference of two large numbers keeps its digits.
+        value = values[i] - values[0]
+        fast_sum = keep_fast * fast_sum + value
+        fast_weight = keep_fast * fast_weight + 1.0
+        slow_sum = keep_slow * slow_sum + value
+        slow_weight = keep_slow * slow_weight + 1.0
+        macd = fast_sum / fast_weight - slow_sum / slow_weight
+        signal_sum = keep_signal * signal_sum + macd
+        signal_weight = keep_signal * signal_weight + 1.0
+    return (macd - signal_sum / signal_weight) / values[-1] if values[-1] != 0.0 else np.nan
+
+
+@bars_factor("window", lookback=_one_more)
+def money_flow_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Give the share of turnover in bars whose typical price rose, of those where it changed, 0 to 100.
+
+    NaN when there is none. Equals: ``talib.MFI(high, low, close, volume, window)``.
+    Source: Quong and Soudack (1989), Volume-weighted RSI: money flow.
+    """
+    rises = 0.0
+    falls = 0.0
+    for i in range(1, len(close)):
+        before = high[i - 1] + low[i - 1] + close[i - 1]
+        typical = high[i] + low[i] + close[i]
+        if typical > before:
+            rises += typical * volume[i]
+        elif typical < before:
+            falls += typical * volume[i]
+    return 100.0 * rises / (rises + falls) if rises + falls > 0.0 else np.nan

@@ -1,0 +1,125 @@
+"""Statistics of the log returns within the window: their shape, and what one says of the next.
+
+Each looks at `window` returns, and so at one value more. Values <= 0 have no log return: NaN. Deviations of 1e-14 and
+less are the rounding of a division, not moves: steady growth does not vary.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.factor import series_factor_of
+from market.timeframes import Timeframe
+
+
+def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:
+    return int(values["window"]) + 1
+
+
+@series_factor_of(_one_more)
+def autocorrelation_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Correlate each log return with the one before it. NaN when they do not vary, and for values <= 0.
+
+    Equals: ``statsmodels.tsa.stattools.acf(returns, adjusted=False, nlags=1)[1]``.
+    Source: Box and Jenkins (1970), Time Series Analysis.
+    """
+    if np.min(values) <= 0.0:
+        return np.nan
+    n = len(values) - 1
+    mean = np.log(values[-1] / values[0]) / n
+    total = 0.0
+    shared = 0.0
+    before = 0.0
+    for i in range(n):
+        deviation = np.log(values[i + 1] / values[i]) - mean
+        total += deviation * deviation
+        shared += deviation * before
+        before = deviation
+    return shared / total if total > 1e-28 * n else np.nan
+
+
+@series_factor_of(_one_more)
+def skewness_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Take the skewness of the log returns: below 0, falls are the larger. NaN when they do not vary, and values <= 0.
+
+    Equals: ``scipy.stats.skew(returns)``.
+    """
+    if np.min(values) <= 0.0:
+        return np.nan
+    n = len(values) - 1
+    mean = np.log(values[-1] / values[0]) / n
+    second = 0.0
+    third = 0.0
+    for i in range(n):
+        deviation = np.log(values[i + 1] / values[i]) - mean
+        square = deviation * deviation
+        second += square
+        third += square * deviation
+    return third / n / (second / n) ** 1.5 if second > 1e-28 * n else np.nan
+
+
+@series_factor_of(_one_more)
+def kurtosis_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Take the excess kurtosis of the log returns: 0 for a normal law. NaN when they do not vary, and for values <= 0.
+
+    Equals: ``scipy.stats.kurtosis(returns)``.
+    """
+    if np.min(values) <= 0.0:
+        return np.nan
+    n = len(values) - 1
+    mean = np.log(values[-1] / values[0]) / n
+    second = 0.0
+    fourth = 0.0
+    for i in range(n):
+        deviation = np.log(values[i + 1] / values[i]) - mean
+        square = deviation * deviation
+        second += square
+        fourth += square * square
+    return fourth / n / ((second / n) * (second / n)) - 3.0 if second > 1e-28 * n else np.nan
+
+
+@series_factor_of(_one_more)
+def entropy_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Take the entropy of the log returns in ten equal bins from least to largest, of its largest: 1 when all are even.
+
+    NaN when they do not vary, and for values <= 0.
+    Equals: ``scipy.stats.entropy(numpy.histogram(returns, 10)[0]) / log(10)``. Source: Shannon (1948).
+    """
+    if np.min(values) <= 0.0:
+        return np.nan
+    n = len(values) - 1
+    least = np.inf
+    largest = -np.inf
+    for i in range(n):
+        change = np.log(values[i + 1] / values[i])
+        least = min(least, change)
+        largest = max(largest, change)
+    if largest - least <= 1e-14:
+        return np.nan
+    counts = np.zeros(10)
+    for i in range(n):
+        place = int((np.log(values[i + 1] / values[i]) - least) / (largest - least) * 10.0)
+        counts[min(place, 9)] += 1.0
+    total = 0.0
+    for count in counts:
+        if count > 0.0:
+            total -= count / n * np.log(count / n)
+    return total / np.log(10.0)
+
+
+@series_factor_of(_one_more)
+def jump_share_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Give the share of the largest absolute log return in the sum of all: 1 for one jump alone.
+
+    NaN when nothing moved, and for values <= 0.
+    Equals: ``abs(returns).rolling(window).max() / abs(returns).rolling(window).sum()``.
+    """
+    if np.min(values) <= 0.0:
+        return np.nan
+    largest = 0.0
+    total = 0.0
+    for i in range(1, len(values)):
+        change = abs(np.log(values[i] / values[i - 1]))
+        largest = max(largest, change)
+        total += change
+    return largest / total if total > 0.0 else np.nan
