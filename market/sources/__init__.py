@@ -81,7 +81,7 @@ def read_file(
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path}: there is no such file")
-    given = Given(stamps or Stamps(), price_scale)
+    given = Given(timeframe, stamps or Stamps(), price_scale)
     head, name = read_head(path)
     vendor = next((vendor for vendor in VENDORS if vendor.recognises(head, name)), None)
     read = vendor.read(path, given) if vendor else Read(_reader(path, name)(path), Stamps())

@@ -10,9 +10,10 @@ import pandas as pd
 
 from market.bars import PRICES
 from market.errors import BadInput
-from market.sources.base import Stamps
+from market.sources.base import HOUR, Stamps
 from market.sources.contents import read_head
 from market.sources.vendor import Given, Read, Vendor, csv_frame, first_lines, in_order, times, without_duplicates
+from market.timeframes import Timeframe
 
 _COLUMNS = ["date", "time", "open", "high", "low", "close", "volume"]
 _OLD_ROW = re.compile(r"\d{4}\.\d\d\.\d\d[,\t]\d\d:\d\d(:\d\d)?[,\t]")
@@ -50,7 +51,7 @@ def _read(path: Path, given: Given) -> Read:
     notes: list[str] = []
     frame = without_duplicates(frame.assign(time=times(path, frame["time"], form)), notes)
     frame = in_order(frame, "time", notes)
-    frame = _on_grid(frame, notes)
+    frame = _on_grid(frame, given.timeframe, notes)
     if given.stamps.timezone is None:
         notes.append("the broker's clock is not written in the file: read as UTC; --timezone says otherwise")
     return Read(frame[["time", *PRICES, "volume"]], Stamps(meaning="open"), tuple(notes))
@@ -72,18 +73,17 @@ def _split_header(line: str) -> bool:
     return [name.strip("<> ") for name in names[:6]] == _COLUMNS[:6]
 
 
-def _on_grid(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    minutes = frame["time"].astype("datetime64[s]").astype("int64").to_numpy() // 60
-    steps = np.diff(minutes)
-    if len(steps) == 0 or steps.min() <= 0:
-        return frame
-    grid = int(np.bincount(np.minimum(steps, 1441)).argmax())
-    late = minutes % grid if grid <= 60 else np.zeros_like(minutes)
-    moved = minutes - late
+def _on_grid(frame: pd.DataFrame, timeframe: Timeframe, notes: list[str]) -> pd.DataFrame:
+    if timeframe.duration > HOUR:
+        return frame  # longer bars begin at the broker's midnight, which is no midnight of ours
+    time = frame["time"].dt.as_unit("ns").astype("int64").to_numpy()
+    late = time % timeframe.duration
+    moved = time - late
+    # Two bars that would fall on one place are bars of a shorter timeframe, which is told where steps are checked.
     if not late.any() or (np.diff(moved) <= 0).any():
         return frame
-    notes.append(f"{int((late > 0).sum())} rows are stamped with their first tick: moved to the {grid}-minute grid")
-    return frame.assign(time=pd.to_datetime(moved * 60, unit="s"))
+    notes.append(f"{int((late > 0).sum())} rows are stamped with their first tick: moved to the grid of {timeframe}")
+    return frame.assign(time=pd.to_datetime(moved, unit="ns"))
 
 
 METATRADER = Vendor("MetaTrader", _recognises, _read)

@@ -16,6 +16,7 @@ import pandas as pd
 from market.errors import BadInput
 from market.sources.base import Stamps
 from market.sources.contents import opened
+from market.timeframes import Timeframe
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Given:
 
     Parameters
     ----------
+    timeframe : what the file holds.
     stamps : how the file writes time, where that was said.
     price_scale : every price is divided by it; None: the vendor's own, else 1.
 
@@ -32,6 +34,7 @@ class Given:
     BadInput : if the scale is not positive and finite.
     """
 
+    timeframe: Timeframe
     stamps: Stamps = field(default_factory=Stamps)
     price_scale: float | None = None
 
