@@ -84,7 +84,7 @@ def read_file(
     given = Given(timeframe, stamps or Stamps(), price_scale)
     head, name = read_head(path)
     vendor = next((vendor for vendor in VENDORS if vendor.recognises(head, name)), None)
-    read = vendor.read(path, given) if vendor else Read(_reader(path, name)(path), Stamps())
+    read = vendor.read(path, given) if vendor else Read(_reader(path, name, head)(path), Stamps())
     frame = read.frame.rename(columns=lambda column: str(column).strip().lower())
     _check_one_symbol(frame, path)
     bars = bars_from_frame(
@@ -98,13 +98,16 @@ def read_file(
     return bars, (f"recognised as {vendor.name}", *read.notes) if vendor else read.notes
 
 
-def _reader(path: Path, name: str) -> Callable[[Path], pd.DataFrame]:
+def _reader(path: Path, name: str, head: bytes) -> Callable[[Path], pd.DataFrame]:
     suffix = Path(name).suffix.lower()
+    vendors = ", ".join(vendor.name for vendor in VENDORS)
     if suffix not in READERS:
         raise BadInput(
             f"{path}: files ending in {suffix!r} are not read; known: {', '.join(sorted(READERS))}, "
-            f"and by their content {', '.join(vendor.name for vendor in VENDORS)}"
+            f"and by their content {vendors}"
         )
+    if head.lstrip()[:1] in (b"[", b"{"):
+        raise BadInput(f"{path}: this is JSON in no layout that is known; recognised are {vendors}")
     return READERS[suffix]
 
 

@@ -89,11 +89,12 @@ def first_candles(head: bytes) -> np.ndarray:
     else:
         rows = [f"[{line}]" for line in first_lines(head)]
     try:
-        numbers = [json.loads(row) for row in rows]
+        # One broken row does not make it another vendor's file: whoever reads it names the row.
+        numbers = [row for row in map(json.loads, rows) if len(row) == 6]
         table = np.array(numbers, dtype=np.float64)
     except (ValueError, TypeError, RecursionError):
         return np.empty((0, 6))
-    return table if table.ndim == 2 and table.shape[1] == 6 else np.empty((0, 6))
+    return table[np.isfinite(table).all(axis=1)] if table.ndim == 2 else np.empty((0, 6))
 
 
 def follows(candles: np.ndarray, order: str) -> bool:
