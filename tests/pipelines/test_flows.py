@@ -1,0 +1,155 @@
+"""The Prefect flows, run for real on a server of their own: they find what the command line finds, and retry wisely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from market.bars import Bars
+from market.errors import BadInput, Refused, Transient
+from pipelines.run import run_experiment
+from pipelines.settings import Settings
+from pipelines.steps import generate_trades, load_chunks
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Prefect server in a folder of its own."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+    patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    patch.setenv("DO_NOT_TRACK", "true")
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def home(prefect: None, make_home: Callable[..., Settings], small_bars: Bars) -> Iterator[Settings]:
+    """A home with the bars of two symbols, which the flows read from the environment."""
+    settings = make_home()
+    settings.bars.append(replace(small_bars[:4000], symbol="BBB"))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("TRADESIEVE_HOME", str(settings.home))
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield settings
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def config(small_experiment: Any) -> dict[str, Any]:
+    """The small experiment as the keys that a deployment is given."""
+    return small_experiment.as_dict()
+
+
+def test_the_trades_flow_makes_what_the_steps_read(home: Settings, small_experiment: Any) -> None:
+    from pipelines.flows import trades
+
+    counts = trades(timeframes="15m,1h", num_strategies=3)
+    assert set(counts) == {"AAA 15m", "AAA 1h", "BBB 15m", "BBB 1h"}, "every stored symbol by default"
+    told: list[str] = []
+    (chunk,) = load_chunks(small_experiment, home)
+    table = generate_trades(chunk, home, progress=lambda *step: told.append(step[3]))
+    assert len(table) == counts["AAA 15m"] > 0
+    assert told == [f"AAA 15m: read {len(table)}"]
+
+
+def test_the_experiment_flow_finds_what_a_run_finds(home: Settings, finished: Any, config: dict[str, Any]) -> None:
+    from prefect.artifacts import Artifact
+
+    from pipelines.flows import experiment
+
+    found = experiment(config=config)
+    assert found["experiment"] == finished.experiment.hash
+    for key in ("gate", "coverage", "n_trials"):
+        assert found[key] == finished.result[key], key
+    assert run_experiment(finished.experiment, home)["reused"] is True
+    table = Artifact.get(f"experiment-{found['experiment']}")
+    assert table is not None
+    assert isinstance(table.data, str)
+    assert f"MLflow run `{found['run_id']}`" in table.data
+    assert table.data.count("| holdout |") == 2
+    for condition in finished.result["gate"]["conditions"]:
+        assert condition["reason"] in table.data
+    progress = Artifact.get("progress-search")
+    assert progress is not None
+    assert progress.data == 100.0
+
+
+def test_the_train_flow_leaves_the_holdout_sealed(home: Settings, config: dict[str, Any]) -> None:
+    from pipelines.flows import train
+
+    openings = len(home.ledger.holdout_openings(["AAA"]))
+    other = config | {"plan": config["plan"] | {"seed": 11}}
+    found = train(config=other)
+    assert found["gate"] is None
+    assert len(home.ledger.holdout_openings(["AAA"])) == openings
+
+
+def test_what_is_wrong_fails_the_flow_once(home: Settings) -> None:
+    """No retry can cure a name that does not exist."""
+    from pipelines.flows import experiment, trades
+
+    with pytest.raises(BadInput, match="did you mean 'dip_buying'"):
+        trades(symbols="AAA", timeframes="15m", strategies="dip_bying")
+    with pytest.raises(BadInput, match="no bars of ZZZ at 15m or shorter are stored"):
+        experiment(symbols="ZZZ", timeframes="15m")
+    with pytest.raises(BadInput, match="unknown key in plan: 'sed': did you mean 'seed'"):
+        experiment(config={"plan": {"sed": 1}})
+
+
+@pytest.mark.parametrize(
+    ("error", "n_calls"), [(Transient("busy"), 3), (BadInput("wrong"), 1), (Refused("no"), 1), (ValueError("ours"), 1)]
+)
+def test_only_what_passes_is_tried_again(prefect: None, error: Exception, n_calls: int) -> None:
+    from prefect import flow, task
+
+    from pipelines.flows import passing
+
+    calls = []
+
+    @task(retries=2, retry_delay_seconds=0, retry_condition_fn=passing)
+    def fail() -> None:
+        calls.append(1)
+        raise error
+
+    @flow
+    def once() -> None:
+        fail()
+
+    with pytest.raises(type(error)):
+        once()
+    assert len(calls) == n_calls
+
+
+def test_every_task_of_ours_retries_only_what_passes(prefect: None) -> None:
+    from pipelines.flows import generate_chunk, passing, search_and_judge
+
+    for step in (generate_chunk, search_and_judge):
+        assert step.retry_condition_fn is passing
+        assert step.retries > 0
+
+
+def test_the_deployments_name_flows_that_exist(prefect: None) -> None:
+    """prefect.yaml, read as Prefect reads it."""
+    import yaml
+    from prefect.flows import load_flow_from_entrypoint
+
+    from pipelines.settings import ROOT
+
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    names = set()
+    for deployment in deployments:
+        found = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
+        assert found.fn.__name__ == deployment["entrypoint"].partition(":")[2]
+        required = found.parameters.required or []
+        assert required == [], "a deployment runs without being asked anything"
+        names.add(f"{found.name}/{deployment['name']}")
+    assert "experiment/default" in names
