@@ -19,14 +19,17 @@ MEASURES = ("sortino", "n_trades", "win_rate", "expectancy", "max_drawdown")
 
 
 def leaderboard(developed: Developed) -> list[dict[str, Any]]:
-    """List the trials, best first, each beside a random filter of its coverage; the failed ones last, with the reason.
+    """List the trials, best first, each beside the unfiltered baseline and a random filter of its coverage.
+
+    Failed trials come last, with the reason.
 
     All numbers are out of fold, on the development part.
     """
-    return [_trial_row(place, trial) for place, trial in enumerate(developed.trials, start=1)]
+    baseline = measure(developed.dataset, np.ones(len(developed.dataset))).sortino
+    return [_trial_row(place, trial, baseline) for place, trial in enumerate(developed.trials, start=1)]
 
 
-def _trial_row(place: int, trial: Trial) -> dict[str, Any]:
+def _trial_row(place: int, trial: Trial, baseline: float) -> dict[str, Any]:
     measures = trial.measures
     return json_safe(
         {
@@ -39,6 +42,7 @@ def _trial_row(place: int, trial: Trial) -> dict[str, Any]:
             "parameters": {"estimator": trial.candidate.parameters, "application_by_fold": trial.chosen},
             "fitness": trial.fitness,
             "sortino": measures.sortino,
+            "baseline_sortino": baseline,
             "random_sortino": trial.random.sortino if trial.random is not None else None,
             "n_trades": measures.n_trades,
             "coverage": measures.coverage,
@@ -75,7 +79,7 @@ def summarise(developed: Developed, judged: Judged | None, *, seed: int) -> dict
         summary["baseline"][name] = measure(dataset, np.ones(len(dataset))).as_dict()
         summary["filtered"][name] = measure(dataset, kept).as_dict()
         summary["random"][name] = random_filter(dataset, kept, seed=seed).as_dict()
-        summary["by_instance"][name] = measure_by_instance(dataset, kept)
+        summary["by_instance"][name] = compare_instances(dataset, kept, seed=seed)
     shown = summary["filtered"]["holdout"] or summary["filtered"]["development"]
     return {
         **summary,
@@ -86,6 +90,21 @@ def summarise(developed: Developed, judged: Judged | None, *, seed: int) -> dict
         "holdout_opening": None if judged is None else judged.opening,
         "gate": None if judged is None else judged.gate.as_dict(),
     }
+
+
+def compare_instances(dataset: Dataset, sizes: np.ndarray, *, seed: int) -> list[dict[str, Any]]:
+    """Set each strategy's baseline beside its filtered trades and a random filter of the same coverage.
+
+    Returns
+    -------
+    As `models.fitness.measure_by_instance`, with ``random_sortino``.
+    """
+    rows = measure_by_instance(dataset, sizes)
+    for code, row in enumerate(rows):
+        own = np.flatnonzero(dataset.instance == code)
+        random = random_filter(dataset.take(own), sizes[own], seed=seed).as_dict() if len(own) else {}
+        row["random_sortino"] = random.get("sortino")
+    return rows
 
 
 def _winner(winner: Trial, developed: Developed) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from market.instruments import Instrument, instrument_from
 from market.timeframes import parse_timeframe
 from models.artifact import Artifact
 from models.dataset import dataset_from_trades
-from models.fitness import measure, measure_by_instance
+from models.fitness import measure
+from models.report import compare_instances
 from models.significance import random_filter
 from pipelines.experiment import parse_time
 from pipelines.progress import Progress, silent
@@ -91,7 +92,7 @@ def evaluate(
         "baseline": measure(dataset, np.ones(len(dataset))).as_dict(),
         "filtered": measure(dataset, sizes).as_dict(),
         "random": random_filter(dataset, sizes, seed=0).as_dict(),
-        "by_instance": measure_by_instance(dataset, sizes),
+        "by_instance": compare_instances(dataset, sizes, seed=0),
         "opening": opening,
     }
 

@@ -15,14 +15,14 @@ _MEASURES = {
 }  # fmt: skip
 _TRIALS = {
     "rank": "#", "candidate": "candidate", "selection": "selection", "application": "application",
-    "sortino": "Sortino", "random_sortino": "random filter", "n_trades": "trades kept", "coverage": "coverage",
-    "expectancy": "expectancy", "error": "failed because",
+    "sortino": "Sortino", "baseline_sortino": "every trade", "random_sortino": "random filter",
+    "n_trades": "trades kept", "coverage": "coverage", "expectancy": "expectancy", "error": "failed because",
 }  # fmt: skip
 _CONDITIONS = {"passed": "passed", "name": "condition", "value": "value", "threshold": "limit", "reason": "in words"}
 _INSTANCES = {
-    "instance": "strategy", "baseline_sortino": "Sortino, all",
-    "filtered_sortino": "Sortino, filtered", "baseline_n_trades": "trades", "filtered_n_trades": "kept",
-    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "expectancy, filtered",
+    "instance": "strategy", "baseline_sortino": "Sortino, all", "filtered_sortino": "filtered",
+    "random_sortino": "random filter", "baseline_n_trades": "trades", "filtered_n_trades": "kept",
+    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "filtered",
 }  # fmt: skip
 _STRATEGY = re.compile(r"(?P<rule>\w+)\((?P<parameters>[^)]*)\)(?P<rest>.*)")
 _SHOWN_TRIALS = 8
