@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -133,9 +134,7 @@ def write_artifact(
         raise BadInput(f"{folder} exists: an artifact is never rewritten, give another folder")
     parsed = tuple(parse_feature(name) for name in features)
     whole = manifests.completed(manifest, model=model, features=features, application=application)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with _drafted(folder) as draft:
         unwritten = Artifact(draft, whole, model, parsed, application)
         vectors = trimmed(golden, unwritten.lookback)
         model.save(draft / MODEL)
@@ -146,11 +145,6 @@ def write_artifact(
             if path.is_file()
         }
         (draft / manifests.FILE).write_text(manifests.text(whole), encoding="utf-8")
-        draft.chmod(0o755)
-        verify(load_artifact(draft))
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return load_artifact(folder)
 
 
@@ -179,17 +173,24 @@ def release(source: Artifact, folder: Path, *, run_id: str, override: str | None
         if load_artifact(folder).manifest != manifest:
             raise BadInput(f"{folder} holds another artifact; give another folder")
         return load_artifact(folder)
+    with _drafted(folder) as draft:
+        shutil.copytree(source.folder, draft, dirs_exist_ok=True)
+        (draft / manifests.FILE).write_text(manifests.text(manifest), encoding="utf-8")
+    return load_artifact(folder)
+
+
+@contextmanager
+def _drafted(folder: Path) -> Iterator[Path]:
+    """Give a draft beside `folder` that is verified and takes its name when the block ends well, and vanishes if not."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        shutil.copytree(source.folder, draft, dirs_exist_ok=True)
-        (draft / manifests.FILE).write_text(manifests.text(manifest), encoding="utf-8")
+        yield draft
         draft.chmod(0o755)
         verify(load_artifact(draft))
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return load_artifact(folder)
 
 
 def load_artifact(folder: Path) -> Artifact:
