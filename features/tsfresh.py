@@ -1,7 +1,8 @@
 """The tsfresh door: any tsfresh calculator on the decision's window, named as tsfresh names it.
 
 ``close__tsfresh_autocorrelation__lag_1__window_50`` is tsfresh's ``autocorrelation__lag_1`` of the last 50 closes.
-The calculators are plain functions; `tsfresh.extract_features` with its processes and frames is not involved.
+The most used calculators have kernels of our own that give tsfresh's value, and load no tsfresh. The others are
+tsfresh's plain functions; `tsfresh.extract_features` with its processes and frames is not involved.
 Source: Christ et al. (2018), Time series feature extraction on basis of scalable hypothesis tests.
 """
 
@@ -17,6 +18,40 @@ from features.factor import SERIES_INPUTS, Factor, Feature, Kernel
 from market.errors import BadInput, Unknown
 
 PREFIX = "tsfresh_"
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+# Calculators with a kernel, and how the one parameter of some is written.
+_KERNELS = {
+    **dict.fromkeys(
+        (
+            "mean", "variance", "standard_deviation", "absolute_sum_of_changes", "mean_abs_change", "skewness",
+            "kurtosis", 'linear_trend__attr_"slope"', 'linear_trend__attr_"rvalue"', "longest_strike_above_mean",
+            "longest_strike_below_mean",
+        )
+    ),
+    "cid_ce": "normalize_(True|False)",
+    "autocorrelation": r"lag_(\d+)",
+    "ratio_beyond_r_sigma": rf"r_({_NUMBER})",
+    "number_crossing_m": rf"m_({_NUMBER})",
+}  # fmt: skip
+
+
+def needs_tsfresh(name: str) -> bool:
+    """Tell whether a feature is computed by the installed tsfresh: it is tsfresh's and has no kernel of ours."""
+    found = re.fullmatch(rf"[a-z]+__{PREFIX}(.+)__window_\d+", name)
+    return found is not None and _kernel_of(found[1]) is None
+
+
+def _kernel_of(tsfresh_name: str) -> tuple[str, tuple[tuple[str, float], ...]] | None:
+    """Give the name of the kernel and its parameter, or None where there is no kernel."""
+    if tsfresh_name in _KERNELS and _KERNELS[tsfresh_name] is None:
+        return tsfresh_name.replace("__attr_", "_").replace('"', "") + "_nb", ()
+    calculator, _, parameter = tsfresh_name.partition("__")
+    match = re.fullmatch(_KERNELS.get(calculator) or "(?!)", parameter)
+    if match is None:
+        return None
+    value = float(match[1] == "True") if calculator == "cid_ce" else float(match[1])
+    return calculator + "_nb", ((parameter.partition("_")[0], value),)
 
 
 @cache
@@ -35,16 +70,25 @@ def tsfresh_feature(name: str) -> Feature:
             f"with INPUT one of {', '.join(SERIES_INPUTS)} and at least 2 bars"
         )
     window = int(match[3])
+    native = _kernel_of(match[2])
+    kernel_name, parameters = native or ("", ())
+    values = (("window", float(window)), *parameters)
     factor = Factor(
         name=PREFIX + match[2],
         kind="series",
-        kernel=_calculator(name, match[2], window),
-        parameters=("window",),
+        kernel=_kernel_named(kernel_name) if native else _calculator(name, match[2], window),
+        parameters=tuple(key for key, _ in values),
         lookback=lambda values, timeframe: window,
-        compiled=False,
+        compiled=native is not None,
         family="tsfresh",
     )
-    return Feature(name, factor, match[1], (("window", float(window)),))
+    return Feature(name, factor, match[1], values)
+
+
+def _kernel_named(name: str) -> Kernel:
+    from features import tsfresh_kernels
+
+    return getattr(tsfresh_kernels, name)
 
 
 def _calculator(name: str, tsfresh_name: str, window: int) -> Kernel:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from features.tsfresh import PREFIX as TSFRESH
+from features.tsfresh import needs_tsfresh
 from market.errors import BadInput, Refused
 from market.timeframes import parse_timeframe
 from models.applications import Application
@@ -125,7 +125,7 @@ def require_release(manifest: Mapping[str, Any]) -> None:
 def packages(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the packages whose code computes an artifact's scores."""
     used = ("numpy", "numba", *_PACKAGES[manifest["model"]["format"]])
-    return (*used, "tsfresh") if any(f"__{TSFRESH}" in name for name in manifest["features"]) else used
+    return (*used, "tsfresh") if any(map(needs_tsfresh, manifest["features"])) else used
 
 
 def versions(manifest: Mapping[str, Any]) -> dict[str, str]:

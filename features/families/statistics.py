@@ -90,15 +90,16 @@ def entropy_nb(values, parameters):  # type: ignore[no-untyped-def]
     n = len(values) - 1
     least = np.inf
     largest = -np.inf
+    changes = np.empty(n)
     for i in range(n):
-        change = np.log(values[i + 1] / values[i])
-        least = min(least, change)
-        largest = max(largest, change)
+        changes[i] = np.log(values[i + 1] / values[i])
+        least = min(least, changes[i])
+        largest = max(largest, changes[i])
     if largest - least <= 1e-14:
         return np.nan
     counts = np.zeros(10)
     for i in range(n):
-        place = int((np.log(values[i + 1] / values[i]) - least) / (largest - least) * 10.0)
+        place = int((changes[i] - least) / (largest - least) * 10.0)
         counts[min(place, 9)] += 1.0
     total = 0.0
     for count in counts:

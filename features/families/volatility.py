@@ -90,22 +90,24 @@ def yang_zhang_nb(close_time, open_, high, low, close, volume, parameters):  # t
     k = 0.34 / (1.34 + (window + 1) / (window - 1)). Source: Yang and Zhang (2000); Rogers and Satchell (1991).
     """
     n = len(close) - 1
+    gap = np.empty(n)
+    body = np.empty(n)
     mean_gap = 0.0
     mean_body = 0.0
-    for i in range(1, n + 1):
-        mean_gap += np.log(open_[i] / close[i - 1]) / n
-        mean_body += np.log(close[i] / open_[i]) / n
+    inside = 0.0
+    for i in range(n):
+        gap[i] = np.log(open_[i + 1] / close[i])
+        body[i] = np.log(close[i + 1] / open_[i + 1])
+        up = np.log(high[i + 1] / open_[i + 1])
+        down = np.log(low[i + 1] / open_[i + 1])
+        mean_gap += gap[i] / n
+        mean_body += body[i] / n
+        inside += up * (up - body[i]) + down * (down - body[i])
     gaps = 0.0
     bodies = 0.0
-    inside = 0.0
-    for i in range(1, n + 1):
-        gap = np.log(open_[i] / close[i - 1]) - mean_gap
-        body = np.log(close[i] / open_[i])
-        up = np.log(high[i] / open_[i])
-        down = np.log(low[i] / open_[i])
-        gaps += gap * gap
-        bodies += (body - mean_body) * (body - mean_body)
-        inside += up * (up - body) + down * (down - body)
+    for i in range(n):
+        gaps += (gap[i] - mean_gap) * (gap[i] - mean_gap)
+        bodies += (body[i] - mean_body) * (body[i] - mean_body)
     k = 0.34 / (1.34 + (n + 1) / (n - 1))
     return np.sqrt(gaps / (n - 1) + k * bodies / (n - 1) + (1.0 - k) * inside / n)
 
