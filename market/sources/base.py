@@ -17,7 +17,8 @@ from market.timeframes import Timeframe
 TIME_NAMES = ("open_time", "close_time", "time", "timestamp", "datetime", "date", "ts", "unix", "start")
 UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 HOUR = 3_600_000_000_000
-_ZONED = r"\d{2}:?\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
+# A zone follows a time of day: the end of a bare date such as 2024-01-10 looks like one.
+_ZONED = r"[T ]\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 # No market was recorded by machine before 1970, and no bar has happened after 2100: a unit that lands outside is wrong.
 _EARLIEST, _LATEST = 0, 4_102_444_800_000_000_000
 # From 2001 on the four units cannot be confused: each is a thousand times the one before.

@@ -307,6 +307,16 @@ def test_only_vendors_who_are_known_for_it_may_put_the_newest_row_first(tmp_path
         read(tmp_path / "a.csv", klines(10**6, header=False).splitlines()[1] + "\n" + klines(10**6, header=False))
 
 
+def test_a_bare_date_is_midnight_of_the_zone_that_is_given(tmp_path):
+    rows = [f"{day:%Y-%m-%d},2,2,2,2,1" for day in pd.date_range("2024-01-10", periods=20)]
+    path, day = tmp_path / "a.csv", parse_timeframe("1d")
+    path.write_text(lines("date,open,high,low,close,volume", rows))
+    bars = read_bars(path, symbol="X", timeframe=day, stamps=Stamps(timezone="America/New_York"))
+    assert bars.open_time[0] == pd.Timestamp("2024-01-10", tz="America/New_York").as_unit("ns").value
+    bars = read_bars(path, symbol="X", timeframe=day)
+    assert bars.open_time[0] == pd.Timestamp("2024-01-10", tz="UTC").as_unit("ns").value
+
+
 @pytest.mark.parametrize("day", ["2024-01-10", "2024-07-10"])
 def test_new_york_closes_become_utc_in_winter_and_summer(tmp_path, day):
     stamps = pd.date_range(f"{day} 09:31", f"{day} 16:00", freq="min")
