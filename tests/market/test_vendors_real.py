@@ -210,6 +210,20 @@ def test_points_are_prices_of_a_cross_rate(raw, shared_data):
     assert np.array_equal(np.rint(bars.close * 1000) / 1000, bars.close)
 
 
+def test_a_day_in_points_ends_when_it_ends_elsewhere(raw, shared_data):
+    days, _ = read(raw / "metatrader" / "ejtrader_EURUSDd1.csv", "1d", price_scale=100_000)
+    hours, _ = read(shared_data / "dev" / "forex_1h" / "oanda_EURUSD_1h.parquet", "1h")
+    near = {}
+    for lag in range(-3, 4):
+        end = days.close_time + lag * HOUR
+        row = np.searchsorted(hours.close_time, end, side="right") - 1
+        fresh = end - hours.close_time[row] < 3 * HOUR
+        assert fresh.sum() > 1000
+        near[lag] = float(np.median(np.abs(days.close / hours.close[row] - 1)[fresh])) * 1e4
+    assert min(near, key=lambda lag: near[lag]) == 0
+    assert near[0] < 1.1 < 2.0 < min(near[-2], near[2])
+
+
 def test_feather_and_json_of_one_market_are_the_same_bars(raw):
     folder = raw / "freqtrade"
     feather, _ = read(folder / "UNITTEST_BTC-1m.feather", "1m")
