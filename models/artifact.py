@@ -181,7 +181,7 @@ def release(source: Artifact, folder: Path, *, run_id: str, override: str | None
 
 @contextmanager
 def _drafted(folder: Path) -> Iterator[Path]:
-    """Give a draft beside `folder` that is verified and takes its name when the block ends well, and vanishes if not."""
+    """Give a draft beside `folder`; when the block ends well it is verified and takes its name, else it vanishes."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
