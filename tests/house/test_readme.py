@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.house.readme_demo import BLOCK, ROOT, example_of, run_demo
 
 _NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
