@@ -62,6 +62,32 @@ def _variance_nb(values, mean):  # type: ignore[no-untyped-def]
     return sum_nb(squares) / len(values)
 
 
+@njit(cache=True, nogil=True)
+def _absolute_changes_nb(values):  # type: ignore[no-untyped-def]
+    changes = np.empty(len(values) - 1)
+    for i in range(len(changes)):
+        changes[i] = abs(values[i + 1] - values[i])
+    return sum_nb(changes)
+
+
+@njit(cache=True, nogil=True)
+def _central_nb(values):  # type: ignore[no-untyped-def]
+    n = len(values)
+    # From the first value on: a flat window is exactly flat then, whatever its price.
+    mean = 0.0
+    for i in range(n):
+        mean += values[i] - values[0]
+    mean /= n
+    second, third, fourth = 0.0, 0.0, 0.0
+    for i in range(n):
+        deviation = values[i] - values[0] - mean
+        square = deviation * deviation
+        second += square
+        third += square * deviation
+        fourth += square * square
+    return second, third, fourth
+
+
 def mean_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Average the values. Equals: ``tsfresh mean``."""
     return _mean_nb(values)
@@ -79,12 +105,12 @@ def standard_deviation_nb(values, parameters):  # type: ignore[no-untyped-def]
 
 def absolute_sum_of_changes_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Add up the absolute changes. Equals: ``tsfresh absolute_sum_of_changes``."""
-    return sum_nb(np.abs(values[1:] - values[:-1]))
+    return _absolute_changes_nb(values)
 
 
 def mean_abs_change_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Average the absolute changes. Equals: ``tsfresh mean_abs_change``."""
-    return sum_nb(np.abs(values[1:] - values[:-1])) / (len(values) - 1)
+    return _absolute_changes_nb(values) / (len(values) - 1)
 
 
 def cid_ce_nb(values, parameters):  # type: ignore[no-untyped-def]
@@ -145,15 +171,7 @@ def skewness_nb(values, parameters):  # type: ignore[no-untyped-def]
     n = len(values)
     if n < 3:
         return np.nan
-    mean = 0.0
-    for i in range(n):
-        mean += (values[i] - values[0]) / n
-    second = 0.0
-    third = 0.0
-    for i in range(n):
-        deviation = values[i] - values[0] - mean
-        second += deviation * deviation
-        third += deviation * deviation * deviation
+    second, third, _ = _central_nb(values)
     if second == 0.0:
         return np.nan
     return n * np.sqrt(n - 1.0) / (n - 2.0) * third / (second * np.sqrt(second))
@@ -164,15 +182,7 @@ def kurtosis_nb(values, parameters):  # type: ignore[no-untyped-def]
     n = len(values)
     if n < 4:
         return np.nan
-    mean = 0.0
-    for i in range(n):
-        mean += (values[i] - values[0]) / n
-    second = 0.0
-    fourth = 0.0
-    for i in range(n):
-        square = (values[i] - values[0] - mean) ** 2
-        second += square
-        fourth += square * square
+    second, _, fourth = _central_nb(values)
     if second == 0.0:
         return np.nan
     ratio = n * (n + 1.0) * fourth / (second * second)

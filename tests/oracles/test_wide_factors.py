@@ -14,6 +14,7 @@ from statsmodels.tsa.stattools import acf
 
 from features.engine import compute
 from features.factor import FACTORS, parse_feature
+from features.laws import check_features
 from features.sets import feature_set
 from market.bars import COLUMNS, Bars
 from market.calendars import DAY
@@ -303,6 +304,17 @@ def test_no_price_level_loses_digits():
     names = [f"{'close' if FACTORS[n].kind == 'series' else 'bars'}__{n}__window_100" for n in EQUALS]
     found = [compute(bars, bars.close_time[-40:], names) for bars in (low, high)]
     np.testing.assert_allclose(found[0], found[1], rtol=1e-7, atol=1e-10)
+
+
+def test_the_wide_set_is_causal_and_needs_no_more_than_its_lookback(real_bars, market_bars):
+    names = feature_set("wide")
+    assert len(names) >= 90
+    random = np.random.default_rng(3)
+    for bars in (real_bars[:4000], market_bars[:4000]):
+        at = np.sort(random.choice(bars.close_time[500:], 60, replace=False))
+        side = random.choice([-1.0, 1.0], 60)
+        assert check_features(bars, at, names, side=side, n_samples=8, seed=1) == []
+        assert np.isfinite(compute(bars, at, names, side=side)).mean() > 0.99
 
 
 def test_the_minute_of_the_hour_and_the_end_of_the_month():
