@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,35 +82,41 @@ class BarStore:
         return sorted(found)
 
     def append(self, bars: Bars, *, replace: bool = False) -> int:
-        """Add bars to what is stored; return how many were new.
+        """Add bars to what is stored; return how many were new. See `append_all`."""
+        return self.append_all([bars], replace=replace)[0]
+
+    def append_all(self, parts: Sequence[Bars], *, replace: bool = False) -> tuple[int, ...]:
+        """Add bars of one symbol and timeframe, all parts or none; return how many of each part were new.
 
         Bars that are stored already are passed over when they are equal. The file is replaced as a whole, under a
         lock, so that a crash or a second process never leaves half of it.
 
         Parameters
         ----------
-        bars : what to add.
+        parts : what to add, in any order; at least one.
         replace : forget what is stored first.
 
         Raises
         ------
-        BadData : if a stored bar has the same time and other values.
+        BadData : if a stored bar, or one of an earlier part, has the same time and other values.
         BadInput : if the file cannot be written.
         """
-        path = self.path(bars.symbol, bars.timeframe)
+        symbol, timeframe = parts[0].symbol, parts[0].timeframe
+        path = self.path(symbol, timeframe)
         with _locked(self.folder):
             for left_by_a_crash in path.parent.glob(f".{path.name}.*"):
                 with suppress(OSError):
                     left_by_a_crash.unlink()
-            if replace or not path.exists():
-                merged, n_new = bars, len(bars)
-            else:
-                merged, n_new = _merge(self._read(path, bars.symbol, bars.timeframe), bars)
-            if n_new:
+            merged = None if replace or not path.exists() else self._read(path, symbol, timeframe)
+            new = []
+            for bars in parts:
+                merged, n_new = (bars, len(bars)) if merged is None else _merge(merged, bars)
+                new.append(n_new)
+            if merged is not None and any(new):
                 table = pa.table({name: getattr(merged, name) for name in COLUMNS})
                 with replacing(path) as temporary:
                     pq.write_table(table, temporary, compression="zstd")
-        return n_new
+        return tuple(new)
 
     def load(self, symbol: str, timeframe: Timeframe) -> Bars:
         """Read the bars of a symbol, resampled from the longest stored timeframe that divides the one asked for.

@@ -20,8 +20,9 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "BENTOML_DO_NOT_TRACK": "True",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # MLflow tells of each migration of a new database; a command tells of its own work.
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    # MLflow tells of each migration of a new database, and writes a whole trace for a full disk; a command says both in
+    # its own line.
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
 }
 _COMMANDS = {
     "demo": "Run everything on a synthetic market, in minutes.",
@@ -35,8 +36,11 @@ _COMMANDS = {
 """Name: first line of its help. A command's own file is imported when it is called, so that `--help` is quick."""
 
 
+_DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _DISK_SIGNS = (
     "No space left on device",
+    "File too large",
+    "disk I/O error",
     "database or disk is full",
     "readonly database",
     "unable to open database file",
@@ -82,6 +86,9 @@ def main() -> None:
         tradesieve.main(standalone_mode=False)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
+    except SystemExit as end:
+        # Click ends with 1 where whoever read our output, such as `head`, has seen enough.
+        sys.exit(0 if isinstance(end.__context__, BrokenPipeError) else end.code)
     except click.Abort:
         _end("interrupted", 130)
     except click.ClickException as error:
@@ -89,10 +96,6 @@ def main() -> None:
         _end(error.format_message().rstrip(".") + hint, 2)
     except TradesieveError as error:
         _end(str(error), 2)
-    except BrokenPipeError:
-        # Whoever read our output, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:
         trouble = _disk_trouble(error)
         if trouble is None:
@@ -109,7 +112,7 @@ def _disk_trouble(error: BaseException) -> str | None:
     """Say what is wrong with the disk when that is what an error comes from, whichever library raised it."""
     for cause in _causes(error):
         text = str(cause)
-        denied = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
+        denied = isinstance(cause, OSError) and cause.errno in _DISK_ERRORS
         if denied or any(sign in text for sign in _DISK_SIGNS):
             return f"the state folder cannot be written: {text.splitlines()[0]}; make room or set TRADESIEVE_HOME"
     return None

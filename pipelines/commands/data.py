@@ -62,11 +62,12 @@ def import_(
         for done, path in enumerate(files):
             progress("read", done, len(files), str(path))
             read.append(read_file(path, symbol=symbol, timeframe=kept, stamps=stamps, price_scale=price_scale))
-        added = []
-        for done, (path, (bars, _)) in enumerate(zip(files, read, strict=True)):
-            progress("store", done, len(files), str(path))
-            n_new = settings.bars.append(bars, replace=replace and done == 0)
-            added.append({"file": str(path), **_span(bars), "new": n_new})
+        progress("store", 0, 1, f"{symbol} {kept}")
+        new = settings.bars.append_all([bars for bars, _ in read], replace=replace)
+    added = [
+        {"file": str(path), **_span(bars), "new": n_new}
+        for path, (bars, _), n_new in zip(files, read, new, strict=True)
+    ]
     notes = [list(said) for _, said in read]
     told = [row | {"notes": said} for row, said in zip(added, notes, strict=True)]
     console.json({"symbol": symbol, "timeframe": str(kept), "files": told})

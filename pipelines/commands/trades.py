@@ -44,6 +44,8 @@ def generate(output: Path | None, as_json: bool, **given: Any) -> None:
         tradesieve trades generate --num-strategies 9 --symbols BTC-USD --timeframe 5m --output trades.parquet
     """
     console = Console(as_json=as_json)
+    if output is not None and output.suffix not in (".parquet", ".csv"):
+        raise BadInput(f"{output}: write trades to a file ending in .parquet or .csv")
     pooled, rows = _measured(console, given)
     if output is not None:
         _write(pooled, output)
@@ -107,7 +109,5 @@ def _without_features(trades: pd.DataFrame, names: list[str], period: tuple[int,
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    if path.suffix not in (".parquet", ".csv"):
-        raise BadInput(f"{path}: write trades to a file ending in .parquet or .csv")
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False) if path.suffix == ".csv" else table.to_parquet(temporary, index=False)

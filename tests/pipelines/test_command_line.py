@@ -1,0 +1,769 @@
+"""The command line: help everywhere, one JSON object where asked, one clear line and exit 2 for whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+
+from market.bars import Bars
+from pipelines.command_line import main, tradesieve
+from pipelines.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+Command = Callable[..., Ended]
+State = Callable[[Path], dict[str, str]]
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Go through every command."""
+    yield path, group
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from commands(found, (*path, name))
+        else:
+            yield (*path, name), found
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """A function that runs a command in this process, with a home of its own unless one is given."""
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path / "home"))
+
+    def call(*arguments: object, home: Path | None = None) -> Ended:
+        if home is not None:
+            monkeypatch.setenv("TRADESIEVE_HOME", str(home))
+        monkeypatch.setattr(sys, "argv", ["tradesieve", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        out, err = capsys.readouterr()
+        return Ended(code, out, err)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def home(make_home: Callable[..., Settings], small_bars: Bars) -> Path:
+    """A home with a few bars and nothing else, which bad input must not change."""
+    return make_home(bars=small_bars[:1000]).home
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory, small_experiment: Any) -> Path:
+    path = tmp_path_factory.mktemp("config") / "experiment.yaml"
+    path.write_text(small_experiment.to_yaml())
+    return path
+
+
+@pytest.fixture(scope="module")
+def ran(make_home: Callable[..., Settings], finished: Any) -> Settings:
+    """A home in which the small experiment ran."""
+    from pipelines.run import run_experiment
+
+    settings = make_home()
+    run_experiment(finished.experiment, settings)
+    return settings
+
+
+def process(*arguments: object, home: Path, **options: Any) -> subprocess.Popen[str]:
+    """Start a command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipelines.command_line", *map(str, arguments)],
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+        | {"TRADESIEVE_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def refuses(ended: Ended, *said: str) -> None:
+    """Check the one clear line."""
+    assert ended.code == 2, ended
+    assert ended.out == ""
+    (line,) = ended.err.splitlines()
+    assert line.startswith("tradesieve: ")
+    for text in said:
+        assert text in line, line
+
+
+# -- help --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands(tradesieve)], ids=" ".join)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help(run: Command, path: tuple[str, ...], flag: str, tmp_path: Path) -> None:
+    ended = run(*path, flag)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("Usage: ")
+    assert len(ended.out.splitlines()) > 4
+    assert not (tmp_path / "home").exists(), "help makes nothing"
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(command, id=" ".join(path)) for path, command in commands(tradesieve)]
+)
+def test_every_command_and_option_is_explained(command: click.Command) -> None:
+    assert command.help
+    assert len(command.help.split()) >= 4
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{command.name} {parameter.name}"
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    found = {" ".join(path) for path, command in commands(tradesieve) if not isinstance(command, click.Group)}
+    assert found >= {
+        "demo", "data import", "data list", "data check", "trades generate", "trades stats", "factors list",
+        "factors compute", "factors check", "model experiment", "model train", "model eval", "model export",
+        "model run", "up", "paper",
+    }  # fmt: skip
+
+
+def test_every_command_that_finds_something_has_json() -> None:
+    for path, command in commands(tradesieve):
+        serving = path in (("model", "run"), ("up",))
+        if not isinstance(command, click.Group) and not serving:
+            assert "--json" in [flag for option in command.params for flag in option.opts], path
+
+
+def test_no_command_shows_the_help(run: Command) -> None:
+    assert "Usage: " in (run().out + run().err)
+
+
+def test_the_version_is_told(run: Command) -> None:
+    ended = run("--version")
+    assert ended.code == 0
+    assert "0.1.0" in ended.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["dat"], ["data", "imprt"], ["model", "experiment", "--symbol", "AAA"], ["paper"]]
+)
+def test_a_wrong_call_is_one_line(run: Command, arguments: list[str]) -> None:
+    refuses(run(*arguments), "--help")
+
+
+# -- bad files ---------------------------------------------------------------------------------------------------------
+
+
+def frame_of(bars: Bars, **changes: Any) -> pd.DataFrame:
+    """Write bars as a vendor does, with the open time in whole seconds."""
+    columns = {
+        "time": bars.open_time // 1_000_000_000,
+        **{name: getattr(bars, name).copy() for name in ("open", "high", "low", "close", "volume")},
+    }
+    return pd.DataFrame(columns | changes)
+
+
+def with_value(frame: pd.DataFrame, column: str, row: int, value: float) -> pd.DataFrame:
+    changed = frame.astype({column: np.float64})
+    changed.loc[row, column] = value
+    return changed
+
+
+def turned(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = frame.index.to_numpy().copy()
+    rows[[3, 4]] = rows[[4, 3]]
+    return frame.loc[rows].reset_index(drop=True)
+
+
+BAD_TABLES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "no close": (lambda frame: frame.drop(columns="close"), "no column close"),
+    "no time": (lambda frame: frame.drop(columns="time"), "no column time"),
+    "no column at all": (
+        lambda frame: pd.DataFrame({"a": [1], "b": [2]}),
+        "no column time, open, high, low, close, volume",
+    ),
+    "unknown unit": (lambda frame: frame.assign(time=np.arange(len(frame))), "column time holds 0"),
+    "text for time": (lambda frame: frame.assign(time="soon"), "'soon'"),
+    "missing time": (lambda frame: with_value(frame, "time", 5, np.nan), "the time of row 5 is missing"),
+    "negative price": (lambda frame: with_value(frame, "low", 7, -1.0), "row 7"),
+    "zero price": (lambda frame: with_value(frame, "low", 7, 0.0), "row 7"),
+    "missing price": (lambda frame: with_value(frame, "close", 7, np.nan), "row 7"),
+    "infinite price": (lambda frame: with_value(frame, "high", 7, np.inf), "row 7"),
+    "negative volume": (lambda frame: with_value(frame, "volume", 7, -1.0), "row 7"),
+    "high below low": (lambda frame: with_value(frame, "high", 7, 0.01), "row 7"),
+    "text for price": (lambda frame: frame.astype({"open": object}).assign(open="dear"), "'dear' in column open"),
+    "unsorted": (turned, "row 4"),
+    "duplicate": (lambda frame: pd.concat([frame[:5], frame[4:]], ignore_index=True), "row 5"),
+    "empty": (lambda frame: frame[:0], "empty"),
+    "other timeframe": (lambda frame: frame.assign(time=frame["time"] * 1 - np.arange(len(frame)) * 600), "15m"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_a_wrong_table_is_refused(
+    run: Command, home: Path, folder_state: State, tmp_path: Path, small_bars: Bars, case: str, suffix: str
+) -> None:
+    spoil, said = BAD_TABLES[case]
+    path = tmp_path / f"bars{suffix}"
+    frame = spoil(frame_of(small_bars[:100]))
+    frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+    before = folder_state(home)
+    ended = run("data", "import", path, "--symbol", "NEW", "--timeframe", "15m", home=home)
+    refuses(ended, path.name if "row" not in said else "", said)
+    assert folder_state(home) == before
+
+
+def test_the_table_that_the_cases_spoil_is_right(run: Command, tmp_path: Path, small_bars: Bars) -> None:
+    """The alarm: it is the fault that is refused, not the table."""
+    for suffix in (".parquet", ".csv"):
+        path = tmp_path / f"bars{suffix}"
+        frame = frame_of(small_bars[:100])
+        frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+        found = run("data", "import", path, "--symbol", "NEW", "--timeframe", "15m", "--json").json()
+        assert found["files"][0]["bars"] == 100
+    assert found["files"][0]["new"] == 0
+
+
+def test_a_wrong_file_is_refused(run: Command, home: Path, folder_state: State, tmp_path: Path) -> None:
+    (tmp_path / "empty.parquet").write_bytes(b"")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "text.parquet").write_text("no parquet at all")
+    (tmp_path / "bytes.csv").write_bytes(bytes(range(256)))
+    (tmp_path / "sheet.xlsx").write_bytes(b"PK")
+    (tmp_path / "folder.parquet").mkdir()
+    before = folder_state(home)
+    names = ["none.parquet", "none.csv", *(path.name for path in sorted(tmp_path.iterdir()) if path.name != "home")]
+    assert len(names) == 8
+    for name in names:
+        refuses(run("data", "import", tmp_path / name, "--symbol", "NEW", "--timeframe", "15m", home=home), name)
+    assert folder_state(home) == before
+
+
+def test_wrong_options_of_an_import_are_refused(
+    run: Command, home: Path, folder_state: State, tmp_path: Path, small_bars: Bars
+) -> None:
+    path = tmp_path / "bars.parquet"
+    frame_of(small_bars[:100]).to_parquet(path)
+    before = folder_state(home)
+
+    def importing(*arguments: str) -> Ended:
+        given = ["--symbol", "NEW", "--timeframe", "15m", *arguments]
+        return run("data", "import", path, *given, home=home)
+
+    refuses(importing("--time-unit", "weeks"), "time unit 'weeks'")
+    refuses(importing("--time-unit", "ns"), "less than the timeframe 15m")
+    refuses(importing("--timezone", "Mars"), "time zone 'Mars'")
+    refuses(importing("--stamp", "middle"), "middle")
+    refuses(importing("--timeframe", "15x"), "timeframe '15x'")
+    refuses(importing("--timeframe", "1h"), "1h")
+    refuses(importing("--symbol", "../../etc"), "symbol '../../etc'")
+    refuses(importing("--symbol", ""), "symbol ''")
+    assert folder_state(home) == before
+
+
+def test_one_wrong_file_among_good_ones_stores_nothing(
+    run: Command, home: Path, folder_state: State, tmp_path: Path, small_bars: Bars
+) -> None:
+    frame_of(small_bars[:100]).to_parquet(tmp_path / "good.parquet")
+    with_value(frame_of(small_bars[100:200]), "low", 7, -1.0).to_parquet(tmp_path / "bad.parquet")
+    before = folder_state(home)
+    files = [tmp_path / "good.parquet", tmp_path / "bad.parquet"]
+    refuses(run("data", "import", *files, "--symbol", "NEW", "--timeframe", "15m", home=home), "row 7")
+    assert folder_state(home) == before
+
+
+def test_files_that_contradict_each_other_store_nothing(
+    run: Command, home: Path, folder_state: State, tmp_path: Path, small_bars: Bars
+) -> None:
+    """The second file of one import says otherwise about a bar of the first, or about a stored one."""
+    frame_of(small_bars[:100]).to_parquet(tmp_path / "one.parquet")
+    other = frame_of(small_bars[50:150])
+    other.loc[3, "volume"] += 1.0
+    other.to_parquet(tmp_path / "two.parquet")
+    before = folder_state(home)
+    files = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    refuses(run("data", "import", *files, "--symbol", "NEW", "--timeframe", "15m", home=home), "volume", "--replace")
+    refuses(run("data", "import", files[1], "--symbol", "AAA", "--timeframe", "15m", home=home), "volume", "--replace")
+    assert folder_state(home) == before
+
+
+# -- bad names and numbers ---------------------------------------------------------------------------------------------
+
+AAA = ("--symbols", "AAA", "--timeframe", "15m")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--strategies", "volatility_brekout"], "did you mean 'volatility_breakout'?"),
+        (["--strategies", "dip_buying(look_bak=3)"], "did you mean 'look_back'?"),
+        (["--strategies", "dip_buying(look_back=x)"], "no number"),
+        (["--num-strategies", "0"], "the number of strategies is 0"),
+        (["--num-strategies", "many"], "many"),
+        (["--symbols", "AAB"], "no bars of AAB"),
+        (["--symbols", "AAA,AAA"], "named twice"),
+        (["--symbols", ","], "symbol"),
+        (["--symbols", "../x"], "symbol '../x'"),
+        (["--timeframe", "5x"], "timeframe '5x'"),
+        (["--timeframe", "1m"], "no bars of AAA at 1m or shorter"),
+        (["--from", "yesterday"], "is 'yesterday'"),
+        (["--from", "2023-02-01", "--to", "2023-01-01"], "is not before"),
+        (["--from", "2030-01-01"], "no bars of AAA lie between"),
+        (["--features", "standart"], "did you mean 'standard'?"),
+        (["--features", "close__slop__window_20"], "did you mean 'slope'?"),
+        (["--fitness", "sortinoo"], "did you mean 'sortino'?"),
+        (["--applications", "treshold"], "did you mean 'threshold'?"),
+        (["--candidates", "0"], "at least one"),
+        (["--candidates", "-1"], "-1"),
+        (["--seed", "-1"], "seed is -1"),
+        (["--config", "none.yaml"], "none.yaml: cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("command", [("trades", "generate"), ("model", "experiment")], ids=" ".join)
+def test_a_wrong_experiment_is_refused(
+    run: Command, home: Path, folder_state: State, command: tuple[str, str], arguments: list[str], said: str
+) -> None:
+    before = folder_state(home)
+    refuses(run(*command, *AAA, *arguments, home=home), said)
+    assert folder_state(home) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("symbols: [AAA]\nsymbls: 1\n", "unknown key in the experiment: 'symbls': did you mean 'symbols'?"),
+        ("symbols: [AAA]\nplan: {n_fold: 3}\n", "unknown key in plan: 'n_fold': did you mean 'n_folds'?"),
+        ("symbols: [AAA]\nplan: {gate: {x: 3}}\n", "unknown key in gate: 'x'"),
+        ("symbols: [AAA]\nplan: {seed: soon}\n", "plan.seed: should be a valid integer"),
+        ("symbols: [AAA\n", "this is no YAML"),
+        ("", "expected the keys of an experiment"),
+    ],
+)
+def test_a_wrong_yaml_is_refused(
+    run: Command, home: Path, folder_state: State, tmp_path: Path, text: str, said: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    before = folder_state(home)
+    for command in (("model", "experiment"), ("model", "train"), ("trades", "stats"), ("factors", "check")):
+        refuses(run(*command, "--config", path, home=home), said)
+    assert folder_state(home) == before
+
+
+def test_an_output_that_cannot_be_is_refused_before_the_work(
+    run: Command, home: Path, folder_state: State, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    before = folder_state(home)
+    for command in (("trades", "generate"), ("factors", "compute")):
+        refuses(run(*command, *AAA, "--output", tmp_path / "out.xlsx", home=home), "out.xlsx", ".parquet or .csv")
+        assert folder_state(home) == before, "nothing is computed for an output that cannot be written"
+        ended = run(*command, *AAA, "--output", tmp_path / "file" / "out.csv", home=home)
+        refuses(ended, "out.csv", "cannot be written")
+        # What was computed on the way is kept, as after any run, and takes nothing away.
+        assert before.items() <= folder_state(home).items()
+        for cache in ("trades", "factors"):
+            shutil.rmtree(home / cache, ignore_errors=True)
+
+
+def test_without_bars_it_says_how_to_get_some(run: Command, tmp_path: Path) -> None:
+    for command in (("model", "experiment"), ("trades", "generate"), ("factors", "check")):
+        refuses(run(*command), "no bars are stored: import some with `tradesieve data import")
+    ended = run("data", "list")
+    assert ended.code == 0
+    assert "no bars are stored" in ended.out
+
+
+def test_without_a_champion_it_says_so(run: Command, home: Path, folder_state: State) -> None:
+    before = folder_state(home)
+    refuses(run("model", "export", home=home), "there is no champion yet", "--override")
+    refuses(run("model", "eval", home=home), "there is no champion yet")
+    refuses(run("model", "run", home=home), "nothing is exported yet: run `tradesieve model export` first")
+    refuses(run("paper", "--symbol", "AAA", home=home), "nothing is exported yet")
+    for command in ("export", "eval"):
+        refuses(run("model", command, "--run", "f" * 32, home=home), "unknown run")
+        refuses(run("model", command, "--run", "../../etc", home=home), "unknown run")
+    assert folder_state(home) == before
+
+
+def test_an_unknown_symbol_of_a_check_is_named(run: Command, home: Path) -> None:
+    refuses(run("data", "check", "--symbols", "AAB", home=home), "unknown stored symbol 'AAB': did you mean 'AAA'?")
+
+
+# -- ports -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+def test_a_port_in_use_is_refused(
+    run: Command, ran: Settings, finished: Any, folder_state: State, taken: int, tmp_path: Path
+) -> None:
+    from models.artifact import load_artifact, release
+    from serving.export import point_to
+
+    home = tmp_path / "served"
+    artifact = load_artifact(Path(finished.result["artifact"]))
+    released = release(artifact, home / "released" / "one", run_id="r", override="a test")
+    point_to(home / "serving" / "champion", released.folder)
+    before = folder_state(home)
+    refuses(run("model", "run", "--port", taken, home=home), f"port {taken}", "--port")
+    refuses(run("model", "run", "--host", "192.0.2.1", home=home), "192.0.2.1")
+    refuses(run("model", "run", "--port", 99999, home=home), "99999")
+    for flag in ("--prefect-port", "--mlflow-port", "--service-port"):
+        ended = run("up", flag, taken, home=home)
+        assert ended.code == 2
+        assert f"port {taken} is in use" in ended.err
+        assert len(ended.err.splitlines()) == 1
+    assert folder_state(home) == before
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def test_json_of_the_data(run: Command, tmp_path: Path, small_bars: Bars) -> None:
+    path = tmp_path / "bars.csv"
+    frame_of(small_bars[:200]).to_csv(path, index=False)
+    found = run("data", "import", path, "--symbol", "NEW", "--timeframe", "15m", "--json").json()
+    assert (found["symbol"], found["timeframe"], found["files"][0]["new"]) == ("NEW", "15m", 200)
+    (row,) = run("data", "list", "--json").json()["bars"]
+    assert (row["symbol"], row["bars"]) == ("NEW", 200)
+    (row,) = run("data", "check", "--json").json()["bars"]
+    assert (row["gaps"], row["missing_rate"], row["silent_bars"]) == (0, 0.0, 0)
+
+
+def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path) -> None:
+    given = [*AAA, "--num-strategies", "2", "--features", "minimal", "--to", "2023-02-01"]
+    home = tmp_path / "copy"
+    shutil.copytree(ran.home / "bars", home / "bars")
+    made = run("trades", "generate", *given, "--output", tmp_path / "t.parquet", "--json", home=home).json()
+    assert made["n_trades"] == len(pd.read_parquet(tmp_path / "t.parquet")) > 0
+    assert [row["instance"].partition("(")[0] for row in made["instances"]][:2] == [
+        "volatility_breakout",
+        "opening_range_breakout",
+    ]
+    for by in ("instance", "strategy", "symbol", "side", "exit_reason", "hour", "weekday"):
+        found = run("trades", "stats", *given, "--by", by, "--json").json()
+        assert found["by"] == by
+        assert found["groups"]
+    listed = run("factors", "list", "slope", "--json").json()
+    assert [row["factor"] for row in listed["factors"]].count("slope") == 1
+    computed = run("factors", "compute", *given, "--output", tmp_path / "f.csv", "--json").json()
+    table = pd.read_csv(tmp_path / "f.csv")
+    assert computed["n_trades"] == len(table) == made["n_trades"]
+    assert set(computed["features"]) <= set(table.columns)
+    checked = run("factors", "check", *given, "--json").json()
+    assert checked["passed"] is True
+    assert {row["causality"] for row in checked["features"]} == {"holds"}
+
+
+KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate"}
+
+
+def test_json_of_an_experiment(run: Command, ran: Settings, config: Path, finished: Any) -> None:
+    """Run through the command line, the experiment is the same value and its result the same result."""
+    found = run("model", "experiment", "--config", config, "--json", home=ran.home).json()
+    assert set(found) >= KEYS
+    assert found["experiment"] == finished.experiment.hash
+    assert found["reused"] is True
+    for group in ("baseline", "filtered"):
+        for part in ("development", "holdout"):
+            assert set(found[group][part]) >= {"sortino", "n_trades", "win_rate", "expectancy", "max_drawdown"}
+    for trial in found["leaderboard"]:
+        assert set(trial) >= {"engine", "application", "parameters", "fitness"}
+    assert isinstance(found["gate"]["open"], bool)
+    for condition in found["gate"]["conditions"]:
+        assert set(condition) >= {"name", "value", "threshold", "passed", "reason"}
+    assert found["gate"] == finished.result["gate"]
+    tables = run("model", "experiment", "--config", config, home=ran.home)
+    assert tables.code == 0
+    verdict = "GATE OPEN" if found["gate"]["open"] else "GATE CLOSED"
+    assert verdict in tables.out
+
+
+def test_options_change_the_file(run: Command, ran: Settings, config: Path, finished: Any) -> None:
+    found = run("model", "train", "--config", config, "--seed", "5", "--candidates", "1", "--json", home=ran.home)
+    result = found.json()
+    assert result["experiment"] != finished.experiment.hash
+    assert len(result["leaderboard"]) == 1
+    assert result["gate"] is None
+    assert set(result) >= KEYS
+
+
+def test_json_of_an_evaluation(run: Command, ran: Settings, config: Path) -> None:
+    run_id = run("model", "experiment", "--config", config, "--json", home=ran.home).json()["run_id"]
+    found = run("model", "eval", "--run", run_id, "--strategies", "all", "--json", home=ran.home).json()
+    assert found["run_id"] == run_id
+    assert set(found) >= {"baseline", "filtered", "by_instance", "opening"}
+    refuses(run("model", "eval", "--run", run_id, "--strategies", "dip_bying", home=ran.home), "dip_buying")
+    refuses(run("model", "eval", "--run", run_id, "--from", "2023-01-05", home=ran.home), "was trained")
+
+
+def test_a_closed_gate_refuses_the_export(
+    run: Command, make_home: Callable[..., Settings], config: Path, folder_state: State, finished: Any
+) -> None:
+    home = make_home().home
+    done = run("model", "experiment", "--config", config, "--json", home=home).json()
+    assert done["gate"]["open"] is False, "the small experiment is too small for the gate"
+    before = folder_state(home)
+    refuses(run("model", "export", "--run", done["run_id"], home=home), "gate")
+    refuses(run("model", "export", "--run", done["run_id"], "--override", " ", home=home), "override")
+    refuses(run("model", "export", home=home), "there is no champion yet")
+    after = {path: kind for path, kind in folder_state(home).items() if not path.startswith("downloaded")}
+    assert after == before
+
+
+@pytest.mark.slow
+def test_export_and_paper(run: Command, ran: Settings, config: Path) -> None:
+    run_id = run("model", "experiment", "--config", config, "--json", home=ran.home).json()["run_id"]
+    reason = "to watch it at no size"
+    exported = run("model", "export", "--run", run_id, "--override", reason, "--json", home=ran.home).json()
+    assert exported["override"] == reason
+    assert (Path(exported["folder"]) / "bento.yaml").is_file()
+    refuses(run("paper", "--symbol", "AAB", home=ran.home), "did you mean 'AAA'?")
+    refuses(run("paper", "--symbol", "AAA", "--timeframe", "5m", home=ran.home), "the model knows 15m")
+    refuses(run("paper", "--symbol", "AAA", "--from", "2030", home=ran.home), "no 15m bars of AAA")
+    refuses(run("paper", "--symbol", "AAA", "--from", "soon", home=ran.home), "--from is 'soon'")
+    refuses(run("paper", "--symbol", "AAA", "--url", "localhost", home=ran.home), "http://")
+    found = run(
+        "paper", "--symbol", "AAA", "--from", "2023-04-20", "--to", "2023-04-22", "--json", home=ran.home
+    ).json()
+    assert found["agrees_with_research"] is True
+    assert found["n_trades"] > 0
+    assert found["n_bars"] == 192
+
+
+# -- disks -------------------------------------------------------------------------------------------------------------
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 120) -> Ended:
+    out, err = process.communicate(timeout=seconds)
+    return Ended(process.returncode, out, err)
+
+
+def ends_with_one_line(found: Ended, *said: str) -> None:
+    """Check the last line, after whatever progress was told before it, and that no trace was."""
+    assert found.code == 2, found
+    assert found.out == ""
+    assert "Traceback" not in found.err
+    last = found.err.splitlines()[-1]
+    assert last.startswith("tradesieve: "), found.err
+    assert any(text in last for text in said), last
+
+
+def test_a_home_below_a_file_is_refused(run: Command, tmp_path: Path, small_bars: Bars) -> None:
+    frame_of(small_bars[:100]).to_parquet(tmp_path / "bars.parquet")
+    (tmp_path / "file").write_text("kept")
+    for home in (tmp_path / "file", tmp_path / "file" / "home"):
+        for arguments in (
+            ["data", "list"],
+            ["data", "import", tmp_path / "bars.parquet", "--symbol", "NEW", "--timeframe", "15m"],
+            ["model", "experiment"],
+            ["up"],
+        ):
+            refuses(run(*arguments, home=home), "the state folder", "TRADESIEVE_HOME")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def limited(n_bytes: int) -> Callable[[], None]:
+    """Limit the size of every file, which fails writes as a full disk does."""
+
+    def limit() -> None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    return limit
+
+
+def test_a_full_disk_leaves_the_bars_as_they_were(
+    make_home: Callable[..., Settings], folder_state: State, tmp_path: Path, small_bars: Bars
+) -> None:
+    home = make_home(bars=small_bars[:500]).home
+    frame_of(small_bars).to_parquet(tmp_path / "bars.parquet")
+    before = folder_state(home)
+    command = ["data", "import", tmp_path / "bars.parquet", "--timeframe", "15m", "--symbol"]
+    for symbol in ("AAA", "NEW"):
+        found = ended(process(*command, symbol, home=home, preexec_fn=limited(8192)))
+        ends_with_one_line(found, "cannot be written")
+        assert "nothing was changed" in found.err
+        left = {path: kind for path, kind in folder_state(home).items() if kind != "folder" and "lock" not in path}
+        assert left == {path: kind for path, kind in before.items() if kind != "folder"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_bytes", [2_000, 20_000, 60_000, 200_000, 800_000])
+def test_an_experiment_on_a_full_disk_goes_on_once_there_is_room(
+    make_home: Callable[..., Settings], config: Path, finished: Any, n_bytes: int, run: Command
+) -> None:
+    """Wherever it runs out of room it says so in one line, and leaves nothing that a later run would stumble over."""
+    home = make_home().home
+    found = ended(process("model", "experiment", "--config", config, "--json", home=home, preexec_fn=limited(n_bytes)))
+    ends_with_one_line(found, "cannot be", "full", "disk")
+    again = run("model", "experiment", "--config", config, "--json", home=home).json()
+    for key in ("gate", "baseline", "filtered", "leaderboard", "n_trials", "holdout_opening"):
+        assert again[key] == finished.result[key], key
+
+
+def can_mount() -> bool:
+    """Say whether this user may mount a file system of its own."""
+    probe = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]
+    return (
+        shutil.which("unshare") is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    )
+
+
+MOUNTED = """
+set -e
+mount -t tmpfs -o size={size} none "$MOUNT"
+cp -a "$FROM"/. "$MOUNT"/
+{then}
+before=$(cd "$MOUNT" && find . -type f | sort | xargs sha256sum | sha256sum)
+code=0
+"$PYTHON" -m pipelines.command_line "$@" || code=$?
+after=$(cd "$MOUNT" && find . -type f | sort | xargs sha256sum | sha256sum)
+test "$before" = "$after" || echo "CHANGED" >&2
+exit $code
+"""
+
+
+def in_mount(home: Path, mount: Path, *arguments: object, size: str, then: str = "") -> Ended:
+    """Run a command in a file system of its own that holds a copy of a home."""
+    mount.mkdir(exist_ok=True)
+    environment = {"MOUNT": str(mount), "FROM": str(home), "PYTHON": sys.executable, "TRADESIEVE_HOME": str(mount)}
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", MOUNTED.format(size=size, then=then), "sh", *map(str, arguments)],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root; the mount below is")
+def test_a_read_only_home_is_refused(run: Command, tmp_path: Path) -> None:
+    home = tmp_path / "locked"
+    home.mkdir(mode=0o555)
+    refuses(run("data", "list", home=home), "the state folder", "cannot be written")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_mount(), reason="mounting is not allowed here")
+def test_a_read_only_disk_is_refused(
+    make_home: Callable[..., Settings], tmp_path: Path, small_bars: Bars, config: Path
+) -> None:
+    home = make_home().home
+    frame_of(small_bars[:100]).to_parquet(tmp_path / "bars.parquet")
+    for arguments in (
+        ["data", "import", tmp_path / "bars.parquet", "--symbol", "NEW", "--timeframe", "15m"],
+        ["model", "experiment", "--config", config],
+        ["trades", "generate", "--config", config],
+        ["up"],
+    ):
+        found = in_mount(home, tmp_path / "mount", *arguments, size="16m", then='mount -o remount,ro "$MOUNT"')
+        refuses(found, "cannot be")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_mount(), reason="mounting is not allowed here")
+def test_a_full_file_system_is_refused(
+    make_home: Callable[..., Settings], tmp_path: Path, small_bars: Bars, config: Path
+) -> None:
+    """Every byte is taken before the command begins."""
+    home = make_home().home
+    frame_of(small_bars).to_parquet(tmp_path / "bars.parquet")
+    fill = 'dd if=/dev/zero of="$MOUNT/filler" bs=4096 2>/dev/null || true'
+    for arguments in (
+        ["data", "import", tmp_path / "bars.parquet", "--symbol", "NEW", "--timeframe", "15m"],
+        ["model", "experiment", "--config", config],
+    ):
+        found = in_mount(home, tmp_path / "mount", *arguments, size="6m", then=fill)
+        refuses(found, "cannot be", "No space left")
+
+
+# -- signals and pipes -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_an_interruption_is_one_line(make_home: Callable[..., Settings], config: Path, tmp_path: Path) -> None:
+    home = make_home().home
+    running = process(
+        "model", "experiment", "--config", config, "--candidates", "40", home=home, start_new_session=True
+    )
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not list(home.rglob("*.npz")):
+        time.sleep(0.05)
+    os.kill(running.pid, signal.SIGINT)
+    found = ended(running)
+    assert found.code == 130
+    assert found.err.splitlines()[-1] == "tradesieve: interrupted"
+    assert "Traceback" not in found.err
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    running = process("factors", "list", "--json", home=tmp_path / "home")
+    assert running.stdout is not None
+    running.stdout.close()
+    assert running.stderr is not None
+    said = running.stderr.read()
+    running.stderr.close()
+    assert running.wait(60) == 0
+    assert "Traceback" not in said
+
+
+def test_help_is_quick_and_reads_no_heavy_library() -> None:
+    script = (
+        "import sys\n"
+        "from pipelines.command_line import main\n"
+        "sys.argv = ['tradesieve', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'pandas', 'numpy', 'mlflow', 'prefect', 'bentoml', 'sklearn', 'lightgbm'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
