@@ -67,7 +67,9 @@ def test_the_door_gives_what_tsfresh_extracts(real_bars, market_bars):
         names = [f"close__tsfresh_{name}__window_{WINDOW}" for name in CALCULATORS]
         found = compute(bars, bars.close_time[rows], names)
         for column, name in enumerate(CALCULATORS):
-            np.testing.assert_array_equal(found[:, column], expected[f"close__{name}"].to_numpy(float), err_msg=name)
+            # Kernels of our own may differ in the last bits; tsfresh's own calculators may not.
+            rtol = 1e-9 if tsfresh_feature(names[column]).factor.compiled else 0
+            np.testing.assert_allclose(found[:, column], expected[f"close__{name}"].to_numpy(float), rtol, err_msg=name)
         assert np.isfinite(found).all()
 
 
@@ -77,7 +79,10 @@ def test_strange_windows_have_the_value_that_tsfresh_gives_them_or_none():
     for name in CALCULATORS:
         if name.startswith(("partial_autocorrelation", "augmented_dickey_fuller")):
             continue  # singular regressions: the value depends on the linear algebra beneath
-        kernel = tsfresh_feature(f"close__tsfresh_{name}__window_{WINDOW}").factor.kernel
+        factor = tsfresh_feature(f"close__tsfresh_{name}__window_{WINDOW}").factor
+        if factor.compiled:
+            continue  # tests/oracles/test_tsfresh_kernels.py has these
+        kernel = factor.kernel
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = np.array([kernel(window.copy()) for window in windows])
@@ -98,7 +103,7 @@ def test_no_value_before_the_window_is_full(market_bars):
 
 
 def test_a_feature_is_read_once_and_says_what_it_is():
-    name = "close__tsfresh_cid_ce__normalize_True__window_50"
+    name = "close__tsfresh_c3__lag_2__window_50"
     feature = tsfresh_feature(name)
     assert feature is tsfresh_feature(name)
     assert feature.name == name

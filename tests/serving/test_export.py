@@ -152,7 +152,7 @@ def test_it_serves_as_a_process_of_its_own(
 def test_requirements_follow_the_model_and_the_features(artifact: Artifact) -> None:
     manifest = {
         "model": {"format": "skops"},
-        "features": [*MINIMAL, "close__tsfresh_cid_ce__normalize_True__window_50"],
+        "features": [*MINIMAL, "close__tsfresh_c3__lag_1__window_50"],
     }
     names = {line.partition("==")[0] for line in requirements(manifest)}
     assert {"scikit-learn", "skops", "scipy", "tsfresh"} <= names
