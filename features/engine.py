@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from features.factor import Feature, Kernel, column_of, parse_feature
+from features.factor import Feature, Kernel, column_of
+from features.names import parse_feature
 from market.bars import COLUMNS, Bars, format_time
 from market.errors import BadInput
 from market.timeframes import Timeframe

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.engine import compute
-from features.factor import Feature, parse_feature
+from features.factor import Feature
+from features.names import parse_feature
 from market.bars import Bars, format_time
 from market.errors import BadInput
 from market.scramble import isolate, scramble_after

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from features.engine import compute, lookback
-from features.factor import Feature, parse_feature
+from features.factor import Feature
+from features.names import parse_feature
 from market.bars import Bars, format_time
 from market.errors import BadInput, Refused, Unknown
 from market.timeframes import Timeframe, parse_timeframe

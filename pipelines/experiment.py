@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from features.factor import parse_feature
+from features.names import parse_feature
 from features.sets import feature_set
 from market.errors import BadInput, Unknown
 from market.instruments import Instrument, instrument_from

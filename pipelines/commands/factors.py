@@ -9,9 +9,10 @@ import click
 import numpy as np
 import pandas as pd
 
-from features.factor import FACTORS, parse_feature
+from features.factor import FACTORS
 from features.families import FAMILIES
 from features.laws import check_features
+from features.names import parse_feature
 from features.sets import SETS
 from market.errors import BadInput, Refused
 from market.store import replacing

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from features.engine import compute, lookback
-from features.factor import parse_feature
+from features.names import parse_feature
 from features.sets import feature_set
 from market.bars import Bars
 from market.sources import read_bars

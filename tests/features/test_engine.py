@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from features.engine import compute, lookback
-from features.factor import FACTORS, Factor, Feature, bars_factor, parse_feature, series_factor
+from features.factor import FACTORS, Factor, Feature, bars_factor, series_factor
+from features.names import parse_feature
 from market.bars import Bars
 from market.errors import BadInput, Unknown
 from market.timeframes import parse_timeframe

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from features.engine import compute, lookback
-from features.factor import FACTORS, SERIES_INPUTS, Factor, Feature, parse_feature
+from features.factor import FACTORS, SERIES_INPUTS, Factor, Feature
 from features.families import FAMILIES
 from features.laws import Violation, check_features
+from features.names import parse_feature
 from features.sets import SETS, STANDARD, feature_set
 from market.bars import Bars
 from market.errors import BadInput, Unknown

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import linregress
 
 from features.engine import compute
-from features.factor import FACTORS, parse_feature
+from features.factor import FACTORS
+from features.names import parse_feature
 from features.sets import STANDARD
 from market.bars import COLUMNS, Bars
 from market.calendars import DAY

@@ -115,7 +115,7 @@ def test_what_has_a_kernel_loads_no_tsfresh():
     for name in ("c3__lag_1", 'linear_trend__attr_"pvalue"', "cid_ce__normalize_1", "autocorrelation__lag_-1"):
         assert needs_tsfresh(f"close__tsfresh_{name}__window_9")
     program = (
-        "import sys; from features.factor import parse_feature; from features.sets import SETS;"
+        "import sys; from features.names import parse_feature; from features.sets import SETS;"
         "[parse_feature(name) for names in SETS.values() for name in names];"
         "sys.exit(' '.join({'tsfresh', 'pandas', 'statsmodels', 'mlflow', 'bentoml'} & set(sys.modules)) or 0)"
     )

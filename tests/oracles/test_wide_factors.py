@@ -13,8 +13,9 @@ from scipy import stats
 from statsmodels.tsa.stattools import acf
 
 from features.engine import compute
-from features.factor import FACTORS, parse_feature
+from features.factor import FACTORS
 from features.laws import check_features
+from features.names import parse_feature
 from features.sets import feature_set
 from market.bars import COLUMNS, Bars
 from market.calendars import DAY

@@ -1,0 +1,58 @@
+"""The names of features. A name reads back to its factor and parameters::
+
+close__slope__window_20        the factor `slope` of the column close over 20 bars
+bars__range__window_50         the factor `range`, which looks at whole bars
+clock__hour_sine               the factor `hour_sine` of the decision time
+trade__side                    the factor `side` of the trade itself
+close__tsfresh_cid_ce__normalize_True__window_50    any tsfresh calculator by its own name
+"""
+
+from __future__ import annotations
+
+import re
+
+import features.families  # noqa: F401  registers every factor
+from features.factor import FACTORS, SERIES_INPUTS, Feature
+from features.tsfresh import PREFIX, tsfresh_feature
+from market.errors import BadInput, Unknown
+
+
+def parse_feature(name: str) -> Feature:
+    """Read a feature's name.
+
+    Raises
+    ------
+    Unknown : if no factor has that name.
+    BadInput : if the input or a parameter does not fit the factor, or a number could be written shorter.
+    """
+    input_name, _, rest = name.partition("__")
+    factor_name, *pieces = rest.split("__")
+    if factor_name.startswith(PREFIX):
+        return tsfresh_feature(name)
+    if factor_name not in FACTORS:
+        raise Unknown(f"factor in {name!r}:", factor_name, FACTORS)
+    factor = FACTORS[factor_name]
+    decision = "trade" if factor.family == "trade" else "clock"
+    inputs = {"series": SERIES_INPUTS, "bars": ("bars",), "decision": (decision,)}[factor.kind]
+    if input_name not in inputs:
+        raise BadInput(f"feature {name!r}: {factor_name} looks at {' or '.join(inputs)}, not at {input_name!r}")
+    values = tuple(_parse_value(name, piece) for piece in pieces)
+    if tuple(key for key, _ in values) != factor.parameters:
+        expected = "__".join(f"{parameter}_<number>" for parameter in factor.parameters) or "no parameters"
+        raise BadInput(f"feature {name!r}: {factor_name} takes {expected}")
+    window = dict(values).get("window", 2.0)
+    if window < 2 or not window.is_integer():
+        raise BadInput(f"feature {name!r}: a window has at least 2 bars, and a whole number of them")
+    return Feature(name, factor, input_name, values)
+
+
+def _parse_value(name: str, piece: str) -> tuple[str, float]:
+    match = re.fullmatch(r"([a-z_]+)_(-?\d+(?:\.\d+)?)", piece)
+    if match is None:
+        raise BadInput(f"feature {name!r}: {piece!r} is no parameter; write name_number, as in window_20")
+    value = float(match[2])
+    written = str(int(value)) if value.is_integer() else repr(value)
+    if match[2] != written:
+        # One feature has one name, or the same column would be computed, learned and stored twice.
+        raise BadInput(f"feature {name!r}: write {match[1]}_{written}, not {piece}")
+    return match[1], value
