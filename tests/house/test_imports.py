@@ -1,0 +1,104 @@
+"""The rooms import only to their left, none of them wakes a vendor, and each vendor has one door."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
+VENDORS = ("mlflow", "prefect", "bentoml", "pycaret", "tsfresh", "lightgbm", "sklearn")
+DOORS = {
+    "mlflow": ("models/tracking.py", "models/tracking_store.py", "models/tracking_values.py"),
+    "prefect": ("pipelines/flows.py",),
+    "bentoml": ("serving/",),
+    "pycaret": ("models/engines/pycaret.py",),
+    "tsfresh": ("features/",),
+    "lightgbm": ("models/engines/lightgbm.py", "models/model_file.py", "serving/champion.py"),
+    "sklearn": ("models/",),
+}
+"""Vendor: the files that may import it, within a function or not."""
+AWAKE = {"serving.service": {"bentoml"}, "pipelines.flows": {"prefect"}}
+"""Modules that are nothing without their vendor, and that no other module imports at its head."""
+
+
+def modules(room: str) -> list[str]:
+    """Name every module of a room."""
+    paths = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / room).rglob("*.py"))]
+    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+
+
+def loaded_by(names: list[str]) -> set[str]:
+    """Import modules in a fresh interpreter; give the vendors that came along."""
+    script = (
+        "import importlib, json, sys\n"
+        f"for name in {names!r}:\n    importlib.import_module(name)\n"
+        f"print(json.dumps([vendor for vendor in {VENDORS!r} if vendor in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "importing says nothing"
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_contract_of_the_rooms_is_kept() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 kept, 0 broken" in done.stdout
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_wakes_no_vendor(room: str) -> None:
+    """All of its modules together, but for those that are nothing without theirs."""
+    assert loaded_by([name for name in modules(room) if name not in AWAKE]) == set()
+
+
+def test_a_room_alone_is_light() -> None:
+    """The name of a room, and nothing that it holds."""
+    script = f"import sys\nfor room in {ROOMS!r}: __import__(room)\nprint(len(sys.modules), 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[1] == "False"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AWAKE)
+def test_the_alarm_hears_a_vendor(name: str) -> None:
+    assert AWAKE[name] <= loaded_by([name])
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Go through what a file imports, within functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name.partition(".")[0], node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0], node.lineno
+
+
+def test_each_vendor_has_one_door() -> None:
+    found = []
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            place = path.relative_to(ROOT).as_posix()
+            for vendor, line in imports(path):
+                if vendor in DOORS and not place.startswith(DOORS[vendor]):
+                    found.append(f"{place}:{line} imports {vendor}")
+    assert found == []
+
+
+def test_the_bot_asks_the_service() -> None:
+    """The room of trading imports no model."""
+    for path in (ROOT / "trading").rglob("*.py"):
+        assert not {"models", "features", "pipelines"} & {name for name, _ in imports(path)}, path
