@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import hypothesis
 import numpy as np
 import pytest
 
@@ -28,6 +29,10 @@ from models.applications import Application, Threshold
 from models.artifact import Artifact, write_artifact
 from models.engines.base import Candidate
 from models.engines.lightgbm import LightGBMEngine
+
+# The same cases on every run: a change is judged by what it changes, not by what was drawn this time.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 STRATEGIES = ("breakout(lookback=20)", "reversion(window=10)")
 SYMBOLS = ("BTC-USD", "ETH-USD")
