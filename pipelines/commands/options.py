@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from features.sets import SETS
 from market.errors import BadInput
 from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, words
 from pipelines.settings import Settings
@@ -27,7 +28,7 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--from", "start", help="Use bars after this time, ISO 8601."),
         click.option("--to", "end", help="Use bars up to this time, ISO 8601."),
-        click.option("--features", help="A set (minimal, standard), or features separated by commas."),
+        click.option("--features", help=f"A set ({', '.join(SETS)}), or features separated by commas."),
         click.option("--fitness", help="What ranks the trials: sortino, sharpe, expectancy, profit_factor."),
         click.option("--applications", help="How scores become sizes, separated by commas, such as threshold,kelly."),
         click.option("--candidates", type=int, help="Candidates that each engine tries.  [default: 6]"),
