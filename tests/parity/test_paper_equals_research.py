@@ -134,6 +134,18 @@ def test_a_start_in_the_middle_of_a_position(released: Released, shift: int) -> 
     assert result.trades["decision_time"].min() > start
 
 
+def test_a_start_at_the_very_moment_of_a_decision(released: Released) -> None:
+    """What was decided at the start is history; what is decided one bar later is met."""
+    trades = released.research(released.bars, int(released.bars.close_time[-800]))
+    decided = int(trades["decision_time"].iloc[5])
+    at_it = released.replay(decided, decided + DAY)
+    before_it = released.replay(decided - 1, decided + DAY)
+    assert_equal(at_it)
+    assert_equal(before_it)
+    assert decided not in set(at_it.trades["decision_time"])
+    assert decided in set(before_it.trades["decision_time"])
+
+
 def test_the_open_position_matters(released: Released) -> None:
     """The alarm: a bot that began flat would meet another trade there."""
     start = in_the_middle_of_a_position(released)
