@@ -737,8 +737,10 @@ def test_a_full_file_system_is_refused(
 def test_an_interruption_is_one_line(make_home: Callable[..., Settings], config: Path, tmp_path: Path) -> None:
     home = make_home().home
     running = process(
-        "model", "experiment", "--config", config, "--candidates", "40", home=home, start_new_session=True
-    )
+        "model", "experiment", "--config", config, "--candidates", "40", home=home, start_new_session=True,
+        # Tests that run as a shell's background job have inherited that Ctrl-C is to be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
     end = time.monotonic() + 60
     while time.monotonic() < end and not list(home.rglob("*.npz")):
         time.sleep(0.05)
