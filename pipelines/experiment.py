@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -144,6 +144,11 @@ def words(text: str | None) -> list[str]:
         else:
             parts[-1] += letter
     return [part.strip() for part in parts if part.strip()]
+
+
+def usual_count(strategies: Sequence[str]) -> int | None:
+    """Say how many strategies are meant when nobody says: all that are written out whole, else five of the grids."""
+    return None if strategies and all("(" in name for name in strategies) else 5
 
 
 def experiment_from(values: Mapping[str, Any]) -> Experiment:

@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from market.errors import Transient
-from pipelines.experiment import Experiment, experiment_from, words
+from pipelines.experiment import Experiment, experiment_from, usual_count, words
 from pipelines.progress import Progress
 from pipelines.run import run_experiment
 from pipelines.settings import read_settings
@@ -54,14 +54,14 @@ def search_and_judge(values: dict[str, Any], seal: bool) -> dict[str, Any]:
 
 @flow(name="trades", flow_run_name="trades-{symbols}")
 def trades(
-    symbols: str = "", timeframes: str = "5m", strategies: str = "all", num_strategies: int | None = 5
+    symbols: str = "", timeframes: str = "5m", strategies: str = "all", num_strategies: int | None = None
 ) -> dict[str, int]:
     """Backtest strategies over symbols and timeframes into the state folder.
 
     Parameters
     ----------
     symbols, timeframes, strategies : separated by commas, as on the command line; no symbols means every stored one.
-    num_strategies : how many strategies, one of each rule in turn; None takes all.
+    num_strategies : how many strategies, one of each rule in turn; None: five, or all that are written out whole.
     """
     chosen = _experiment(symbols, timeframes, strategies, num_strategies, None)
     return _generate(chosen)
@@ -72,7 +72,7 @@ def experiment(
     symbols: str = "",
     timeframes: str = "5m",
     strategies: str = "all",
-    num_strategies: int | None = 5,
+    num_strategies: int | None = None,
     config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Run a whole experiment: trades, factors, search, hold-out, gate, MLflow.
@@ -90,7 +90,7 @@ def train(
     symbols: str = "",
     timeframes: str = "5m",
     strategies: str = "all",
-    num_strategies: int | None = 5,
+    num_strategies: int | None = None,
     config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Search and fit on the development part alone; the hold-out stays sealed. Parameters as for `experiment`."""
@@ -101,11 +101,12 @@ def _experiment(
     symbols: str, timeframes: str, strategies: str, num_strategies: int | None, config: dict[str, Any] | None
 ) -> Experiment:
     stored = dict.fromkeys(symbol for symbol, _ in read_settings().bars.list())
+    named = [] if strategies == "all" else words(strategies)
     values: dict[str, Any] = {
         "symbols": words(symbols) or list(stored),
         "timeframes": words(timeframes),
-        "strategies": [] if strategies == "all" else words(strategies),
-        "num_strategies": num_strategies,
+        "strategies": named,
+        "num_strategies": usual_count(named) if num_strategies is None else num_strategies,
     }
     return experiment_from(values | (config or {}))
 

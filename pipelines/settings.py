@@ -56,7 +56,7 @@ class Settings:
     @property
     def tracking(self) -> TrackingStore:
         """The door to MLflow."""
-        own = self.tracking_uri.startswith("sqlite")
+        own = not self.tracking_uri.startswith(("http://", "https://"))
         artifacts = str(self.home / "mlflow" / "artifacts") if own else None
         return TrackingStore(self.tracking_uri, artifacts, self.experiment, self.registered_model)
 

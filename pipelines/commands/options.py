@@ -10,7 +10,7 @@ import click
 
 from features.sets import SETS
 from market.errors import BadInput
-from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, words
+from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, usual_count, words
 from pipelines.settings import Settings
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
@@ -51,8 +51,7 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
     plan = values.setdefault("plan", {})
     if given.get("strategies") is not None:
         values["strategies"] = [] if given["strategies"] == "all" else words(given["strategies"])
-        exact = bool(values["strategies"]) and all("(" in name for name in values["strategies"])
-        if exact and given.get("num_strategies") is None:
+        if usual_count(values["strategies"]) is None:
             values["num_strategies"] = None
     for name in ("num_strategies", "start", "end"):
         if given.get(name) is not None:

@@ -20,7 +20,7 @@ from features.sets import MINIMAL, STANDARD
 from market.errors import BadInput, Unknown
 from models.gate import GateLimits
 from models.protocol import Plan
-from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, parse_time
+from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, parse_time, usual_count
 
 NAMES = st.sampled_from(["BTC-USD", "ETH-USD", "SPY", "a.b_c"])
 PLANS = st.builds(
@@ -306,3 +306,10 @@ def test_a_date_reads_as_its_text() -> None:
     assert experiment_from(GOOD | {"start": datetime.date(2019, 1, 31)}) == experiment_from(
         GOOD | {"start": "2019-01-31"}
     )
+
+
+def test_strategies_that_are_written_out_whole_are_all_meant() -> None:
+    assert usual_count([]) == 5
+    assert usual_count(["dip_buying"]) == 5
+    assert usual_count(["dip_buying(look_back=3)", "volatility_breakout"]) == 5
+    assert usual_count(["dip_buying(look_back=3)"]) is None
