@@ -33,7 +33,8 @@ class Console:
         if not self._out.is_terminal:
             # A file or a pipe has no width: wide enough for a row of a table to stay a line.
             self._out.width = _FILE_WIDTH
-        self._err = RichConsole(stderr=True, highlight=False)
+        # An error or a line of progress is one line, however long a strategy's name is.
+        self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Print a sentence for people; silent under ``--json``."""
