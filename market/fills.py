@@ -45,6 +45,9 @@ _ROUNDING = 1e-14  # relative; a price divided by its tick is off by less
 TERMS = np.dtype([("maker_fee", "f8"), ("taker_fee", "f8"), ("slip", "f8"), ("tick", "f8")])
 """What an instrument charges; `slip` is half-spread and slippage together."""
 
+POLICY = np.dtype([("exits_on_opposite", "i8"), ("cooldown", "i8"), ("max_entries", "i8")])
+"""How an instance lives with its signals; see `strategies.base.Policy`."""
+
 ORDER = np.dtype(
     [
         ("live", "i8"),
@@ -98,6 +101,8 @@ CLOSED = np.dtype(
         ("mae", "f8"),
         ("mfe", "f8"),
         ("bars_held", "i8"),
+        ("n_entries", "i8"),
+        ("n_exits", "i8"),
         ("exit_reason", "i8"),
     ]
 )
@@ -166,6 +171,8 @@ def _close_nb(
     trade.mfe = max(0.0, (best - side * held.entry_reference) / held.entry_reference)
     trade.mae = min(0.0, (worst - side * held.entry_reference) / held.entry_reference)
     trade.bars_held = held.bars_held
+    trade.n_entries = 1
+    trade.n_exits = 1
     trade.exit_reason = reason
     held.open = 0
     held.leaving = 0

@@ -6,12 +6,50 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import ClassVar
+
+import numpy as np
 
 from market.bars import Bars
 from market.errors import BadInput
+from market.fills import POLICY
 from market.timeframes import Timeframe
 from strategies.signals import Signals
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How an instance lives with its signals.
+
+    Parameters
+    ----------
+    exits_on_opposite : a signal against the open position ends it, and is itself taken.
+    cooldown : bars that have to pass after the bar in which a losing trade left, before a signal is taken again; at its
+        close and those of the following ones, `cooldown` closes in all, none is. A trade loses when it does so before
+        costs: costs change no decision.
+    max_entries : how many entries one position may have. Above 1, a signal on the side of the open position adds to it;
+        the trade keeps the exits of its first signal, and stakes weigh the entries.
+
+    Raises
+    ------
+    BadInput : if `cooldown` is negative or `max_entries` is below 1.
+    """
+
+    exits_on_opposite: bool = False
+    cooldown: int = 0
+    max_entries: int = 1
+
+    def __post_init__(self) -> None:
+        if self.cooldown < 0:
+            raise BadInput(f"policy: cooldown is {self.cooldown}, but counts bars: 0 or more")
+        if self.max_entries < 1:
+            raise BadInput(f"policy: max_entries is {self.max_entries}, but a position has at least one entry")
+
+    @cached_property
+    def record(self) -> np.ndarray:
+        """One POLICY record, as the fill rule reads it."""
+        return np.array([(self.exits_on_opposite, self.cooldown, self.max_entries)], dtype=POLICY)
 
 
 @dataclass(frozen=True)
@@ -26,7 +64,6 @@ class Strategy(ABC):
 
     name: ClassVar[str]
     grid: ClassVar[dict[str, tuple[float, ...]]]
-    exits_on_opposite: ClassVar[bool] = False
 
     @abstractmethod
     def lookback(self, timeframe: Timeframe) -> int:
@@ -35,6 +72,11 @@ class Strategy(ABC):
     @abstractmethod
     def signals(self, bars: Bars) -> Signals:
         """Decide at the close of each bar, from the bars up to it."""
+
+    @property
+    def policy(self) -> Policy:
+        """How an instance lives with its signals; a rule that wants another policy returns its own."""
+        return Policy()
 
     @property
     def id(self) -> str:

@@ -12,7 +12,7 @@ from market.bars import Bars, format_time
 from market.errors import BadInput
 from market.fills import CLOSED, ORDER, POSITION, accept_nb, advance_nb, close_out_nb, terms_of
 from market.instruments import Instrument
-from strategies.base import Strategy
+from strategies.base import Policy, Strategy
 from strategies.signals import Signals
 from strategies.trades import trades_frame
 
@@ -55,7 +55,7 @@ def simulate(strategy: Strategy, bars: Bars, instrument: Instrument) -> pd.DataF
         raise BadInput(f"{bars.symbol} bars cannot be traded on the terms of {instrument.symbol}")
     signals = strategy.signals(bars)
     state = InstanceState()
-    closed = run_signals(bars, signals, instrument, state, exits_on_opposite=strategy.exits_on_opposite)
+    closed = run_signals(bars, signals, instrument, state, policy=strategy.policy)
     last = np.zeros(2, CLOSED)
     if len(bars) and close_out_nb(state.position, last, bars.close_time[-1], bars.close[-1], terms_of(instrument)):
         closed = np.concatenate([closed, last[:1]])
@@ -63,7 +63,7 @@ def simulate(strategy: Strategy, bars: Bars, instrument: Instrument) -> pd.DataF
 
 
 def run_signals(
-    bars: Bars, signals: Signals, instrument: Instrument, state: InstanceState, *, exits_on_opposite: bool
+    bars: Bars, signals: Signals, instrument: Instrument, state: InstanceState, *, policy: Policy
 ) -> np.ndarray:
     """Carry an instance through bars; `state` is changed to where it stands after the last one.
 
@@ -87,7 +87,8 @@ def run_signals(
     n_closed = _run_nb(
         bars.close_time, bars.open, bars.high, bars.low, bars.close,
         rows, signals.decision_time, signals.side, signals.limit, signals.stop, signals.target, signals.trail,
-        signals.max_hold, signals.expiry, exits_on_opposite, terms_of(instrument), state.position, state.order, closed,
+        signals.max_hold, signals.expiry, policy.exits_on_opposite, terms_of(instrument),
+        state.position, state.order, closed,
     )  # fmt: skip
     return closed[:n_closed]
 

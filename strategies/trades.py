@@ -26,6 +26,8 @@ TRADE_COLUMNS = {
     "mae": "float64",
     "mfe": "float64",
     "bars_held": "int64",
+    "n_entries": "int64",
+    "n_exits": "int64",
     "exit_reason": "str",
 }
 """Column: type. Times are int64 ns UTC, decision_time < entry_time <= exit_time, fills known at the close of their bar.
@@ -37,7 +39,9 @@ net_return in units of the risk to the initial stop, NaN without one, or with on
 `mae` <= 0 and `mfe` >= 0 are the furthest excursions that the position is known to have lived through, before costs,
 as fractions of the entry price: of the bar it leaves in only the exit price counts; of the bar in which a limit order
 fills after the open, only what lies against us and the close. `bars_held` counts the bars it was open in, but not one
-at whose open it left. `exit_reason` is one of `market.fills.EXIT_REASONS`.
+at whose open it left. `n_entries` and `n_exits` count its fills: above 1 where it was scaled into, or left in parts;
+prices are then the averages over them, times the first and the last. `exit_reason` is that of the last exit, one of
+`market.fills.EXIT_REASONS`.
 """
 
 

@@ -10,6 +10,7 @@ import time
 from market.instruments import Instrument
 from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
+from strategies.base import Policy
 from strategies.rules.volatility_breakout import VolatilityBreakout
 from strategies.simulator import InstanceState, run_signals, simulate
 from tests.oracles.test_simulator_reference import assert_same, reference_trades
@@ -34,7 +35,7 @@ def test_a_year_of_minutes() -> None:
     seconds = []
     for _ in range(5):
         began = time.perf_counter()
-        closed = run_signals(bars, signals, INSTRUMENT, InstanceState(), exits_on_opposite=False)
+        closed = run_signals(bars, signals, INSTRUMENT, InstanceState(), policy=Policy())
         seconds.append(time.perf_counter() - began)
     fast = len(bars) / min(seconds)
     began = time.perf_counter()

@@ -14,10 +14,10 @@ from market.bars import Bars
 from market.fills import CLOSED, EXIT_REASONS, close_out_nb, terms_of
 from market.instruments import Instrument
 from market.timeframes import parse_timeframe
-from strategies.base import Strategy
+from strategies.base import Policy, Strategy
 from strategies.rules.opening_range_breakout import OpeningRangeBreakout
 from strategies.rules.volatility_breakout import VolatilityBreakout
-from strategies.signals import Signals
+from strategies.signals import Signals, make_signals
 from strategies.simulator import InstanceState, run_signals, simulate
 from strategies.trades import TRADE_COLUMNS, check_trades
 
@@ -175,8 +175,8 @@ class Replay(Strategy):
     opposite: bool = False
 
     @property
-    def exits_on_opposite(self) -> bool:  # type: ignore[override]
-        return self.opposite
+    def policy(self) -> Policy:
+        return Policy(exits_on_opposite=self.opposite)
 
     @property
     def id(self) -> str:
@@ -235,7 +235,7 @@ def assert_same(ours: pd.DataFrame | np.ndarray, theirs: list[dict]) -> None:
 def assert_same_trades(strategy: Strategy, bars: Bars, instrument: Instrument) -> pd.DataFrame:
     """Simulate a rule with both, and check the table that ours makes."""
     ours = simulate(strategy, bars, instrument)
-    signals, opposite = strategy.signals(bars), strategy.exits_on_opposite
+    signals, opposite = strategy.signals(bars), strategy.policy.exits_on_opposite
     assert_same(ours, reference_trades(signals, bars, instrument, opposite=opposite))
     check_trades(ours)
     return ours
@@ -261,7 +261,7 @@ def random_case(seed: int) -> tuple[Bars, Signals, Instrument, bool]:
 
     close = bars.close[rows]
     near = close + step * random.integers(-2, 3, k)  # stops and targets may lie on the wrong side of the price
-    signals = Signals(
+    signals = make_signals(
         decision_time=bars.close_time[rows],
         side=side,
         limit=maybe(close + step * random.integers(-4, 4, k), 0.4),
@@ -282,7 +282,7 @@ def random_case(seed: int) -> tuple[Bars, Signals, Instrument, bool]:
 def test_random_signals_on_random_bars(seed):
     bars, signals, instrument, opposite = random_case(seed)
     state, last = InstanceState(), np.zeros(2, CLOSED)
-    closed = run_signals(bars, signals, instrument, state, exits_on_opposite=opposite)
+    closed = run_signals(bars, signals, instrument, state, policy=Policy(opposite))
     n_left = close_out_nb(state.position, last, bars.close_time[-1], bars.close[-1], terms_of(instrument))
     ours = np.concatenate([closed, last[:n_left]])
     assert (np.diff(ours["decision_time"]) > 0).all()
@@ -317,12 +317,12 @@ def test_a_run_in_two_parts_is_a_run_in_one(seed, cut):
     # What lets a bot go on where history ended: the state between two bars is all that matters.
     bars, signals, instrument, opposite = random_case(seed)
     whole, parts = InstanceState(), InstanceState()
-    expected = run_signals(bars, signals, instrument, whole, exits_on_opposite=opposite)
+    expected = run_signals(bars, signals, instrument, whole, policy=Policy(opposite))
     border = int(np.searchsorted(signals.decision_time, bars.close_time[:cut][-1], side="right")) if cut else 0
     found = []
     for rows, part in ((slice(0, border), bars[:cut]), (slice(border, None), bars[cut:])):
         own = Signals(**{name: getattr(signals, name)[rows] for name in Signals.__dataclass_fields__})
-        found.append(run_signals(part, own, instrument, parts, exits_on_opposite=opposite))
+        found.append(run_signals(part, own, instrument, parts, policy=Policy(opposite)))
     joined = np.concatenate(found)
     for name in (set(TRADE_COLUMNS) & set(expected.dtype.names or ())) - {"tag"}:
         np.testing.assert_array_equal(joined[name], expected[name])

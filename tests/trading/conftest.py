@@ -12,8 +12,8 @@ import pytest
 from market.bars import Bars
 from market.synthetic import SyntheticMarket
 from market.timeframes import Timeframe, parse_timeframe
-from strategies.base import Strategy
-from strategies.signals import Signals
+from strategies.base import Policy, Strategy
+from strategies.signals import Signals, make_signals
 
 _CYCLE = 4_999  # bars after which the wishes repeat
 
@@ -65,7 +65,7 @@ class RandomWishes(Strategy):
             "expiry": random.integers(1, 5, _CYCLE)[at],
             "stake": drawn(0.1, 1.0),
         }
-        return Signals(**{name: np.ascontiguousarray(values[wished]) for name, values in columns.items()})
+        return make_signals(**{name: values[wished] for name, values in columns.items()})
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,10 @@ class RandomReversals(RandomWishes):
     """The same wishes, and one against the open position ends it."""
 
     name: ClassVar[str] = "random_reversals"
-    exits_on_opposite: ClassVar[bool] = True
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(exits_on_opposite=True)
 
 
 @pytest.fixture(scope="session")

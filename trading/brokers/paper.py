@@ -68,7 +68,7 @@ class PaperBroker:
         """Live through history without asking anyone: what the rule would have open at its end is open, as a shadow."""
         self._state = InstanceState()
         signals = self.strategy.signals(history)
-        run_signals(history, signals, self.instrument, self._state, exits_on_opposite=self.strategy.exits_on_opposite)
+        run_signals(history, signals, self.instrument, self._state, policy=self.strategy.policy)
         self._state.position["tag"] = _INHERITED
         self._state.order["tag"] = _INHERITED
 
@@ -96,7 +96,7 @@ class PaperBroker:
         if order["live"] or (position["open"] and position["leaving"]):
             return False
         if position["open"]:
-            return bool(self.strategy.exits_on_opposite and side != position["side"])
+            return bool(self.strategy.policy.exits_on_opposite and side != position["side"])
         return True
 
     def place(self, signals: Signals, row: int, *, size: float, score: float) -> Ticket:
@@ -110,7 +110,7 @@ class PaperBroker:
         accepted = accept_nb(
             self._state.position, self._state.order, len(self.tickets), decision_time, side,
             signals.limit[row], signals.stop[row], signals.target[row], signals.trail[row],
-            signals.max_hold[row], signals.expiry[row], self.strategy.exits_on_opposite,
+            signals.max_hold[row], signals.expiry[row], self.strategy.policy.exits_on_opposite,
         )  # fmt: skip
         if not accepted:
             raise BadInput(f"{self.name} is occupied and takes no order")
