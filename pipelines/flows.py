@@ -16,11 +16,12 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from market.errors import Transient
+from pipelines.chunks import load_chunks
 from pipelines.experiment import Experiment, experiment_from, usual_count, words
 from pipelines.progress import Progress
 from pipelines.run import run_experiment
 from pipelines.settings import read_settings
-from pipelines.steps import generate_trades, load_chunks
+from pipelines.steps import generate_trades
 
 
 def passing(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:

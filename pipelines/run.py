@@ -22,11 +22,12 @@ from models.dataset import Dataset
 from models.protocol import Developed, Judged, develop, open_holdout, record_trials, split_holdout
 from models.report import equity_figure, leaderboard, summarise
 from models.tracking import EXPERIMENT_TAG, track_experiment
+from pipelines.chunks import Chunk, load_chunks
 from pipelines.experiment import Experiment
 from pipelines.identity import code_fingerprint, identity
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
-from pipelines.steps import Chunk, build_dataset, load_chunks
+from pipelines.steps import build_dataset
 from strategies.laws import check_strategy
 
 _GOLDEN = 6  # decisions whose answers travel with the model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ from market.errors import BadInput, Unknown
 from market.store import BarStore
 from models.ledger import Ledger
 from models.tracking import TrackingStore
+from pipelines.cache import TableCache
 
 ROOT = Path(__file__).resolve().parents[1]
 """The folder of the project's own files: mlflow.yml, prefect.yaml."""
+
+GIGABYTE = 10**9
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "tracking": {"tracking_uri": None, "experiment": "tradesieve", "registered_model": "tradesieve"},
@@ -34,6 +38,7 @@ class Settings:
     tracking_uri : of MLflow; SQLite under `home` unless `mlflow.yml` or ``MLFLOW_TRACKING_URI`` name a server.
     experiment, registered_model : their names in MLflow.
     host, port : where `tradesieve up` serves MLflow.
+    cache_bytes : how much disk the kept trades may take, and as much the kept factors, ``TRADESIEVE_CACHE_GB`` or 20.
     """
 
     home: Path
@@ -42,11 +47,22 @@ class Settings:
     registered_model: str
     host: str
     port: int
+    cache_bytes: int = 20 * GIGABYTE
 
     @property
     def bars(self) -> BarStore:
         """The store of bars."""
         return BarStore(self.home / "bars")
+
+    @property
+    def trades(self) -> TableCache:
+        """The trades that were simulated."""
+        return TableCache(self.home / "trades", self.cache_bytes)
+
+    @property
+    def factors(self) -> TableCache:
+        """The factors that were computed."""
+        return TableCache(self.home / "factors", self.cache_bytes)
 
     @property
     def ledger(self) -> Ledger:
@@ -76,7 +92,8 @@ def read_settings() -> Settings:
 
     Raises
     ------
-    BadInput : if `mlflow.yml` is no mapping or holds a wrong value, or the home is not a folder that can be written.
+    BadInput : if `mlflow.yml` is no mapping or holds a wrong value, the home is not a folder that can be written, or
+        the size of the cache is no positive number.
     Unknown : if `mlflow.yml` has an unknown key.
     """
     values = _read_yaml(ROOT / "mlflow.yml")
@@ -97,7 +114,18 @@ def read_settings() -> Settings:
         registered_model=str(values["registered_model"]),
         host=str(values["host"]),
         port=int(values["port"]),
+        cache_bytes=_cache_bytes(os.environ.get("TRADESIEVE_CACHE_GB") or "20"),
     )
+
+
+def _cache_bytes(text: str) -> int:
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = 0.0
+    if not 0.0 < gigabytes < math.inf:
+        raise BadInput(f"TRADESIEVE_CACHE_GB is {text!r}, but must be a number of gigabytes above 0")
+    return int(gigabytes * GIGABYTE)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from features.names import parse_feature
 from features.sets import SETS
 from market.errors import BadInput, Refused
 from market.store import replacing
+from pipelines.chunks import load_chunks
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
 from pipelines.console import Console
 from pipelines.settings import read_settings
-from pipelines.steps import compute_features, generate_trades, load_chunks
+from pipelines.steps import compute_features, generate_trades
 
 
 @click.group()

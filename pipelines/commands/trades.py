@@ -13,11 +13,12 @@ from market.errors import BadInput
 from market.store import replacing
 from models.dataset import Dataset, dataset_from_trades
 from models.fitness import measure
+from pipelines.chunks import calendar_of, instance_names, load_chunks, period_of
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
 from pipelines.commands.tables import shortened
 from pipelines.console import Console
 from pipelines.settings import read_settings
-from pipelines.steps import calendar_of, generate_trades, instance_names, load_chunks, period_of
+from pipelines.steps import generate_trades
 from strategies.base import instance_name
 from strategies.statistics import trade_statistics
 

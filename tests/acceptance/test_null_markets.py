@@ -29,9 +29,10 @@ from models.dataset import Dataset, dataset_from_trades
 from models.fitness import measure
 from models.ledger import Ledger
 from models.protocol import Developed, Judged, Plan, develop, open_holdout, split_holdout
+from pipelines.chunks import load_chunks
 from pipelines.experiment import Experiment
 from pipelines.settings import Settings
-from pipelines.steps import build_dataset, load_chunks
+from pipelines.steps import build_dataset
 from strategies.base import Strategy, instance_name
 from strategies.signals import Signals, make_signals
 from strategies.simulator import simulate

@@ -10,9 +10,10 @@ import pytest
 
 from market.bars import Bars
 from market.errors import BadInput, Refused, Transient
+from pipelines.chunks import load_chunks
 from pipelines.run import run_experiment
 from pipelines.settings import Settings
-from pipelines.steps import generate_trades, load_chunks
+from pipelines.steps import generate_trades
 
 pytestmark = pytest.mark.slow
 

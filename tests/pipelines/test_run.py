@@ -20,10 +20,11 @@ from market.bars import Bars
 from market.errors import BadInput
 from models.artifact import load_artifact, verify
 from models.tracking import champion, find_run, run_result
+from pipelines.chunks import load_chunks
 from pipelines.experiment import Experiment, experiment_from_yaml
 from pipelines.run import certify, run_experiment
 from pipelines.settings import Settings
-from pipelines.steps import build_dataset, load_chunks
+from pipelines.steps import build_dataset
 
 MakeHome = Callable[..., Settings]
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +34,8 @@ OF_THE_RUN = ("run_id", "seconds", "reused", "artifact")
 KILLED = """
     import os, signal, sys, threading, time
     from pathlib import Path
-    from pipelines.experiment import experiment_from_yaml
+    from pipelines.chunks import load_chunks
+from pipelines.experiment import experiment_from_yaml
     from pipelines.run import run_experiment
     from pipelines.settings import read_settings
 

@@ -13,17 +13,10 @@ import pytest
 from features.engine import compute
 from market.bars import Bars
 from market.errors import BadInput
+from pipelines.chunks import Chunk, calendar_of, load_chunks, period_of
 from pipelines.experiment import Experiment
 from pipelines.settings import Settings
-from pipelines.steps import (
-    Chunk,
-    build_dataset,
-    calendar_of,
-    compute_features,
-    generate_trades,
-    load_chunks,
-    period_of,
-)
+from pipelines.steps import build_dataset, compute_features, generate_trades
 from strategies.simulator import simulate
 
 MakeHome = Callable[..., Settings]

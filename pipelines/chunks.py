@@ -1,0 +1,96 @@
+"""Chunks: the work of an experiment, one symbol at one timeframe at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from market.bars import Bars
+from market.calendars import ALWAYS, TradingCalendar
+from market.errors import BadInput
+from market.instruments import Instrument
+from market.timeframes import Timeframe
+from pipelines.experiment import Experiment
+from pipelines.identity import code_fingerprint, identity
+from pipelines.settings import Settings
+from strategies.base import Strategy, instance_name
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """The work of one symbol at one timeframe: all strategies on the same bars."""
+
+    bars: Bars
+    instrument: Instrument
+    strategies: tuple[Strategy, ...]
+
+    @property
+    def symbol(self) -> str:
+        """The symbol."""
+        return self.bars.symbol
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """The timeframe."""
+        return self.bars.timeframe
+
+    @property
+    def name(self) -> str:
+        """Name it for people."""
+        return f"{self.symbol} {self.timeframe}"
+
+    @cached_property
+    def _bars_fingerprint(self) -> str:
+        return self.bars.fingerprint
+
+    @property
+    def key(self) -> str:
+        """Hash everything that its trades follow from."""
+        return self.key_of(self.strategies)
+
+    def key_of(self, strategies: Sequence[Strategy]) -> str:
+        """Hash everything that the trades of some strategies on these bars follow from."""
+        ids = [strategy.id for strategy in strategies]
+        code = code_fingerprint("market", "strategies")
+        return identity(self._bars_fingerprint, self.instrument.as_dict(), ids, code)
+
+
+def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
+    """Load the bars of an experiment, one chunk a symbol and timeframe.
+
+    Raises
+    ------
+    BadInput : if bars are not stored, or none lie between start and end.
+    """
+    start, end = experiment.period()
+    strategies = experiment.chosen_strategies()
+    chunks = []
+    for symbol in experiment.symbols:
+        for timeframe in experiment.parsed_timeframes():
+            bars = settings.bars.load(symbol, timeframe).between(start, end)
+            if len(bars) == 0:
+                raise BadInput(f"no bars of {symbol} lie between {experiment.start} and {experiment.end}")
+            chunks.append(Chunk(bars, experiment.instrument(symbol), strategies))
+    return chunks
+
+
+def instance_names(chunks: Sequence[Chunk]) -> list[str]:
+    """Name every strategy instance, also those that never traded."""
+    return [
+        instance_name(strategy.id, chunk.symbol, chunk.timeframe) for chunk in chunks for strategy in chunk.strategies
+    ]
+
+
+def period_of(chunks: Sequence[Chunk]) -> tuple[int, int]:
+    """Span the bars of all chunks: from the first close to the last."""
+    return (
+        min(int(chunk.bars.close_time[0]) for chunk in chunks),
+        max(int(chunk.bars.close_time[-1]) for chunk in chunks),
+    )
+
+
+def calendar_of(chunks: Sequence[Chunk]) -> TradingCalendar:
+    """Give the calendar that all instruments share; where they differ, every day counts."""
+    calendars = {chunk.instrument.calendar for chunk in chunks}
+    return chunks[0].instrument.trading_calendar if len(calendars) == 1 else ALWAYS

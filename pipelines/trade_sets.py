@@ -1,0 +1,133 @@
+"""Trade sets: the trades of an experiment as files for others, a partitioned Parquet folder or one file.
+
+A folder is laid out as ``symbol=BTC-USD/timeframe=5m/part-0000.parquet``, one file a batch of strategies, which
+pandas, DuckDB and polars read as one table with the columns symbol and timeframe taken from the path::
+
+    pandas.read_parquet("trades")
+    duckdb.sql("FROM read_parquet('trades/**/*.parquet', hive_partitioning = true)")
+    polars.scan_parquet("trades", hive_partitioning=True)
+
+Whatever its size, one part is in memory at a time. Within a part, trades are in decision order.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from market.errors import BadInput
+from market.store import replacing
+from pipelines.chunks import Chunk
+from pipelines.progress import Progress, silent
+from pipelines.settings import Settings
+from pipelines.trade_parts import Part, each_part
+
+SINGLE_FILES = (".parquet", ".csv")
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output that cannot be, before any work is done for it.
+
+    Raises
+    ------
+    BadInput : if the path ends in something other than ``.parquet``, ``.csv`` or nothing, a folder of that name holds
+        what is no trade set, or a file stands where a folder is needed.
+    """
+    if path.suffix and path.suffix not in SINGLE_FILES:
+        raise BadInput(f"{path}: write trades to a file ending in .parquet or .csv, or to a folder, with no ending")
+    if path.suffix and path.is_dir():
+        raise BadInput(f"{path}: this is a folder; name a file in it")
+    if not path.suffix and path.exists():
+        strangers = (
+            [entry for entry in path.iterdir() if not entry.name.startswith("symbol=")] if path.is_dir() else [path]
+        )
+        if strangers:
+            raise BadInput(f"{path}: holds {strangers[0].name}, which is no part of a trade set; name a new folder")
+
+
+def write_trade_set(chunks: Sequence[Chunk], settings: Settings, path: Path, *, progress: Progress = silent) -> int:
+    """Write the trades of some chunks to a folder or a file, simulating those that are not kept.
+
+    Parameters
+    ----------
+    path : a folder, or a file ending in ``.parquet`` or ``.csv``; what stood there before is replaced as a whole.
+
+    Returns
+    -------
+    How many trades were written.
+
+    Raises
+    ------
+    BadInput : as `check_output`, and if it cannot be written; then what stood there before still stands.
+    """
+    check_output(path)
+    if path.suffix:
+        return _write_file(chunks, settings, path, progress)
+    return _write_folder(chunks, settings, path, progress)
+
+
+def _write_folder(chunks: Sequence[Chunk], settings: Settings, path: Path, progress: Progress) -> int:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    count = 0
+    try:
+        for part, trades in each_part(chunks, settings, progress=progress):
+            chunk = part.chunk
+            file = draft / f"symbol={chunk.symbol}" / f"timeframe={chunk.timeframe}" / f"part-{part.number:04d}.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # The two columns stand in the path: twice is an error to some readers.
+            trades.drop(columns=["symbol", "timeframe"]).to_parquet(file, index=False, compression="zstd")
+            count += len(trades)
+        _swap(draft, path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return count
+
+
+def _swap(draft: Path, path: Path) -> None:
+    """Put a finished folder in the place of one that may be there."""
+    if path.exists():
+        old = path.with_name(f".{path.name}.{os.getpid()}.old")
+        path.rename(old)
+        draft.rename(path)
+        shutil.rmtree(old)
+    else:
+        draft.rename(path)
+
+
+def _write_file(chunks: Sequence[Chunk], settings: Settings, path: Path, progress: Progress) -> int:
+    parts = each_part(chunks, settings, progress=progress)
+    with replacing(path) as temporary:
+        if path.suffix == ".csv":
+            return _write_csv(parts, temporary)
+        return _write_parquet(parts, temporary)
+
+
+def _write_csv(parts: Iterator[tuple[Part, pd.DataFrame]], path: Path) -> int:
+    count = 0
+    with path.open("w", newline="") as file:
+        for row, (_, trades) in enumerate(parts):
+            trades.to_csv(file, index=False, header=row == 0)
+            count += len(trades)
+    return count
+
+
+def _write_parquet(parts: Iterator[tuple[Part, pd.DataFrame]], path: Path) -> int:
+    count = 0
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for _, trades in parts:
+            table = pa.Table.from_pandas(trades, preserve_index=False)
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
+            writer.write_table(table)
+            count += len(trades)
+    return count
