@@ -6,18 +6,20 @@ Batch, live and served values come from this one function on the same windows, s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.factor import Feature, Kernel, column_of
+from features.factor import Feature, column_of
 from features.names import parse_feature
-from market.bars import COLUMNS, Bars, format_time
+from market.bars import Bars, format_time
 from market.errors import BadInput
 from market.timeframes import Timeframe
 
-_FEW = 8  # decisions, for which the kernel is called directly
+if TYPE_CHECKING:
+    from features.compiled import KernelRun
 
 
 def compute(
@@ -54,18 +56,21 @@ def compute(
     [[nan], [0.005]]
     """
     at = np.ascontiguousarray(at, dtype=np.int64)
-    parsed = [parse_feature(feature) if isinstance(feature, str) else feature for feature in features]
+    parsed = tuple(parse_feature(feature) if isinstance(feature, str) else feature for feature in features)
     if side is not None and (np.shape(side) != at.shape or not np.all(np.abs(side) == 1.0)):
         raise BadInput(f"side has shape {np.shape(side)}: it holds +1 or -1 for each of the {len(at)} decisions")
-    # Many strategies decide at the same closes: each window is looked at once.
-    stops, row = np.unique(_stops(bars, at), return_inverse=True)
-    matrix = np.empty((len(at), len(parsed)))
-    columns = {name: _frozen(getattr(bars, name)) for name in COLUMNS}
-    for position, feature in enumerate(parsed):
-        if feature.factor.kind == "decision":
-            matrix[:, position] = _decision_column(feature, at, side)
-        else:
-            matrix[:, position] = _window_column(feature, columns, stops, bars.timeframe)[row]
+    plan = _plan(parsed, bars.timeframe)
+    stops = _stops(bars, at)
+    row = None
+    if np.any(stops[1:] <= stops[:-1]):
+        # Many strategies decide at the same closes: each window is looked at once.
+        stops, row = np.unique(stops, return_inverse=True)
+    matrix = np.empty((len(stops), len(parsed)))
+    _fill_windows(matrix, plan, bars, stops)
+    if row is not None:
+        matrix = matrix[row]
+    for place in plan.decisions:
+        matrix[:, place] = _decision_column(parsed[place], at, side)
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
 
@@ -94,101 +99,47 @@ def _decision_column(feature: Feature, at: np.ndarray, side: np.ndarray | None) 
     return feature.factor.kernel(at, side)
 
 
-def _window_column(
-    feature: Feature, columns: dict[str, np.ndarray], stops: np.ndarray, timeframe: Timeframe
-) -> np.ndarray:
-    factor = feature.factor
-    window = feature.lookback(timeframe)
-    out = np.empty(len(stops))
-    if not factor.compiled:
-        values = columns[column_of(feature)]
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is to be run for a set of features: compiled kernels together, the others one by one, by their places."""
+
+    runs: tuple[KernelRun, ...]
+    libraries: tuple[tuple[int, Feature, int], ...]
+    decisions: tuple[int, ...]
+
+
+@lru_cache(maxsize=256)
+def _plan(features: tuple[Feature, ...], timeframe: Timeframe) -> _Plan:
+    from features.compiled import kernel_run
+
+    windows = [feature.lookback(timeframe) for feature in features]
+    compiled: dict[str, list[int]] = {}
+    libraries = []
+    decisions = []
+    for place, feature in enumerate(features):
+        if feature.factor.kind == "decision":
+            decisions.append(place)
+        elif feature.factor.compiled:
+            compiled.setdefault(feature.factor.kind, []).append(place)
+        else:
+            libraries.append((place, feature, windows[place]))
+    runs = [
+        kernel_run(kind, [features[place] for place in places], [windows[place] for place in places], places)
+        for kind, places in compiled.items()
+    ]
+    return _Plan(tuple(runs), tuple(libraries), tuple(decisions))
+
+
+def _fill_windows(matrix: np.ndarray, plan: _Plan, bars: Bars, stops: np.ndarray) -> None:
+    if plan.runs:
+        from features.compiled import PRICES, frozen
+
+        time, columns = frozen(bars.close_time), tuple(frozen(getattr(bars, name)) for name in PRICES)
+        for run in plan.runs:
+            run.fill(time, columns, stops, matrix)
+    for place, feature, window in plan.libraries:
+        values = getattr(bars, column_of(feature))
         for row, stop in enumerate(stops):
             # A copy, aligned like any other: what a library makes of it cannot depend on where it lay in history.
-            out[row] = factor.kernel(values[stop - window : stop].copy()) if stop >= window else np.nan
-        return out
-    parameters = _frozen(np.array([value for _, value in feature.values]))
-    kernel = _compiled(factor.kernel, factor.kind)
-    given = [columns[column_of(feature)]] if factor.kind == "series" else [columns[name] for name in COLUMNS]
-    if len(stops) > _FEW:
-        _driver(factor.kind)(kernel, *given, stops, window, parameters, out)
-        return out
-    # To hand a kernel to the driver takes fifty times as long as a live decision's one call of the same kernel.
-    for row, stop in enumerate(stops):
-        out[row] = kernel(*(part[stop - window : stop] for part in given), parameters) if stop >= window else np.nan
-    return out
-
-
-def _frozen(values: np.ndarray) -> np.ndarray:
-    """Return a read-only view, the one array type that kernels are compiled for."""
-    view = np.ascontiguousarray(values).view()
-    view.flags.writeable = False
-    return view
-
-
-@cache
-def _signatures() -> dict[str, Any]:
-    """Name the numba types: every kernel of a kind has one signature, so that one driver serves them all."""
-    from numba import float64, int64, types
-
-    prices = types.Array(float64, 1, "C", readonly=True)
-    times = types.Array(int64, 1, "C", readonly=True)
-    given = {"series": (prices,), "bars": (times, *[prices] * 5)}
-    return {kind: (float64(*arrays, prices), arrays, prices) for kind, arrays in given.items()}
-
-
-@cache
-def _compiled(kernel: Kernel, kind: str) -> Any:
-    from numba import njit
-
-    # By numpy's rules a division by zero has no value, as `compute` promises; by Python's it would end the run.
-    return njit(_signatures()[kind][0], cache=True, nogil=True, error_model="numpy")(kernel)
-
-
-@cache
-def _driver(kind: str) -> Any:
-    from numba import float64, int64, njit, types
-
-    signature, arrays, parameters = _signatures()[kind]
-    drive = _drive_series_nb if kind == "series" else _drive_bars_nb
-    compiled = types.FunctionType(signature)
-    return njit(types.void(compiled, *arrays, int64[::1], int64, parameters, float64[::1]), cache=True, nogil=True)(
-        drive
-    )
-
-
-def _drive_series_nb(
-    kernel: Any, values: np.ndarray, stops: np.ndarray, window: int, parameters: np.ndarray, out: np.ndarray
-) -> None:
-    for row in range(len(stops)):
-        stop = stops[row]
-        out[row] = kernel(values[stop - window : stop], parameters) if stop >= window else np.nan
-
-
-def _drive_bars_nb(
-    kernel: Any,
-    time: np.ndarray,
-    open_: np.ndarray,
-    high: np.ndarray,
-    low: np.ndarray,
-    close: np.ndarray,
-    volume: np.ndarray,
-    stops: np.ndarray,
-    window: int,
-    parameters: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    for row in range(len(stops)):
-        stop = stops[row]
-        start = stop - window
-        if start < 0:
-            out[row] = np.nan
-        else:
-            out[row] = kernel(
-                time[start:stop],
-                open_[start:stop],
-                high[start:stop],
-                low[start:stop],
-                close[start:stop],
-                volume[start:stop],
-                parameters,
-            )
+            known = stop >= window
+            matrix[row, place] = feature.factor.kernel(values[stop - window : stop].copy()) if known else np.nan

@@ -63,6 +63,9 @@ class Feature:
     input: str
     values: tuple[tuple[str, float], ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the bars that one value needs; 0 when it needs none."""
         return self.factor.lookback(dict(self.values), timeframe)
