@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -28,6 +29,9 @@ from pipelines.chunks import Chunk
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
 from pipelines.trade_parts import Part, each_part
+from strategies.base import instance_name
+
+Parts = Iterator[tuple[Part, pd.DataFrame]]
 
 SINGLE_FILES = (".parquet", ".csv")
 
@@ -52,44 +56,73 @@ def check_output(path: Path) -> None:
             raise BadInput(f"{path}: holds {strangers[0].name}, which is no part of a trade set; name a new folder")
 
 
-def write_trade_set(chunks: Sequence[Chunk], settings: Settings, path: Path, *, progress: Progress = silent) -> int:
+def write_trade_set(
+    chunks: Sequence[Chunk], settings: Settings, path: Path | None, *, progress: Progress = silent
+) -> list[dict[str, Any]]:
     """Write the trades of some chunks to a folder or a file, simulating those that are not kept.
 
     Parameters
     ----------
-    path : a folder, or a file ending in ``.parquet`` or ``.csv``; what stood there before is replaced as a whole.
+    path : a folder, or a file ending in ``.parquet`` or ``.csv``; what stood there before is replaced as a whole. None
+        simulates and keeps the trades without writing a set.
 
     Returns
     -------
-    How many trades were written.
+    One row an instance, also those that never traded: ``instance``, ``rule``, ``symbol``, ``timeframe``, ``n_trades``,
+    ``net_return`` and ``cost`` (sums over its trades, fractions of the entry notional).
 
     Raises
     ------
     BadInput : as `check_output`, and if it cannot be written; then what stood there before still stands.
     """
+    rows: list[dict[str, Any]] = []
+    parts = _counted(each_part(chunks, settings, progress=progress), rows)
+    if path is None:
+        for _ in parts:
+            pass
+        return rows
     check_output(path)
     if path.suffix:
-        return _write_file(chunks, settings, path, progress)
-    return _write_folder(chunks, settings, path, progress)
+        with replacing(path) as temporary:
+            (_write_csv if path.suffix == ".csv" else _write_parquet)(parts, temporary)
+    else:
+        _write_folder(parts, path)
+    return rows
 
 
-def _write_folder(chunks: Sequence[Chunk], settings: Settings, path: Path, progress: Progress) -> int:
+def _counted(parts: Parts, rows: list[dict[str, Any]]) -> Parts:
+    """Pass parts on, adding the row of each instance."""
+    for part, trades in parts:
+        symbol, timeframe = part.chunk.symbol, str(part.chunk.timeframe)
+        sums = trades.assign(n_trades=1).groupby("strategy")[["n_trades", "net_return", "cost"]].sum()
+        found = sums.to_dict("index")
+        for strategy in part.strategies:
+            rows.append(
+                {
+                    "instance": instance_name(strategy.id, symbol, timeframe),
+                    "rule": strategy.name,
+                    "symbol": symbol,
+                    "timeframe": timeframe,
+                    **found.get(strategy.id, {"n_trades": 0, "net_return": 0.0, "cost": 0.0}),
+                }
+            )
+        yield part, trades
+
+
+def _write_folder(parts: Parts, path: Path) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    count = 0
     try:
-        for part, trades in each_part(chunks, settings, progress=progress):
+        for part, trades in parts:
             chunk = part.chunk
             file = draft / f"symbol={chunk.symbol}" / f"timeframe={chunk.timeframe}" / f"part-{part.number:04d}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
             # The two columns stand in the path: twice is an error to some readers.
             trades.drop(columns=["symbol", "timeframe"]).to_parquet(file, index=False, compression="zstd")
-            count += len(trades)
         _swap(draft, path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return count
 
 
 def _swap(draft: Path, path: Path) -> None:
@@ -103,25 +136,13 @@ def _swap(draft: Path, path: Path) -> None:
         draft.rename(path)
 
 
-def _write_file(chunks: Sequence[Chunk], settings: Settings, path: Path, progress: Progress) -> int:
-    parts = each_part(chunks, settings, progress=progress)
-    with replacing(path) as temporary:
-        if path.suffix == ".csv":
-            return _write_csv(parts, temporary)
-        return _write_parquet(parts, temporary)
-
-
-def _write_csv(parts: Iterator[tuple[Part, pd.DataFrame]], path: Path) -> int:
-    count = 0
+def _write_csv(parts: Parts, path: Path) -> None:
     with path.open("w", newline="") as file:
         for row, (_, trades) in enumerate(parts):
             trades.to_csv(file, index=False, header=row == 0)
-            count += len(trades)
-    return count
 
 
-def _write_parquet(parts: Iterator[tuple[Part, pd.DataFrame]], path: Path) -> int:
-    count = 0
+def _write_parquet(parts: Parts, path: Path) -> None:
     with ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
         for _, trades in parts:
@@ -129,5 +150,3 @@ def _write_parquet(parts: Iterator[tuple[Part, pd.DataFrame]], path: Path) -> in
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
             writer.write_table(table)
-            count += len(trades)
-    return count

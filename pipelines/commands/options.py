@@ -12,6 +12,7 @@ from features.sets import SETS
 from market.errors import BadInput
 from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, usual_count, words
 from pipelines.settings import Settings
+from strategies.registry import choose_strategies
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
@@ -42,10 +43,16 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
     """Make the experiment that the options ask for.
 
+    Parameters
+    ----------
+    given : the options by name. ``most``, of commands that have it, bounds the number of instances: as many strategies
+        are taken as fit, one of each rule in turn.
+
     Raises
     ------
     BadInput : if an option is wrong, or no symbol was named and no bars are stored.
     """
+    most = given.pop("most", None)
     config = given.pop("config", None)
     values = experiment_from_yaml(config).as_dict() if config else {}
     plan = values.setdefault("plan", {})
@@ -72,4 +79,14 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
         plan["engines"] = dict.fromkeys(plan.get("engines", ("lightgbm", "pycaret")), given["candidates"])
     if not values["symbols"]:
         raise BadInput("no bars are stored: import some with `tradesieve data import FILE --symbol S --timeframe T`")
+    if most is not None:
+        values["num_strategies"] = _fitting(most, values)
     return experiment_from(values)
+
+
+def _fitting(most: int, values: dict[str, Any]) -> int:
+    """Count the strategies that fit into a number of instances."""
+    pairs = len(values["symbols"]) * len(values.get("timeframes", ("5m",)))
+    if most < pairs:
+        raise BadInput(f"--max is {most}, but one strategy on every symbol and timeframe makes {pairs} instances")
+    return min(most // pairs, len(choose_strategies(None, rules=tuple(values.get("strategies", ())))))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 import pandas as pd
 
-from market.errors import BadInput
-from market.store import replacing
 from models.dataset import Dataset, dataset_from_trades
 from models.fitness import measure
 from pipelines.chunks import calendar_of, instance_names, load_chunks, period_of
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
 from pipelines.commands.tables import shortened
+from pipelines.commands.trades_generate import generate
 from pipelines.console import Console
 from pipelines.settings import read_settings
 from pipelines.steps import generate_trades
@@ -34,26 +32,7 @@ def trades() -> None:
     """Generate the trades that rules would have made, and look at them."""
 
 
-@trades.command()
-@experiment_options
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the pooled trades here (.parquet or .csv).")
-@as_json
-def generate(output: Path | None, as_json: bool, **given: Any) -> None:
-    """Generate trades of many strategies over symbols and timeframes.
-
-    \b
-        tradesieve trades generate --num-strategies 9 --symbols BTC-USD --timeframe 5m --output trades.parquet
-    """
-    console = Console(as_json=as_json)
-    if output is not None and output.suffix not in (".parquet", ".csv"):
-        raise BadInput(f"{output}: write trades to a file ending in .parquet or .csv")
-    pooled, rows = _measured(console, given)
-    if output is not None:
-        _write(pooled, output)
-    closed = int((pooled["exit_reason"] != "end_of_data").sum())
-    console.json({"n_trades": len(pooled), "output": None if output is None else str(output), "instances": rows})
-    console.table("trades generated, every one of them taken", shortened(rows), _SHOWN)
-    console.say(f"{len(pooled):,} trades, {closed:,} of them closed" + (f", written to {output}" if output else ""))
+trades.add_command(generate)
 
 
 @trades.command()
@@ -107,8 +86,3 @@ def _measured(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, li
 def _without_features(trades: pd.DataFrame, names: list[str], period: tuple[int, int], calendar: Any) -> Dataset:
     nothing = np.empty((len(trades), 0))
     return dataset_from_trades(trades, nothing, (), label="won", instance_names=names, period=period, calendar=calendar)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False) if path.suffix == ".csv" else table.to_parquet(temporary, index=False)
