@@ -1,0 +1,129 @@
+"""Bars and signals on which our simulator and another engine are held against each other, trade for trade."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from market.bars import Bars
+from market.instruments import Instrument
+from market.sources import read_bars
+from market.synthetic import SyntheticMarket
+from market.timeframes import parse_timeframe
+from strategies.signals import Signals
+from strategies.simulator import simulate
+from tests.oracles.test_simulator_reference import Replay
+
+REAL_FILES = (
+    "crypto_5m/binance_BTCUSDT_5m",
+    "crypto_5m/binance_SOLUSDT_5m",
+    "crypto_1h/bitstamp_BTCUSD_1h",
+    "equity_1d/wiki_AAPL_1d",
+    "equity_1d/lean_SPY_1d",
+    "equity_5m/us_NVDA_5m",
+    "forex_1h/oanda_EURUSD_1h",
+    "forex_1h/ejtrader_USDJPY_1h",
+    "index_1d/SP500_1d",
+)
+COSTS = {"maker_fee": 0.0002, "taker_fee": 0.0005, "half_spread": 0.00007, "slippage": 0.00004}
+
+
+def real_case(folder: Path, name: str, *, n_bars: int | None = None) -> Bars:
+    """Read a file of real bars, named as in REAL_FILES, from the folder that holds them all."""
+    bars = read_bars(folder / "dev" / f"{name}.parquet", symbol="X", timeframe=parse_timeframe(name.rsplit("_", 1)[1]))
+    return bars[:n_bars]
+
+
+def synthetic_case(seed: int, *, edge: float = 0.0, n_days: int = 60) -> Bars:
+    """Make 5-minute bars with gaps between them: the market of `market.synthetic` trades without any."""
+    bars, _ = SyntheticMarket(edge=edge, n_days=n_days, seed=seed).generate("X")
+    random = np.random.default_rng(seed)
+    gaps = np.exp(np.cumsum(random.standard_normal(len(bars)) * 0.004 * (random.random(len(bars)) < 0.05)))
+    prices = (gaps * column for column in (bars.open, bars.high, bars.low, bars.close))
+    return Bars("X", bars.timeframe, bars.close_time, *prices, bars.volume)
+
+
+def hand_made(*rows: tuple[float, float, float, float]) -> Bars:
+    """Make one-minute bars from open, high, low and close."""
+    open_, high, low, close = np.array(rows, dtype=np.float64).T
+    minute = parse_timeframe("1m")
+    return Bars("X", minute, minute.duration * np.arange(1, len(rows) + 1), open_, high, low, close, np.ones(len(rows)))
+
+
+def random_signals(
+    bars: Bars, *, share: float = 0.2, least: float = 0.3, most: float = 5.0, missing: float = 0.0
+) -> Signals:
+    """Draw signals at a share of the bars, long and short; a share of them lacks its stop, or else its target.
+
+    Stops and targets stand `least` to `most` mean ranges of the 50 bars before from the close: the nearest are met in
+    the bar of the entry, and often both in one bar; the furthest are reached over gaps.
+    """
+    random = np.random.default_rng(zlib.crc32(bars.close.tobytes()))
+    rows = np.flatnonzero(random.random(len(bars)) < share)
+    rows = rows[(rows >= 50) & (rows < len(bars) - 1)]
+    n = len(rows)
+    mean_range = pd.Series(bars.high - bars.low).rolling(50).mean().to_numpy()[rows]
+    mean_range = np.maximum(mean_range, 1e-4 * bars.close[rows])
+    side = random.choice([-1.0, 1.0], n)
+    close = bars.close[rows]
+    stop = close - side * mean_range * random.uniform(least, most, n)
+    target = close + side * mean_range * random.uniform(least, most, n)
+    lacks = random.random(n)
+    stop[(lacks < missing / 2) | (stop <= 0.0)] = np.nan
+    target[(lacks > 1.0 - missing / 2) | (target <= 0.0)] = np.nan
+    return signals_at(bars, rows, side, stop=stop, target=target)
+
+
+def signals_at(
+    bars: Bars,
+    rows: np.ndarray | list[int],
+    side: np.ndarray | float,
+    *,
+    stop: np.ndarray | float = np.nan,
+    target: np.ndarray | float = np.nan,
+    trail: np.ndarray | float = np.nan,
+    limit: np.ndarray | float = np.nan,
+    expiry: int = 1,
+) -> Signals:
+    """Make signals that are decided at the close of the given bars."""
+    n = len(rows)
+    side, stop, target, trail, limit = (
+        np.array(np.broadcast_to(value, n), dtype=np.float64) for value in (side, stop, target, trail, limit)
+    )
+    return Signals(
+        bars.close_time[rows], side, limit, stop, target, trail,
+        np.zeros(n, np.int64), np.full(n, expiry, np.int64), np.ones(n),
+    )  # fmt: skip
+
+
+def rows_of_signals(bars: Bars, signals: Signals) -> np.ndarray:
+    """Return the bar at whose close each signal was decided."""
+    return np.searchsorted(bars.close_time, signals.decision_time)
+
+
+def chosen(signals: Signals, rows: np.ndarray) -> Signals:
+    """Keep some signals."""
+    return Signals(**{field.name: getattr(signals, field.name)[rows] for field in fields(signals)})
+
+
+def our_trades(bars: Bars, signals: Signals, instrument: Instrument, *, opposite: bool = False) -> pd.DataFrame:
+    """Simulate with ours; adds the bars of entry and exit as `entry_bar` and `exit_bar`."""
+    trades = simulate(Replay(told=signals, opposite=opposite), bars, instrument)
+    for name in ("entry", "exit"):
+        trades[f"{name}_bar"] = np.searchsorted(bars.close_time, trades[f"{name}_time"])
+    return trades
+
+
+def assert_close(found: object, expected: object, *, what: str) -> None:
+    """Hold numbers to others, up to the rounding of the last digits."""
+    np.testing.assert_allclose(
+        np.asarray(found, dtype=np.float64),
+        np.asarray(expected, dtype=np.float64),
+        rtol=1e-12,
+        atol=1e-12,
+        err_msg=what,
+    )
