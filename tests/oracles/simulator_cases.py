@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,9 @@ from market.instruments import Instrument
 from market.sources import read_bars
 from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
-from strategies.signals import Signals
+from strategies.base import Policy, Strategy
+from strategies.signals import Signals, make_signals
 from strategies.simulator import simulate
-from tests.oracles.test_simulator_reference import Replay
 
 REAL_FILES = (
     "crypto_5m/binance_BTCUSDT_5m",
@@ -78,26 +79,9 @@ def random_signals(
     return signals_at(bars, rows, side, stop=stop, target=target)
 
 
-def signals_at(
-    bars: Bars,
-    rows: np.ndarray | list[int],
-    side: np.ndarray | float,
-    *,
-    stop: np.ndarray | float = np.nan,
-    target: np.ndarray | float = np.nan,
-    trail: np.ndarray | float = np.nan,
-    limit: np.ndarray | float = np.nan,
-    expiry: int = 1,
-) -> Signals:
-    """Make signals that are decided at the close of the given bars."""
-    n = len(rows)
-    side, stop, target, trail, limit = (
-        np.array(np.broadcast_to(value, n), dtype=np.float64) for value in (side, stop, target, trail, limit)
-    )
-    return Signals(
-        bars.close_time[rows], side, limit, stop, target, trail,
-        np.zeros(n, np.int64), np.full(n, expiry, np.int64), np.ones(n),
-    )  # fmt: skip
+def signals_at(bars: Bars, rows: np.ndarray | list[int], side: np.ndarray | float, **wishes: Any) -> Signals:
+    """Make signals that are decided at the close of the given bars; see `make_signals`."""
+    return make_signals(bars.close_time[rows], side, **wishes)
 
 
 def rows_of_signals(bars: Bars, signals: Signals) -> np.ndarray:
@@ -110,9 +94,33 @@ def chosen(signals: Signals, rows: np.ndarray) -> Signals:
     return Signals(**{field.name: getattr(signals, field.name)[rows] for field in fields(signals)})
 
 
+@dataclass(frozen=True)
+class Told(Strategy):
+    """A rule that decides what it was told."""
+
+    name = "told"
+    grid = {}  # noqa: RUF012
+    what: Signals | None = None
+    opposite: bool = False
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(exits_on_opposite=self.opposite)
+
+    @property
+    def id(self) -> str:
+        return self.name
+
+    def lookback(self, timeframe: object) -> int:
+        return 1
+
+    def signals(self, bars: Bars) -> Signals:
+        return self.what
+
+
 def our_trades(bars: Bars, signals: Signals, instrument: Instrument, *, opposite: bool = False) -> pd.DataFrame:
     """Simulate with ours; adds the bars of entry and exit as `entry_bar` and `exit_bar`."""
-    trades = simulate(Replay(told=signals, opposite=opposite), bars, instrument)
+    trades = simulate(Told(what=signals, opposite=opposite), bars, instrument)
     for name in ("entry", "exit"):
         trades[f"{name}_bar"] = np.searchsorted(bars.close_time, trades[f"{name}_time"])
     return trades

@@ -349,6 +349,20 @@ def test_the_peak_of_the_entry_bar_counts_for_the_trailing_stop():
     assert theirs_after_first(bars, 1.0, sl_stop=10 / 120, sl_trail=True)[0][0] == 3
 
 
+def test_a_gain_however_small_is_a_gain():
+    # vectorbt takes values that differ by less than 1e-9 of themselves for equal, before it subtracts fees. Ours keeps
+    # every digit, so the returns of such trades differ by up to that much.
+    target = 100 * (1 + 5e-10)
+    bars = hand_made(CALM, (100, 100, 99, 100), (100, 101, 99, 100), CALM)
+    ours = our_trades(bars, signals_at(bars, [0], 1.0, target=target), FREE)
+    theirs = trades_of(
+        from_signals(bars.open, bars.high, bars.low, bars.close, entries=np.arange(4) == 1, tp_stop=target / 100 - 1)
+    )
+    assert theirs.exit_price.tolist() == ours.exit_price.tolist()
+    assert ours.net_return.tolist() == pytest.approx([5e-10], rel=1e-6)
+    assert theirs.net_return.tolist() == [0.0]
+
+
 def test_a_stop_only_closes():
     # vectorbt may turn a stop into an entry the other way. Ours has no such order: an entry is a signal of its own.
     bars = hand_made(CALM, CALM, (100, 100, 94, 96), CALM)
