@@ -1,8 +1,8 @@
 """Fitness: what the trades that a filter lets through were worth, by day and in one number.
 
-A row's capital effect is size x stake x net_return, as a fraction of its instance's capital; every instance holds an
-equal share of the whole. The effect lands on the UTC day of the exit. Days without exits count as zero, for the
-baseline (sizes of ones) and for the filtered trades alike, so both are judged over the same calendar.
+The arithmetic of the days is that of `strategies.returns`, with a trade's effect multiplied by its size. Days without
+exits count as zero, for the baseline (sizes of ones) and for the filtered trades alike, so both are judged over the
+same calendar.
 
 NaN rules: a ratio that is undefined (no downside, no variance, fewer than two days, no trade kept) is NaN, never a
 magic number; NaN in `returns` makes every ratio NaN, it is never skipped; NaN in sizes or trades is refused.
@@ -13,14 +13,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from market.calendars import DAY, TradingCalendar
-from market.errors import BadData, BadInput, Unknown
+from market.errors import BadInput, Unknown
 from models.dataset import Dataset
+from strategies.returns import capital_effect, equity, exit_days, max_drawdown, sharpe, sortino
+
+__all__ = [
+    "FITNESS",
+    "MINIMUM_TRADES",
+    "Fitness",
+    "Measures",
+    "capital_effects",
+    "checked_sizes",
+    "daily_returns",
+    "equity",
+    "fitness_named",
+    "json_safe",
+    "max_drawdown",
+    "measure",
+    "measure_by_instance",
+    "sharpe",
+    "sortino",
+]
 
 MINIMUM_TRADES = 30
 """Fewer kept trades than this make a fitness NaN: a ratio of a handful of trades is an accident."""
@@ -63,16 +80,9 @@ def capital_effects(dataset: Dataset) -> tuple[np.ndarray, np.ndarray, int]:
     ------
     BadInput, BadData : as `daily_returns`.
     """
-    first_day, table, n_days = _day_table(dataset.calendar, dataset.period)
-    offset = dataset.exit_time // DAY - first_day
-    if len(offset) and offset.min() < 0:
-        row = int(np.argmax(offset < 0))
-        raise BadData(f"row {row} ends at {dataset.exit_time[row]}, before its period begins at {dataset.period[0]}")
-    effect = dataset.stake * dataset.net_return / len(dataset.instance_names)
-    if not np.all(np.isfinite(effect)):
-        row = int(np.argmin(np.isfinite(effect)))
-        raise BadData(f"row {row} has stake {dataset.stake[row]} and net_return {dataset.net_return[row]}, not finite")
-    return table[np.minimum(offset, len(table) - 1)], effect, n_days
+    day, n_days = exit_days(dataset.exit_time, period=dataset.period, calendar=dataset.calendar)
+    effect = capital_effect(dataset.stake, dataset.net_return, n_instances=len(dataset.instance_names))
+    return day, effect, n_days
 
 
 def checked_sizes(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
@@ -91,87 +101,6 @@ def checked_sizes(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
         row = int(np.argmin(allowed))
         raise BadInput(f"sizes[{row}] is {sizes[row]}: a size is a finite number of at least 0")
     return sizes
-
-
-@lru_cache(maxsize=64)
-def _day_table(calendar: TradingCalendar, period: tuple[int, int]) -> tuple[int, np.ndarray, int]:
-    days = calendar.days(*period)
-    if not len(days):
-        raise BadInput(f"no day between {period[0]} and {period[1]} trades in the calendar {calendar.name!r}")
-    first, last = period[0] // DAY, period[1] // DAY
-    # For every calendar day the position of the next trading day: a look-up is far faster than a search for each trade.
-    table = np.minimum(np.searchsorted(days, np.arange(first, last + 1)), len(days) - 1)
-    table.setflags(write=False)
-    return first, table, len(days)
-
-
-def sortino(returns: np.ndarray, *, days_per_year: float, minimum_return: float = 0.0) -> float:
-    """Divide the mean excess return by the downside deviation, annualised (Sortino and Price, 1994).
-
-    ``mean(R - MAR) / sqrt(mean(min(R - MAR, 0) ** 2)) * sqrt(days_per_year)``: the downside is averaged over all days.
-
-    Parameters
-    ----------
-    returns : float (n_days,), one a trading day.
-    days_per_year : from the market's calendar.
-    minimum_return : the minimum acceptable return (MAR) of one day.
-
-    Returns
-    -------
-    NaN when no day falls short of `minimum_return`, with fewer than two days, or with NaN in `returns`.
-
-    Equals: ``empyrical.sortino_ratio(returns, minimum_return, annualization=days_per_year)``.
-
-    >>> round(sortino(np.array([0.02, -0.01, 0.01, 0.0]), days_per_year=365), 6)
-    19.104973
-    """
-    _check_year(days_per_year)
-    if len(returns) < 2:
-        return math.nan
-    excess = returns - minimum_return
-    downside = math.sqrt(np.mean(np.minimum(excess, 0.0) ** 2))
-    return float(excess.mean()) / downside * math.sqrt(days_per_year) if downside > 0 else math.nan
-
-
-def sharpe(returns: np.ndarray, *, days_per_year: float) -> float:
-    """Divide the mean return by its standard deviation, annualised (Sharpe, 1994); the risk-free rate is zero.
-
-    Returns
-    -------
-    NaN when all returns are equal, with fewer than two days, or with NaN in `returns`.
-
-    Equals: ``empyrical.sharpe_ratio(returns, annualization=days_per_year)``.
-    """
-    _check_year(days_per_year)
-    # Equal returns can have a deviation of one rounding error, which would make a ratio of 1e16.
-    if len(returns) < 2 or np.ptp(returns) == 0:
-        return math.nan
-    return float(np.mean(returns) / np.std(returns, ddof=1)) * math.sqrt(days_per_year)
-
-
-def equity(returns: np.ndarray) -> np.ndarray:
-    """Compound the returns of one unit of capital: float64 (n_days,). A day that loses all of it ends it at 0."""
-    return np.cumprod(np.maximum(1.0 + returns, 0.0))
-
-
-def max_drawdown(returns: np.ndarray) -> float:
-    """Find the deepest fall of the compounded curve below its highest point so far, the start included.
-
-    Returns
-    -------
-    At most 0, at least -1. NaN without a day.
-
-    Equals: ``empyrical.max_drawdown(returns)``.
-    """
-    if not len(returns):
-        return math.nan
-    curve = equity(returns)
-    return float(np.min(curve / np.maximum(np.maximum.accumulate(curve), 1.0) - 1.0))
-
-
-def _check_year(days_per_year: float) -> None:
-    if not 0 < days_per_year < math.inf:
-        raise BadInput(f"days_per_year is {days_per_year}: take it from the market's calendar, such as 365 or 252")
 
 
 @dataclass(frozen=True)

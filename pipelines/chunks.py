@@ -15,6 +15,7 @@ from pipelines.experiment import Experiment
 from pipelines.identity import code_fingerprint, identity
 from pipelines.settings import Settings
 from strategies.base import Strategy, instance_name
+from strategies.groups import Backtest
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,16 @@ def instance_names(chunks: Sequence[Chunk]) -> list[str]:
     return [
         instance_name(strategy.id, chunk.symbol, chunk.timeframe) for chunk in chunks for strategy in chunk.strategies
     ]
+
+
+def backtest_of(chunks: Sequence[Chunk]) -> Backtest:
+    """Say what was run: every instance with its bars, their period and their calendar."""
+    return Backtest(
+        instance_names=tuple(instance_names(chunks)),
+        n_bars=tuple(len(chunk.bars) for chunk in chunks for _ in chunk.strategies),
+        period=period_of(chunks),
+        calendar=calendar_of(chunks),
+    )
 
 
 def period_of(chunks: Sequence[Chunk]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from models import manifest as manifests
 from models.artifact import load_artifact
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("market", "features", "models", "serving")
+ROOMS = ("market", "features", "strategies", "models", "serving")
 SERVICE = "serving.service"
 KEEP_ALIVE_SECONDS = 75
 """A bot asks once a bar: a connection that is closed after 5 s, as by default, is opened anew for every decision."""

@@ -22,7 +22,8 @@ from serving.champion import load_verified
 from serving.export import ROOMS, ROOT, build_bento, point_to, requirements, serve_command, served_modules
 
 LEFT_OUT = (
-    "market/sources", "market/store", "market/synthetic", "strategies", "models/engines", "models/search",
+    "market/sources", "market/store", "market/synthetic", "strategies/rules",
+    "strategies/simulator", "strategies/statistics", "models/engines", "models/search",
     "models/tracking", "trading", "pipelines", "tests", "serving/export", "serving/client",
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from market.bars import Bars
-from market.errors import BadData, BadInput, Unknown
+from market.errors import BadData, BadInput
 from market.instruments import Instrument
 from market.synthetic import SyntheticMarket
 from strategies.base import Strategy
@@ -16,7 +16,6 @@ from strategies.registry import RULES, choose_strategies
 from strategies.rules.volatility_breakout import VolatilityBreakout
 from strategies.signals import Signals, make_signals
 from strategies.simulator import simulate
-from strategies.statistics import GROUPS, trade_statistics
 from strategies.trades import TRADE_COLUMNS, check_trades, pool_trades
 
 DAY = 86_400_000_000_000
@@ -149,55 +148,6 @@ def test_an_open_position_at_the_end_is_flagged_and_a_waiting_order_never_was(ma
     assert len(simulate(Told(), bars, Instrument("BTC-USD"))) == 0, "there is no next open"
     Told.given = make_signals(bars.close_time[:0], 1.0)
     assert len(simulate(Told(), bars[:0], Instrument("BTC-USD"))) == 0
-
-
-@pytest.mark.parametrize("by", GROUPS)
-def test_statistics_are_those_of_pandas(trades, by):
-    keys = {
-        "hour": pd.to_datetime(trades["decision_time"], utc=True).dt.hour,
-        "weekday": pd.to_datetime(trades["decision_time"], utc=True).dt.day_name(),
-        "side": np.where(trades["side"] > 0, "long", "short"),
-    }.get(by, trades.get(by))
-    found = {row[by]: row for row in trade_statistics(trades, by=by)}
-    assert set(found) == set(keys)
-    assert list(found) == sorted(found)
-    for key, group in trades.groupby(np.asarray(keys)):
-        row, net = found[key], group["net_return"]
-        assert row["n_trades"] == len(group)
-        expected = {
-            "win_rate": (net > 0).sum() / len(group),
-            "expectancy": net.sum() / len(group),
-            "average_win_return": net[net > 0].mean(),
-            "average_loss_return": net[net <= 0].mean(),
-            "profit_factor": net[net > 0].sum() / -net[net < 0].sum() if (net < 0).any() else np.nan,
-            "cost": group["cost"].mean(),
-            "r_multiple": group["r_multiple"].dropna().mean(),
-            "bars_held": group["bars_held"].mean(),
-        }
-        for name, value in expected.items():
-            assert (row[name] is None) == bool(np.isnan(value)), name
-            assert row[name] is None or row[name] == pytest.approx(value, rel=1e-9), name
-    assert sum(row["n_trades"] for row in found.values()) == len(trades)
-
-
-def test_statistics_of_a_table_worked_by_hand(trades):
-    table = trades[:4].assign(net_return=[0.02, -0.01, 0.0, 0.04], r_multiple=[1.0, np.nan, 0.0, 2.0], strategy="s")
-    (row,) = trade_statistics(table, by="strategy")
-    assert (row["n_trades"], row["win_rate"]) == (4, 0.5)
-    assert row["expectancy"] == pytest.approx(0.0125)
-    assert row["average_win_return"] == pytest.approx(0.03)
-    assert row["average_loss_return"] == pytest.approx(-0.005), "a trade that earned nothing is no win"
-    assert row["profit_factor"] == pytest.approx(6.0)
-    assert row["r_multiple"] == pytest.approx(1.0)
-
-
-def test_what_is_undefined_is_none_and_no_trades_are_no_groups(trades):
-    wins = trades[:3].assign(net_return=0.01, r_multiple=np.nan, strategy="s")
-    (row,) = trade_statistics(wins, by="strategy")
-    assert (row["profit_factor"], row["average_loss_return"], row["r_multiple"]) == (None, None, None)
-    assert trade_statistics(trades[:0], by="hour") == []
-    with pytest.raises(Unknown, match="unknown grouping 'symbl': did you mean 'symbol'"):
-        trade_statistics(trades, by="symbl")
 
 
 def test_instances_do_not_see_each_other(market_bars):
