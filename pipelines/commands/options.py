@@ -21,8 +21,13 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that choose an experiment."""
     options = [
         click.option("--config", type=click.Path(path_type=Path), help="YAML of an experiment; the options change it."),
-        click.option("--strategies", help="Rules or whole strategies, separated by commas; 'all' is every rule."),
+        click.option(
+            "--strategies",
+            help="Rules or whole strategies, separated by commas, such as "
+            "'dip_buying,volatility_breakout(window=20|50)+trailing(ranges=3)'; 'all' is every rule.",
+        ),
         click.option("--num-strategies", type=int, help="How many strategies, one of each rule in turn.  [default: 5]"),
+        click.option("--sampling", help="How they are chosen from the grids: grid or random.  [default: grid]"),
         click.option("--symbols", help="Symbols, separated by commas; every stored one by default."),
         click.option(
             "--timeframe", "--timeframes", "timeframes", help="Timeframes, separated by commas.  [default: 5m]"
@@ -60,7 +65,7 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
         values["strategies"] = [] if given["strategies"] == "all" else words(given["strategies"])
         if usual_count(values["strategies"]) is None:
             values["num_strategies"] = None
-    for name in ("num_strategies", "start", "end"):
+    for name in ("num_strategies", "sampling", "start", "end"):
         if given.get(name) is not None:
             values[name] = given[name]
     for name in ("symbols", "timeframes"):
