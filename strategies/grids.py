@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,11 +26,10 @@ class Grid:
     rules: Sequence[Strategy]
     modifiers: Sequence[Sequence[Modifier]] = ()
 
-    def __len__(self) -> int:
-        length = len(self.rules)
-        for variants in self.modifiers:
-            length *= len(variants)
-        return length
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self.rules) * math.prod(len(variants) for variants in self.modifiers)
 
     def __getitem__(self, index: int) -> Strategy:
         """Make one of them; the last modifier varies fastest."""
@@ -42,14 +42,14 @@ class Grid:
 
     def in_order(self) -> Iterator[Strategy]:
         """Go through all of them, in a fixed order."""
-        return (self[index] for index in range(len(self)))
+        return (self[index] for index in range(self.size))
 
     def shuffled(self, seed: Sequence[int]) -> Iterator[Strategy]:
         """Go through all of them in a random order; each order is as likely as any other.
 
         Source: Durstenfeld (1964), Algorithm 235: Random permutation, with only the places that were moved kept.
         """
-        random, length = np.random.default_rng(seed), len(self)
+        random, length = np.random.default_rng(seed), self.size
         moved: dict[int, int] = {}
         for place in range(length):
             drawn = int(random.integers(place, length))

@@ -7,7 +7,7 @@ parameter with several values, as in ``trailing(ranges=2|3|4)``, one strategy fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from market.errors import BadInput, Unknown
@@ -38,6 +38,9 @@ MODIFIERS: dict[str, type[Modifier]] = {
 
 SAMPLINGS = ("grid", "random")
 """How strategies are chosen from grids: in the order of the grids, or at random."""
+
+_MOST = 1_000_000
+"""So many strategies are never meant: their ids alone would fill the memory."""
 
 
 def rule_named(name: str) -> type[Strategy]:
@@ -114,9 +117,22 @@ def choose_strategies(
         if count is None:
             raise BadInput("random sampling needs a number of strategies: say how many")
         return sample_strategies(rules, count, seed=seed)
-    exact = [strategy for text in rules if is_written_out(text) for strategy in _grid_of(text).in_order()]
-    spread = in_turn([_grid_of(text).in_order() for text in rules or RULES if not is_written_out(text)])
-    return _first([iter(exact), spread], count, rules)
+    grids = {text: _grid_of(text) for text in rules or RULES}
+    total = sum(grid.size for grid in grids.values())
+    if count is None and total > _MOST:
+        raise BadInput(f"the grids hold {total} strategies, which are too many to take all: say how many")
+    return _first(_in_order(grids), count, rules)
+
+
+def count_strategies(rules: Sequence[str], *, at_most: int) -> int:
+    """Count the different strategies that there are to choose from, and stop at a number.
+
+    Raises
+    ------
+    BadInput, Unknown : as `choose_strategies`.
+    """
+    found = _in_order({text: _grid_of(text) for text in rules or RULES})
+    return len(_different(found, at_most))
 
 
 def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[Strategy, ...]:
@@ -139,23 +155,34 @@ def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[S
     ['trailing(ranges=3,window=20)', 'trailing(ranges=3,window=20)']
     """
     drawn = [_grid_of(text).shuffled([seed, place]) for place, text in enumerate(rules or RULES)]
-    return _first([in_turn(drawn)], count, rules)
+    return _first(in_turn(drawn), count, rules)
 
 
-def _first(sequences: Sequence[Iterator[Strategy]], count: int | None, rules: Sequence[str]) -> tuple[Strategy, ...]:
+def _in_order(grids: Mapping[str, Grid]) -> Iterator[Strategy]:
+    """Go through those whose rule is written out, then through the others, one of each in turn."""
+    exact = [grid.in_order() for text, grid in grids.items() if is_written_out(text)]
+    return chain(*exact, in_turn([grid.in_order() for text, grid in grids.items() if not is_written_out(text)]))
+
+
+def _first(strategies: Iterator[Strategy], count: int | None, rules: Sequence[str]) -> tuple[Strategy, ...]:
     """Take the first `count` different ones."""
     if count is not None and count < 1:
         raise BadInput(f"the number of strategies is {count}, but must be at least 1")
+    found = _different(strategies, count)
+    if count is not None and len(found) < count:
+        raise BadInput(
+            f"{count} strategies were asked for, but the grids of {', '.join(rules) or 'all rules'} hold {len(found)}"
+        )
+    return tuple(found)
+
+
+def _different(strategies: Iterator[Strategy], count: int | None) -> list[Strategy]:
     seen: dict[Strategy, None] = {}
-    for strategy in chain(*sequences):
+    for strategy in strategies:
         seen.setdefault(strategy)
         if len(seen) == count:
             break
-    if count is not None and len(seen) < count:
-        raise BadInput(
-            f"{count} strategies were asked for, but the grids of {', '.join(rules) or 'all rules'} hold {len(seen)}"
-        )
-    return tuple(seen)
+    return list(seen)
 
 
 def _grid_of(text: str, *, whole: bool = False) -> Grid:

@@ -12,7 +12,7 @@ from features.sets import SETS
 from market.errors import BadInput
 from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, usual_count, words
 from pipelines.settings import Settings
-from strategies.registry import choose_strategies
+from strategies.registry import count_strategies
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
@@ -94,4 +94,4 @@ def _fitting(most: int, values: dict[str, Any]) -> int:
     pairs = len(values["symbols"]) * len(values.get("timeframes", ("5m",)))
     if most < pairs:
         raise BadInput(f"--max is {most}, but one strategy on every symbol and timeframe makes {pairs} instances")
-    return min(most // pairs, len(choose_strategies(None, rules=tuple(values.get("strategies", ())))))
+    return count_strategies(values.get("strategies", ()), at_most=most // pairs)

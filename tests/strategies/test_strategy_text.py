@@ -19,6 +19,7 @@ from strategies.registry import (
     MODIFIERS,
     RULES,
     choose_strategies,
+    count_strategies,
     is_written_out,
     modifier_named,
     parse_strategy,
@@ -171,6 +172,18 @@ def test_a_grid_of_billions_is_drawn_from_without_being_made():
     text += f"+trailing(ranges={many},window={many})+time_exit(bars={many})+stop_entry(expiry={many},window={many})"
     assert len({strategy.id for strategy in sample_strategies([text], 30, seed=5)}) == 30
     assert len(choose_strategies(30, rules=[text])) == 30
+    assert count_strategies([text], at_most=70) == 70
+    with pytest.raises(
+        BadInput, match=r"the grids hold \d{12,} strategies, which are too many to take all: say how many"
+    ):
+        choose_strategies(None, rules=[text])
+
+
+def test_strategies_are_counted_once_and_up_to_a_number():
+    texts = ["dip_buying(look_back=3|4)", "dip_buying(look_back=4|5)+trailing", "dip_buying(look_back=4)"]
+    assert count_strategies(texts, at_most=10) == 4
+    assert count_strategies(texts, at_most=3) == 3
+    assert count_strategies([], at_most=10**6) == len(choose_strategies(None))
 
 
 @pytest.mark.parametrize(
