@@ -95,7 +95,7 @@ def _counted(parts: Parts, rows: list[dict[str, Any]]) -> Parts:
     for part, trades in parts:
         symbol, timeframe = part.chunk.symbol, str(part.chunk.timeframe)
         sums = trades.assign(n_trades=1).groupby("strategy")[["n_trades", "net_return", "cost"]].sum()
-        found = sums.to_dict("index")
+        found: dict[Any, Any] = sums.to_dict("index")
         for strategy in part.strategies:
             rows.append(
                 {

@@ -1,10 +1,11 @@
-"""tradesieve trades: generate trades and look at them."""
+"""tradesieve trades: generate trades, look at them, optimise rules."""
 
 from __future__ import annotations
 
 import click
 
 from pipelines.commands.trades_generate import generate
+from pipelines.commands.trades_optimise import optimise
 from pipelines.commands.trades_stats import stats
 
 
@@ -15,3 +16,4 @@ def trades() -> None:
 
 trades.add_command(generate)
 trades.add_command(stats)
+trades.add_command(optimise)

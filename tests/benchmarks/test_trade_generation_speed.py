@@ -1,0 +1,70 @@
+"""How long a thousand instances over a year of minute bars take, signals included, written to Parquet."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from market.synthetic import SyntheticMarket
+from market.timeframes import parse_timeframe
+from strategies.registry import parse_strategy
+from strategies.simulator import simulate
+
+N_DAYS = 365  # 525,600 one-minute bars
+N_INSTANCES = 1000
+GOAL_SECONDS, GOAL_BYTES = 60.0, 2 * 2**30
+
+_RUN = """
+import sys
+from pathlib import Path
+from pipelines.chunks import load_chunks
+from pipelines.experiment import experiment_from_yaml
+from pipelines.settings import read_settings
+from pipelines.trade_sets import write_trade_set
+settings = read_settings()
+write_trade_set(load_chunks(experiment_from_yaml(Path(sys.argv[1])), settings), settings, Path(sys.argv[2]))
+"""
+
+
+def test_a_thousand_instances(tmp_path: Path) -> None:
+    from pipelines.experiment import Experiment
+    from pipelines.settings import Settings
+    from strategies.registry import choose_strategies
+
+    home = tmp_path / "home"
+    settings = Settings(home, "", "tradesieve", "tradesieve", "127.0.0.1", 5000)
+    bars = SyntheticMarket(n_days=N_DAYS, timeframe=parse_timeframe("1m"), seed=7).generate("BTC-USD")[0]
+    settings.bars.append(bars)
+    count = min(N_INSTANCES, len(choose_strategies(None)))
+    experiment = Experiment(("BTC-USD",), timeframes=("1m",), num_strategies=count)
+    config, output = tmp_path / "experiment.yaml", tmp_path / "trades"
+    config.write_text(experiment.to_yaml())
+    for strategy in {item.name: item for item in experiment.chosen_strategies()}.values():
+        simulate(strategy, bars[:5000], experiment.instrument("BTC-USD"))  # compiled before it is timed
+    started = time.perf_counter()
+    command = [sys.executable, "-c", _RUN, str(config), str(output)]
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run(command, check=True, cwd=root, env={"TRADESIEVE_HOME": str(home), "PATH": "/usr/bin:/bin"})
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+    trades = pd.read_parquet(output)
+    sample = parse_strategy(trades["strategy"].iloc[0])
+    own = trades[trades["strategy"] == sample.id]
+    expected = simulate(sample, bars, experiment.instrument("BTC-USD"))
+    assert own["net_return"].tolist() == expected["net_return"].tolist(), "correct before timed"
+    print(
+        f"\n{count} instances x {len(bars):,} bars: {len(trades):,} trades in {seconds:.1f} s, process start included "
+        f"({count * len(bars) / seconds / 1e6:.0f} million bars/s), peak {peak / 2**30:.2f} GiB"
+    )
+    if count == N_INSTANCES:
+        assert seconds <= GOAL_SECONDS
+        assert peak <= GOAL_BYTES
+    else:
+        pytest.skip(f"the grids hold {count} strategies, fewer than {N_INSTANCES}")
