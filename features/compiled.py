@@ -1,7 +1,7 @@
 """The compiled half of the engine: kernels as machine code, and the loops that hand each of them its window.
 
-One loop runs all kernels of a kind, window by window: a call from Python costs as much as thirty kernels, so a live
-decision makes one, and a batch finds the bars of a window in the processor's cache.
+One loop runs all kernels of a kind, a few windows at a time: a call from Python costs as much as thirty kernels, so a
+live decision makes one, and a batch finds the bars of a window in the processor's cache.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from features.factor import Feature, Kernel, column_of
 
 PRICES = ("open", "high", "low", "close", "volume")
 """The columns in the order in which the loops are given them."""
+
+_BLOCK = 64  # windows that are looked at by one kernel after the other, while the processor still remembers them
 
 # Arrays are read-only, so that every kernel of a kind has one signature and one loop serves them all.
 _COLUMN = types.Array(float64, 1, "C", readonly=True)
@@ -110,15 +112,14 @@ def _append_nb(kernels, kernel):  # type: ignore[no-untyped-def]
 
 @njit(types.void(_KERNELS["series"], _LAYOUT, _COLUMN, _COLUMNS, int64[::1], float64[:, ::1]), cache=True, nogil=True)
 def _run_series_nb(kernels, layout, parameters, columns, stops, matrix):  # type: ignore[no-untyped-def]
-    for row in range(len(stops)):
-        stop = stops[row]
+    for first in range(0, len(stops), _BLOCK):
+        last = min(first + _BLOCK, len(stops))
         for k in range(len(kernels)):
-            start = stop - layout[k, 0]
-            given = parameters[layout[k, 2] : layout[k, 3]]
-            if start < 0:
-                matrix[row, layout[k, 1]] = np.nan
-            else:
-                matrix[row, layout[k, 1]] = kernels[k](columns[layout[k, 4]][start:stop], given)
+            kernel, window, place = kernels[k], layout[k, 0], layout[k, 1]
+            given, values = parameters[layout[k, 2] : layout[k, 3]], columns[layout[k, 4]]
+            for row in range(first, last):
+                stop = stops[row]
+                matrix[row, place] = kernel(values[stop - window : stop], given) if stop >= window else np.nan
 
 
 @njit(
@@ -126,20 +127,23 @@ def _run_series_nb(kernels, layout, parameters, columns, stops, matrix):  # type
 )
 def _run_bars_nb(kernels, layout, parameters, time, columns, stops, matrix):  # type: ignore[no-untyped-def]
     open_, high, low, close, volume = columns
-    for row in range(len(stops)):
-        stop = stops[row]
+    for first in range(0, len(stops), _BLOCK):
+        last = min(first + _BLOCK, len(stops))
         for k in range(len(kernels)):
-            start = stop - layout[k, 0]
+            kernel, window, place = kernels[k], layout[k, 0], layout[k, 1]
             given = parameters[layout[k, 2] : layout[k, 3]]
-            if start < 0:
-                matrix[row, layout[k, 1]] = np.nan
-            else:
-                matrix[row, layout[k, 1]] = kernels[k](
-                    time[start:stop],
-                    open_[start:stop],
-                    high[start:stop],
-                    low[start:stop],
-                    close[start:stop],
-                    volume[start:stop],
-                    given,
-                )
+            for row in range(first, last):
+                stop = stops[row]
+                start = stop - window
+                if start < 0:
+                    matrix[row, place] = np.nan
+                else:
+                    matrix[row, place] = kernel(
+                        time[start:stop],
+                        open_[start:stop],
+                        high[start:stop],
+                        low[start:stop],
+                        close[start:stop],
+                        volume[start:stop],
+                        given,
+                    )

@@ -1,7 +1,7 @@
 """Kernels of the most used tsfresh calculators, each giving tsfresh's value.
 
-Sums are added in the order in which numpy adds them, in pairs: a mean is numpy's to the last bit. So is then every
-count of values above it, also in windows without variation, where a mean may be off its only price by rounding.
+Means and variances are added up in numpy's order, in pairs, and are numpy's to the last bit. So is then every count of
+values above or far from a mean, also in windows without variation, where a mean may be off its price by rounding.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import numpy as np
 from numba import float64, njit, types
 
 _ANY = [float64(types.Array(float64, 1, "C", readonly=readonly)) for readonly in (False, True)]
+
+
+# Places as unsigned numbers: no check for a place before the first, which takes as long as the sum.
+_1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(place) for place in range(1, 9))
 
 
 @njit(cache=True, nogil=True)
@@ -22,19 +26,22 @@ def _few_sum_nb(values):  # type: ignore[no-untyped-def]
         return total
     a, b, c, d = values[0], values[1], values[2], values[3]
     e, f, g, h = values[4], values[5], values[6], values[7]
-    whole = n - n % 8
-    for i in range(8, whole, 8):
+    whole = np.uint64(n - n % 8)
+    i = _8
+    while i < whole:
         a += values[i]
-        b += values[i + 1]
-        c += values[i + 2]
-        d += values[i + 3]
-        e += values[i + 4]
-        f += values[i + 5]
-        g += values[i + 6]
-        h += values[i + 7]
+        b += values[i + _1]
+        c += values[i + _2]
+        d += values[i + _3]
+        e += values[i + _4]
+        f += values[i + _5]
+        g += values[i + _6]
+        h += values[i + _7]
+        i += _8
     total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-    for i in range(whole, n):
+    while i < np.uint64(n):
         total += values[i]
+        i += _1
     return total
 
 
@@ -50,24 +57,70 @@ def sum_nb(values):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _square_nb(value, mean):  # type: ignore[no-untyped-def]
+    return (value - mean) * (value - mean)
+
+
+@njit(cache=True, nogil=True)
+def _few_squares_nb(values, mean):  # type: ignore[no-untyped-def]
+    # The loop of `_few_sum_nb` once more: an array of squares would take four times as long to make as to add.
+    n = len(values)
+    if n < 8:
+        total = 0.0
+        for i in range(n):
+            total += _square_nb(values[i], mean)
+        return total
+    a, b = _square_nb(values[0], mean), _square_nb(values[1], mean)
+    c, d = _square_nb(values[2], mean), _square_nb(values[3], mean)
+    e, f = _square_nb(values[4], mean), _square_nb(values[5], mean)
+    g, h = _square_nb(values[6], mean), _square_nb(values[7], mean)
+    whole = np.uint64(n - n % 8)
+    i = _8
+    while i < whole:
+        a += _square_nb(values[i], mean)
+        b += _square_nb(values[i + _1], mean)
+        c += _square_nb(values[i + _2], mean)
+        d += _square_nb(values[i + _3], mean)
+        e += _square_nb(values[i + _4], mean)
+        f += _square_nb(values[i + _5], mean)
+        g += _square_nb(values[i + _6], mean)
+        h += _square_nb(values[i + _7], mean)
+        i += _8
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    while i < np.uint64(n):
+        total += _square_nb(values[i], mean)
+        i += _1
+    return total
+
+
+@njit(cache=True, nogil=True)
 def _mean_nb(values):  # type: ignore[no-untyped-def]
-    return sum_nb(values) / len(values)
+    n = len(values)
+    return (_few_sum_nb(values) if n <= 128 else sum_nb(values)) / n
+
+
+@njit(cache=True, nogil=True)
+def _squares_nb(values, mean):  # type: ignore[no-untyped-def]
+    n = len(values)
+    if n <= 128:
+        return _few_squares_nb(values, mean)
+    squares = np.empty(n)
+    for i in range(n):
+        squares[i] = _square_nb(values[i], mean)
+    return sum_nb(squares)
 
 
 @njit(cache=True, nogil=True)
 def _variance_nb(values, mean):  # type: ignore[no-untyped-def]
-    squares = np.empty(len(values))
-    for i in range(len(values)):
-        squares[i] = (values[i] - mean) * (values[i] - mean)
-    return sum_nb(squares) / len(values)
+    return _squares_nb(values, mean) / len(values)
 
 
 @njit(cache=True, nogil=True)
 def _absolute_changes_nb(values):  # type: ignore[no-untyped-def]
-    changes = np.empty(len(values) - 1)
-    for i in range(len(changes)):
-        changes[i] = abs(values[i + 1] - values[i])
-    return sum_nb(changes)
+    total = 0.0
+    for i in range(len(values) - 1):
+        total += abs(values[i + 1] - values[i])
+    return total
 
 
 @njit(cache=True, nogil=True)
@@ -118,19 +171,14 @@ def cid_ce_nb(values, parameters):  # type: ignore[no-untyped-def]
 
     0 when flat. Source: Batista et al. (2014), CID: an efficient complexity-invariant distance for time series.
     """
-    total = 0.0
+    n = len(values)
+    squares = 0.0
+    for i in range(n - 1):
+        squares += _square_nb(values[i + 1], values[i])
     if parameters[1] == 0.0:
-        for i in range(1, len(values)):
-            total += (values[i] - values[i - 1]) * (values[i] - values[i - 1])
-        return np.sqrt(total)
-    mean = _mean_nb(values)
-    deviation = np.sqrt(_variance_nb(values, mean))
-    if deviation == 0.0:
-        return 0.0
-    for i in range(1, len(values)):
-        step = (values[i] - mean) / deviation - (values[i - 1] - mean) / deviation
-        total += step * step
-    return np.sqrt(total)
+        return np.sqrt(squares)
+    deviation = np.sqrt(_variance_nb(values, _mean_nb(values)))
+    return np.sqrt(squares) / deviation if deviation > 0.0 else 0.0
 
 
 def autocorrelation_nb(values, parameters):  # type: ignore[no-untyped-def]
@@ -146,10 +194,10 @@ def autocorrelation_nb(values, parameters):  # type: ignore[no-untyped-def]
     variance = _variance_nb(values, mean)
     if variance <= 1e-8:
         return np.nan
-    products = np.empty(n)
+    shared = 0.0
     for i in range(n):
-        products[i] = (values[i] - mean) * (values[i + lag] - mean)
-    return sum_nb(products) / (n * variance)
+        shared += (values[i] - mean) * (values[i + lag] - mean)
+    return shared / (n * variance)
 
 
 def ratio_beyond_r_sigma_nb(values, parameters):  # type: ignore[no-untyped-def]
@@ -161,8 +209,7 @@ def ratio_beyond_r_sigma_nb(values, parameters):  # type: ignore[no-untyped-def]
     reach = parameters[1] * np.sqrt(_variance_nb(values, mean))
     beyond = 0
     for i in range(len(values)):
-        if abs(values[i] - mean) > reach:
-            beyond += 1
+        beyond += abs(values[i] - mean) > reach
     return beyond / len(values)
 
 
@@ -190,59 +237,55 @@ def kurtosis_nb(values, parameters):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _moments_nb(values):  # type: ignore[no-untyped-def]
+def _line_nb(values):  # type: ignore[no-untyped-def]
     n = len(values)
     middle = 0.5 * (n - 1)
-    mean = _mean_nb(values)
     shared = 0.0
-    own = 0.0
-    places = 0.0
-    for i in range(n):
-        # In pairs from both ends: a window without variation has no slope, not one made of rounding.
-        if i < n // 2:
-            shared += (middle - i) * (values[n - 1 - i] - values[i])
-        own += (values[i] - mean) * (values[i] - mean)
-        places += (i - middle) * (i - middle)
-    return shared, own, places
+    # In pairs from both ends: a window without variation has no slope, not one made of rounding.
+    for i in range(n // 2):
+        shared += (middle - i) * (values[n - 1 - i] - values[i])
+    return shared, n * (n * float(n) - 1.0) / 12.0  # the latter is the sum of (i - middle) ** 2
 
 
 def linear_trend_slope_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Take the slope of the line by least squares. Equals: ``tsfresh linear_trend`` with attr "slope"."""
-    shared, _, places = _moments_nb(values)
+    shared, places = _line_nb(values)
     return shared / places
 
 
 def linear_trend_rvalue_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Correlate the values with their places. NaN when flat. Equals: ``tsfresh linear_trend`` with attr "rvalue"."""
-    shared, own, places = _moments_nb(values)
+    own = _squares_nb(values, _mean_nb(values))
+    shared, places = _line_nb(values)
     return min(1.0, max(-1.0, shared / np.sqrt(own * places))) if own > 0.0 else np.nan
 
 
 @njit(cache=True, nogil=True)
-def _longest_nb(values, sign):  # type: ignore[no-untyped-def]
+def _longest_nb(values, above):  # type: ignore[no-untyped-def]
     mean = _mean_nb(values)
     longest = 0
     run = 0
     for i in range(len(values)):
-        run = run + 1 if sign * values[i] > sign * mean else 0
+        inside = values[i] > mean if above else values[i] < mean
+        run = (run + 1) * inside
         longest = max(longest, run)
     return float(longest)
 
 
 def longest_strike_above_mean_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Count the longest run of values above the mean. Equals: ``tsfresh longest_strike_above_mean``."""
-    return _longest_nb(values, 1.0)
+    return _longest_nb(values, True)
 
 
 def longest_strike_below_mean_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Count the longest run of values below the mean. Equals: ``tsfresh longest_strike_below_mean``."""
-    return _longest_nb(values, -1.0)
+    return _longest_nb(values, False)
 
 
 def number_crossing_m_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Count how often the values cross m. Equals: ``tsfresh number_crossing_m``."""
+    level = parameters[1]
     crossings = 0
     for i in range(1, len(values)):
-        if (values[i] > parameters[1]) != (values[i - 1] > parameters[1]):
-            crossings += 1
+        crossings += (values[i] > level) != (values[i - 1] > level)
     return float(crossings)

@@ -6,6 +6,7 @@ A calendar belongs to an instrument and is named there, never guessed from the d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -60,6 +61,50 @@ def _exchange_days(name: str, first: int, last: int) -> np.ndarray:
     sessions = exchange_calendars.get_calendar(name, start=start - margin, end=end + margin).sessions
     days = sessions.as_unit("ns").asi8 // DAY
     return days[(days >= first) & (days <= last)].astype(np.int64)
+
+
+def exchange_closes(name: str, start_time: int, end_time: int) -> np.ndarray:
+    """List when an exchange's sessions close, as scheduled: with daylight saving time, holidays and half days.
+
+    Parameters
+    ----------
+    name : the exchange's ISO code, such as ``XNYS``.
+    start_time, end_time : int64 ns UTC; closes after the one and up to the other are listed.
+
+    Returns
+    -------
+    int64 ns UTC, ascending.
+
+    Raises
+    ------
+    Unknown : if `exchange_calendars` knows no such exchange.
+    BadInput : if it does not know the exchange's sessions at that time.
+    """
+    import exchange_calendars
+
+    known = exchange_calendars.get_calendar_names()
+    if name not in known:
+        raise Unknown("calendar", name, known)
+    first, last = (
+        int(np.datetime64(time, "ns").astype("datetime64[Y]").astype(int)) for time in (start_time, end_time)
+    )
+    closes = [_closes_of_year(name, 1970 + year) for year in range(first, last + 1) if end_time > start_time]
+    every = np.concatenate([np.empty(0, np.int64), *closes])
+    return every[(every > start_time) & (every <= end_time)]
+
+
+@lru_cache(maxsize=256)
+def _closes_of_year(name: str, year: int) -> np.ndarray:
+    import exchange_calendars
+
+    try:
+        # A session that belongs to a day of the year beside it may close in this one.
+        calendar = exchange_calendars.get_calendar(name, start=f"{year - 1}-12-20", end=f"{year + 1}-01-10")
+    except ValueError as error:
+        raise BadInput(f"calendar {name} is not known for {year}: {error}") from error
+    closes = calendar.closes_nanos
+    start, end = (np.datetime64(f"{each}-01-01", "ns").astype(np.int64) for each in (year, year + 1))
+    return closes[(closes >= start) & (closes < end)].astype(np.int64)
 
 
 ALWAYS = TradingCalendar("always", 365.0)

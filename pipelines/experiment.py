@@ -21,7 +21,8 @@ from market.instruments import Instrument, instrument_from
 from market.timeframes import Timeframe, parse_timeframe
 from models.protocol import Plan
 from strategies.base import Strategy
-from strategies.registry import choose_strategies
+from strategies.parameters import split_outside
+from strategies.registry import choose_strategies, is_written_out
 
 _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
 
@@ -33,8 +34,10 @@ class Experiment:
     Parameters
     ----------
     symbols, timeframes : every strategy runs on each symbol at each timeframe.
-    strategies : names of rules (their default grids) or whole strategies; empty means every rule.
+    strategies : names of rules (their default grids) or whole strategies, with modifiers and several values where they
+        are wanted, see `strategies.registry`; empty means every rule.
     num_strategies : how many of them, one of each rule in turn; None takes all.
+    sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
     instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the default ones.
     features : the name of a set, or names of features.
@@ -45,6 +48,7 @@ class Experiment:
     timeframes: tuple[str, ...] = ("5m",)
     strategies: tuple[str, ...] = ()
     num_strategies: int | None = 5
+    sampling: str = "grid"
     start: str | None = None
     end: str | None = None
     instruments: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
@@ -70,7 +74,9 @@ class Experiment:
 
     def chosen_strategies(self) -> tuple[Strategy, ...]:
         """List the strategies."""
-        return choose_strategies(self.num_strategies, rules=self.strategies)
+        return choose_strategies(
+            self.num_strategies, rules=self.strategies, sampling=self.sampling, seed=self.plan.seed
+        )
 
     def parsed_timeframes(self) -> tuple[Timeframe, ...]:
         """List the timeframes."""
@@ -103,7 +109,10 @@ class Experiment:
     @property
     def hash(self) -> str:
         """The identity: equal experiments have equal hashes, in any process."""
-        return hashlib.sha256(json.dumps(_canonical(self.as_dict()), sort_keys=True).encode()).hexdigest()[:12]
+        values = self.as_dict()
+        if self.sampling == "grid":
+            del values["sampling"]  # it is younger than the others: an experiment without it stays the same one
+        return hashlib.sha256(json.dumps(_canonical(values), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
         """Write it so that `experiment_from_yaml` gives an equal value."""
@@ -136,19 +145,12 @@ def parse_time(name: str, text: str | None) -> int | None:
 
 def words(text: str | None) -> list[str]:
     """Split text at its commas, but for those inside parentheses, which belong to a strategy's parameters."""
-    parts, depth = [""], 0
-    for letter in text or "":
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts if part.strip()]
+    return [part for part in split_outside(text or "", ",") if part]
 
 
 def usual_count(strategies: Sequence[str]) -> int | None:
-    """Say how many strategies are meant when nobody says: all that are written out whole, else five of the grids."""
-    return None if strategies and all("(" in name for name in strategies) else 5
+    """Say how many strategies are meant when nobody says: all whose rules are written out, else five of the grids."""
+    return None if strategies and all(is_written_out(name) for name in strategies) else 5
 
 
 def experiment_from(values: Mapping[str, Any]) -> Experiment:

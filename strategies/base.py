@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from market.bars import Bars
 from market.errors import BadInput
 from market.fills import POLICY
 from market.timeframes import Timeframe
+from strategies.parameters import Parametrised
 from strategies.signals import Signals
 
 
@@ -53,7 +54,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Strategy(ABC):
+class Strategy(Parametrised, ABC):
     """A rule with its parameters.
 
     Subclasses are frozen dataclasses whose fields are the parameters, all numbers with defaults. They set `name` and
@@ -62,7 +63,6 @@ class Strategy(ABC):
     bars alone as from all of history.
     """
 
-    name: ClassVar[str]
     grid: ClassVar[dict[str, tuple[float, ...]]]
 
     @abstractmethod
@@ -78,30 +78,11 @@ class Strategy(ABC):
         """How an instance lives with its signals; a rule that wants another policy returns its own."""
         return Policy()
 
-    @property
-    def id(self) -> str:
-        """Write the strategy as text that reads back, such as ``volatility_breakout(lookback=20,multiple=1.5)``."""
-        values = ",".join(f"{field.name}={_written(getattr(self, field.name))}" for field in fields(self))
-        return f"{self.name}({values})"
-
     @classmethod
     def variants(cls) -> Iterator[Strategy]:
         """Go through the rule's default grid, in a fixed order."""
         for values in itertools.product(*cls.grid.values()):
             yield cls(**dict(zip(cls.grid, values, strict=True)))
-
-    def _require(self, **allowed: bool) -> None:
-        """Refuse a parameter whose condition does not hold."""
-        for name, holds in allowed.items():
-            if not holds:
-                raise BadInput(
-                    f"{self.name}: {name} is {getattr(self, name):g}, which is out of range; see its docstring"
-                )
-
-
-def _written(value: float) -> str:
-    """Write a number so that it reads back to the same one: two strategies never share a name."""
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def instance_name(strategy_id: str, symbol: str, timeframe: Timeframe | str) -> str:

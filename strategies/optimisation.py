@@ -232,7 +232,7 @@ class _Search:
             return {
                 name: trial.suggest_int(name, int(min(values)), int(max(values)))
                 if name in whole
-                else trial.suggest_float(name, min(values), max(values))
+                else _short(trial.suggest_float(name, min(values), max(values)))
                 for name, values in varied.items()
             }
 
@@ -251,7 +251,13 @@ class _Search:
         done = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
         if not done:
             return dict(fixed), math.nan
-        return dict(fixed) | study.best_params, study.best_value
+        # What was tried is what is chosen: the numbers as they were rounded.
+        return dict(fixed) | {name: _short(value) for name, value in study.best_params.items()}, study.best_value
+
+
+def _short(value: float) -> float:
+    """Round to four digits: a name is read by people, and no rule is better for a fifth."""
+    return value if isinstance(value, int) else float(f"{value:.4g}")
 
 
 def _plain(value: float) -> float | None:

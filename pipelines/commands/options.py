@@ -12,7 +12,7 @@ from features.sets import SETS
 from market.errors import BadInput
 from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, usual_count, words
 from pipelines.settings import Settings
-from strategies.registry import choose_strategies
+from strategies.registry import count_strategies
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
@@ -21,8 +21,13 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that choose an experiment."""
     options = [
         click.option("--config", type=click.Path(path_type=Path), help="YAML of an experiment; the options change it."),
-        click.option("--strategies", help="Rules or whole strategies, separated by commas; 'all' is every rule."),
+        click.option(
+            "--strategies",
+            help="Rules or whole strategies, separated by commas, such as "
+            "'dip_buying,volatility_breakout(window=20|50)+trailing(ranges=3)'; 'all' is every rule.",
+        ),
         click.option("--num-strategies", type=int, help="How many strategies, one of each rule in turn.  [default: 5]"),
+        click.option("--sampling", help="How they are chosen from the grids: grid or random.  [default: grid]"),
         click.option("--symbols", help="Symbols, separated by commas; every stored one by default."),
         click.option(
             "--timeframe", "--timeframes", "timeframes", help="Timeframes, separated by commas.  [default: 5m]"
@@ -60,7 +65,7 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
         values["strategies"] = [] if given["strategies"] == "all" else words(given["strategies"])
         if usual_count(values["strategies"]) is None:
             values["num_strategies"] = None
-    for name in ("num_strategies", "start", "end"):
+    for name in ("num_strategies", "sampling", "start", "end"):
         if given.get(name) is not None:
             values[name] = given[name]
     for name in ("symbols", "timeframes"):
@@ -89,4 +94,4 @@ def _fitting(most: int, values: dict[str, Any]) -> int:
     pairs = len(values["symbols"]) * len(values.get("timeframes", ("5m",)))
     if most < pairs:
         raise BadInput(f"--max is {most}, but one strategy on every symbol and timeframe makes {pairs} instances")
-    return min(most // pairs, len(choose_strategies(None, rules=tuple(values.get("strategies", ())))))
+    return count_strategies(values.get("strategies", ()), at_most=most // pairs)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.calendars import ALWAYS, DAY, NEW_YORK, WEEKDAYS, calendar_named
+from market.calendars import ALWAYS, DAY, NEW_YORK, WEEKDAYS, calendar_named, exchange_closes
 from market.errors import BadInput, Unknown
 
 
@@ -55,3 +55,21 @@ def test_a_calendar_is_found_by_name_and_a_typo_gets_a_hint():
     assert calendar_named("weekdays") is WEEKDAYS
     with pytest.raises(Unknown, match="did you mean 'weekdays'"):
         calendar_named("weekday")
+
+
+@pytest.mark.parametrize("name", ["XNYS", "XLON", "XTKS", "CMES"])
+def test_closes_are_those_of_exchange_calendars_and_join_at_new_year(name):
+    start, end = (int(pd.Timestamp(text, tz="UTC").value) for text in ("2021-12-20T21:00", "2024-01-04T21:00"))
+    closes = pd.DatetimeIndex(exchange_calendars.get_calendar(name, start="2021-12-01", end="2024-01-31").closes)
+    expected = closes.as_unit("ns").asi8
+    ours = exchange_closes(name, start, end)
+    assert ours.dtype == np.int64
+    assert ours.tolist() == expected[(expected > start) & (expected <= end)].tolist()
+    assert exchange_closes(name, start, start).tolist() == []
+
+
+def test_an_exchange_or_a_time_that_nobody_knows_is_refused():
+    with pytest.raises(Unknown, match="unknown calendar 'XNYZ'"):
+        exchange_closes("XNYZ", 0, DAY)
+    with pytest.raises(BadInput, match=r"calendar XKRX is not known for 2100: .* only recorded to the year 2050"):
+        exchange_closes("XKRX", (start := day("2100-01-01") * DAY), start + DAY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ from features.sets import MINIMAL, STANDARD
 from market.errors import BadInput, Unknown
 from models.gate import GateLimits
 from models.protocol import Plan
-from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, parse_time, usual_count
+from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, parse_time, usual_count, words
 
 NAMES = st.sampled_from(["BTC-USD", "ETH-USD", "SPY", "a.b_c"])
 PLANS = st.builds(
@@ -46,8 +47,9 @@ EXPERIMENTS = st.builds(
     st.lists(NAMES, min_size=1, unique=True),
     st.lists(st.floats(0, 0.01) | st.just(0), max_size=2),
     timeframes=st.sampled_from([("5m",), ("1h", "1d"), ("15m", "90s")]),
-    strategies=st.sampled_from([(), ("dip_buying",), ("volatility_breakout(window=20)",)]),
-    num_strategies=st.sampled_from([1, None]),
+    strategies=st.sampled_from([(), ("dip_buying",), ("volatility_breakout(window=20|30)+time_exit",)]),
+    num_strategies=st.sampled_from([1, 2]),
+    sampling=st.sampled_from(["grid", "random"]),
     start=st.sampled_from([None, "2019", "2019-01-31", "2019-01-31T08:00"]),
     end=st.sampled_from([None, "2020-02-29 12:00:00.5+02:00"]),
     features=st.sampled_from(["minimal", "standard", MINIMAL, STANDARD[:3]]),
@@ -76,6 +78,7 @@ def test_every_field_is_part_of_the_identity() -> None:
         Experiment(symbols=("A",), timeframes=("15m",)),
         Experiment(symbols=("A",), strategies=("dip_buying",)),
         Experiment(symbols=("A",), num_strategies=4),
+        Experiment(symbols=("A",), sampling="random"),
         Experiment(symbols=("A",), start="2019"),
         Experiment(symbols=("A",), end="2019"),
         Experiment(symbols=("A",), instruments={"A": {"tick": 0.5}}),
@@ -313,3 +316,39 @@ def test_strategies_that_are_written_out_whole_are_all_meant() -> None:
     assert usual_count(["dip_buying"]) == 5
     assert usual_count(["dip_buying(look_back=3)", "volatility_breakout"]) == 5
     assert usual_count(["dip_buying(look_back=3)"]) is None
+    assert usual_count(["dip_buying(look_back=3|4)+trailing"]) is None
+    assert usual_count(["dip_buying+trailing(ranges=2|3)"]) == 5, "the modifiers are on a grid"
+
+
+def test_words_are_split_outside_of_parentheses_alone() -> None:
+    text = "dip_buying , volatility_breakout(window=10|20,reward=3)+trailing(ranges=2,window=5)+opposite_exit,,"
+    assert words(text) == [
+        "dip_buying",
+        "volatility_breakout(window=10|20,reward=3)+trailing(ranges=2,window=5)+opposite_exit",
+    ]
+    assert words(None) == words("") == words(" , ") == []
+
+
+def test_an_experiment_without_sampling_keeps_the_identity_that_it_had_before_there_was_any() -> None:
+    experiment = Experiment(symbols=("BTC-USD",))
+    values = experiment.as_dict()
+    assert values.pop("sampling") == "grid"
+    canonical = json.dumps(values, sort_keys=True).replace(".0,", ",").replace(".0}", "}")
+    assert experiment.hash == hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def test_a_random_sample_follows_the_plans_seed() -> None:
+    def chosen(seed: int) -> list[str]:
+        experiment = Experiment(
+            symbols=("A",),
+            strategies=("volatility_breakout+trailing(ranges=2|3|4)",),
+            num_strategies=6,
+            sampling="random",
+            plan=Plan(seed=seed),
+        )
+        return [strategy.id for strategy in experiment.chosen_strategies()]
+
+    assert chosen(1) == chosen(1)
+    assert chosen(1) != chosen(2)
+    with pytest.raises(BadInput, match="random sampling needs a number of strategies"):
+        Experiment(symbols=("A",), num_strategies=None, sampling="random")
