@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from market.errors import BadInput
+from market.symbols import is_pair, normal_symbol, pair_in_name, same_market
+
+FORMS = {
+    "BTC-USD": ["BTC-USD", "btc-usd", "BTC/USD", "BTCUSD", "btcusd", "BTC_USD", "XBT/USD", "XBTUSD", "tBTCUSD",
+                "XXBTZUSD", "BTC-USD ", "COINBASE:BTC-USD", "X:BTCUSD", "XBT-USD"],
+    "BTC-USDT": ["BTCUSDT", "BTC/USDT", "BINANCE:BTCUSDT", "tBTCUST", "BTC-USDT", "btc_usdt"],
+    "EUR-USD": ["EUR_USD", "EURUSD", "EURUSD=X", "eurusd", "EUR/USD", "C:EURUSD", "OANDA:EUR_USD"],
+    "USD-JPY": ["USDJPY", "JPY=X", "USD_JPY"],
+    "ETH-BTC": ["ETHBTC", "ETH/BTC", "ETH/XBT", "XETHXXBT", "tETHBTC"],
+    "XAU-USD": ["XAUUSD", "XAU_USD"],
+    "SPX-USD": ["SPXUSD"],
+    "DUSK-USD": ["tDUSK:USD", "DUSKUSD"],
+    "1INCH-USDT": ["1INCHUSDT"],
+    "KITE-USDT": ["KITEUSDT", "KITE/USDT"],
+    "DOGE-USD": ["XDG/USD", "DOGEUSD", "XDGUSD"],
+    "BTC-USDT-PERP": ["BTC/USDT:USDT", "BTC-USDT-SWAP", "BTC-USDT-PERP"],
+    "BTC-USD-PERP.BTC": ["BTC/USD:BTC", "XBT/USD:XBT", "BTC-USD-PERP.BTC"],
+    "BTC-USDT-251226": ["BTC/USDT:USDT-251226", "BTCUSDT_251226", "BTC-USDT-251226"],
+    "AAPL": ["AAPL", "aapl", "NASDAQ:AAPL"],
+    "BRK.B": ["BRK.B", "brk.b"],
+    "BRK-B": ["BRK-B"],
+    "GSPC": ["^GSPC"],
+    "SPY": ["SPY"], "X": ["X"], "F": ["F"], "GUSD": ["GUSD"], "6EH4": ["6EH4"], "ETH": ["ETH"], "TOOTHBTC": ["TOOTHBTC"],
+    "MY_RULE": ["my_rule"], "TREND-A": ["TREND-A"], "USD": ["USD"], "USDT": ["USDT"], "EURO": ["EURO"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), [(text, form) for form, texts in FORMS.items() for text in texts])
+def test_what_vendors_write_becomes_one_form(text, expected):
+    assert normal_symbol(text) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.text("ABUSDTXbtcEHPERKZ019-_./:^=", min_size=1, max_size=14),
+        st.tuples(
+            st.sampled_from(["BTC", "XBT", "EUR", "KITE", "t", "X", "^"]),
+            st.sampled_from(["", "/", ":", "-", "_"]),
+            st.sampled_from(["USD", "USDT", "UST", "ETH", "USDT:USDT", "USD=X", "USD_251226"]),
+        ).map("".join),
+    )  # fmt: skip
+)
+def test_the_one_form_stays_as_it_is(text):
+    try:
+        found = normal_symbol(text)
+    except BadInput:
+        return
+    assert normal_symbol(found) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "../x", "../../etc", "a/b/c", "BTC USD", "-BTC", "ES=F", "$X", "Ä", "A" * 65]
+)
+def test_what_is_no_symbol_is_refused(text):
+    with pytest.raises(BadInput, match="symbol .* is not understood"):
+        normal_symbol(text)
+
+
+@pytest.mark.parametrize(("text", "pairs"), [("FETUSD", "FET-USD or FE-TUSD"), ("gmtbusd", "GMTB-USD or GMT-BUSD")])
+def test_what_may_be_two_pairs_is_refused(text, pairs):
+    with pytest.raises(BadInput, match=f"may be {pairs}: write one of them"):
+        normal_symbol(text)
+
+
+def test_which_symbols_may_stand_for_one_another():
+    assert same_market("BTC-USD", "BTC-USD")
+    assert same_market("BTC-USD", "BTC-USDT")
+    assert same_market("BTC-USDC", "BTC-USDT")
+    for other in ("ETH-USD", "BTC-EUR", "BTC-USDT-PERP", "BTC", "SPY"):
+        assert not same_market("BTC-USD", other)
+    assert not same_market("SPY", "QQQ")
+    assert [is_pair(symbol) for symbol in ("BTC-USD", "BRK-B", "SPY", "BTC-USDT-PERP")] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("BTCUSDT-1m-2024-01.csv", "BTC-USDT"),
+        ("Bitstamp_BTCUSD_d.csv", "BTC-USD"),
+        ("coinbase-1d-btc-usd.csv", "BTC-USD"),
+        ("HISTDATA_COM_ASCII_EURUSD_M12018.zip", "EUR-USD"),
+        ("DAT_ASCII_EURUSD_M1_2019.csv", "EUR-USD"),
+        ("EURUSD60.csv", "EUR-USD"),
+        ("EURUSDh1.csv", "EUR-USD"),
+        ("XRP_ETH-1m.feather", "XRP-ETH"),
+        ("btc.parquet", None),
+        ("us_SPY_1m.parquet", None),
+        ("ETH-BTC and BTC-USD.csv", None),
+        ("BTCUSD_ETHUSD.csv", None),
+        ("bars.csv", None),
+        ("", None),
+    ],
+)
+def test_the_pair_that_a_files_name_tells(name, expected):
+    assert pair_in_name(name) == expected
