@@ -21,17 +21,19 @@ from market.sources.csv import read_csv
 from market.sources.ejtrader import EJTRADER
 from market.sources.freqtrade import FREQTRADE
 from market.sources.histdata import HISTDATA
+from market.sources.layout import Layout
 from market.sources.lean import LEAN
 from market.sources.metatrader import METATRADER
 from market.sources.nautilus import NAUTILUS
 from market.sources.ninjatrader import NINJATRADER
 from market.sources.oanda import OANDA
+from market.sources.own_symbol import settle_symbol
 from market.sources.parquet import read_parquet
 from market.sources.vendor import Given, Read, Vendor
 from market.sources.yahoo import YAHOO
 from market.timeframes import Timeframe
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+READERS: dict[str, Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]]] = {
     ".parquet": read_parquet,
     ".pq": read_parquet,
     ".csv": read_csv,
@@ -42,7 +44,6 @@ VENDORS: tuple[Vendor, ...] = (
     EJTRADER, BACKTRADER, YAHOO, ALPHAVANTAGE, NAUTILUS,
 )  # fmt: skip
 """Every vendor whose files are recognised; no file is recognised by two."""
-_SYMBOL_NAMES = ("symbol", "ticker", "instrument", "product_id", "pair", "name")
 
 
 def read_bars(path: Path, *, symbol: str, timeframe: Timeframe, stamps: Stamps | None = None) -> Bars:
@@ -53,10 +54,11 @@ def read_bars(path: Path, *, symbol: str, timeframe: Timeframe, stamps: Stamps |
 def read_file(
     path: Path,
     *,
-    symbol: str,
+    symbol: str | None,
     timeframe: Timeframe,
     stamps: Stamps | None = None,
     price_scale: float | None = None,
+    layout: Layout | None = None,
 ) -> tuple[Bars, tuple[str, ...]]:
     """Read bars from a file, and say what was put right.
 
@@ -64,41 +66,51 @@ def read_file(
     ----------
     path : a file of a vendor in `VENDORS`, recognised by its content, or any other Parquet or CSV file, packed by gzip
         or zip or not; see `market.sources.base` for the columns.
-    symbol, timeframe : what the file holds.
+    symbol : what the file holds, written as any vendor does; None: what the file itself tells.
+    timeframe : what the file holds.
     stamps : how the file writes time, where it is not as the vendor does; by default a column ``close_time`` is the
         close and any other name the open, in UTC, in a unit that is recognised by its size.
     price_scale : every price is divided by it; by default the vendor's own, else 1.
+    layout : how a plain table is laid out, where that is said; no vendor is looked for then.
 
     Returns
     -------
-    The bars, and one sentence for each thing in which they differ from the file; the first names the vendor.
+    The bars, their symbol in its one form, and one sentence for each thing in which they differ from the file; the
+    first names the vendor.
 
     Raises
     ------
-    BadInput : if the file is missing, is of an unknown kind, or its columns or times are not understood.
+    BadInput : if the file is missing, is of an unknown kind, or its columns or times are not understood, or it tells
+        of another market than `symbol`, or of none where none was given.
     BadData : if the bars break a law; names the row.
     """
     path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path}: there is no such file")
-    given = Given(timeframe, stamps or Stamps(), price_scale)
+    given, layout = Given(timeframe, stamps or Stamps(), price_scale), layout or Layout()
     head, name = read_head(path)
-    vendor = next((vendor for vendor in VENDORS if vendor.recognises(head, name)), None)
-    read = vendor.read(path, given) if vendor else Read(_reader(path, name, head)(path), Stamps())
+    vendor = None if layout.is_said else next((vendor for vendor in VENDORS if vendor.recognises(head, name)), None)
+    read = vendor.read(path, given) if vendor else _read_plain(path, name, head, layout)
     frame = read.frame.rename(columns=lambda column: str(column).strip().lower())
-    _check_one_symbol(frame, path)
+    untold = layout.columns.get("symbol") == ""
+    settled, said = settle_symbol(symbol, frame, path=str(path), names=(path.name, name), untold=untold)
     bars = bars_from_frame(
         frame,
-        symbol=symbol,
+        symbol=settled,
         timeframe=timeframe,
         stamps=given.stamps.over(read.stamps),
         name=str(path),
         price_scale=price_scale or read.price_scale,
     )
-    return bars, (f"recognised as {vendor.name}", *read.notes) if vendor else read.notes
+    return bars, (*([f"recognised as {vendor.name}"] if vendor else []), *read.notes, *said)
 
 
-def _reader(path: Path, name: str, head: bytes) -> Callable[[Path], pd.DataFrame]:
+def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> Read:
+    frame, notes = _reader(path, name, head)(path, layout)
+    return Read(frame, Stamps(), notes)
+
+
+def _reader(path: Path, name: str, head: bytes) -> Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]]:
     suffix = Path(name).suffix.lower()
     vendors = ", ".join(vendor.name for vendor in VENDORS)
     if suffix not in READERS:
@@ -109,14 +121,3 @@ def _reader(path: Path, name: str, head: bytes) -> Callable[[Path], pd.DataFrame
     if head.lstrip()[:1] in (b"[", b"{"):
         raise BadInput(f"{path}: this is JSON in no layout that is known; recognised are {vendors}")
     return READERS[suffix]
-
-
-def _check_one_symbol(frame: pd.DataFrame, path: Path) -> None:
-    for column in _SYMBOL_NAMES:
-        if column in frame.columns and frame[column].ndim == 1:
-            found = sorted(set(frame[column].dropna().astype("str")))
-            if len(found) > 1:
-                raise BadInput(
-                    f"{path}: column {column} holds {len(found)} symbols, {found[0]} and {found[1]}"
-                    f"{' and more' if len(found) > 2 else ''}: a file of one symbol is expected"
-                )

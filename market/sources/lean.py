@@ -16,7 +16,7 @@ from market.sources.vendor import Given, Read, Vendor, csv_frame, first_lines, t
 
 _DATED = re.compile(r"\d{8} \d\d:\d\d(,[0-9.eE+-]*){5}((,[0-9.eE+-]*){5})?")
 _SINCE_MIDNIGHT = re.compile(r"\d{1,8}(,[0-9.eE+-]*){5}((,[0-9.eE+-]*){5})?")
-_MINUTE_NAME = re.compile(r"(?P<date>\d{8})_.+_(minute|second)_(trade|quote)\.csv", re.IGNORECASE)
+_MINUTE_NAME = re.compile(r"(?P<date>\d{8})_(?P<symbol>.+?)_(minute|second)_(trade|quote)\.csv", re.IGNORECASE)
 _QUOTE = ("time", *PRICES, "bid size", "ask open", "ask high", "ask low", "ask close", "ask size")
 _TEN_THOUSANDTHS = 10_000.0
 
@@ -53,7 +53,7 @@ def _read(path: Path, given: Given) -> Read:
         day = pd.to_datetime(named["date"], format="%Y%m%d", errors="coerce")
         if pd.isna(day):
             raise BadInput(f"{path}: {named['date']} in the name {name} is no date")
-        frame = frame.assign(time=day + pd.to_timedelta(milliseconds, unit="ms"))
+        frame = frame.assign(time=day + pd.to_timedelta(milliseconds, unit="ms"), symbol=named["symbol"])
     else:
         frame = frame.assign(time=times(path, frame["time"], "%Y%m%d %H:%M"))
     scale, zone = 1.0, "UTC"

@@ -41,6 +41,8 @@ def _read(path: Path, given: Given) -> Read:
     seconds = pd.to_numeric(frame["time"], errors="coerce")
     if len(frame) and seconds.notna().all():
         frame = frame.assign(time=seconds)
+    if isinstance(content.get("instrument"), str):
+        frame = frame.assign(instrument=content["instrument"])
     return Read(frame, Stamps(meaning="open"), tuple(notes))
 
 

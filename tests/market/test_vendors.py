@@ -30,7 +30,8 @@ OHLCV = list(zip(*PRICED, BARS.volume.tolist(), strict=True))
 
 def read(path: Path, content: str | bytes, **options: object) -> tuple[Bars, tuple[str, ...]]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_file(path, symbol="BTC-USD", timeframe=MINUTE, **options)  # type: ignore[arg-type]
+    options = {"symbol": "BTC-USD", "timeframe": MINUTE} | options
+    return read_file(path, **options)  # type: ignore[arg-type]
 
 
 def lines(header: str | None, rows: list[str], *, newest_first: bool = False) -> str:
@@ -76,7 +77,7 @@ def oanda(side: str = "mid", **changes: object) -> str:
         for stamp, row in zip(ISO, OHLCV, strict=True)
     ]
     rows[-1] |= changes
-    return json.dumps({"instrument": "EUR_USD", "granularity": "M1", "candles": rows})
+    return json.dumps({"instrument": "BTC_USD", "granularity": "M1", "candles": rows})
 
 
 CSV_ROWS = [joined(stamp, *row) for stamp, row in zip(ISO, OHLCV, strict=True)]
@@ -226,7 +227,9 @@ def test_what_is_given_overrules_the_vendor(tmp_path):
 def test_swapped_volumes_are_put_right_on_both_sides_of_a_price_of_one(tmp_path, price):
     volume = 3.0
     rows = [
-        joined(stamp, "X/Y", *[price] * 4, *((price * volume, volume) if number % 4 == 0 else (volume, price * volume)))
+        joined(
+            stamp, "BTC/USD", *[price] * 4, *((price * volume, volume) if number % 4 == 0 else (volume, price * volume))
+        )
         for number, stamp in enumerate(ISO)
     ]
     text = lines("date,symbol,open,high,low,close,Volume X,Volume Y", rows, newest_first=True)

@@ -15,9 +15,11 @@ from market.resampling import resample
 from market.sources import VENDORS, read_file
 from market.sources.base import Stamps
 from market.sources.contents import read_head
+from market.sources.layout import Layout
 from market.timeframes import parse_timeframe
 
 HOUR = 3_600_000_000_000
+ANY_MARKET = Layout(columns={"symbol": ""})
 NINJATRADER = "ninjatrader/nt-spy-minute-2011.csv"
 HISTDATA = "histdata/HISTDATA_COM_ASCII_SPXUSD_M12019.zip"
 
@@ -31,7 +33,7 @@ def raw(shared_data: Path) -> Path:
 
 
 def read(path: Path, timeframe: str, **options: object) -> tuple[Bars, tuple[str, ...]]:
-    return read_file(path, symbol="X", timeframe=parse_timeframe(timeframe), **options)  # type: ignore[arg-type]
+    return read_file(path, symbol="X", timeframe=parse_timeframe(timeframe), layout=ANY_MARKET, **options)  # type: ignore[arg-type]
 
 
 def shared_rows(bars: Bars, other: Bars, *, lag: int = 0) -> tuple[np.ndarray, np.ndarray]:
