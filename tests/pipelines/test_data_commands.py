@@ -1,0 +1,200 @@
+"""The commands that bring bars in: from files in other words, from databases and from exchanges."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from market.bars import COLUMNS, Bars
+from market.store import BarStore
+from market.timeframes import parse_timeframe
+from pipelines.command_line import main
+
+QUARTER = parse_timeframe("15m")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+    def refused(self, *said: str) -> None:
+        """Check the one clear line."""
+        assert (self.code, self.out) == (2, ""), self
+        (line,) = self.err.splitlines()
+        assert line.startswith("tradesieve: ")
+        for text in said:
+            assert text in line, line
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(home: Path) -> BarStore:
+    return BarStore(home / "bars")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path) -> Command:
+    """A function that runs a command in this process."""
+    monkeypatch.setenv("TRADESIEVE_HOME", str(home))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["tradesieve", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        out, err = capsys.readouterr()
+        return Ended(code, out, err)
+
+    return call
+
+
+def same(bars: Bars, other: Bars) -> bool:
+    return all(np.array_equal(getattr(bars, name), getattr(other, name)) for name in COLUMNS)
+
+
+def rows(bars: Bars, product: str) -> list[tuple[Any, ...]]:
+    columns = [bars.open_time // 10**9, *(getattr(bars, name) for name in COLUMNS[1:])]
+    return [(product, *values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+# -- databases ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, small_bars: Bars) -> str:
+    path = tmp_path / "market.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE candles (product_id, start, open, high, low, close, volume)")
+        for product in ("BTC-USD", "ETH/USD"):
+            values = rows(small_bars[:300], product)
+            connection.executemany("INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_a_table_of_sqlite_comes_in(run: Command, store: BarStore, sqlite: str, small_bars: Bars) -> None:
+    arguments = ["--table", "candles", "--timeframe", "15m", "--json"]
+    found = run("data", "import", sqlite, "--symbol", "BTC-USD", *arguments).json()
+    assert (found["symbol"], found["files"][0]["new"]) == ("BTC-USD", 300)
+    assert same(store.load("BTC-USD", QUARTER), small_bars[:300])
+    found = run("data", "import", sqlite, "--symbol", "eth-usd", *arguments).json()
+    assert (found["symbol"], found["files"][0]["notes"]) == ("ETH-USD", ["the table writes ETH/USD for ETH-USD"])
+    assert run("data", "import", sqlite, "--product", "ETH/USD", *arguments).json()["files"][0]["new"] == 0
+
+
+def test_a_table_of_postgresql_comes_in(
+    run: Command, store: BarStore, postgres: Any, small_bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA commands")
+        types = "product_id TEXT, start BIGINT, open FLOAT8, high FLOAT8, low FLOAT8, close FLOAT8, volume FLOAT8"
+        cursor.execute(f"CREATE TABLE commands.candles ({types})")
+        cursor.executemany(
+            "INSERT INTO commands.candles VALUES (%s, %s, %s, %s, %s, %s, %s)", rows(small_bars[:300], "A")
+        )
+    command = ["data", "import", postgres.url(), "--table", "commands.candles", "--symbol", "A", "--timeframe", "15m"]
+    ended = run(*command)
+    assert ended.code == 0, ended
+    assert postgres.password not in ended.out + ended.err
+    assert f"postgresql://trader@127.0.0.1:{postgres.port}/postgres" in ended.out.replace("\n", "")
+    assert same(store.load("A", QUARTER), small_bars[:300])
+    command[2] = f"postgresql://trader@127.0.0.1:{postgres.port}/postgres"
+    run(*command).refused("no password supplied")
+    monkeypatch.setenv("PGPASSWORD", postgres.password)
+    assert run(*command, "--json").json()["files"][0]["new"] == 0
+
+
+def test_a_wrong_call_of_a_database_is_one_line_without_the_password(run: Command, postgres: Any, sqlite: str) -> None:
+    command = ["--symbol", "BTC-USD", "--timeframe", "15m"]
+    table = ["--table", "candles"]
+    for url, said in (
+        (postgres.url(), "unknown table"),
+        (postgres.url(password="wr0ng"), "password authentication failed"),
+        (postgres.url(port=1), "refused"),
+        ("postgresql://me:wr0ng%x@host:port/", "is not understood"),
+        ("mysql://me:wr0ng@host/x", "'mysql' is not read"),
+    ):
+        ended = run("data", "import", url, *command, *table)
+        ended.refused(said)
+        assert postgres.password not in ended.err
+        assert "s3cr" not in ended.err
+        assert "wr0ng" not in ended.err
+    run("data", "import", sqlite, *command).refused("--table and --symbol")
+    run("data", "import", sqlite, *table, "--timeframe", "15m").refused("--table and --symbol")
+    run("data", "import", sqlite, *command, "--table", "candels").refused("did you mean 'candles'?")
+    run("data", "import", sqlite, *command, *table, "--product", "BTC").refused("unknown product", "'BTC-USD'")
+    run("data", "import", sqlite, *command, *table, "--columns", "open=Erster").refused("no column 'Erster' for open")
+    run("data", "import", "bars.csv", *command, *table).refused("--table belongs to the URL of a database")
+
+
+# -- files in other words, and their symbols ---------------------------------------------------------------------------
+
+
+def german(path: Path, bars: Bars) -> Path:
+    lines = ["Datum;Eröffnung;Hoch;Tief;Schluss;Stück"]
+    for row in rows(bars, ""):
+        stamp = np.datetime64(row[1], "s").item()
+        lines.append(";".join([f"{stamp:%d.%m.%Y %H:%M}", *(repr(value).replace(".", ",") for value in row[2:])]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_file_in_other_words_comes_in(run: Command, store: BarStore, tmp_path: Path, small_bars: Bars) -> None:
+    path = german(tmp_path / "dax.csv", small_bars[:100])
+    command = ["data", "import", path, "--symbol", "DAX", "--timeframe", "15m"]
+    run(*command).refused("no column time, open, high, low, close, volume; found datum")
+    names = ["--columns", "time=Datum,open=Eröffnung,high=Hoch", "--columns", "low=Tief,close=Schluss,volume=Stück"]
+    run(*command, *names).refused("no time that is understood")
+    found = run(*command, *names, "--time-format", "%d.%m.%Y %H:%M", "--json").json()
+    assert found["files"][0]["notes"] == ["numbers are written with a decimal comma"]
+    assert same(store.load("DAX", QUARTER), small_bars[:100])
+    run(*command, "--columns", "time=Zeit").refused("there is no column 'Zeit' for time; found Datum")
+    run(*command, "--columns", "tme=Datum").refused("unknown column 'tme': did you mean 'time'?")
+    run(*command, "--decimal", ":").refused("the decimal sign is")
+
+
+def test_the_symbol_is_the_one_that_the_file_tells(
+    run: Command, store: BarStore, tmp_path: Path, small_bars: Bars
+) -> None:
+    frame = {"product_id": "XBT/USD", "time": small_bars.open_time[:50] // 10**9}
+    frame |= {name: getattr(small_bars, name)[:50] for name in COLUMNS[1:]}
+    import pandas as pd
+
+    path = tmp_path / "bars.parquet"
+    pd.DataFrame(frame).to_parquet(path)
+    command = ["data", "import", path, "--timeframe", "15m"]
+    run(*command, "--symbol", "ETH-USD").refused("column product_id says XBT/USD, which is another market than ETH-USD")
+    assert run(*command, "--json").json()["symbol"] == "BTC-USD"
+    assert [symbol for symbol, _ in store.list()] == ["BTC-USD"]
+    ended = run(*command, "--symbol", "btcusd")
+    assert "the symbol btcusd is written BTC-USD here" in ended.out
+    pd.DataFrame(frame | {"product_id": "ETH-USD"}).to_parquet(tmp_path / "other.parquet")
+    run("data", "import", path, tmp_path / "other.parquet", "--timeframe", "15m").refused("import one market at a time")
+    run(*command, "--symbol", "FETUSD").refused("FET-USD or FE-TUSD")
