@@ -91,7 +91,6 @@ class ModifiedStrategy(Strategy):
     BadInput : if two modifiers say the same thing in different ways.
     """
 
-    name: ClassVar[str] = "modified"
     grid: ClassVar[dict[str, tuple[float, ...]]] = {}
 
     rule: Strategy
@@ -114,6 +113,11 @@ class ModifiedStrategy(Strategy):
                     f"{self.rule.name}: {names[0]} is given {len(group)} times, but {group[0].at_most} at most"
                 )
             group[0].check_beside(group[1:])
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The rule's name: trades are grouped by it."""
+        return self.rule.name
 
     @property
     def id(self) -> str:

@@ -295,6 +295,7 @@ def test_modifiers_are_applied_in_one_order_however_they_are_written():
     modifiers = (RiskToStop(risk=0.01, leverage=3.0), RewardTarget(2.0, 4), FixedStop(2.0, 4), LimitEntry(0.5, 3, 4))
     strategy = ModifiedStrategy(Fixed(), modifiers)
     assert strategy == ModifiedStrategy(Fixed(), modifiers[::-1])
+    assert strategy.name == "fixed", "trades are grouped by the rule"
     assert (
         strategy.id
         == ModifiedStrategy(Fixed(), modifiers[::-1]).id
