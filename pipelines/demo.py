@@ -54,6 +54,7 @@ def run_demo(market: str, settings: Settings, *, progress: Progress = silent) ->
     experiment = Experiment(
         symbols=tuple(symbols),
         timeframes=(_TIMEFRAME,),
+        strategies=("volatility_breakout", "opening_range_breakout", "dip_buying"),
         num_strategies=6,
         plan=Plan(engines={"lightgbm": 5, "pycaret": 5}),
     )

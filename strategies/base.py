@@ -73,6 +73,16 @@ class Strategy(Parametrised, ABC):
     def signals(self, bars: Bars) -> Signals:
         """Decide at the close of each bar, from the bars up to it."""
 
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the series of prices that the rule looks at, by name, to be drawn on the bars.
+
+        Returns
+        -------
+        float64 (n_bars,) each, quote, from the same computation as the signals and under the same laws; NaN where
+        there is none. Empty when the rule looks at none.
+        """
+        return {}
+
     @property
     def policy(self) -> Policy:
         """How an instance lives with its signals; a rule that wants another policy returns its own."""

@@ -20,11 +20,30 @@ from strategies.modifiers.kelly import Kelly
 from strategies.modifiers.sizing import FixedFraction, RiskToStop, VolatilityTarget
 from strategies.modifiers.times import ExchangeClose, LimitExit, OppositeExit, SessionEnd, TimeExit
 from strategies.parameters import name_in, read_parameters, split_outside
+from strategies.rules.bollinger_reversion import BollingerReversion
 from strategies.rules.dip_buying import DipBuying
+from strategies.rules.donchian_channel import DonchianChannel
+from strategies.rules.double_top_bottom import DoubleTopBottom
+from strategies.rules.moving_average_cross import MovingAverageCross
 from strategies.rules.opening_range_breakout import OpeningRangeBreakout
+from strategies.rules.random_entries import RandomEntries
+from strategies.rules.reversal_breakout import ReversalBreakout
+from strategies.rules.rsi_reversal import RsiReversal
+from strategies.rules.support_resistance_breakout import SupportResistanceBreakout
+from strategies.rules.time_of_day import TimeOfDay
+from strategies.rules.timeframe_confirmation import TimeframeConfirmation
+from strategies.rules.trend_day import TrendDay
 from strategies.rules.volatility_breakout import VolatilityBreakout
 
-RULES: dict[str, type[Strategy]] = {rule.name: rule for rule in (VolatilityBreakout, OpeningRangeBreakout, DipBuying)}
+RULES: dict[str, type[Strategy]] = {
+    rule.name: rule
+    for rule in (
+        VolatilityBreakout, OpeningRangeBreakout, DipBuying, DonchianChannel, MovingAverageCross, BollingerReversion,
+        RsiReversal, ReversalBreakout, SupportResistanceBreakout, DoubleTopBottom, TrendDay, TimeOfDay,
+        TimeframeConfirmation, RandomEntries,
+    )
+}  # fmt: skip
+"""Every rule by its name, in the order in which `choose_strategies` goes through them: a new one comes last."""
 
 MODIFIERS: dict[str, type[Modifier]] = {
     modifier.name: modifier

@@ -20,6 +20,7 @@ from market.bars import Bars
 from market.timeframes import Timeframe
 from strategies.base import Strategy
 from strategies.signals import Signals, make_signals
+from strategies.windows import before
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ class DipBuying(Strategy):
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the deciding bar, the history before it, and the close before that."""
         return self.history + 2
+
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the price at or below which a close is a drop."""
+        return {"drop": before(bars.close) * (1.0 + self.drop_threshold)}
 
     def signals(self, bars: Bars) -> Signals:
         """Decide at each close; see the module."""

@@ -57,13 +57,14 @@ class OpeningRangeBreakout(Strategy):
         """Count the bars of a whole session."""
         return timeframe.bars_in(DAY) + 1
 
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the ends of the opening range, from its end to the end of the session."""
+        _, low, high = self._breakouts(bars)
+        return {"opening_high": high, "opening_low": low}
+
     def signals(self, bars: Bars) -> Signals:
         """Decide at each close; see the class. A session without a bar in its opening range has no signal."""
-        into_session = bars.open_time - self.session_minute * MINUTE
-        session, elapsed = into_session // DAY, into_session % DAY
-        side, low, high = _breakouts_nb(
-            session, elapsed + bars.timeframe.duration, bars.high, bars.low, bars.close, self.opening_minutes * MINUTE
-        )
+        side, low, high = self._breakouts(bars)
         rows = np.flatnonzero(side)
         side, low, high, close = side[rows], low[rows], high[rows], bars.close[rows]
         width = high - low
@@ -75,6 +76,13 @@ class OpeningRangeBreakout(Strategy):
             stop=np.where(side > 0, low, high),
             target=close + side * self.reward * width,
             max_hold=self.max_hold,
+        )
+
+    def _breakouts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        into_session = bars.open_time - self.session_minute * MINUTE
+        session, elapsed = into_session // DAY, into_session % DAY
+        return _breakouts_nb(
+            session, elapsed + bars.timeframe.duration, bars.high, bars.low, bars.close, self.opening_minutes * MINUTE
         )
 
 

@@ -16,6 +16,7 @@ from market.bars import Bars
 from market.timeframes import Timeframe
 from strategies.base import Strategy
 from strategies.signals import Signals, make_signals
+from strategies.windows import before
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ class VolatilityBreakout(Strategy):
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the deciding bar, the window, and the close before the window."""
         return self.window + 2
+
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the prices that a close has to pass."""
+        reach = self.multiple * average_true_range_before_nb(bars.high, bars.low, bars.close, self.window)
+        previous = before(bars.close)
+        return {"upper": previous + reach, "lower": previous - reach}
 
     def signals(self, bars: Bars) -> Signals:
         """Decide at each close; see the class."""

@@ -51,7 +51,7 @@ def test_two_strategies_never_share_an_id(price_move, drop, history):
     ("text", "match"),
     [
         ("volatilty_breakout", "unknown strategy 'volatilty_breakout': did you mean 'volatility_breakout'"),
-        ("zzz", "known: dip_buying, opening_range_breakout, volatility_breakout"),
+        ("zzz", "known: bollinger_reversion, dip_buying, donchian_channel, "),
         ("volatility_breakout(windw=3)", "unknown parameter of volatility_breakout 'windw': did you mean 'window'"),
         ("volatility_breakout(window=3,window=4)", "window is given twice"),
         ("volatility_breakout(window=abc)", "window is 'abc', which is no number"),
@@ -92,9 +92,10 @@ def test_a_parameter_out_of_range_is_named(wrong):
 
 
 def test_a_choice_takes_one_of_each_rule_in_turn():
-    chosen = choose_strategies(5)
+    chosen = choose_strategies(len(RULES) + 2)
     assert [strategy.name for strategy in chosen] == [*RULES, *list(RULES)[:2]]
     assert choose_strategies(3) == chosen[:3], "more of them never changes the first ones"
+    assert list(RULES)[:3] == ["volatility_breakout", "opening_range_breakout", "dip_buying"]
     assert set(choose_strategies(None)) == set(EVERY)
     assert {strategy.name for strategy in choose_strategies(4, rules=("dip_buying",))} == {"dip_buying"}
 

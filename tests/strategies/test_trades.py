@@ -28,7 +28,7 @@ def tables() -> list[pd.DataFrame]:
     return [
         simulate(strategy, market.generate(symbol)[0], Instrument(symbol))
         for symbol in ("ETH-USD", "BTC-USD")
-        for strategy in choose_strategies(6)
+        for strategy in choose_strategies(6, rules=("volatility_breakout", "opening_range_breakout", "dip_buying"))
     ]
 
 

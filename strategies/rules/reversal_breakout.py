@@ -1,0 +1,102 @@
+"""Reversal of a breakout: trade against a breakout from a channel that fails within a few bars.
+
+Source: Connors and Raschke (1995), Street Smarts (Turtle Soup), in the variant that waits for a close back in the
+channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numba import njit
+
+from market.bars import Bars
+from market.timeframes import Timeframe
+from strategies.base import Strategy
+from strategies.brackets import bracketed
+from strategies.signals import Signals
+from strategies.windows import before, moving_maximum, moving_minimum
+
+
+@dataclass(frozen=True)
+class ReversalBreakout(Strategy):
+    """Enter at the first close back within the channel, against the breakout; the stop is the breakout's extreme.
+
+    A breakout is a close beyond the channel of the bars before it. It fails when, at most `within` bars later, a close
+    lies back on the near side of that channel's border; the last breakout of a series counts. Two breakouts, one to
+    each side, that fail at the same close cancel each other.
+
+    Parameters
+    ----------
+    window : bars of the channel, at least 2.
+    within : bars within which the breakout has to fail, at least 1.
+    reward : distance of the target, in distances of the stop, above 0.
+    max_hold : bars to hold at most, at least 1.
+    """
+
+    name: ClassVar[str] = "reversal_breakout"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {
+        "window": (48, 20, 96),
+        "within": (3, 6),
+        "reward": (2.0, 1.0, 3.0),
+        "max_hold": (48, 24),
+    }
+
+    window: int = 48
+    within: int = 3
+    reward: float = 2.0
+    max_hold: int = 48
+
+    def __post_init__(self) -> None:
+        self._require(
+            window=self.window >= 2,
+            within=self.within >= 1,
+            reward=self.reward > 0,
+            max_hold=self.max_hold >= 1,
+        )
+
+    def lookback(self, timeframe: Timeframe) -> int:
+        """Count the deciding bar, the bars since the breakout, and the breakout's channel."""
+        return self.window + self.within + 1
+
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the channel of the bars before each bar."""
+        return {
+            "upper": before(moving_maximum(bars.high, self.window)),
+            "lower": before(moving_minimum(bars.low, self.window)),
+        }
+
+    def signals(self, bars: Bars) -> Signals:
+        """Decide at each close; see the class."""
+        channel = self.lines(bars)
+        highest = failures_nb(channel["upper"], bars.high, bars.close, self.within)
+        lowest = -failures_nb(-channel["lower"], -bars.low, -bars.close, self.within)
+        rows = np.flatnonzero(np.isfinite(highest) != np.isfinite(lowest))
+        side = np.where(np.isfinite(lowest[rows]), 1.0, -1.0)
+        stop = np.where(side > 0, lowest[rows], highest[rows])
+        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+
+
+@njit(cache=True, nogil=True)
+def failures_nb(upper: np.ndarray, high: np.ndarray, close: np.ndarray, within: int) -> np.ndarray:
+    """Find the closes at which a breakout upwards fails; downwards with the signs of all prices turned.
+
+    Returns
+    -------
+    float64 (n,): where a breakout fails, the highest high since it; NaN elsewhere.
+    """
+    out = np.full(len(close), np.nan)
+    breakout, highest = -1, np.nan
+    for i in range(len(close)):
+        if close[i] > upper[i]:
+            breakout, highest = i, high[i]
+        elif breakout >= 0:
+            highest = max(highest, high[i])
+            if i - breakout > within:
+                breakout = -1
+            elif close[i] < upper[breakout]:
+                out[i] = highest
+                breakout = -1
+    return out

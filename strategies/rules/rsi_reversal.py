@@ -1,0 +1,118 @@
+"""RSI reversal: against a spent move, when Wilder's relative strength index comes back from its extreme.
+
+Wilder smooths for ever. Here the index is begun afresh ten windows before each bar, where what came earlier weighs
+less than (1 - 1 / window) ** (9 * window), about 1 in 10,000; so it follows from a finite number of bars.
+
+Source: Wilder (1978), New Concepts in Technical Trading Systems.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from market.bars import Bars
+from market.timeframes import Timeframe
+from strategies.base import Strategy
+from strategies.brackets import bracketed, stop_at
+from strategies.signals import Signals
+from strategies.windows import average_true_range, before, decayed_sum, moving_sum
+
+_WINDOWS = 10
+
+
+@dataclass(frozen=True)
+class RsiReversal(Strategy):
+    """Buy when the index rises above `oversold` again, sell when it falls below 100 - `oversold` again.
+
+    Parameters
+    ----------
+    window : bars of Wilder's smoothing and of the average true range, at least 2.
+    oversold : level below which a market is oversold, above 0 and below 50.
+    stop_ranges : distance of the stop from the deciding close, in average true ranges, above 0.
+    reward : distance of the target, in distances of the stop, above 0.
+    max_hold : bars to hold at most, at least 1.
+    """
+
+    name: ClassVar[str] = "rsi_reversal"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {
+        "window": (14, 7, 28),
+        "oversold": (30.0, 20.0),
+        "stop_ranges": (2.0, 3.0),
+        "reward": (1.0, 2.0),
+        "max_hold": (24, 48),
+    }
+
+    window: int = 14
+    oversold: float = 30.0
+    stop_ranges: float = 2.0
+    reward: float = 1.0
+    max_hold: int = 24
+
+    def __post_init__(self) -> None:
+        self._require(
+            window=self.window >= 2,
+            oversold=0 < self.oversold < 50,
+            stop_ranges=self.stop_ranges > 0,
+            reward=self.reward > 0,
+            max_hold=self.max_hold >= 1,
+        )
+
+    def lookback(self, timeframe: Timeframe) -> int:
+        """Count the deciding bar, ten windows of changes before it and one change more for the bar before."""
+        return _WINDOWS * self.window + 2
+
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the closes at which the index would stand at its two levels: below or above them it is beyond."""
+        rises, falls, change = _movements(bars.close, self.window)
+        earlier_rises, earlier_falls = rises - np.maximum(change, 0.0), falls - np.maximum(-change, 0.0)
+        lines = {}
+        for name, level in (("oversold", self.oversold), ("overbought", 100.0 - self.oversold)):
+            odds = level / (100.0 - level)
+            rise = odds * earlier_falls - earlier_rises
+            # Where no rise is wanted, it takes a fall, which weighs on the other side.
+            lines[name] = before(bars.close) + np.where(rise > 0.0, rise, rise / odds)
+        return lines
+
+    def signals(self, bars: Bars) -> Signals:
+        """Decide at each close; see the class."""
+        index = rsi_wilder(bars.close, self.window)
+        earlier, overbought = before(index), 100.0 - self.oversold
+        rises = (earlier < self.oversold) & (index >= self.oversold)
+        falls = (earlier > overbought) & (index <= overbought)
+        rows = np.flatnonzero(rises | falls)
+        side = np.where(rises[rows], 1.0, -1.0)
+        distance = self.stop_ranges * average_true_range(bars, self.window)[rows]
+        stop = stop_at(bars.close[rows], side, distance)
+        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+
+
+def rsi_wilder(close: np.ndarray, window: int) -> np.ndarray:
+    """Give Wilder's relative strength index from ten windows of changes, 0 to 100.
+
+    Returns
+    -------
+    float64 (n,); NaN where there are fewer than 10 * window changes, and where nothing moved.
+
+    Notes
+    -----
+    Equals: at each bar the last value of ``talib.RSI(last, window)``, where `last` are its last 10 * window + 1 closes.
+    """
+    rises, falls, _ = _movements(close, window)
+    with np.errstate(invalid="ignore"):
+        return 100.0 * rises / (rises + falls)
+
+
+def _movements(close: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the smoothed rises, the smoothed falls and the changes they are made of."""
+    change = np.diff(close, prepend=np.nan)
+    return _smoothed(np.maximum(change, 0.0), window), _smoothed(np.maximum(-change, 0.0), window), change
+
+
+def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
+    """Smooth by 1 / window, seeded by the mean of the oldest `window` values, all times `window`."""
+    n_after = (_WINDOWS - 1) * window
+    keep = 1.0 - 1.0 / window
+    return decayed_sum(values, n_after, keep) + keep**n_after * before(moving_sum(values, window), n_after)

@@ -1,0 +1,151 @@
+"""Support and resistance: follow a close beyond a level at which the market has turned again and again.
+
+Source: Edwards and Magee (1948), Technical Analysis of Stock Trends; Osler (2000), Support for Resistance: Technical
+Analysis and Intraday Exchange Rates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numba import njit
+
+from market.bars import Bars
+from market.timeframes import Timeframe
+from strategies.base import Strategy
+from strategies.brackets import bracketed
+from strategies.pivots import pivot_highs_nb
+from strategies.signals import Signals
+from strategies.windows import average_true_range
+
+
+@dataclass(frozen=True)
+class SupportResistanceBreakout(Strategy):
+    """Enter at the first close above a resistance or below a support.
+
+    A pivot high is a high above those of the `reach` bars before it and not below those of the `reach` bars after it,
+    and known only then. When it becomes known, and with it at least `touches` pivot highs of the last `window` bars lie
+    within the tolerance of its price, the highest of them is a resistance, unless the market already closes above it.
+    A resistance lives until a close above it, for `life` bars, or until the next one takes its place. A support is the
+    same with all signs turned.
+
+    Parameters
+    ----------
+    window : bars before a pivot whose pivots are compared with it, and of the average true range, at least 2.
+    reach : bars on each side that a pivot stands out from, at least 1.
+    touches : pivots that make a level, at least 2.
+    tolerance : distance from the newest pivot within which another touches the same level, in average true ranges,
+        above 0.
+    life : bars for which a level is watched, at least 1.
+    stop_ranges : distance of the stop beyond the level, in average true ranges, above 0.
+    reward : distance of the target, in distances of the stop, above 0.
+    max_hold : bars to hold at most, at least 1.
+    """
+
+    name: ClassVar[str] = "support_resistance_breakout"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {
+        "window": (100, 200),
+        "touches": (3, 2, 4),
+        "tolerance": (1.0, 0.5),
+        "reward": (2.0, 1.0, 3.0),
+    }
+
+    window: int = 100
+    reach: int = 3
+    touches: int = 3
+    tolerance: float = 1.0
+    life: int = 100
+    stop_ranges: float = 1.5
+    reward: float = 2.0
+    max_hold: int = 48
+
+    def __post_init__(self) -> None:
+        self._require(
+            window=self.window >= 2,
+            reach=self.reach >= 1,
+            touches=self.touches >= 2,
+            tolerance=self.tolerance > 0,
+            life=self.life >= 1,
+            stop_ranges=self.stop_ranges > 0,
+            reward=self.reward > 0,
+            max_hold=self.max_hold >= 1,
+        )
+
+    def lookback(self, timeframe: Timeframe) -> int:
+        """Count the deciding bar, the level's life, its last pivot's reach, the window and the first pivot's reach."""
+        return self.life + self.reach + self.window + self.reach + 1
+
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the resistance and the support at each bar, the bar that breaks it included."""
+        resistance, support, *_ = self._levels(bars)
+        return {"resistance": resistance, "support": support}
+
+    def signals(self, bars: Bars) -> Signals:
+        """Decide at each close; see the class."""
+        resistance, support, rises, falls, ranges = self._levels(bars)
+        rows = np.flatnonzero(rises != falls)
+        side = np.where(rises[rows], 1.0, -1.0)
+        level = np.where(rises[rows], resistance[rows], support[rows])
+        stop = level - side * self.stop_ranges * ranges[rows]
+        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+
+    def _levels(self, bars: Bars) -> tuple[np.ndarray, ...]:
+        """Give resistance, support, whether each is broken, and the average true range."""
+        ranges = average_true_range(bars, self.window)
+        found = [
+            levels_nb(
+                pivot_highs_nb(sign * extreme, self.reach), sign * extreme, sign * bars.close, self.tolerance * ranges,
+                self.window, self.reach, self.touches, self.life,
+            )
+            for sign, extreme in ((1.0, bars.high), (-1.0, bars.low))
+        ]  # fmt: skip
+        (resistance, rises), (support, falls) = found
+        return resistance, -support, rises, falls, ranges
+
+
+@njit(cache=True, nogil=True)
+def levels_nb(  # type: ignore[no-untyped-def]
+    pivots, high, close, tolerance, window: int, reach: int, touches: int, life: int
+):
+    """Find the resistance that is watched at each bar, and the closes above one.
+
+    Parameters
+    ----------
+    pivots : int64, ascending rows of the pivot highs.
+    tolerance : float64 (n,), quote.
+
+    Returns
+    -------
+    level : float64 (n,), NaN where none is watched.
+    broken : bool (n,).
+    """
+    n = len(close)
+    level, broken = np.full(n, np.nan), np.zeros(n, np.bool_)
+    price, formed = np.nan, -1
+    newest = oldest = 0
+    for i in range(n):
+        if formed >= 0 and i - formed > life:
+            formed = -1
+        if formed >= 0:
+            level[i] = price
+            if close[i] > price:
+                broken[i] = True
+                formed = -1
+        if newest < len(pivots) and pivots[newest] + reach == i:
+            pivot = pivots[newest]
+            while pivots[oldest] < pivot - window:
+                oldest += 1
+            n_touches, highest = 0, high[pivot]
+            for k in range(oldest, newest + 1):
+                other = high[pivots[k]]
+                if abs(other - high[pivot]) <= tolerance[i]:
+                    n_touches += 1
+                    highest = max(highest, other)
+            if n_touches >= touches and close[i] <= highest:
+                price, formed = highest, i
+                if not broken[i]:
+                    level[i] = highest
+            newest += 1
+    return level, broken

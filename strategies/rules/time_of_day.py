@@ -1,0 +1,77 @@
+"""Time of day: enter at a minute of the day, on chosen weekdays, and leave after a number of bars.
+
+Source: Harris (1986), A Transaction Data Study of Weekly and Intradaily Patterns in Stock Returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from market.bars import Bars
+from market.calendars import DAY
+from market.timeframes import Timeframe
+from strategies.base import Strategy
+from strategies.brackets import bracketed
+from strategies.signals import Signals
+
+_MINUTE = 60_000_000_000
+_EVERY_DAY = 127
+
+
+@dataclass(frozen=True)
+class TimeOfDay(Strategy):
+    """Enter after the close of the bar within which, or at the end of which, the minute strikes.
+
+    Parameters
+    ----------
+    minute : minutes after midnight UTC, 0 to 1439.
+    side : +1 to buy, -1 to sell.
+    weekdays : the sum of the days at whose minute it enters: Monday 1, Tuesday 2, Wednesday 4, Thursday 8, Friday 16,
+        Saturday 32, Sunday 64; 127 is every day.
+    stop_loss : distance of the stop from the deciding close, a fraction between 0 and 1.
+    reward : distance of the target, in distances of the stop, above 0.
+    max_hold : bars to hold at most, at least 1.
+    """
+
+    name: ClassVar[str] = "time_of_day"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {
+        "minute": (0, 480, 810, 1200),
+        "side": (1, -1),
+        "weekdays": (127, 31),
+        "max_hold": (48, 12),
+    }
+
+    minute: int = 0
+    side: int = 1
+    weekdays: int = _EVERY_DAY
+    stop_loss: float = 0.01
+    reward: float = 2.0
+    max_hold: int = 48
+
+    def __post_init__(self) -> None:
+        self._require(
+            minute=0 <= self.minute < 1440,
+            side=self.side in (-1, 1),
+            weekdays=1 <= self.weekdays <= _EVERY_DAY,
+            stop_loss=0 < self.stop_loss < 1,
+            reward=self.reward > 0,
+            max_hold=self.max_hold >= 1,
+        )
+
+    def lookback(self, timeframe: Timeframe) -> int:
+        """Count the deciding bar: its time is all that matters."""
+        return 1
+
+    def signals(self, bars: Bars) -> Signals:
+        """Decide at each close; see the class."""
+        since_strike = bars.close_time - self.minute * _MINUTE
+        day = since_strike // DAY
+        weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
+        strikes = (since_strike % DAY < bars.timeframe.duration) & ((self.weekdays >> weekday) & 1 == 1)
+        rows = np.flatnonzero(strikes)
+        side = np.full(len(rows), float(self.side))
+        stop = bars.close[rows] * (1.0 - side * self.stop_loss)
+        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)

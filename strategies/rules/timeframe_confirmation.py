@@ -1,0 +1,124 @@
+"""Timeframe confirmation: enter when the trends of three longer timeframes agree.
+
+Source: Elder (1993), Trading for a Living (the triple screen), with the averages of all three screens alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from market.bars import Bars
+from market.errors import BadInput
+from market.resampling import resample
+from market.timeframes import Timeframe
+from strategies.base import Strategy
+from strategies.brackets import bracketed, stop_at
+from strategies.signals import Signals
+from strategies.windows import average_true_range, moving_mean
+
+_MINUTE = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class TimeframeConfirmation(Strategy):
+    """Enter at the close at which three timeframes come to agree: each has closed on the same side of its average.
+
+    The longer bars are built from the given ones, as in `market.resampling`, and seen only once they are closed. A
+    timeframe's average is that of its last `window` closed bars; a stretch without trades has no bar and is skipped.
+
+    Parameters
+    ----------
+    short : minutes of the first timeframe, at least 1. All three must be whole multiples of the timeframe of the bars;
+        bars for which one is not are refused.
+    middle : minutes of the second, more than `short`.
+    long : minutes of the third, more than `middle`.
+    window : longer bars of each average, and of the average true range of the short timeframe, at least 2.
+    stop_ranges : distance of the stop from the deciding close, in those average true ranges, above 0.
+    reward : distance of the target, in distances of the stop, above 0.
+    max_hold : bars to hold at most, at least 1.
+    """
+
+    name: ClassVar[str] = "timeframe_confirmation"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {
+        "window": (20, 10, 50),
+        "stop_ranges": (2.0, 3.0),
+        "reward": (2.0, 1.0),
+        "max_hold": (48, 96),
+    }
+
+    short: int = 15
+    middle: int = 30
+    long: int = 60
+    window: int = 20
+    stop_ranges: float = 2.0
+    reward: float = 2.0
+    max_hold: int = 48
+
+    def __post_init__(self) -> None:
+        self._require(
+            short=self.short >= 1,
+            middle=self.middle > self.short,
+            long=self.long > self.middle,
+            window=self.window >= 2,
+            stop_ranges=self.stop_ranges > 0,
+            reward=self.reward > 0,
+            max_hold=self.max_hold >= 1,
+        )
+
+    def lookback(self, timeframe: Timeframe) -> int:
+        """Count the bars of the long averages, those of a long bar that is not closed yet, and the close before.
+
+        Raises
+        ------
+        BadInput : if one of the three timeframes is no whole multiple of `timeframe`.
+        """
+        return (self.window + 1) * timeframe.bars_in(self._timeframes(timeframe)[-1].duration) + 1
+
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give each timeframe's average, as known at each bar."""
+        return {
+            f"average_{longer.timeframe}": _known(moving_mean(longer.close, self.window), at)
+            for longer, at in self._closed(bars)
+        }
+
+    def signals(self, bars: Bars) -> Signals:
+        """Decide at each close; see the class.
+
+        Raises
+        ------
+        BadInput : if one of the three timeframes is no whole multiple of that of the bars.
+        """
+        closed = self._closed(bars)
+        first, second, third = (
+            _known(np.sign(longer.close - moving_mean(longer.close, self.window)), at) for longer, at in closed
+        )
+        trend = np.where((first == second) & (second == third), first, 0.0)
+        rows = np.flatnonzero((trend[1:] != 0.0) & (trend[1:] != trend[:-1])) + 1
+        side = trend[rows]
+        shortest, at = closed[0]
+        ranges = _known(average_true_range(shortest, self.window), at[rows])
+        stop = stop_at(bars.close[rows], side, self.stop_ranges * ranges)
+        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+
+    def _timeframes(self, timeframe: Timeframe) -> list[Timeframe]:
+        """Give the three timeframes, each of which bars of `timeframe` must be able to make."""
+        longer = [Timeframe(minutes * _MINUTE) for minutes in (self.short, self.middle, self.long)]
+        for each in longer:
+            if each.duration % timeframe.duration:
+                raise BadInput(
+                    f"{self.name}: {timeframe} bars cannot make {each} bars; give it shorter bars, or other timeframes"
+                )
+        return longer
+
+    def _closed(self, bars: Bars) -> list[tuple[Bars, np.ndarray]]:
+        """Build the longer bars, and find at each bar the row of the last one that is closed; -1: none is."""
+        longer = [resample(bars, timeframe) for timeframe in self._timeframes(bars.timeframe)]
+        return [(each, np.searchsorted(each.close_time, bars.close_time, side="right") - 1) for each in longer]
+
+
+def _known(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Give at each bar what the last closed longer bar says; NaN before the first."""
+    return np.append(values, np.nan)[at]

@@ -1,0 +1,152 @@
+"""Trend day: follow a session that begins as days do that run one way from open to close.
+
+Such days come after quiet ones (Crabel), or show themselves by a first part that is already wide for a day
+(Steidlmayer); in both cases the first part has to close near its end.
+
+Source: Crabel (1990), Day Trading with Short Term Price Patterns and Opening Range Breakout; Steidlmayer and Koy
+(1986), Markets and Market Logic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numba import njit
+
+from market.bars import Bars
+from market.calendars import DAY
+from market.timeframes import Timeframe
+from strategies.base import Strategy
+from strategies.brackets import bracketed
+from strategies.signals import Signals
+
+_MINUTE = 60_000_000_000
+
+
+@dataclass(frozen=True)
+class TrendDay(Strategy):
+    """Enter at the end of a session's first part in its direction; leave at its other end, or with the session.
+
+    The first part ends with the first bar that closes at or after its minutes; when more than a bar is missing there,
+    the session is left out. It has a direction when it closes on that side of its open and within the outer `extreme`
+    of its range. Besides, the session before it had a range of at most `narrow` times the average of the `sessions`
+    sessions before this one, or the first part alone has one of at least `wide` times that average.
+
+    Parameters
+    ----------
+    first_minutes : length of the first part, above 0 and shorter than a day.
+    session_minute : when the session opens, in minutes after midnight UTC, 0 to 1439. A session lasts 24 hours, and one
+        without bars does not count.
+    sessions : sessions whose ranges are averaged, at least 1.
+    narrow : largest range of a narrow session, in average ranges, 0 or above; 0: never.
+    wide : smallest range of a wide first part, in average ranges, above 0.
+    extreme : outer share of the first part's range in which it must close, above 0 and at most 1/2.
+    reward : distance of the target, in distances of the stop, above 0.
+    """
+
+    name: ClassVar[str] = "trend_day"
+    grid: ClassVar[dict[str, tuple[float, ...]]] = {
+        "first_minutes": (120, 60, 240),
+        "session_minute": (0, 480, 810),
+        "extreme": (0.25, 0.1),
+        "reward": (2.0, 1.0),
+    }
+
+    first_minutes: int = 120
+    session_minute: int = 0
+    sessions: int = 5
+    narrow: float = 0.8
+    wide: float = 0.4
+    extreme: float = 0.25
+    reward: float = 2.0
+
+    def __post_init__(self) -> None:
+        self._require(
+            first_minutes=0 < self.first_minutes < 1440,
+            session_minute=0 <= self.session_minute < 1440,
+            sessions=self.sessions >= 1,
+            narrow=self.narrow >= 0,
+            wide=self.wide > 0,
+            extreme=0 < self.extreme <= 0.5,
+            reward=self.reward > 0,
+        )
+
+    def lookback(self, timeframe: Timeframe) -> int:
+        """Count the bars of this session and of those before it, and one that shows that the first of them is whole."""
+        return (self.sessions + 1) * timeframe.bars_in(DAY) + 1
+
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the ends of the first part, from its end to the end of the session."""
+        _, high, low = self._first_parts(bars)
+        return {"first_high": high, "first_low": low}
+
+    def signals(self, bars: Bars) -> Signals:
+        """Decide at each close; see the class."""
+        side, high, low = self._first_parts(bars)
+        rows = np.flatnonzero(side)
+        side = side[rows]
+        stop = np.where(side > 0, low[rows], high[rows])
+        rest = bars.timeframe.bars_in(DAY - self.first_minutes * _MINUTE)
+        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=rest)
+
+    def _first_parts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        into_session = bars.open_time - self.session_minute * _MINUTE
+        return first_parts_nb(
+            into_session // DAY, into_session % DAY + bars.timeframe.duration - self.first_minutes * _MINUTE,
+            bars.timeframe.duration, bars.open, bars.high, bars.low, bars.close,
+            self.sessions, self.narrow, self.wide, self.extreme,
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def first_parts_nb(  # type: ignore[no-untyped-def]
+    session, past_first, duration, open_, high, low, close, sessions, narrow, wide, extreme
+):
+    """Find the first part of each session and whether a trend day begins with it.
+
+    Parameters
+    ----------
+    session : int64 (n,), which session a bar belongs to.
+    past_first : int64 (n,), ns from the end of the session's first part to the bar's close.
+    duration : ns, of a bar.
+
+    Returns
+    -------
+    side : float64 (n,), at the end of a first part +1 or -1 when a trend day begins with it, 0 elsewhere.
+    first_high, first_low : float64 (n,), from the end of the first part on; NaN before.
+    """
+    n = len(close)
+    side, first_high, first_low = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
+    ranges = np.zeros(sessions)  # of the last sessions, in turn
+    n_whole = -1  # the first session may have begun before the bars do
+    opened, highest, lowest = np.nan, -np.inf, np.inf
+    part_high = part_low = np.nan
+    over = False
+    for i in range(n):
+        if i == 0 or session[i] != session[i - 1]:
+            if n_whole >= 0:
+                ranges[n_whole % sessions] = highest - lowest
+            if i > 0:
+                n_whole += 1
+            opened, highest, lowest = open_[i], -np.inf, np.inf
+            part_high = part_low = np.nan
+            over = False
+        highest, lowest = max(highest, high[i]), min(lowest, low[i])
+        if not over and past_first[i] >= 0:
+            over = True
+            if past_first[i] < duration:
+                part_high, part_low = highest, lowest
+                if n_whole >= sessions:
+                    total = 0.0
+                    for k in range(n_whole, n_whole + sessions):  # from the oldest on, wherever the ring begins
+                        total += ranges[k % sessions]
+                    average, width = total / sessions, highest - lowest
+                    if ranges[(n_whole - 1) % sessions] <= narrow * average or width >= wide * average:
+                        if close[i] > opened and close[i] >= highest - extreme * width:
+                            side[i] = 1.0
+                        elif close[i] < opened and close[i] <= lowest + extreme * width:
+                            side[i] = -1.0
+        first_high[i], first_low[i] = part_high, part_low
+    return side, first_high, first_low
