@@ -62,7 +62,11 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
 
     Raises
     ------
-    BadInput : if bars are not stored, or none lie between start and end.
+    BadInput : if bars are not stored, none lie between start and end, or no strategy runs on a timeframe.
+
+    Notes
+    -----
+    A strategy is left out at a timeframe on which it does not run.
     """
     start, end = experiment.period()
     strategies = experiment.chosen_strategies()
@@ -72,7 +76,10 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
             bars = settings.bars.load(symbol, timeframe).between(start, end)
             if len(bars) == 0:
                 raise BadInput(f"no bars of {symbol} lie between {experiment.start} and {experiment.end}")
-            chunks.append(Chunk(bars, experiment.instrument(symbol), strategies))
+            suited = tuple(strategy for strategy in strategies if strategy.runs_on(timeframe))
+            if not suited:
+                raise BadInput(f"{strategies[0].id} does not run on {timeframe} bars; choose a shorter timeframe")
+            chunks.append(Chunk(bars, experiment.instrument(symbol), suited))
     return chunks
 
 

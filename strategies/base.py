@@ -73,6 +73,10 @@ class Strategy(Parametrised, ABC):
     def signals(self, bars: Bars) -> Signals:
         """Decide at the close of each bar, from the bars up to it."""
 
+    def runs_on(self, timeframe: Timeframe) -> bool:
+        """Tell whether it can decide on bars of a timeframe."""
+        return True
+
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
         """Give the series of prices that the rule looks at, by name, to be drawn on the bars.
 

@@ -22,7 +22,8 @@ def bracketed(
     side: np.ndarray,
     *,
     stop: np.ndarray,
-    max_hold: int,
+    max_hold: int = 0,
+    leave_at: np.ndarray | int = 0,
     reward: float = 1.0,
     target: np.ndarray | None = None,
 ) -> Signals:
@@ -34,7 +35,8 @@ def bracketed(
     rows : int64, ascending rows of the deciding bars.
     side : float64, +1 or -1 a row.
     stop : quote, a price a row.
-    max_hold : bars to hold at most.
+    max_hold : bars to hold at most; 0: no limit.
+    leave_at : int64 ns UTC, a time a row, when to leave; 0: never.
     reward : distance of the target from the deciding close, in distances of the stop, above 0; at most nine tenths of
         the price away.
     target : quote, a price a row, in place of `reward`.
@@ -49,5 +51,10 @@ def bracketed(
         target = close + side * np.minimum(reward * np.abs(close - stop), _FURTHEST_TARGET * close)
     kept = (side * (close - stop) > 0.0) & (side * (target - close) > 0.0) & (stop > 0.0) & (target > 0.0)
     return make_signals(
-        bars.close_time[rows][kept], side[kept], stop=stop[kept], target=target[kept], max_hold=max_hold
+        bars.close_time[rows][kept],
+        side[kept],
+        stop=stop[kept],
+        target=target[kept],
+        max_hold=max_hold,
+        leave_at=np.broadcast_to(leave_at, rows.shape)[kept],
     )

@@ -12,19 +12,20 @@ import numpy as np
 
 from market.bars import Bars
 from market.timeframes import Timeframe
-from strategies.base import Strategy
+from strategies.base import Policy, Strategy
 from strategies.signals import Signals, make_signals
 from strategies.windows import before, moving_maximum, moving_minimum
 
 
 @dataclass(frozen=True)
 class DonchianChannel(Strategy):
-    """Enter at the first close beyond the channel. Leave at the stop, at a breakout to the other side, or on time.
+    """Enter at the first close beyond the channel. Leave at the stop, on time, or at a breakout to the other side.
 
     Parameters
     ----------
     window : bars of the channel, those before the deciding bar, at least 2.
     exit_window : bars up to the deciding one whose lowest low (highest high, for a short) is the stop, at least 1.
+    opposite_exit : 1 to leave at a breakout to the other side, and to follow it; 0 to let it pass.
     max_hold : bars to hold at most, at least 1.
     """
 
@@ -32,20 +33,27 @@ class DonchianChannel(Strategy):
     grid: ClassVar[dict[str, tuple[float, ...]]] = {
         "window": (20, 55, 100),
         "exit_window": (10, 20),
-        "max_hold": (96, 48, 192),
+        "opposite_exit": (1, 0),
+        "max_hold": (96, 192),
     }
-    exits_on_opposite: ClassVar[bool] = True
 
     window: int = 20
     exit_window: int = 10
+    opposite_exit: int = 1
     max_hold: int = 96
 
     def __post_init__(self) -> None:
         self._require(
             window=self.window >= 2,
             exit_window=self.exit_window >= 1,
+            opposite_exit=self.opposite_exit in (0, 1),
             max_hold=self.max_hold >= 1,
         )
+
+    @property
+    def policy(self) -> Policy:
+        """A breakout to the other side ends a trade, if it is told so."""
+        return Policy(exits_on_opposite=self.opposite_exit == 1)
 
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the deciding bar, the bar before it and that one's channel."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from market.bars import Bars
 from market.timeframes import Timeframe
-from strategies.base import Strategy
+from strategies.base import Policy, Strategy
 from strategies.brackets import bracketed, stop_at
 from strategies.signals import Signals
 from strategies.windows import average_true_range, before, moving_mean
@@ -39,7 +39,6 @@ class MovingAverageCross(Strategy):
         "stop_ranges": (3.0, 5.0),
         "reward": (2.0, 4.0),
     }
-    exits_on_opposite: ClassVar[bool] = True
 
     fast: int = 20
     slow: int = 50
@@ -55,6 +54,11 @@ class MovingAverageCross(Strategy):
             reward=self.reward > 0,
             max_hold=self.max_hold >= 1,
         )
+
+    @property
+    def policy(self) -> Policy:
+        """A cross to the other side ends a trade."""
+        return Policy(exits_on_opposite=True)
 
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the deciding bar and the slow average of the bar before it."""

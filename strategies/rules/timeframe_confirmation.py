@@ -68,6 +68,10 @@ class TimeframeConfirmation(Strategy):
             max_hold=self.max_hold >= 1,
         )
 
+    def runs_on(self, timeframe: Timeframe) -> bool:
+        """Tell whether bars of `timeframe` can make the three timeframes."""
+        return all(minutes * _MINUTE % timeframe.duration == 0 for minutes in (self.short, self.middle, self.long))
+
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the bars of the long averages, those of a long bar that is not closed yet, and the close before.
 

@@ -32,7 +32,8 @@ class TrendDay(Strategy):
     The first part ends with the first bar that closes at or after its minutes; when more than a bar is missing there,
     the session is left out. It has a direction when it closes on that side of its open and within the outer `extreme`
     of its range. Besides, the session before it had a range of at most `narrow` times the average of the `sessions`
-    sessions before this one, or the first part alone has one of at least `wide` times that average.
+    sessions before this one, or the first part alone has one of at least `wide` times that average. Where the first
+    part is the whole session, a trade is left a bar later.
 
     Parameters
     ----------
@@ -88,8 +89,11 @@ class TrendDay(Strategy):
         rows = np.flatnonzero(side)
         side = side[rows]
         stop = np.where(side > 0, low[rows], high[rows])
-        rest = bars.timeframe.bars_in(DAY - self.first_minutes * _MINUTE)
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=rest)
+        open_time, close_time = bars.open_time[rows], bars.close_time[rows]
+        session_end = open_time - (open_time - self.session_minute * _MINUTE) % DAY + DAY
+        leave_at = np.maximum(session_end, close_time + bars.timeframe.duration)
+        rest = bars.timeframe.bars_in(DAY - self.first_minutes * _MINUTE)  # as long, but for gaps
+        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=rest, leave_at=leave_at)
 
     def _first_parts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         into_session = bars.open_time - self.session_minute * _MINUTE

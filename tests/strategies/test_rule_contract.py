@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from market.calendars import DAY
 from market.errors import BadInput
 from market.instruments import Instrument
 from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
 from strategies.registry import RULES
+from strategies.rules.donchian_channel import DonchianChannel
+from strategies.rules.rsi_reversal import RsiReversal, rsi_wilder
+from strategies.rules.trend_day import TrendDay
 from strategies.simulator import simulate
 from strategies.trades import check_trades
 
@@ -21,7 +25,7 @@ TOO_SHORT = {
     ("double_top_bottom", "1d"),  # few days turn within a fifth of a percent of one another
 }
 OUT_OF_RANGE = {
-    "donchian_channel": [{"window": 1}, {"exit_window": 0}, {"max_hold": 0}],
+    "donchian_channel": [{"window": 1}, {"exit_window": 0}, {"opposite_exit": 2}, {"max_hold": 0}],
     "moving_average_cross": [{"fast": 0}, {"slow": 20}, {"stop_ranges": 0.0}, {"reward": 0.0}, {"max_hold": 0}],
     "bollinger_reversion": [{"window": 1}, {"width": 0.0}, {"stop_deviations": -1.0}, {"max_hold": 0}],
     "rsi_reversal": [
@@ -80,8 +84,9 @@ def test_rules_trade_at_every_timeframe(name):
     for text in ("1m", "15m", "1h", "1d"):
         timeframe = parse_timeframe(text)
         bars, _ = SyntheticMarket(n_days=12 if text == "1m" else 400, timeframe=timeframe).generate("X")
-        if name == "timeframe_confirmation" and text in ("1h", "1d"):
-            continue  # refused
+        assert RULES[name]().runs_on(timeframe) == (name != "timeframe_confirmation" or text in ("1m", "15m"))
+        if not RULES[name]().runs_on(timeframe):
+            continue
         trades = simulate(RULES[name](), bars, Instrument("X"))
         check_trades(trades)
         assert len(trades) > 0 or (name, text) in TOO_SHORT
@@ -102,6 +107,19 @@ def test_rules_that_follow_trends_leave_when_the_market_turns(name, market_bars)
     assert (trades["exit_reason"] == "opposite").sum() > 10
 
 
+def test_a_channel_may_let_breakouts_to_the_other_side_pass(market_bars):
+    trades = simulate(DonchianChannel(opposite_exit=0), market_bars, Instrument("BTC-USD"))
+    assert set(trades["exit_reason"]) - {"end_of_data"} == {"stop", "time"}
+
+
+def test_a_trend_day_ends_with_its_session(market_bars):
+    rule = TrendDay(sessions=1, session_minute=480, narrow=1.0, extreme=0.5, reward=9.0)
+    trades = simulate(rule, market_bars, Instrument("BTC-USD"))
+    timed = trades[trades["exit_reason"] == "time"]
+    assert len(timed) > 3
+    assert set((timed["exit_time"] - 480 * 60 * 10**9) % DAY) <= {0, market_bars.timeframe.duration}
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_lines_are_prices_near_the_market(name, market_bars):
     lines = RULES[name]().lines(market_bars)
@@ -117,8 +135,6 @@ def test_lines_are_prices_near_the_market(name, market_bars):
 
 
 def test_a_close_below_the_line_of_the_index_is_an_index_below_its_level(market_bars):
-    from strategies.rules.rsi_reversal import RsiReversal, rsi_wilder
-
     rule = RsiReversal(window=7, oversold=25.0)
     index, lines, close = rsi_wilder(market_bars.close, 7), rule.lines(market_bars), market_bars.close
     clear = np.isfinite(index) & (np.abs(index - 25.0) > 1e-6) & (np.abs(index - 75.0) > 1e-6)

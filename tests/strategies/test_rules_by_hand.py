@@ -201,7 +201,7 @@ def test_a_trend_day_by_hand(widths, first, expected):
     closes = [*day(1), *day(widths[0]), *day(widths[1]), *first, *([first[1]] * 22)]
     assert fired(rule, closes, timeframe="1h") == expected
     signals = rule.signals(bars_of(closes, timeframe="1h"))
-    assert signals.max_hold.tolist() == [22] * len(expected), "until the end of the session"
+    assert signals.leave_at.tolist() == [DAY * (SATURDAY + 4)] * len(expected), "the end of the session"
     # The first day may be cut, so it does not count, and without it there are too few.
     assert fired(rule, closes[24:], timeframe="1h") == []
     # The bar that ends the first part is missing, and so is the one after it.
