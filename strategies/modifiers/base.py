@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from market.bars import Bars
 from market.errors import BadInput
 from market.timeframes import Timeframe
@@ -138,6 +140,14 @@ class ModifiedStrategy(Strategy):
         for modifier in self.modifiers:
             needed = modifier.lookback(timeframe, needed)
         return needed
+
+    def runs_on(self, timeframe: Timeframe) -> bool:
+        """Tell whether its rule can decide on bars of a timeframe."""
+        return self.rule.runs_on(timeframe)
+
+    def lines(self, bars: Bars) -> dict[str, np.ndarray]:
+        """Give the series of prices that its rule looks at."""
+        return self.rule.lines(bars)
 
     def signals(self, bars: Bars) -> Signals:
         """Decide as the rule does, then change its signals."""

@@ -10,7 +10,7 @@ from market.errors import BadInput
 from market.instruments import Instrument
 from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
-from strategies.registry import RULES
+from strategies.registry import RULES, parse_strategy
 from strategies.rules.donchian_channel import DonchianChannel
 from strategies.rules.rsi_reversal import RsiReversal, rsi_wilder
 from strategies.rules.trend_day import TrendDay
@@ -141,3 +141,14 @@ def test_a_close_below_the_line_of_the_index_is_an_index_below_its_level(market_
     assert ((close < lines["oversold"]) == (index < 25.0))[clear].all()
     assert ((close > lines["overbought"]) == (index > 75.0))[clear].all()
     assert (index[clear] < 25.0).sum() > 50
+
+
+def test_a_modified_rule_shows_the_lines_of_its_rule_and_runs_where_it_does(market_bars):
+    text = "timeframe_confirmation(window=10)"
+    plain, modified = parse_strategy(text), parse_strategy(f"{text}+trailing")
+    lines = modified.lines(market_bars)
+    assert list(lines) == ["average_15m", "average_30m", "average_1h"]
+    for name, line in plain.lines(market_bars).items():
+        np.testing.assert_array_equal(lines[name], line)
+    assert not modified.runs_on(parse_timeframe("1h"))
+    assert modified.runs_on(parse_timeframe("5m"))
