@@ -96,7 +96,7 @@ def _stops(bars: Bars, at: np.ndarray) -> np.ndarray:
 def _decision_column(feature: Feature, at: np.ndarray, side: np.ndarray | None) -> np.ndarray:
     if feature.input == "trade" and side is None:
         raise BadInput(f"feature {feature.name!r} needs the side of the trade")
-    return feature.factor.kernel(at, side)
+    return feature.factor.kernel(at, side, *(value for _, value in feature.values))
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,9 +83,11 @@ def series_factor(kernel: Kernel) -> Kernel:
     return _register(kernel, "series", ("window",), _window)
 
 
-def series_factor_of(lookback: Callable[[dict[str, float], Timeframe], int]) -> Callable[[Kernel], Kernel]:
+def series_factor_of(
+    lookback: Callable[[dict[str, float], Timeframe], int], *, parameters: tuple[str, ...] = ("window",)
+) -> Callable[[Kernel], Kernel]:
     """Register a kernel ``(values, parameters) -> float`` of one column that needs other than `window` bars."""
-    return lambda kernel: _register(kernel, "series", ("window",), lookback)
+    return lambda kernel: _register(kernel, "series", parameters, lookback)
 
 
 def bars_factor(
@@ -97,7 +99,12 @@ def bars_factor(
 
 def decision_factor(kernel: Kernel) -> Kernel:
     """Register a function ``(decision_time, side) -> array`` that needs no bars."""
-    return _register(kernel, "decision", (), lambda values, timeframe: 0)
+    return decision_factor_of()(kernel)
+
+
+def decision_factor_of(*parameters: str) -> Callable[[Kernel], Kernel]:
+    """Register a function ``(decision_time, side, *parameters) -> array`` that needs no bars."""
+    return lambda kernel: _register(kernel, "decision", parameters, lambda values, timeframe: 0)
 
 
 def _register(

@@ -4,17 +4,25 @@ close__slope__window_20        the factor `slope` of the column close over 20 ba
 bars__range__window_50         the factor `range`, which looks at whole bars
 clock__hour_sine               the factor `hour_sine` of the decision time
 trade__side                    the factor `side` of the trade itself
+close__macd__fast_12__slow_26__signal_9    more parameters, in the factor's own order
 close__tsfresh_cid_ce__normalize_True__window_50    any tsfresh calculator by its own name
 """
 
 from __future__ import annotations
 
 import re
+from math import inf
 
 import features.families  # noqa: F401  registers every factor
 from features.factor import FACTORS, SERIES_INPUTS, Feature
 from features.tsfresh import PREFIX, tsfresh_feature
 from market.errors import BadInput, Unknown
+
+# Parameters that count something; those of a factor of one's own may be any number.
+_WHOLE: dict[str, tuple[float, float]] = {
+    "fast": (1, inf), "slow": (2, inf), "signal": (1, inf), "smooth": (1, inf), "past": (1, inf), "days": (1, inf),
+    "session_minute": (0, 1439),
+}  # fmt: skip
 
 
 def parse_feature(name: str) -> Feature:
@@ -40,10 +48,20 @@ def parse_feature(name: str) -> Feature:
     if tuple(key for key, _ in values) != factor.parameters:
         expected = "__".join(f"{parameter}_<number>" for parameter in factor.parameters) or "no parameters"
         raise BadInput(f"feature {name!r}: {factor_name} takes {expected}")
-    window = dict(values).get("window", 2.0)
-    if window < 2 or not window.is_integer():
-        raise BadInput(f"feature {name!r}: a window has at least 2 bars, and a whole number of them")
+    for parameter, value in values:
+        _check_value(name, parameter, value)
     return Feature(name, factor, input_name, values)
+
+
+def _check_value(name: str, parameter: str, value: float) -> None:
+    if parameter == "window" and (value < 2 or not value.is_integer()):
+        raise BadInput(f"feature {name!r}: a window has at least 2 bars, and a whole number of them")
+    least, most = _WHOLE.get(parameter, (-inf, inf))
+    if parameter in _WHOLE and not (value.is_integer() and least <= value <= most):
+        limits = f"from {least} to {most}" if most < inf else f"of at least {least}"
+        raise BadInput(f"feature {name!r}: {parameter} is a whole number {limits}, not {value:g}")
+    if parameter == "threshold" and not 0 <= value <= 1:
+        raise BadInput(f"feature {name!r}: a threshold lies between 0 and 1, not at {value:g}")
 
 
 def _parse_value(name: str, piece: str) -> tuple[str, float]:

@@ -1,5 +1,21 @@
 """The factor families: one file each. Importing this package registers every factor."""
 
-from features.families import clock, day, oscillators, price, statistics, trade, trend, volatility, volume
+from features.families import (
+    candles,
+    clock,
+    day,
+    oscillators,
+    pairs,
+    price,
+    regime,
+    statistics,
+    trade,
+    trend,
+    volatility,
+    volume,
+    week,
+)
 
-FAMILIES = (price, trend, volatility, volume, oscillators, statistics, day, clock, trade)
+FAMILIES = (
+    price, candles, trend, volatility, pairs, regime, volume, oscillators, statistics, day, week, clock, trade,
+)  # fmt: skip

@@ -1,14 +1,24 @@
-"""The clock: time of day and week at the decision, as points on a circle so that midnight is near midnight."""
+"""The clock: time of day and week at the decision, as points on a circle so that midnight is near midnight.
+
+And minutes from openings and to closings: of sessions that begin or end at a minute of the UTC day, and of New York's.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
 import numpy as np
 
-from features.factor import decision_factor
+from features.factor import decision_factor, decision_factor_of
 from market.calendars import DAY
 
 _HOUR = DAY // 24
 _WEEK = 7 * DAY
+_MINUTE = DAY // 1440
+_NEW_YORK = "America/New_York"
+_OPENING, _CLOSING = 9 * 60 + 30, 16 * 60  # minutes of New York's day
 # 1970-01-01 was a Thursday: shifted by three days, a week begins on Monday.
 _MONDAY = 3 * DAY
 
@@ -56,3 +66,52 @@ def month_end(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
     moment = (decision_time - 1).astype("datetime64[ns]")
     end = (moment.astype("datetime64[M]") + 1).astype("datetime64[ns]").astype(np.int64)
     return (end - decision_time) / DAY
+
+
+@decision_factor_of("session_minute")
+def since_open(decision_time: np.ndarray, side: np.ndarray | None, session_minute: float) -> np.ndarray:
+    """Give the minutes since the session last opened, at `session_minute` of the UTC day: from 0 to below 1440."""
+    return (decision_time - int(session_minute) * _MINUTE) % DAY / _MINUTE
+
+
+@decision_factor_of("session_minute")
+def to_close(decision_time: np.ndarray, side: np.ndarray | None, session_minute: float) -> np.ndarray:
+    """Give the minutes until the session next closes, at `session_minute` of the UTC day: from 0 to below 1440."""
+    return (int(session_minute) * _MINUTE - decision_time) % DAY / _MINUTE
+
+
+@decision_factor
+def since_new_york_open(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+    """Give the minutes since New York's stock exchanges last opened: 09:30 there, Monday to Friday, summer time or not.
+
+    Holidays count as sessions, that no table of them, which changes, is needed to know a value.
+    """
+    openings = _new_york_times(decision_time, _OPENING)
+    return (decision_time - openings[np.searchsorted(openings, decision_time, side="right") - 1]) / _MINUTE
+
+
+@decision_factor
+def to_new_york_close(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+    """Give the minutes until New York's stock exchanges next close: 16:00 there, Monday to Friday, summer time or not.
+
+    Holidays count as sessions and early closings as full days, as in `since_new_york_open`.
+    """
+    closings = _new_york_times(decision_time, _CLOSING)
+    return (closings[np.searchsorted(closings, decision_time, side="left")] - decision_time) / _MINUTE
+
+
+def _new_york_times(decision_time: np.ndarray, minute: int) -> np.ndarray:
+    """List when it is that minute of New York's day, Monday to Friday, from before the decisions to after them."""
+    if len(decision_time) == 0:
+        return np.zeros(1, np.int64)
+    # A weekend is three days long at most from one session to the next.
+    first, last = int(decision_time.min()) // DAY - 4, int(decision_time.max()) // DAY + 4
+    days = [day for day in range(first, last + 1) if (day + 3) % 7 < 5]
+    return np.array([day * DAY + minute * _MINUTE - _new_york_offset(day) for day in days], dtype=np.int64)
+
+
+@lru_cache(maxsize=20_000)
+def _new_york_offset(day: int) -> int:
+    # Clocks change there on Sunday night: from Monday to Friday, noon tells the whole day.
+    offset = datetime.fromtimestamp(day * 86_400 + 43_200, UTC).astimezone(ZoneInfo(_NEW_YORK)).utcoffset()
+    return int(offset.total_seconds()) * 1_000_000_000 if offset else 0

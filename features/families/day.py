@@ -1,7 +1,8 @@
-"""The day so far: where price stands against the UTC day's open, high and low.
+"""The day so far and the closed days before it, UTC: where price stands against their opens, highs, lows and closes.
 
-A bar belongs to the day in which it closes, midnight being the end of a day. The window holds a whole day of bars and
-one more, so the day's first bar is always in it.
+A bar belongs to the day in which it closes, midnight being the end of a day. The last day is the one before the day of
+the last bar, or before that where a market rests: the days on which it has bars. The window holds the days' bars at
+their most and one more, so that each day is whole; where it proves not to be, the value is NaN.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.factor import bars_factor
+from features.spans import day_nb, first_after_nb, highest_nb, last_day_nb, lowest_nb
 from market.calendars import DAY
 from market.timeframes import Timeframe
 
@@ -17,31 +19,138 @@ def _day_and_one(values: dict[str, float], timeframe: Timeframe) -> int:
     return timeframe.bars_in(DAY) + 1
 
 
+def _two_days_and_one(values: dict[str, float], timeframe: Timeframe) -> int:
+    return 2 * timeframe.bars_in(DAY) + 1
+
+
+def _days_and_one(values: dict[str, float], timeframe: Timeframe) -> int:
+    # The day so far, the closed days, and the last bar of the day before them.
+    return (int(values["days"]) + 1) * timeframe.bars_in(DAY) + 1
+
+
 @bars_factor(lookback=_day_and_one)
 def from_day_open_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Divide the last close by the open of the day's first bar, less 1."""
-    today = (close_time[-1] - 1) // DAY
-    first = len(close) - 1
-    while first > 0 and (close_time[first - 1] - 1) // DAY == today:
-        first -= 1
-    return close[-1] / open_[first] - 1.0
+    """Divide the last close by the open of the day's first bar, less 1.
+
+    Equals: ``close / open.groupby(day).transform("first") - 1``.
+    """
+    return close[-1] / open_[first_after_nb(close_time, day_nb(close_time[-1]))] - 1.0
 
 
 @bars_factor(lookback=_day_and_one)
 def from_day_high_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Divide the last close by the day's highest high so far, less 1; never above 0."""
-    today = (close_time[-1] - 1) // DAY
-    first = len(close) - 1
-    while first > 0 and (close_time[first - 1] - 1) // DAY == today:
-        first -= 1
-    return close[-1] / np.max(high[first:]) - 1.0
+    """Divide the last close by the day's highest high so far, less 1; never above 0.
+
+    Equals: ``close / high.groupby(day).cummax() - 1``.
+    """
+    return close[-1] / highest_nb(high[first_after_nb(close_time, day_nb(close_time[-1])) :]) - 1.0
 
 
 @bars_factor(lookback=_day_and_one)
 def from_day_low_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Divide the last close by the day's lowest low so far, less 1; never below 0."""
-    today = (close_time[-1] - 1) // DAY
-    first = len(close) - 1
-    while first > 0 and (close_time[first - 1] - 1) // DAY == today:
-        first -= 1
-    return close[-1] / np.min(low[first:]) - 1.0
+    """Divide the last close by the day's lowest low so far, less 1; never below 0.
+
+    Equals: ``close / low.groupby(day).cummin() - 1``.
+    """
+    return close[-1] / lowest_nb(low[first_after_nb(close_time, day_nb(close_time[-1])) :]) - 1.0
+
+
+@bars_factor(lookback=_two_days_and_one)
+def from_last_day_high_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Divide the last close by the highest high of the last closed day, less 1. NaN when that day is not whole.
+
+    Equals: ``close / high.groupby(day).max().shift() - 1`` of the bar's day.
+    """
+    start, stop = last_day_nb(close_time)
+    return close[-1] / highest_nb(high[start:stop]) - 1.0 if stop > 0 else np.nan
+
+
+@bars_factor(lookback=_two_days_and_one)
+def from_last_day_low_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Divide the last close by the lowest low of the last closed day, less 1. NaN when that day is not whole.
+
+    Equals: ``close / low.groupby(day).min().shift() - 1`` of the bar's day.
+    """
+    start, stop = last_day_nb(close_time)
+    return close[-1] / lowest_nb(low[start:stop]) - 1.0 if stop > 0 else np.nan
+
+
+@bars_factor(lookback=_two_days_and_one)
+def from_last_day_close_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Divide the last close by the close of the last closed day, less 1. NaN when that day is not whole.
+
+    Equals: ``close / close.groupby(day).last().shift() - 1`` of the bar's day.
+    """
+    _, stop = last_day_nb(close_time)
+    return close[-1] / close[stop - 1] - 1.0 if stop > 0 else np.nan
+
+
+@bars_factor(lookback=_two_days_and_one)
+def last_day_range_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Divide the range of the last closed day, from its low to its high, by its close. NaN when it is not whole.
+
+    Equals: ``((high.groupby(day).max() - low.groupby(day).min()) / close.groupby(day).last()).shift()``.
+    """
+    start, stop = last_day_nb(close_time)
+    return (highest_nb(high[start:stop]) - lowest_nb(low[start:stop])) / close[stop - 1] if stop > 0 else np.nan
+
+
+@bars_factor(lookback=_two_days_and_one)
+def last_day_position_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Place the close of the last closed day between its low (0) and its high (1). NaN without a range, or not whole.
+
+    Equals: ``((close - low) / (high - low)).shift()`` of the bars of days.
+    """
+    start, stop = last_day_nb(close_time)
+    if stop == 0:
+        return np.nan
+    highest, lowest = highest_nb(high[start:stop]), lowest_nb(low[start:stop])
+    return (close[stop - 1] - lowest) / (highest - lowest) if highest > lowest else np.nan
+
+
+@bars_factor(lookback=_day_and_one)
+def day_gap_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Divide the open of the day's first bar by the close before it, less 1. NaN without a bar before the day.
+
+    Equals: ``open.groupby(day).first() / close.groupby(day).last().shift() - 1``.
+    """
+    first = first_after_nb(close_time, day_nb(close_time[-1]))
+    return open_[first] / close[first - 1] - 1.0 if first > 0 else np.nan
+
+
+@bars_factor("days", lookback=_days_and_one)
+def daily_change_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Divide the last closed day's close by that of `days` days before it, less 1. NaN when a day is not whole.
+
+    Equals: ``close.groupby(day).last().pct_change(days).shift()``.
+    """
+    last = first_after_nb(close_time, day_nb(close_time[-1])) - 1
+    before = last
+    for _ in range(int(parameters[0])):
+        if before >= 0:
+            before = first_after_nb(close_time, day_nb(close_time[before])) - 1
+    return close[last] / close[before] - 1.0 if before >= 0 else np.nan
+
+
+@bars_factor("days", lookback=_days_and_one)
+def daily_volatility_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Take the standard deviation of the log returns of the last `days` closed days. NaN when a day is not whole.
+
+    Each return is from one day's close to the next.
+    Equals: ``log(daily_close).diff().rolling(days).std(ddof=0).shift()``.
+    """
+    n = int(parameters[0])
+    returns = np.empty(n)
+    mean = 0.0
+    last = first_after_nb(close_time, day_nb(close_time[-1])) - 1
+    for i in range(n):
+        before = first_after_nb(close_time, day_nb(close_time[last])) - 1 if last >= 0 else -1
+        if before < 0:
+            return np.nan
+        returns[i] = np.log(close[last] / close[before])
+        mean += returns[i] / n
+        last = before
+    total = 0.0
+    for i in range(n):
+        total += (returns[i] - mean) * (returns[i] - mean)
+    return np.sqrt(total / n)

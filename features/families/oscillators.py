@@ -7,6 +7,7 @@ that live and research, with whatever history each has, see the same number.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from features.factor import bars_factor, series_factor_of
 from market.timeframes import Timeframe
@@ -23,6 +24,14 @@ def _two_more(values: dict[str, float], timeframe: Timeframe) -> int:
 def _four_windows(values: dict[str, float], timeframe: Timeframe) -> int:
     # After the seed, three windows: of a Wilder average's seed 1 / e^3 is left at most.
     return 4 * int(values["window"])
+
+
+def _four_longest(values: dict[str, float], timeframe: Timeframe) -> int:
+    return 4 * int(max(values.values()))
+
+
+def _smoothed_twice(values: dict[str, float], timeframe: Timeframe) -> int:
+    return int(values["window"] + values["smooth"] + values["signal"]) - 2
 
 
 @series_factor_of(_four_windows)
@@ -63,6 +72,27 @@ def stochastic_nb(close_time, open_, high, low, close, volume, parameters):  # t
     return total / 3.0
 
 
+@bars_factor("window", "smooth", "signal", lookback=_smoothed_twice)
+def stochastic_smoothed_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Average the places of the close in its range of `window` bars over `smooth`, and those over `signal`: 0 to 100.
+
+    The slow %D of Lane; with signal_1 his slow %K, with smooth_1 too his fast %K. NaN when one of the ranges is zero.
+    Equals: ``talib.STOCH(high, low, close, window, smooth, 0, signal, 0)[1]``. Source: Lane (1984).
+    """
+    window, smooth, signal = int(parameters[0]), int(parameters[1]), int(parameters[2])
+    total = 0.0
+    for shift in range(smooth + signal - 1):
+        stop = len(close) - shift
+        lowest = np.min(low[stop - window : stop])
+        highest = np.max(high[stop - window : stop])
+        if highest <= lowest:
+            return np.nan
+        # How many of the averages that are averaged hold this place.
+        weight = min(min(shift + 1, smooth + signal - 1 - shift), min(smooth, signal))
+        total += weight * 100.0 * (close[stop - 1] - lowest) / (highest - lowest)
+    return total / (smooth * signal)
+
+
 @bars_factor("window")
 def cci_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Measure the last typical price from the window's mean in 0.015 mean absolute deviations. NaN when flat.
@@ -83,26 +113,18 @@ def cci_nb(close_time, open_, high, low, close, volume, parameters):  # type: ig
     return last / (0.015 * deviation) if deviation > 0.0 else np.nan
 
 
-@series_factor_of(_four_windows)
-def macd_histogram_nb(values, parameters):  # type: ignore[no-untyped-def]
-    """Subtract from the MACD its signal line, divided by the last value: slow `window`, fast 6/13, signal 9/26 of it.
-
-    The window 26 makes the usual 12, 26 and 9. Each exponential average is of the values since four windows ago, its
-    weights divided by their sum. NaN when the last value is zero.
-    Equals: ``macd = x.ewm(span=fast).mean() - x.ewm(span=window).mean(); (macd - macd.ewm(span=signal).mean()) / x``.
-    Source: Appel (1979), The moving average convergence-divergence method.
-    """
-    slow = parameters[0]
+@njit(cache=True, nogil=True)
+def _macd_nb(values, fast, slow, signal):  # type: ignore[no-untyped-def]
     keep_slow = 1.0 - 2.0 / (slow + 1.0)
-    keep_fast = 1.0 - 2.0 / (max(1.0, np.floor(slow * 6.0 / 13.0 + 0.5)) + 1.0)
-    keep_signal = 1.0 - 2.0 / (max(1.0, np.floor(slow * 9.0 / 26.0 + 0.5)) + 1.0)
+    keep_fast = 1.0 - 2.0 / (fast + 1.0)
+    keep_signal = 1.0 - 2.0 / (signal + 1.0)
     fast_sum = 0.0
     fast_weight = 0.0
     slow_sum = 0.0
     slow_weight = 0.0
     signal_sum = 0.0
     signal_weight = 0.0
-    macd = 0.0
+    line = 0.0
     for i in range(len(values)):
         # From the first value on, which both averages share: the difference of two large numbers keeps its digits.
         value = values[i] - values[0]
@@ -110,10 +132,49 @@ def macd_histogram_nb(values, parameters):  # type: ignore[no-untyped-def]
         fast_weight = keep_fast * fast_weight + 1.0
         slow_sum = keep_slow * slow_sum + value
         slow_weight = keep_slow * slow_weight + 1.0
-        macd = fast_sum / fast_weight - slow_sum / slow_weight
-        signal_sum = keep_signal * signal_sum + macd
+        line = fast_sum / fast_weight - slow_sum / slow_weight
+        signal_sum = keep_signal * signal_sum + line
         signal_weight = keep_signal * signal_weight + 1.0
-    return (macd - signal_sum / signal_weight) / values[-1] if values[-1] != 0.0 else np.nan
+    return line, signal_sum / signal_weight
+
+
+@series_factor_of(_four_windows)
+def macd_histogram_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Subtract from the MACD its signal line, divided by the last value: slow `window`, fast 6/13, signal 9/26 of it.
+
+    The window 26 makes the usual 12, 26 and 9; `macd` takes any three. Each exponential average is of the values since
+    four windows ago, its weights divided by their sum. NaN when the last value is zero.
+    Equals: ``macd = x.ewm(span=fast).mean() - x.ewm(span=window).mean(); (macd - macd.ewm(span=signal).mean()) / x``.
+    Source: Appel (1979), The moving average convergence-divergence method.
+    """
+    slow = parameters[0]
+    fast, signal = max(1.0, np.floor(slow * 6.0 / 13.0 + 0.5)), max(1.0, np.floor(slow * 9.0 / 26.0 + 0.5))
+    line, smoothed = _macd_nb(values, fast, slow, signal)
+    return (line - smoothed) / values[-1] if values[-1] != 0.0 else np.nan
+
+
+@series_factor_of(_four_longest, parameters=("fast", "slow", "signal"))
+def macd_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Subtract from the MACD its signal line, divided by the last value: the histogram. NaN when that value is zero.
+
+    Averages of spans `fast`, `slow` and `signal` over the last four times the longest of them, their weights divided by
+    their sum. It differs from ``talib.MACD``, begun with all history, by what those weights forget: e^-8 of it at most.
+    Equals: ``macd = x.ewm(span=fast).mean() - x.ewm(span=slow).mean(); (macd - macd.ewm(span=signal).mean()) / x``.
+    Source: Appel (1979), The moving average convergence-divergence method.
+    """
+    line, smoothed = _macd_nb(values, parameters[0], parameters[1], parameters[2])
+    return (line - smoothed) / values[-1] if values[-1] != 0.0 else np.nan
+
+
+@series_factor_of(_four_longest, parameters=("fast", "slow"))
+def macd_line_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Subtract the exponential average of span `slow` from that of span `fast`, divided by the last value: the MACD.
+
+    Averages over the last four times the longer span, their weights divided by their sum. NaN when the last value is
+    zero. Equals: ``(x.ewm(span=fast).mean() - x.ewm(span=slow).mean()) / x``. Source: Appel (1979), as `macd`.
+    """
+    line, _ = _macd_nb(values, parameters[0], parameters[1], 1.0)
+    return line / values[-1] if values[-1] != 0.0 else np.nan
 
 
 @bars_factor("window", lookback=_one_more)

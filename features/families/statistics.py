@@ -16,6 +16,10 @@ def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:
     return int(values["window"]) + 1
 
 
+def _two_more(values: dict[str, float], timeframe: Timeframe) -> int:
+    return int(values["window"]) + 2
+
+
 @series_factor_of(_one_more)
 def autocorrelation_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Correlate each log return with the one before it. NaN when they do not vary, and for values <= 0.
@@ -106,6 +110,26 @@ def entropy_nb(values, parameters):  # type: ignore[no-untyped-def]
         if count > 0.0:
             total -= count / n * np.log(count / n)
     return total / np.log(10.0)
+
+
+@series_factor_of(_two_more)
+def permutation_entropy_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Take the entropy of the orders of three values in a row, of its largest: 0 when all rise, 1 when all are even.
+
+    Of `window` triples; the earlier of two equal values counts as the smaller.
+    Equals: ``tsfresh permutation_entropy`` with tau 1 and dimension 3, divided by log(6).
+    Source: Bandt and Pompe (2002), Permutation entropy: a natural complexity measure for time series.
+    """
+    n = len(values) - 2
+    counts = np.zeros(8)
+    for i in range(n):
+        a, b, c = values[i], values[i + 1], values[i + 2]
+        counts[4 * int(a <= b) + 2 * int(b <= c) + int(a <= c)] += 1.0
+    total = 0.0
+    for count in counts:
+        if count > 0.0:
+            total -= count / n * np.log(count / n)
+    return total / np.log(6.0)
 
 
 @series_factor_of(_one_more)

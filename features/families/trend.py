@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.factor import bars_factor, series_factor
+from features.factor import bars_factor, series_factor, series_factor_of
 from market.timeframes import Timeframe
 
 
@@ -86,6 +86,23 @@ def direction_nb(values, parameters):  # type: ignore[no-untyped-def]
     return (values[-1] - values[0]) / walked if walked > 0.0 else np.nan
 
 
+@series_factor_of(_four_windows)
+def from_exponential_mean_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Divide the last value by the exponential average of span `window`, less 1. NaN when that average is zero.
+
+    The average is of the last four windows, its weights divided by their sum.
+    Equals: ``x / x.ewm(span=window).mean() - 1``, begun 4 * window bars ago.
+    """
+    keep = 1.0 - 2.0 / (parameters[0] + 1.0)
+    total = 0.0
+    weight = 0.0
+    for i in range(len(values)):
+        total = keep * total + (values[i] - values[0])
+        weight = keep * weight + 1.0
+    mean = values[0] + total / weight
+    return (values[-1] - values[0] - total / weight) / mean if mean != 0.0 else np.nan
+
+
 @bars_factor("window")
 def mean_distance_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Measure the last close from the window's mean close in average true ranges. NaN when nothing moved.
@@ -143,8 +160,9 @@ def adx_wilder_nb(close_time, open_, high, low, close, volume, parameters):  # t
     """Average the directional index of Wilder over `window` bars, 0 without direction to 100, from four windows.
 
     Seeded by the means of the first window, for the ranges as for the index, and smoothed by 1 / window from there on;
-    a bar without any range has no direction and counts as 0.
-    Equals: ``talib.ADX(high, low, close, window)`` begun 4 * window bars ago. Source: Wilder (1978).
+    a bar without any range has no direction and counts as 0. Close to ``talib.ADX``, which has all history and seeds
+    its sums with one bar less than the book.
+    Equals: ``wilder(100 * abs(plus - minus) / (plus + minus))`` of the last 4 * window bars. Source: Wilder (1978).
     """
     window = int(parameters[0])
     up = 0.0
@@ -173,7 +191,8 @@ def adx_wilder_nb(close_time, open_, high, low, close, volume, parameters):  # t
 def directional_balance_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Subtract Wilder's minus from his plus directional movement, divided by their sum; NaN when there is none.
 
-    Equals: ``(PLUS_DI - MINUS_DI) / (PLUS_DI + MINUS_DI)`` of talib, begun 4 * window bars ago. Source: Wilder (1978).
+    Close to the same of ``talib.PLUS_DI`` and ``MINUS_DI``, which have all history and seed with one bar less.
+    Equals: ``(plus - minus) / (plus + minus)``, Wilder's sums of the last 4 * window bars. Source: Wilder (1978).
     """
     window = int(parameters[0])
     up = 0.0

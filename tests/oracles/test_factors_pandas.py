@@ -14,7 +14,6 @@ from scipy.stats import linregress
 from features.engine import compute
 from features.factor import FACTORS
 from features.names import parse_feature
-from features.sets import STANDARD
 from market.bars import COLUMNS, Bars
 from market.calendars import DAY
 from market.timeframes import parse_timeframe
@@ -69,15 +68,6 @@ EQUALS: dict[str, Expression] = {
     "from_day_high": lambda f, x, n: f.close / f.high.groupby(day_of(f)).cummax() - 1,
     "from_day_low": lambda f, x, n: f.close / f.low.groupby(day_of(f)).cummin() - 1,
 }
-
-
-def test_every_factor_of_bars_has_an_oracle():
-    # The other factors of the wide set are in test_wide_factors.py.
-    used = {parse_feature(name).factor for name in STANDARD}
-    assert set(EQUALS) == {factor.name for factor in used if factor.kind != "decision" and factor.family != "tsfresh"}
-    for name in EQUALS:
-        if FACTORS[name].family != "day":
-            assert "Equals: ``" in (FACTORS[name].kernel.__doc__ or ""), name
 
 
 def assert_equals(name: str, bars: Bars, window: int, *, given_input: str = "close", rtol: float = 1e-7) -> np.ndarray:

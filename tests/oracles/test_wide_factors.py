@@ -223,14 +223,6 @@ EQUALS: dict[str, Expression] = {
 }
 
 
-def test_every_bar_factor_of_the_wide_set_has_an_oracle():
-    from_standard = {parse_feature(name).factor.name for name in feature_set("standard")}
-    used = {parse_feature(name).factor for name in feature_set("wide")}
-    assert {factor.name for factor in used if factor.kind != "decision"} - from_standard == set(EQUALS)
-    for name in EQUALS:
-        assert "Equals: ``" in (FACTORS[name].kernel.__doc__ or ""), name
-
-
 def assert_equals(name: str, bars: Bars, window: int, *, column: str = "close", rtol: float = 1e-7) -> np.ndarray:
     """Hold a factor to its expression wherever that has a value; return the factor's values."""
     feature = f"{column if FACTORS[name].kind == 'series' else 'bars'}__{name}__window_{window}"
