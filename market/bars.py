@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -115,27 +116,42 @@ def format_time(time: int) -> str:
     return f"{np.datetime64(int(time), 'ns').astype('datetime64[s]')}Z"
 
 
+def broken_laws(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Tell which rows of a table break which law of bars.
+
+    Parameters
+    ----------
+    columns : one-dimensional arrays of one length under the names of `COLUMNS`, in any order of time; NaN is allowed.
+
+    Returns
+    -------
+    For each law that is broken, in words, a boolean array (n_rows,): the rows that break it.
+    """
+    time = columns["close_time"]
+    earlier, later = time[:-1], time[1:]
+    first = np.zeros(min(len(time), 1), np.bool_)
+    prices = [columns[name] for name in PRICES]
+    # Every law but the first two looks at one row alone. A price that is missing breaks one law, not four.
+    laws = {
+        "has the same time as the row before it": np.concatenate([first, later == earlier]),
+        "is earlier than the row before it": np.concatenate([first, later < earlier]),
+        "has a missing value": ~np.logical_and.reduce([np.isfinite(columns[name]) for name in COLUMNS[1:]]),
+        "has a price that is not positive": np.minimum.reduce(prices) <= 0,
+        "has a negative volume": columns["volume"] < 0,
+        "has a low above its open or close": columns["low"] > np.minimum(columns["open"], columns["close"]),
+        "has a high below its open or close": columns["high"] < np.maximum(columns["open"], columns["close"]),
+    }
+    return {law: broken for law, broken in laws.items() if broken.any()}
+
+
 def _check(bars: Bars) -> None:
     n = len(bars.close_time)
     for name in COLUMNS:
         if getattr(bars, name).shape != (n,):
             raise BadData(f"{bars.symbol}: column {name} has shape {getattr(bars, name).shape}, expected {(n,)}")
-
-    earlier, later = bars.close_time[:-1], bars.close_time[1:]
-    first = np.zeros(min(n, 1), np.bool_)
-    # Every law but the first two looks at one row alone. A price that is missing breaks one law, not four.
-    laws = {
-        "has the same time as the row before it": np.concatenate([first, later == earlier]),
-        "is earlier than the row before it": np.concatenate([first, later < earlier]),
-        "has a missing value": ~np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]]),
-        "has a price that is not positive": np.minimum.reduce([getattr(bars, name) for name in PRICES]) <= 0,
-        "has a negative volume": bars.volume < 0,
-        "has a low above its open or close": bars.low > np.minimum(bars.open, bars.close),
-        "has a high below its open or close": bars.high < np.maximum(bars.open, bars.close),
-    }
-    found = [(int(np.argmax(broken)), law) for law, broken in laws.items() if broken.any()]
-    if found:
-        row, law = min(found, key=lambda pair: pair[0])
+    laws = broken_laws({name: getattr(bars, name) for name in COLUMNS})
+    if laws:
+        row, law = min(((int(np.argmax(broken)), law) for law, broken in laws.items()), key=lambda pair: pair[0])
         n_broken = int(laws[law].sum())
         count = f" ({n_broken} such rows)" if n_broken > 1 else ""
         values = ", ".join(f"{name} {getattr(bars, name)[row]:g}" for name in COLUMNS[1:])

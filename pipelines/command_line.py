@@ -26,7 +26,7 @@ _QUIET = {
 }
 _COMMANDS = {
     "demo": "Run everything on a synthetic market, in minutes.",
-    "data": "Bring bars in, list them, check them.",
+    "data": "Bring bars in, list them, check and repair them.",
     "trades": "Generate the trades that rules would have made, and look at them.",
     "factors": "List, compute and check factors.",
     "model": "Search for filters, judge, export and serve them.",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from market.bars import Bars
 from market.errors import BadInput
 from market.sources.alphavantage import ALPHAVANTAGE
 from market.sources.backtrader import BACKTRADER
-from market.sources.base import Stamps, bars_from_frame
+from market.sources.base import Stamps, bars_from_frame, columns_from_frame
 from market.sources.binance import BINANCE
 from market.sources.bitfinex import BITFINEX
 from market.sources.coinbase import COINBASE
@@ -27,7 +28,7 @@ from market.sources.metatrader import METATRADER
 from market.sources.nautilus import NAUTILUS
 from market.sources.ninjatrader import NINJATRADER
 from market.sources.oanda import OANDA
-from market.sources.own_symbol import settle_symbol
+from market.sources.own_symbol import settle_symbol, told_symbol
 from market.sources.parquet import read_parquet
 from market.sources.vendor import Given, Read, Vendor
 from market.sources.yahoo import YAHOO
@@ -84,25 +85,60 @@ def read_file(
         of another market than `symbol`, or of none where none was given.
     BadData : if the bars break a law; names the row.
     """
+    path, layout = Path(path), layout or Layout()
+    read, names = _read_table(path, Given(timeframe, stamps or Stamps(), price_scale), layout)
+    untold = layout.columns.get("symbol") == ""
+    settled, said = settle_symbol(symbol, read.frame, path=str(path), names=names, untold=untold)
+    bars = bars_from_frame(
+        read.frame,
+        symbol=settled,
+        timeframe=timeframe,
+        stamps=read.stamps,
+        name=str(path),
+        price_scale=read.price_scale,
+    )
+    return bars, (*read.notes, *said)
+
+
+def read_columns(
+    path: Path,
+    *,
+    timeframe: Timeframe,
+    stamps: Stamps | None = None,
+    price_scale: float | None = None,
+    layout: Layout | None = None,
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Read the columns of a file as `read_file` does, whether they keep the laws of bars or not.
+
+    Returns
+    -------
+    As `market.sources.base.columns_from_frame`, and the notes of `read_file`.
+
+    Raises
+    ------
+    BadInput : if the file is missing, is of an unknown kind, or its columns or times are not understood, or it holds
+        several symbols.
+    """
     path = Path(path)
+    read, _ = _read_table(path, Given(timeframe, stamps or Stamps(), price_scale), layout or Layout())
+    told_symbol(read.frame, str(path))
+    columns = columns_from_frame(
+        read.frame, timeframe=timeframe, stamps=read.stamps, name=str(path), price_scale=read.price_scale
+    )
+    return columns, read.notes
+
+
+def _read_table(path: Path, given: Given, layout: Layout) -> tuple[Read, tuple[str, str]]:
+    """Read a table as its vendor or kind asks, completed by what was given; say by which names it may tell a pair."""
     if not path.is_file():
         raise BadInput(f"{path}: there is no such file")
-    given, layout = Given(timeframe, stamps or Stamps(), price_scale), layout or Layout()
     head, name = read_head(path)
     vendor = None if layout.is_said else next((vendor for vendor in VENDORS if vendor.recognises(head, name)), None)
     read = vendor.read(path, given) if vendor else _read_plain(path, name, head, layout)
     frame = read.frame.rename(columns=lambda column: str(column).strip().lower())
-    untold = layout.columns.get("symbol") == ""
-    settled, said = settle_symbol(symbol, frame, path=str(path), names=(path.name, name), untold=untold)
-    bars = bars_from_frame(
-        frame,
-        symbol=settled,
-        timeframe=timeframe,
-        stamps=given.stamps.over(read.stamps),
-        name=str(path),
-        price_scale=price_scale or read.price_scale,
-    )
-    return bars, (*([f"recognised as {vendor.name}"] if vendor else []), *read.notes, *said)
+    notes = (*([f"recognised as {vendor.name}"] if vendor else []), *read.notes)
+    scale = given.price_scale or read.price_scale
+    return Read(frame, given.stamps.over(read.stamps), notes, scale), (path.name, name)
 
 
 def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> Read:

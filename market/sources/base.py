@@ -81,6 +81,29 @@ def bars_from_frame(
         do not step by `timeframe`.
     BadData : if a bar breaks a law.
     """
+    columns = columns_from_frame(frame, timeframe=timeframe, stamps=stamps, name=name, price_scale=price_scale)
+    _check_steps(columns["close_time"], timeframe, name)
+    return Bars(symbol, timeframe, **columns)
+
+
+def columns_from_frame(
+    frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps, name: str, price_scale: float = 1.0
+) -> dict[str, np.ndarray]:
+    """Turn a table into the columns of bars, whether they keep the laws of bars or not.
+
+    Parameters
+    ----------
+    As `bars_from_frame`.
+
+    Returns
+    -------
+    close_time (int64 ns UTC), open, high, low, close and volume (float64, NaN where a value is missing), in the order
+    of the table.
+
+    Raises
+    ------
+    BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times are not understood.
+    """
     if isinstance(frame.index, pd.DatetimeIndex) or frame.index.name:
         index_name = str(frame.index.name or "time")
         frame = frame.reset_index(names=index_name) if index_name not in frame.columns else frame
@@ -101,12 +124,11 @@ def bars_from_frame(
         raise BadInput(f"{name}: the table is empty")
     time = _nanoseconds(frame[time_name], stamps, name)
     meaning = stamps.meaning or ("close" if time_name == "close_time" else "open")
-    _check_steps(time, timeframe, name)
     close_time = time if meaning == "close" else time + timeframe.duration
     numbers = {column: _numbers(frame[column], name) for column in (*PRICES, "volume")}
     if price_scale != 1.0:
         numbers |= {column: numbers[column] / price_scale for column in PRICES}
-    return Bars(symbol, timeframe, close_time=close_time, **numbers)
+    return {"close_time": close_time, **numbers}
 
 
 def _nanoseconds(column: pd.Series, stamps: Stamps, name: str) -> np.ndarray:

@@ -37,7 +37,7 @@ def settle_symbol(
     BadInput : if the table holds several symbols, tells of another market than was asked for, or tells of none and none
         was asked for.
     """
-    column, text = _told(frame, path)
+    column, text = told_symbol(frame, path)
     told = _normal(text) if text and not untold else None
     if told is None:
         pairs = {pair for pair in map(pair_in_name, () if untold else names) if pair}
@@ -63,8 +63,13 @@ def settle_symbol(
     )
 
 
-def _told(frame: pd.DataFrame, path: str) -> tuple[str, str | None]:
-    """Return the first column that tells a symbol, and what it tells."""
+def told_symbol(frame: pd.DataFrame, path: str) -> tuple[str, str | None]:
+    """Return the first column that tells a symbol, and what it tells; None where no column does.
+
+    Raises
+    ------
+    BadInput : if a column tells of several.
+    """
     told: tuple[str, str | None] = ("", None)
     for column in _NAMING_COLUMNS:
         if column in frame.columns and frame[column].ndim == 1:

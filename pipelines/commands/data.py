@@ -1,4 +1,4 @@
-"""tradesieve data: bring bars in, list them, check them."""
+"""tradesieve data: bring bars in, list them, check and repair them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import click
 from market.bars import format_time
 from pipelines.commands.data_check import check
 from pipelines.commands.data_import import import_
+from pipelines.commands.data_repair import repair
 from pipelines.commands.options import as_json
 from pipelines.console import Console
 from pipelines.settings import read_settings
@@ -14,11 +15,12 @@ from pipelines.settings import read_settings
 
 @click.group()
 def data() -> None:
-    """Bring bars in, list them, check them."""
+    """Bring bars in, list them, check and repair them."""
 
 
 data.add_command(import_)
 data.add_command(check)
+data.add_command(repair)
 
 
 @data.command("list")
@@ -36,6 +38,7 @@ def list_(as_json: bool) -> None:
                 "bars": count,
                 "first": format_time(first),
                 "last": format_time(last),
+                "repaired": ", ".join(made["fix"] for made in settings.bars.repairs(symbol, timeframe)) or None,
             }
         )
     console.json({"bars": rows})

@@ -166,9 +166,9 @@ def test_every_command_and_option_is_explained(command: click.Command) -> None:
 def test_the_commands_are_those_of_the_design() -> None:
     found = {" ".join(path) for path, command in commands(tradesieve) if not isinstance(command, click.Group)}
     assert found >= {
-        "demo", "data import", "data list", "data check", "trades generate", "trades stats", "factors list",
-        "factors compute", "factors check", "model experiment", "model train", "model eval", "model export",
-        "model run", "up", "paper",
+        "demo", "data import", "data list", "data check", "data repair", "trades generate", "trades stats",
+        "factors list", "factors compute", "factors check", "model experiment", "model train", "model eval",
+        "model export", "model run", "up", "paper",
     }  # fmt: skip
 
 
@@ -480,7 +480,7 @@ def test_json_of_the_data(run: Command, tmp_path: Path, small_bars: Bars) -> Non
     (row,) = run("data", "list", "--json").json()["bars"]
     assert (row["symbol"], row["bars"]) == ("NEW", 200)
     (row,) = run("data", "check", "--json").json()["bars"]
-    assert (row["gaps"], row["missing_rate"], row["silent_bars"]) == (0, 0.0, 0)
+    assert (row["findings"], row["missing_rate"], row["expected_bars"]) == ([], 0.0, 200)
 
 
 def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path) -> None:
