@@ -56,14 +56,14 @@ def hand_made(*rows: tuple[float, float, float, float]) -> Bars:
 
 
 def random_signals(
-    bars: Bars, *, share: float = 0.2, least: float = 0.3, most: float = 5.0, missing: float = 0.0
+    bars: Bars, *, share: float = 0.2, least: float = 0.3, most: float = 5.0, missing: float = 0.0, seed: int = 0
 ) -> Signals:
     """Draw signals at a share of the bars, long and short; a share of them lacks its stop, or else its target.
 
     Stops and targets stand `least` to `most` mean ranges of the 50 bars before from the close: the nearest are met in
     the bar of the entry, and often both in one bar; the furthest are reached over gaps.
     """
-    random = np.random.default_rng(zlib.crc32(bars.close.tobytes()))
+    random = np.random.default_rng([seed, zlib.crc32(bars.close.tobytes())])
     rows = np.flatnonzero(random.random(len(bars)) < share)
     rows = rows[(rows >= 50) & (rows < len(bars) - 1)]
     n = len(rows)

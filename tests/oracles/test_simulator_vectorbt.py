@@ -177,7 +177,7 @@ def test_the_same_trades_on_real_bars(name, opposite, shared_data):
 def test_the_same_trades_on_synthetic_bars(seed, opposite):
     bars = synthetic_case(seed, edge=0.25 * (seed % 2))
     trades = assert_same_trades(bars, signals_for(bars, opposite), COSTLY, opposite=opposite)
-    assert_wide(trades, least=1000)
+    assert_wide(trades, least=800)
     assert ("opposite" in set(trades.exit_reason)) == opposite
 
 
