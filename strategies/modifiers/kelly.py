@@ -23,11 +23,12 @@ class Kelly(Modifier):
     """Ask for Kelly's fraction, from the record of the strategy's own signals; drop a signal that is worth nothing.
 
     Of the signals in the `history` bars before the deciding one, those count whose target or stop was met by then and
-    within their `max_hold`, were they taken or not; one that met neither yet, was never entered, or lacks a target or a
-    stop does not. A bar that touches both is a loss. p is the share of those that met their target, b the sum of the
-    distances from entry to target divided by that to the stop, each as a fraction of its entry. The stake is
-    `fraction` of (b p - (1 - p)) / b. It is the share of the capital that is put in, not the share that is risked,
-    which is less: full Kelly would divide by the distance to the stop.
+    within their `max_hold` and `leave_at`, were they taken or not. One that met neither yet, was never entered, or
+    lacks a target or a stop does not. A bar that touches both is a loss; other exits (parts, trailing stops,
+    break-even) are passed over. p is the share of those that met their target, b the sum of the distances from entry
+    to target divided by that to the stop, each as a fraction of its entry. The stake is `fraction` of
+    (b p - (1 - p)) / b. It is the share of the capital that is put in, not the share that is risked, which is less:
+    full Kelly would divide by the distance to the stop.
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ class Kelly(Modifier):
         """Put the stake."""
         rows, entry = rows_of(signals, bars), entry_price(signals, bars)
         ended, won = _outcomes_nb(
-            bars.open, bars.high, bars.low, rows, signals.side, signals.limit, signals.trigger,
-            signals.stop, signals.target, signals.expiry, signals.max_hold,
+            bars.close_time, bars.open, bars.high, bars.low, rows, signals.side, signals.limit, signals.trigger,
+            signals.stop, signals.target, signals.expiry, signals.max_hold, signals.leave_at,
         )  # fmt: skip
         gain = signals.side * (signals.target - entry) / entry
         loss = signals.side * (entry - signals.stop) / entry
@@ -73,9 +74,9 @@ _NEVER = np.iinfo(np.int64).max
 
 @njit(cache=True, nogil=True)
 def _outcomes_nb(  # type: ignore[no-untyped-def]
-    open_, high, low, rows, side, limit, trigger, stop, target, expiry, max_hold
+    time, open_, high, low, rows, side, limit, trigger, stop, target, expiry, max_hold, leave_at
 ):
-    """Find the bar at which each signal met its target or its stop, and whether it was the target.
+    """Find the bar at which each signal met its target or its stop, and whether it was the target, as `market.fills`.
 
     Returns
     -------
@@ -90,16 +91,18 @@ def _outcomes_nb(  # type: ignore[no-untyped-def]
         waiting = not (np.isnan(limit[k]) and np.isnan(trigger[k]))
         held = 0
         for bar in range(rows[k] + 1, len(high)):
+            if leave_at[k] > 0 and time[bar] > leave_at[k]:
+                break
             best = max(side[k] * high[bar], side[k] * low[bar])
             worst = min(side[k] * high[bar], side[k] * low[bar])
-            whole = True  # whether the position was open all through the bar
+            target_lives = True
             if waiting:
                 if not np.isnan(limit[k]):
-                    met = worst < side[k] * limit[k] or side[k] * (limit[k] - open_[bar]) >= 0.0
-                    whole = side[k] * (limit[k] - open_[bar]) >= 0.0
+                    # Behind a limit order that fills within the bar, the high may have come before.
+                    target_lives = side[k] * (limit[k] - open_[bar]) >= 0.0
+                    met = target_lives or worst < side[k] * limit[k]
                 else:
                     met = best >= side[k] * trigger[k]
-                    whole = side[k] * (open_[bar] - trigger[k]) >= 0.0
                 if not met:
                     if bar - rows[k] >= expiry[k]:
                         break
@@ -109,7 +112,7 @@ def _outcomes_nb(  # type: ignore[no-untyped-def]
             if worst <= side[k] * stop[k]:
                 ended[k] = bar
                 break
-            if whole and best >= side[k] * target[k]:
+            if target_lives and best >= side[k] * target[k]:
                 ended[k], won[k] = bar, True
                 break
             if max_hold[k] > 0 and held >= max_hold[k]:

@@ -264,13 +264,19 @@ def test_kelly_counts_only_what_was_entered():
     assert kelly(rows[:2], bars=bars, signals=limit) == {}, "the high of the bar that fills may have come before"
     assert kelly(rows, bars=bars, signals=limit) == pytest.approx({4: full(1.0, b)})
     assert kelly([0, 4], bars=bars, signals={"limit": 98.5, "expiry": 1}) == {}
-    # A trigger at 102 is met by bar 1 within the bar; after that the 103 of bar 3 counts.
+    # A trigger at 102 is met within bar 1, whose high of 104 must come after that.
     triggered = {"trigger": 102.0, "expiry": 1}
-    assert kelly([0, 2], bars=bars, signals=triggered) == {}
     b = (103.0 - 102.0) / (102.0 - 98.0)
-    assert kelly([0, 4], bars=bars, signals=triggered) == pytest.approx({4: full(1.0, b)})
+    assert kelly([0, 2], bars=bars, signals=triggered) == pytest.approx({2: full(1.0, b)})
     assert kelly([1, 4], bars=bars, signals=triggered) == {}, "it expired"
-    assert kelly([1, 4, 5], bars=bars, signals={"trigger": 102.0, "expiry": 2}) == {}, "it filled within the bar"
+    assert kelly([1, 4], bars=bars, signals=triggered | {"expiry": 2}) == pytest.approx({4: full(1.0, b)})
+
+
+def test_kelly_passes_over_what_comes_after_the_session():
+    bars = bars_of([100.0] * 6, [100.0] * 3 + [103.0] + [100.0] * 2, [100.0] * 6)
+    for minutes, expected in [(20, {4: pytest.approx(full(1.0))}), (19, {})]:
+        leave_at = START + np.array([minutes, 100]) * 60_000_000_000
+        assert kelly([0, 4], bars=bars, signals={"leave_at": leave_at}) == expected
 
 
 @dataclass(frozen=True)
