@@ -10,7 +10,7 @@ import numpy as np
 from market.bars import Bars
 from strategies.base import Policy
 from strategies.modifiers.base import Modifier, WindowModifier
-from strategies.modifiers.levels import average_true_range, changed, rows_of
+from strategies.modifiers.levels import changed, range_of, rows_of
 from strategies.signals import Signals
 
 
@@ -27,7 +27,7 @@ class _Waiting(WindowModifier):
 
     def _moved(self, signals: Signals, bars: Bars, *, direction: float) -> np.ndarray:
         """Give the deciding close moved by the offset, with the side or against it; NaN without enough history."""
-        distance = self.offset * average_true_range(signals, bars, window=self.window)
+        distance = self.offset * range_of(signals, bars, window=self.window)
         return bars.close[rows_of(signals, bars)] + direction * signals.side * distance
 
     def _waits(self, signals: Signals) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from market.bars import Bars
 from market.errors import BadInput
 from strategies.modifiers.base import Modifier, WindowModifier
-from strategies.modifiers.levels import average_true_range, changed, entry_price, unit_of
+from strategies.modifiers.levels import changed, entry_price, range_of, unit_of
 from strategies.signals import Signals
 
 
@@ -36,7 +36,7 @@ class FixedStop(WindowModifier):
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
         """Put the stop."""
-        distance = self.ranges * average_true_range(signals, bars, window=self.window)
+        distance = self.ranges * range_of(signals, bars, window=self.window)
         stop = entry_price(signals, bars) - signals.side * distance
         return changed(signals, bars, kept=distance > 0.0, stop=stop)
 
@@ -62,7 +62,7 @@ class Trailing(WindowModifier):
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
         """Put the distance."""
-        distance = self.ranges * average_true_range(signals, bars, window=self.window)
+        distance = self.ranges * range_of(signals, bars, window=self.window)
         return changed(signals, bars, kept=distance > 0.0, trail=distance)
 
 
@@ -87,7 +87,7 @@ class FixedTarget(WindowModifier):
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
         """Put the target."""
-        distance = self.ranges * average_true_range(signals, bars, window=self.window)
+        distance = self.ranges * range_of(signals, bars, window=self.window)
         target = entry_price(signals, bars) + signals.side * distance
         return changed(signals, bars, kept=distance > 0.0, target=target)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 
 import numpy as np
-from numba import njit
 
 from market.bars import Bars
 from strategies.signals import Signals
+from strategies.windows import average_true_range
 
 
 def rows_of(signals: Signals, bars: Bars) -> np.ndarray:
@@ -29,37 +29,15 @@ def risk_of(signals: Signals, bars: Bars) -> np.ndarray:
 def unit_of(signals: Signals, bars: Bars, *, window: int) -> np.ndarray:
     """Give what a signal's rewards are counted in: its risk, or without a stop the average true range, in quote."""
     risk = risk_of(signals, bars)
-    return np.where(np.isnan(risk), average_true_range(signals, bars, window=window), risk)
+    return np.where(np.isnan(risk), range_of(signals, bars, window=window), risk)
 
 
-def average_true_range(signals: Signals, bars: Bars, *, window: int) -> np.ndarray:
-    """Average the true range of the `window` bars up to each decision; NaN where history is shorter.
+def range_of(signals: Signals, bars: Bars, *, window: int) -> np.ndarray:
+    """Give the average true range of the `window` bars up to each decision; NaN where history is shorter.
 
     Its first true range needs the close before it: a lookback of `window` + 1 bars.
-
-    Source: Wilder (1978), New Concepts in Technical Trading Systems, with a plain mean.
     """
-    return _average_true_range_nb(bars.high, bars.low, bars.close, rows_of(signals, bars), window)
-
-
-@njit(cache=True, nogil=True)
-def _average_true_range_nb(
-    high: np.ndarray, low: np.ndarray, close: np.ndarray, rows: np.ndarray, window: int
-) -> np.ndarray:
-    """Average the true range up to each row.
-
-    Equals: ``talib.TRANGE(high, low, close).rolling(window).mean()[rows]``, summed afresh within each window.
-    """
-    out = np.full(len(rows), np.nan)
-    for k in range(len(rows)):
-        row = rows[k]
-        if row < window:
-            continue
-        total = 0.0
-        for i in range(row - window + 1, row + 1):
-            total += max(high[i], close[i - 1]) - min(low[i], close[i - 1])
-        out[k] = total / window
-    return out
+    return average_true_range(bars, window)[rows_of(signals, bars)]
 
 
 def changed(signals: Signals, bars: Bars, *, kept: np.ndarray | None = None, **columns: np.ndarray) -> Signals:

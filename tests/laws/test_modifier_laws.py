@@ -33,6 +33,10 @@ COMBINATIONS = [
     f"{RANGE}+session_end(minute=1230)+volatility_target(target=0.02,window=50,leverage=4)",
     f"{RANGE}+exchange_close(calendar=XNYS,before=10)+fixed_fraction(fraction=0.25)",
     f"{DIP}+limit_entry(offset=0.5,window=40)+session_end(minute=0)+volatility_target(window=20)",
+    "donchian_channel+stop_entry(offset=0.2)+trailing(ranges=3)+break_even(after=2)+risk_to_stop(risk=0.01,leverage=3)",
+    "random_entries(probability=0.1)+fixed_stop(ranges=2,window=7)+reward_target(reward=1)+kelly(history=200,least=4)",
+    "time_of_day+limit_entry(offset=0.1,expiry=6)+scale_in(entries=2)+fixed_fraction(fraction=0.5)",
+    "moving_average_cross+fixed_stop+scale_out(share=0.5,reward=1,window=9)+volatility_target(window=60)",
     f"{DIP}+trailing(ranges=2)+risk_to_stop(risk=0.005)+opposite_exit",
 ]
 
