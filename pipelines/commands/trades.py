@@ -1,4 +1,4 @@
-"""tradesieve trades: generate trades, look at them, optimise rules."""
+"""tradesieve trades: generate trades, look at them, draw them, optimise rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from pipelines.commands.trades_generate import generate
 from pipelines.commands.trades_optimise import optimise
+from pipelines.commands.trades_plot import plot
 from pipelines.commands.trades_stats import stats
 
 
@@ -14,6 +15,5 @@ def trades() -> None:
     """Generate the trades that rules would have made, and look at them."""
 
 
-trades.add_command(generate)
-trades.add_command(stats)
-trades.add_command(optimise)
+for command in (generate, stats, plot, optimise):
+    trades.add_command(command)

@@ -18,6 +18,7 @@ from pipelines.commands.tables import shortened
 from pipelines.console import Console
 from pipelines.settings import read_settings
 from pipelines.steps import generate_trades
+from pipelines.trade_pages import write_report
 from strategies.groups import GROUPINGS
 from strategies.statistics import MEASURES, trade_statistics
 from strategies.trades import pool_trades
@@ -38,6 +39,7 @@ _SHOWN = {
 @click.option("--descending", is_flag=True, help="Sort from high to low.")
 @click.option("--limit", type=click.IntRange(min=1), help="Show at most this many groups.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the table here (.parquet or .csv).")
+@click.option("--html", type=click.Path(path_type=Path), help="Also write a report here (.html) that needs no network.")
 @as_json
 def stats(
     by: str,
@@ -46,24 +48,28 @@ def stats(
     descending: bool,
     limit: int | None,
     output: Path | None,
+    html: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
     """Show what the trades of each group were worth without a model.
 
     \b
-        tradesieve trades stats --by rule --where 'n_trades>=30' --sort sortino --descending --output rules.csv
+        tradesieve trades stats --by rule --where 'n_trades>=30' --sort sortino --descending --html report.html
     """
     console = Console(as_json=as_json)
     _require_suffix(output, "the table", ".parquet", ".csv")
+    _require_suffix(html, "the report", ".html")
     # A column that does not exist is refused before hours of work, on a table without rows.
     _arranged(_without_groups(by), where, sort, descending, limit)
     pooled, chunks = _generated(console, given)
     found = _arranged(trade_statistics(pooled, backtest_of(chunks), by=by), where, sort, descending, limit)
     if output is not None:
         _write(found, output)
+    if html is not None:
+        write_report(chunks, pooled, html)
     rows, everything = _rows(found), _everything(pooled, chunks, by)
-    written = {} if output is None else {"output": str(output)}
+    written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
     console.json({"by": by, "groups": rows, "pooled": everything} | written)
     asked = [name for name in MEASURES if name == sort or any(name in condition for condition in where)]
     columns = (
@@ -73,6 +79,8 @@ def stats(
     console.table(f"trades by {by}, every one of them taken", shortened(shown, by), columns)
     if output is not None:
         console.say(f"{len(found):,} groups with {len(MEASURES)} measures each, written to {output}")
+    if html is not None:
+        console.say(f"the report is written to {html}: open it in a browser")
 
 
 def _generated(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, list[Chunk]]:

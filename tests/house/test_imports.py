@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
-VENDORS = ("mlflow", "prefect", "bentoml", "pycaret", "tsfresh", "lightgbm", "sklearn")
+VENDORS = ("mlflow", "prefect", "bentoml", "pycaret", "tsfresh", "lightgbm", "sklearn", "plotly")
 DOORS = {
     "mlflow": ("models/tracking.py", "models/tracking_store.py", "models/tracking_values.py"),
     "prefect": ("pipelines/flows.py",),
@@ -22,6 +22,7 @@ DOORS = {
     "tsfresh": ("features/",),
     "lightgbm": ("models/engines/lightgbm.py", "models/model_file.py", "serving/champion.py"),
     "sklearn": ("models/",),
+    "plotly": ("strategies/charts.py", "pipelines/quality_page.py"),
 }
 """Vendor: the files that may import it, within a function or not."""
 AWAKE = {"serving.service": {"bentoml"}, "pipelines.flows": {"prefect"}}

@@ -106,6 +106,44 @@ def test_the_table_is_written_as_it_is_shown(run: Command, tmp_path: Path, suffi
     assert [file.name for file in tmp_path.iterdir()] == [path.name], "nothing temporary is left"
 
 
+def test_a_report_is_written_whole(run: Command, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    result = found(run, "--by", "rule", "--html", path)
+    assert result["html"] == str(path)
+    page = path.read_text()
+    assert page.endswith("</html>\n")
+    assert f"{result['pooled']['n_trades']:,} closed trades" in page
+    assert page.count('<option value="window-') == 6, "the three best and the three worst"
+    assert [file.name for file in tmp_path.iterdir()] == [path.name], "nothing temporary is left"
+
+
+def test_a_rule_is_plotted_at_work(run: Command, tmp_path: Path) -> None:
+    path = tmp_path / "plot.html"
+    given = ["--strategies", "volatility_breakout,dip_buying", "--num-strategies", "4", "--timeframe", "15m"]
+    code, out, err = run("plot", *given, "--bars", "400", "--trades", "7", "--output", path, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["output"], told["n_shown"] <= 4 * 7, told["n_trades"] > 28) == (str(path), True, True)
+    page = path.read_text()
+    assert "<h1>dip_buying, volatility_breakout at work</h1>" in page
+    assert page.count('<option value="window-') == 4
+    said = run("plot", *given, "--output", path)[1]
+    assert f"written to {path}" in said
+
+
+def test_what_cannot_be_drawn_is_refused(run: Command, home: Path, tmp_path: Path) -> None:
+    assert "ending in .html" in refused(run, "plot", "--output", tmp_path / "plot.png")
+    every = ["--strategies", "all", "--num-strategies", "30", "--timeframe", "15m"]
+    line = refused(run, "plot", *every, "--output", tmp_path / "plot.html")
+    assert "30 instances were chosen, but a plot shows at most 24" in line
+    none = ["--strategies", "volatility_breakout(multiple=1000)", "--timeframe", "15m"]
+    assert "no trade closed" in refused(run, "stats", *none, "--html", tmp_path / "report.html")
+    (tmp_path / "file").write_text("")
+    blocked = tmp_path / "file" / "report.html"
+    assert "cannot be written" in refused(run, "stats", *GIVEN, "--html", blocked)
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
 def test_people_see_a_table_with_the_column_they_sort_by(run: Command) -> None:
     code, out, _ = run("stats", *GIVEN, "--by", "side", "--sort", "mfe_median")
     assert code == 0
@@ -126,6 +164,7 @@ def test_people_see_a_table_with_the_column_they_sort_by(run: Command) -> None:
         (["--by", "moon"], "'moon' is not one of"),
         (["--limit", "0"], "--limit"),
         (["--output", "table.xlsx"], ".parquet or .csv"),
+        (["--html", "report.pdf"], "ending in .html"),
     ],
 )
 def test_wrong_options_are_refused_before_the_work(

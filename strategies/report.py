@@ -1,0 +1,278 @@
+"""The report of trades: one HTML file that shows what rules did, and works without any network."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from market.bars import format_time
+from market.errors import BadInput
+from strategies.charts import (
+    candle_chart,
+    equity_chart,
+    excursions_chart,
+    groups_chart,
+    monthly_chart,
+    plotly_script,
+    returns_chart,
+)
+from strategies.groups import Backtest
+from strategies.report_page import POLICY, SCRIPT, STYLE
+from strategies.statistics import MEASURES, closed_trades, pooled_returns, trade_statistics
+from strategies.trade_windows import TradeWindow
+
+if TYPE_CHECKING:
+    from strategies.charts import Figure
+
+_COLUMNS = {
+    "n_trades": ("trades", "count"), "sortino": ("Sortino", "number"), "total_return": ("return", "percent"),
+    "max_drawdown": ("drawdown", "percent"), "win_rate": ("win rate", "percent"),
+    "expectancy": ("expectancy, bp", "points"), "profit_factor": ("profit factor", "number"),
+    "payoff_ratio": ("payoff", "number"), "cost_share": ("cost share", "number"), "sharpe": ("Sharpe", "number"),
+    "calmar": ("Calmar", "number"), "system_quality": ("SQN", "number"),
+    "average_win_return": ("average win, bp", "points"), "average_loss_return": ("average loss, bp", "points"),
+    "drawdown_days": ("drawdown, days", "count"), "profitable_months_rate": ("good months", "percent"),
+    "exposure_rate": ("exposure", "percent"), "bars_held": ("bars held", "number"),
+}  # fmt: skip
+"""Measure: its heading and how its numbers are written."""
+
+_SIGNED = ("expectancy", "sortino", "sharpe", "calmar", "total_return", "system_quality")
+_MOST_INSTANCES = 3000
+_MOST_GROUPS = 40
+
+
+def choose_shown(table: pd.DataFrame, *, most: int = 6) -> list[str]:
+    """Choose instances whose candles are worth a look: the best, then the worst by Sortino, of those that traded.
+
+    Parameters
+    ----------
+    table : statistics by instance.
+
+    Returns
+    -------
+    Names of at most `most` instances, best first.
+    """
+    traded = table[table["n_trades"] > 0].sort_values(["sortino", "n_trades"], ascending=False, kind="stable")
+    names = traded["instance"].tolist()
+    return names if len(names) <= most else names[: math.ceil(most / 2)] + names[-(most // 2) :]
+
+
+def report_html(trades: pd.DataFrame, backtest: Backtest, *, windows: Sequence[TradeWindow] = (), title: str) -> str:
+    """Write the report of trades.
+
+    Its size does not grow with the trades: the scatter shows a sample, the table at most 3,000 instances, and candles
+    are drawn for the windows alone.
+
+    Parameters
+    ----------
+    trades : the trades table, all of instances of `backtest`.
+    windows : what to draw on candles, one choice each.
+
+    Returns
+    -------
+    HTML, with plotly.js, data, style and script in it.
+
+    Raises
+    ------
+    BadInput : if no trade closed.
+    BadData : as `strategies.statistics.trade_statistics`.
+    """
+    closed = trades[closed_trades(trades)]
+    if not len(closed):
+        raise BadInput("no trade closed, so there is nothing to report: choose other strategies or a longer time")
+    days = backtest.calendar.days(*backtest.period).astype("datetime64[D]")
+    returns = pooled_returns(trades, backtest)
+    tables = {
+        by: trade_statistics(trades, backtest, by=by)
+        for by in ("pooled", "side", "exit_reason", "rule", "symbol", "timeframe", "hour", "weekday", "instance")
+    }
+    n_shown = min(len(closed), 2000)
+    charts = [
+        ("Capital and drawdown", "Every instance holds an equal share; daily returns are compounded.",
+         equity_chart(days, returns)),
+        ("Months", "Return of the whole capital in each month, %.", monthly_chart(days, returns)),
+        ("Returns", "Trades by net return; the outer bars hold all that lies beyond the 1st and 99th percentile.",
+         returns_chart(closed["net_return"].to_numpy())),
+        ("Excursions", f"How far each trade went against us and in our favour; {n_shown:,} of {len(closed):,} trades.",
+         excursions_chart(closed)),
+        ("Hours", "Mean net return by the hour of the decision, UTC.", groups_chart(tables["hour"], by="hour")),
+        ("Weekdays", "Mean net return by the day of the decision, UTC.", groups_chart(tables["weekday"], by="weekday")),
+    ]  # fmt: skip
+    drawn = [_figure(number, *chart) for number, chart in enumerate(charts)]
+    parts = [
+        f"<header><h1>{escape(title)}</h1><p class=quiet>{escape(_scope(closed, backtest))}</p></header>",
+        _summary(tables["pooled"].iloc[0], len(closed)),
+        drawn[0],
+        drawn[1],
+        f"<div class=pair>{drawn[2]}{drawn[3]}</div>",
+        f"<div class=pair>{drawn[4]}{drawn[5]}</div>",
+        _chooser(windows),
+        _instances(tables["instance"]),
+        *(_groups(tables[by], by) for by in ("side", "exit_reason", "rule", "symbol", "timeframe")),
+    ]
+    return _page(title, parts)
+
+
+def plot_html(windows: Sequence[TradeWindow], *, title: str) -> str:
+    """Write a page with candles, what each rule looks at, and its trades.
+
+    Raises
+    ------
+    BadInput : if there is no window.
+    """
+    if not windows:
+        raise BadInput("there is nothing to plot: no window was given")
+    return _page(title, [f"<header><h1>{escape(title)}</h1></header>", _chooser(windows)])
+
+
+def _page(title: str, parts: Sequence[str]) -> str:
+    return (
+        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name=viewport content="width=device-width, initial-scale=1">\n'
+        f'<link rel=icon href="data:,">\n<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n'
+        f"<body>\n<main>\n{''.join(parts)}\n</main>\n"
+        f"<script>{plotly_script()}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    )
+
+
+def _embedded(name: str, text: str) -> str:
+    # A "<" could end the element, whatever text it stands in.
+    safe = text.replace("<", "\\u003c")
+    return f'<script type="application/json" id="{name}">{safe}</script>'
+
+
+def _figure(number: int, title: str, told: str, figure: Figure) -> str:
+    name = f"figure-{number}"
+    return (
+        f'<figure aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>'
+        f"<figcaption>{escape(told)}</figcaption>"
+        f'<div data-figure="{name}" role=img aria-label="{escape(f"{title}. {told}")}"></div></figure>'
+        + _embedded(name, str(figure.to_json()))
+    )
+
+
+def _scope(closed: pd.DataFrame, backtest: Backtest) -> str:
+    first, last = (format_time(time)[:10] for time in backtest.period)
+    ran = [name.rsplit("|", 2) for name in backtest.instance_names]
+    symbols, timeframes = (list(dict.fromkeys(name[part] for name in ran)) for part in (1, 2))
+    shown = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
+    return (
+        f"{len(backtest.instance_names):,} strategy instances on {shown} at {', '.join(timeframes)}, "
+        f"{first} to {last}, {len(closed):,} closed trades, every one of them taken, after costs"
+    )
+
+
+def _summary(row: pd.Series, n_trades: int) -> str:
+    fall = f"{row['drawdown_days']:.0f} trading days" + ("" if row["drawdown_recovered"] else ", not made good")
+    numbers = [
+        ("return", _written(row["total_return"], "percent"), "of the whole capital"),
+        ("Sortino", _written(row["sortino"], "number"), f"Sharpe {_written(row['sharpe'], 'number')}"),
+        ("Calmar", _written(row["calmar"], "number"), "return of a year over drawdown"),
+        ("deepest drawdown", _written(row["max_drawdown"], "percent"), fall),
+        ("trades", f"{n_trades:,}", f"{_written(row['bars_held'], 'number')} bars held on average"),
+        ("win rate", _written(row["win_rate"], "percent"), f"payoff {_written(row['payoff_ratio'], 'number')}"),
+        ("expectancy", _written(row["expectancy"], "points") + " bp", f"cost {_written(row['cost'], 'points')} bp"),
+        ("profit factor", _written(row["profit_factor"], "number"), "won over lost"),
+        ("good months", _written(row["profitable_months_rate"], "percent"),
+         f"good weeks {_written(row['profitable_weeks_rate'], 'percent')}"),
+        ("exposure", _written(row["exposure_rate"], "percent"), "of the bars seen"),
+    ]  # fmt: skip
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(told)}</small></dd></div>"
+        for name, value, told in numbers
+    )
+    return f"<section aria-label='Summary'><h2>Summary</h2><dl>{cells}</dl></section>"
+
+
+def _groups(table: pd.DataFrame, by: str) -> str:
+    heads = "".join(f'<th scope=col title="{escape(MEASURES[name])}">{escape(_COLUMNS[name][0])}' for name in _COLUMNS)
+    ordered = table.sort_values("n_trades", ascending=False, kind="stable") if len(table) > _MOST_GROUPS else table
+    lines = []
+    for row in ordered.head(_MOST_GROUPS).to_dict("records"):
+        cells = "".join(f"<td>{_written(row[name], kind)}" for name, (_, kind) in _COLUMNS.items())
+        lines.append(f"<tr><th scope=row>{escape(str(row[by]))}{cells}")
+    told = f"the {_MOST_GROUPS} with most trades of {len(table):,}" if len(table) > _MOST_GROUPS else ""
+    name = by.replace("_", " ")
+    return (
+        f'<section aria-label="By {name}"><h2>By {name}</h2><p class=quiet>{told}</p><div class=wide tabindex=0>'
+        f"<table><thead><tr><th scope=col>{name}{heads}<tbody>{''.join(lines)}</table></div></section>"
+    )
+
+
+def _instances(table: pd.DataFrame) -> str:
+    kept = table.sort_values(["sortino", "n_trades"], ascending=False, kind="stable").head(_MOST_INSTANCES)
+    columns = ["instance", *_COLUMNS]
+    values = [
+        [None if isinstance(value, float) and not math.isfinite(value) else _short(value) for value in row]
+        for row in kept[columns].itertuples(index=False)
+    ]
+    held = {
+        "columns": columns,
+        "kinds": ["text", *(kind for _, kind in _COLUMNS.values())],
+        "signed": [name in _SIGNED for name in columns],
+        "sorted": columns.index("sortino"),
+        "rows": values,
+    }
+    heads = "".join(
+        f'<th scope=col title="{escape(told)}"><button type=button data-column="{name}">{escape(heading)}</button>'
+        for name, heading, told in [
+            ("instance", "instance", "strategy, symbol and timeframe"),
+            *((name, heading, f"{name}: {MEASURES[name]}") for name, (heading, _) in _COLUMNS.items()),
+        ]
+    )
+    cut = f" The {_MOST_INSTANCES:,} with the highest Sortino of {len(table):,}." if len(kept) < len(table) else ""
+    return (
+        "<section aria-label='Instances'><h2>Instances</h2>"
+        f"<p class=quiet>Every instance on capital of its own. A heading sorts.{cut}</p><div class=controls>"
+        "<label for=filter>Filter</label>"
+        "<input id=filter type=search placeholder='words of a name, or n_trades&gt;=30' autocomplete=off "
+        "aria-describedby=status><span id=status class=quiet role=status></span></div>"
+        f"<div class=wide tabindex=0><table id=instances-table><thead><tr>{heads}<tbody></table></div>"
+        "<p><button id=more class=more type=button hidden></button></p></section>"
+        + _embedded("instances", json.dumps(held, separators=(",", ":"), allow_nan=False))
+    )
+
+
+def _chooser(windows: Sequence[TradeWindow]) -> str:
+    if not windows:
+        return ""
+    options, data = [], []
+    for number, window in enumerate(windows):
+        n, first, last = len(window.trades), window.bars.close_time[0], window.bars.close_time[-1]
+        told = f"{n} trade{'' if n == 1 else 's'} within {len(window.bars):,} bars, "
+        told += f"{format_time(first)} to {format_time(last)}"
+        name = window.name.replace("|", " ")
+        options.append(f'<option value="window-{number}" data-told="{escape(told)}">{escape(name)}</option>')
+        data.append(_embedded(f"window-{number}", str(candle_chart(window).to_json())))
+    return (
+        "<figure aria-label='Trades on candles'><h2>Trades on candles</h2>"
+        "<figcaption>Last trades with what the rule looks at. A triangle enters, a cross leaves; dotted are the stop "
+        "and the target that a trade started with. Drag to zoom, double-click for all.</figcaption>"
+        f"<div class=controls><label for=window-chooser>Instance</label><select id=window-chooser>{''.join(options)}"
+        "</select><span id=window-told class=quiet role=status></span></div>"
+        f"<div id=window data-tools role=img></div></figure>{''.join(data)}"
+    )
+
+
+def _written(value: Any, kind: str) -> str:
+    if not np.isfinite(value):
+        return "–"
+    if kind == "count":
+        return f"{int(value):,}"
+    if kind == "percent":
+        return f"{value * 100:.1f} %"
+    if kind == "points":
+        return f"{value * 1e4:.1f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
+
+
+def _short(value: Any) -> Any:
+    """Six digits are more than a table shows, and a third of the bytes."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
