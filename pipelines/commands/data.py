@@ -6,6 +6,7 @@ import click
 
 from market.bars import format_time
 from pipelines.commands.data_check import check
+from pipelines.commands.data_fetch import fetch
 from pipelines.commands.data_import import import_
 from pipelines.commands.data_repair import repair
 from pipelines.commands.options import as_json
@@ -19,6 +20,7 @@ def data() -> None:
 
 
 data.add_command(import_)
+data.add_command(fetch)
 data.add_command(check)
 data.add_command(repair)
 

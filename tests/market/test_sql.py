@@ -262,7 +262,7 @@ def test_a_row_of_a_later_chunk_is_named_by_its_place_in_the_whole(sqlite, monke
 
 
 def test_memory_holds_columns_and_one_chunk_of_rows(sqlite, server, monkeypatch):
-    n = 60_000
+    n = 30_000
     table = [("BTC-USD", START + 60 * row, 1.5, 1.5, 1.5, 1.5, 0.5) for row in range(n)]
     database = sqlite(table)
     monkeypatch.setattr(sql, "CHUNK", 1000)
@@ -277,7 +277,7 @@ def test_memory_holds_columns_and_one_chunk_of_rows(sqlite, server, monkeypatch)
 
     chunked = peak()
     monkeypatch.setattr(sql, "CHUNK", n)
-    assert chunked < 12e6 < peak(), "60,000 bars are 2.9 MB, and some copies of them"
+    assert chunked < 6e6 < peak(), "30,000 bars are 1.4 MB, and some copies of them"
 
 
 def test_no_server_and_wrong_passwords_are_one_line_without_a_secret(postgres, tmp_path):

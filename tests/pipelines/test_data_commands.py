@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +22,8 @@ from market.store import BarStore
 from market.timeframes import parse_timeframe
 from pipelines.command_line import main
 
-QUARTER = parse_timeframe("15m")
+ROOT = Path(__file__).resolve().parents[2]
+MINUTE, QUARTER = parse_timeframe("1m"), parse_timeframe("15m")
 
 
 @dataclass(frozen=True)
@@ -198,3 +203,91 @@ def test_the_symbol_is_the_one_that_the_file_tells(
     pd.DataFrame(frame | {"product_id": "ETH-USD"}).to_parquet(tmp_path / "other.parquet")
     run("data", "import", path, tmp_path / "other.parquet", "--timeframe", "15m").refused("import one market at a time")
     run(*command, "--symbol", "FETUSD").refused("FET-USD or FE-TUSD")
+
+
+# -- exchanges ---------------------------------------------------------------------------------------------------------
+
+
+def fetching(server: Any, *more: str, symbol: str = "BTC-USD") -> list[str]:
+    command = ["data", "fetch", "--exchange", "coinbaseexchange", "--symbol", symbol, "--timeframe", "1m"]
+    return [*command, "--url", server.url, *more]
+
+
+def fetched(store: BarStore, server: Any, n: int) -> bool:
+    """Tell whether the first candles of the server are what is stored, bit for bit."""
+    bars = store.load("BTC-USD", MINUTE)
+    times = sorted(server.candles)[:n]
+    expected = [[float(text) for text in server.candles[at]] for at in times]
+    stored = np.column_stack([getattr(bars, name) for name in COLUMNS[1:]])
+    return (bars.open_time // 1_000_000).tolist() == times and stored.tolist() == expected
+
+
+def test_bars_are_fetched_and_the_next_time_only_what_is_new(run: Command, store: BarStore, exchange: Any) -> None:
+    server = exchange(n=700)
+    found = run(*fetching(server, "--from", "2023-11-14T22:14", "--to", "2023-11-15T02:14", "--json")).json()
+    assert found == {
+        "symbol": "BTC-USD", "timeframe": "1m", "market": "coinbaseexchange BTC/USD", "new": 240, "bars": 240,
+        "first": "2023-11-14T22:15:00Z", "last": "2023-11-15T02:14:00Z", "notes": [],
+    }  # fmt: skip
+    ended = run(*fetching(server, symbol="xbtusd"))
+    assert ended.code == 0
+    assert "the symbol xbtusd is written BTC-USD here" in ended.out
+    assert fetched(store, server, 700)
+    assert run(*fetching(server, "--json")).json()["new"] == 0
+
+
+def test_a_fetch_that_is_killed_goes_on_where_it_was(run: Command, home: Path, store: BarStore, exchange: Any) -> None:
+    server = exchange(n=2000)
+    server.faults = [None, None, None, *["slow"] * 50]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.command_line", *fetching(server, "--from", "2023-11-14T22:14")],
+        cwd=ROOT,
+        env=os.environ | {"TRADESIEVE_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while server.n_candle_requests < 4 and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    _, err = process.communicate()
+    assert process.returncode == -signal.SIGKILL, err
+    assert fetched(store, server, 900), "three pages of three hundred came, and are kept"
+    server.faults = []
+    found = run(*fetching(server, "--json")).json()
+    assert (found["new"], found["bars"]) == (1100, 2000)
+    assert fetched(store, server, 2000)
+
+
+def test_how_far_a_fetch_is_is_said(home: Path, exchange: Any) -> None:
+    server = exchange(n=1500)
+    server.faults = [None, "slow", None, "slow", None]
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipelines.command_line", *fetching(server, "--from", "2023-11-14T22:14")],
+        cwd=ROOT,
+        env=os.environ | {"TRADESIEVE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "fetch " in ended.stderr
+    assert " of 1500: BTC-USD 1m 2023-11-1" in ended.stderr
+
+
+def test_a_wrong_fetch_is_one_line(run: Command, home: Path, exchange: Any) -> None:
+    server = exchange(n=10)
+    start = ["--from", "2023-11-14T22:14"]
+    run(*fetching(server)).refused("nothing is stored to go on from: say the start with --from")
+    run(*fetching(server, *start, symbol="ETH-USD")).refused("unknown market of coinbaseexchange 'ETH-USD'")
+    run(*fetching(server, *start, symbol="BTC-EUR")).refused("near are BTC/USD", "--market BTC/USD")
+    run(*fetching(server, *start, "--market", "BTC-USD")).refused("did you mean 'BTC/USD'?")
+    run(*fetching(server, *start, "--timeframe", "3m")).refused("has no bars of 3m; it has 1m, 5m")
+    run(*fetching(server, *start, "--timeframe", "x")).refused("timeframe 'x'")
+    run(*fetching(server, *start, "--exchange", "coinbas")).refused("did you mean 'coinbase'?")
+    run(*fetching(server, "--from", "soon")).refused("--from is 'soon'")
+    run(*fetching(server, "--from", "2024-01-01", "--to", "2023-01-01")).refused("no bar of 1m closes between")
+    run(*fetching(server, *start, "--url", "localhost")).refused("--url is 'localhost'")
+    run(*fetching(server, *start, "--tries", "0")).refused("tried at least once")
+    run(*fetching(server, *start, "--url", "http://127.0.0.1:1", "--tries", "1")).refused("does not answer", "goes on")
+    assert not (home / "bars").exists() or not list((home / "bars").rglob("*.parquet"))
