@@ -227,7 +227,7 @@ def assert_same(ours: pd.DataFrame | np.ndarray, theirs: list[dict]) -> None:
             continue
         scale = np.maximum(1.0, np.abs(expected))
         # The risk is a difference of two prices: the closer they are, the fewer of its digits mean anything.
-        tolerance = 1e-11 * scale + (1e-14 * scale**2 if name == "r_multiple" else 0.0)
+        tolerance = 1e-11 * scale + (1e-12 * scale**2 if name == "r_multiple" else 0.0)
         wrong = ~(np.abs(found - expected) <= tolerance) & ~(np.isnan(found) & np.isnan(expected))
         assert not wrong.any(), (name, found[wrong], expected[wrong])
 

@@ -34,8 +34,7 @@ OF_THE_RUN = ("run_id", "seconds", "reused", "artifact")
 KILLED = """
     import os, signal, sys, threading, time
     from pathlib import Path
-    from pipelines.chunks import load_chunks
-from pipelines.experiment import experiment_from_yaml
+    from pipelines.experiment import experiment_from_yaml
     from pipelines.run import run_experiment
     from pipelines.settings import read_settings
 
