@@ -9,10 +9,16 @@ import numpy as np
 from market.calendars import ALWAYS, TradingCalendar, calendar_named
 from market.errors import BadInput, Unknown
 
+COSTS = (
+    "maker_fee", "taker_fee", "half_spread", "slippage", "tick",
+    "slippage_ticks", "slippage_range", "long_carry", "short_carry",
+)  # fmt: skip
+"""The fields of an instrument that cost money: zero or positive, and more of one never helps."""
+
 
 @dataclass(frozen=True)
 class Instrument:
-    """The terms on which a symbol is traded. All rates are fractions of the price, per side.
+    """The terms on which a symbol is traded. Rates are fractions of the price, per side, unless said otherwise.
 
     Parameters
     ----------
@@ -20,13 +26,16 @@ class Instrument:
     maker_fee, taker_fee : fee rate of a resting and of a market order.
     half_spread : half the distance between bid and ask; paid by every market order.
     slippage : further distance that a market order moves the price against us.
+    slippage_ticks, slippage_range : more of the same, in ticks of the price grid, and as a fraction of the range
+        (high - low) of the bar of the fill, which grows with volatility. The three add up.
+    long_carry, short_carry : funding or borrow, as a fraction of the entry notional per 24 hours held, pro rata.
     tick : the price grid in quote currency. Market fills are rounded to it against us; a limit or target off the grid
         waits at the next price of the grid that is as good or better for us. 0 leaves prices as they are.
     calendar : the name of its trading calendar.
 
     Raises
     ------
-    BadInput : if a cost is negative, not finite, or the whole price and more.
+    BadInput : if a cost is negative, not finite, or the whole price and more; if there are slippage_ticks and no tick.
     Unknown : if there is no such calendar.
     """
 
@@ -36,10 +45,14 @@ class Instrument:
     half_spread: float = 0.00005
     slippage: float = 0.00005
     tick: float = 0.0
+    slippage_ticks: float = 0.0
+    slippage_range: float = 0.0
+    long_carry: float = 0.0
+    short_carry: float = 0.0
     calendar: str = ALWAYS.name
 
     def __post_init__(self) -> None:
-        for name in ("maker_fee", "taker_fee", "half_spread", "slippage", "tick"):
+        for name in COSTS:
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
                 raise BadInput(f"{self.symbol}: {name} is {value}, but a cost is zero or positive and finite")
@@ -54,6 +67,8 @@ class Instrument:
                 f"{self.symbol}: half_spread and slippage together are {self.half_spread + self.slippage}, "
                 "but they are fractions of the price and must stay below 1"
             )
+        if self.slippage_ticks > 0 and self.tick == 0:
+            raise BadInput(f"{self.symbol}: slippage_ticks is {self.slippage_ticks}, but there is no tick: give it too")
         calendar_named(self.calendar)
 
     @property

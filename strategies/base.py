@@ -13,7 +13,7 @@ import numpy as np
 
 from market.bars import Bars
 from market.errors import BadInput
-from market.fills import POLICY
+from market.orders import POLICY
 from market.timeframes import Timeframe
 from strategies.parameters import Parametrised
 from strategies.signals import Signals

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
 from market.bars import format_time
 from market.errors import BadData, BadInput
-
-N_PARTIALS = 3
-"""How many partial targets a signal may have."""
+from market.orders import N_PARTIALS, SIGNAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +77,14 @@ class Signals:
 
     def __len__(self) -> int:
         return len(self.decision_time)
+
+    @cached_property
+    def records(self) -> np.ndarray:
+        """The same rows as SIGNAL records, as the fill rule reads them."""
+        made = np.zeros(len(self), SIGNAL)
+        for field in fields(self):
+            made[field.name] = getattr(self, field.name)
+        return made
 
     def at(self, decision_time: int) -> int | None:
         """Find the row that was decided at a time; None when there was no signal."""

@@ -9,9 +9,11 @@ import pandas as pd
 from numba import njit
 
 from market.bars import Bars, format_time
+from market.covering import cover
 from market.errors import BadInput
-from market.fills import CLOSED, ORDER, POSITION, accept_nb, advance_nb, close_out_nb, terms_of
+from market.fills import accept_nb, advance_nb, close_out_nb
 from market.instruments import Instrument
+from market.orders import CLOSED, ORDER, POSITION, SIGNAL, terms_of
 from strategies.base import Policy, Strategy
 from strategies.signals import Signals
 from strategies.trades import trades_frame
@@ -23,6 +25,13 @@ class InstanceState:
 
     position: np.ndarray = field(default_factory=lambda: np.zeros(1, POSITION))
     order: np.ndarray = field(default_factory=lambda: np.zeros(1, ORDER))
+    plan: np.ndarray = field(default_factory=lambda: np.zeros(1, SIGNAL))
+    wish: np.ndarray = field(default_factory=lambda: np.zeros(1, SIGNAL))
+
+    @property
+    def records(self) -> tuple[np.record, np.record, np.record, np.record]:
+        """Its four records, as the kernels of `market.fills` take them."""
+        return self.position[0], self.order[0], self.plan[0], self.wish[0]
 
     @property
     def flat(self) -> bool:
@@ -30,8 +39,12 @@ class InstanceState:
         return not (self.position["open"][0] or self.order["live"][0])
 
 
-def simulate(strategy: Strategy, bars: Bars, instrument: Instrument) -> pd.DataFrame:
+def simulate(strategy: Strategy, bars: Bars, instrument: Instrument, *, finer: Bars | None = None) -> pd.DataFrame:
     """Generate the trades of a strategy on a symbol.
+
+    Parameters
+    ----------
+    finer : bars of a finer timeframe, which settle the order of events within a bar; see `market.fills`.
 
     Returns
     -------
@@ -40,7 +53,7 @@ def simulate(strategy: Strategy, bars: Bars, instrument: Instrument) -> pd.DataF
 
     Raises
     ------
-    BadInput : if the instrument is another symbol's.
+    BadInput : if the instrument is another symbol's, or `finer` does not fit the bars.
 
     Examples
     --------
@@ -53,27 +66,36 @@ def simulate(strategy: Strategy, bars: Bars, instrument: Instrument) -> pd.DataF
     """
     if instrument.symbol != bars.symbol:
         raise BadInput(f"{bars.symbol} bars cannot be traded on the terms of {instrument.symbol}")
-    signals = strategy.signals(bars)
     state = InstanceState()
-    closed = run_signals(bars, signals, instrument, state, policy=strategy.policy)
-    last = np.zeros(2, CLOSED)
-    if len(bars) and close_out_nb(state.position, last, bars.close_time[-1], bars.close[-1], terms_of(instrument)):
-        closed = np.concatenate([closed, last[:1]])
-    return trades_frame(closed, signals.stake, strategy.id, bars.symbol, str(bars.timeframe))
+    policy = strategy.policy
+    closed = run_signals(bars, strategy.signals(bars), instrument, state, policy=policy, finer=finer)
+    closed = np.concatenate([closed, close_out(bars, instrument, state, policy=policy)])
+    return trades_frame(closed, strategy.id, bars.symbol, str(bars.timeframe))
 
 
 def run_signals(
-    bars: Bars, signals: Signals, instrument: Instrument, state: InstanceState, *, policy: Policy
+    bars: Bars,
+    signals: Signals,
+    instrument: Instrument,
+    state: InstanceState,
+    *,
+    policy: Policy,
+    finer: Bars | None = None,
 ) -> np.ndarray:
     """Carry an instance through bars; `state` is changed to where it stands after the last one.
 
+    Parameters
+    ----------
+    policy : how the instance lives with its signals.
+    finer : bars of a finer timeframe, which settle the order of events within a bar; see `market.fills`.
+
     Returns
     -------
-    CLOSED records in the order of their exits.
+    CLOSED records in the order of their exits; their `tag` is the row of the signal that opened the trade.
 
     Raises
     ------
-    BadInput : if a signal was decided when no bar closed.
+    BadInput : if a signal was decided when no bar closed, or `finer` does not fit the bars.
     """
     rows = np.searchsorted(bars.close_time, signals.decision_time)
     known = rows < len(bars)
@@ -83,29 +105,49 @@ def run_signals(
         raise BadInput(
             f"{bars.symbol} {bars.timeframe}: a signal was decided at {format_time(time)}, when no bar closed"
         )
+    covering = cover(bars, finer)
     closed = np.zeros(len(signals) + 2, CLOSED)
     n_closed = _run_nb(
         bars.close_time, bars.open, bars.high, bars.low, bars.close,
-        rows, signals.decision_time, signals.side, signals.limit, signals.stop, signals.target, signals.trail,
-        signals.max_hold, signals.expiry, policy.exits_on_opposite, terms_of(instrument),
-        state.position, state.order, closed,
+        covering.high, covering.low, covering.first, covering.n_finer,
+        rows, signals.records, terms_of(instrument), policy.record,
+        state.position, state.order, state.plan, state.wish, closed,
+    )  # fmt: skip
+    return closed[:n_closed]
+
+
+def close_out(bars: Bars, instrument: Instrument, state: InstanceState, *, policy: Policy) -> np.ndarray:
+    """End the data: an open position leaves at the last close; give its CLOSED record, or none."""
+    closed = np.zeros(1, CLOSED)
+    if not len(bars):
+        return closed[:0]
+    n_closed = close_out_nb(
+        state.position[0], state.order[0], state.plan[0], closed,
+        bars.close_time[-1], bars.high[-1], bars.low[-1], bars.close[-1], terms_of(instrument)[0], policy.record[0],
     )  # fmt: skip
     return closed[:n_closed]
 
 
 @njit(cache=True, nogil=True)
 def _run_nb(  # type: ignore[no-untyped-def]
-    time, open_, high, low, close,
-    rows, decision_time, side, limit, stop, target, trail, max_hold, expiry, exits_on_opposite,
-    terms, position, order, closed,
+    time, open_, high, low, close, finer_high, finer_low, finer_first, n_finer,
+    rows, signals, terms, policy, positions, orders, plans, wishes, closed,
 ):  # fmt: skip
+    held, order, plan, wish = positions[0], orders[0], plans[0], wishes[0]
     n_closed = 0
     following = 0
     just_closed = np.zeros(2, closed.dtype)
     bar = 0
     while bar < len(close):
-        if position[0].open or order[0].live:
-            n = advance_nb(position, order, just_closed, time[bar], open_[bar], high[bar], low[bar], close[bar], terms)
+        if held.open or order.live or held.rest > 0:
+            first, n_covering = 0, 0
+            if n_finer > 0 and finer_first[bar] >= 0:
+                first, n_covering = finer_first[bar], n_finer
+            n = advance_nb(
+                held, order, plan, wish, just_closed,
+                time[bar], open_[bar], high[bar], low[bar], close[bar],
+                finer_high, finer_low, first, n_covering, terms[0], policy[0],
+            )  # fmt: skip
             for k in range(n):
                 closed[n_closed] = just_closed[k]
                 n_closed += 1
@@ -114,11 +156,7 @@ def _run_nb(  # type: ignore[no-untyped-def]
         elif rows[following] > bar:
             bar = rows[following]  # nothing is open and nothing waits: on to the next signal
         if following < len(rows) and rows[following] == bar:
-            s = following
-            accept_nb(
-                position, order, s, decision_time[s], side[s], limit[s], stop[s], target[s], trail[s],
-                max_hold[s], expiry[s], exits_on_opposite,
-            )  # fmt: skip
+            accept_nb(held, order, plan, wish, following, signals[following], terms[0], policy[0])
             following += 1
         bar += 1
     return n_closed

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from market.errors import BadData
-from market.fills import CLOSED, EXIT_REASONS
+from market.orders import CLOSED, EXIT_REASONS
 
 TRADE_COLUMNS = {
     "strategy": "str",
@@ -32,26 +32,28 @@ TRADE_COLUMNS = {
 }
 """Column: type. Times are int64 ns UTC, decision_time < entry_time <= exit_time, fills known at the close of their bar.
 
-`stake` is the fraction of the instance's capital that the rule asks for. Prices are those paid and received.
-`gross_return` is measured between the prices before half-spread and slippage; `cost` is all that half-spread, slippage
-and fees took; ``net_return = gross_return - cost``; all three are fractions of the entry notional. `r_multiple` is
-net_return in units of the risk to the initial stop, NaN without one, or with one that the entry was already beyond.
+`stake` is the fraction of the instance's capital that the rule asks for, over all entries. Prices are those paid and
+received. `gross_return` is measured between the prices before half-spread and slippage; `cost` is all that half-spread,
+slippage, fees and carry took; ``net_return = gross_return - cost``; all three are fractions of the notional of all
+entries together.
+`r_multiple` is net_return in units of the risk from the entry price to the initial stop, NaN without one, or with one
+that the entry was already beyond.
 `mae` <= 0 and `mfe` >= 0 are the furthest excursions that the position is known to have lived through, before costs,
-as fractions of the entry price: of the bar it leaves in only the exit price counts; of the bar in which a limit order
-fills after the open, only what lies against us and the close. `bars_held` counts the bars it was open in, but not one
+as fractions of the entry price: of the bar it leaves in only the exit prices count; of the bar in which a limit order
+fills after the open, only what lies against us and the close, and of that of a trigger order what lies for us and the
+close. `bars_held` counts the bars it was open in, but not one
 at whose open it left. `n_entries` and `n_exits` count its fills: above 1 where it was scaled into, or left in parts;
 prices are then the averages over them, times the first and the last. `exit_reason` is that of the last exit, one of
-`market.fills.EXIT_REASONS`.
+`market.orders.EXIT_REASONS`.
 """
 
 
-def trades_frame(closed: np.ndarray, stake: np.ndarray, strategy: str, symbol: str, timeframe: str) -> pd.DataFrame:
+def trades_frame(closed: np.ndarray, strategy: str, symbol: str, timeframe: str) -> pd.DataFrame:
     """Make the trades table of one instance from the fill rule's records.
 
     Parameters
     ----------
-    closed : CLOSED records; their `tag` is the row of the signal.
-    stake : float64, one a signal.
+    closed : CLOSED records.
     strategy, symbol, timeframe : the instance.
     """
     closed = closed[np.argsort(closed["decision_time"], kind="stable")]
@@ -61,7 +63,6 @@ def trades_frame(closed: np.ndarray, stake: np.ndarray, strategy: str, symbol: s
     }
     columns |= {"strategy": [strategy] * n, "symbol": [symbol] * n, "timeframe": [timeframe] * n}
     columns |= {
-        "stake": stake[closed["tag"]],
         "exit_reason": [EXIT_REASONS[reason] for reason in closed["exit_reason"]],
     }
     return pd.DataFrame(columns, columns=list(TRADE_COLUMNS)).astype(TRADE_COLUMNS)
@@ -71,7 +72,7 @@ def pool_trades(tables: list[pd.DataFrame]) -> pd.DataFrame:
     """Pool trades of many instances into one table, in decision order; ties keep the order of strategy and symbol."""
     filled = [table for table in tables if len(table)]
     if not filled:
-        return trades_frame(np.zeros(0, CLOSED), np.zeros(0), "", "", "")
+        return trades_frame(np.zeros(0, CLOSED), "", "", "")
     pooled = pd.concat(filled, ignore_index=True)
     order = ["decision_time", "strategy", "symbol", "timeframe"]
     return pooled.sort_values(order, kind="stable", ignore_index=True)

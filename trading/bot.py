@@ -80,13 +80,21 @@ class Bot:
         strategy = broker.strategy
         signals = strategy.signals(known[-strategy.lookback(known.timeframe) :])
         row = signals.at(now)
-        if row is None or not broker.would_accept(float(signals.side[row])):
+        if row is None:
+            return
+        side = float(signals.side[row])
+        if broker.would_add(side):
+            broker.add(signals, row)
+            self._journal.write(
+                "addition", now, strategy=strategy.id, symbol=known.symbol, timeframe=broker.timeframe, side=int(side)
+            )
+        if not broker.would_accept(side):
             return
         answer = self._client.score(
             strategy=strategy.id,
             symbol=known.symbol,
             timeframe=broker.timeframe,
-            side=float(signals.side[row]),
+            side=side,
             decision_time=now,
             bars=known[-self._lookback :],
         )

@@ -49,7 +49,7 @@ class Journal:
 
         Parameters
         ----------
-        event : what happened, such as ``decision``, ``closed`` or ``stopped``.
+        event : what happened, such as ``decision``, ``addition``, ``closed`` or ``stopped``.
         time : int64 ns UTC of the bar at whose close it happened.
         """
         clean = {

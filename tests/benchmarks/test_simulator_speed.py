@@ -24,11 +24,11 @@ def test_a_year_of_minutes() -> None:
     bars, _ = YEAR.generate("BENCH")
     part = bars[:40_000]
     assert_same(
-        simulate(RULE, part, INSTRUMENT), reference_trades(RULE.signals(part), part, INSTRUMENT, opposite=False)
+        simulate(RULE, part, INSTRUMENT), reference_trades(RULE.signals(part), part, INSTRUMENT, policy=Policy())
     )
 
     began = time.perf_counter()
-    reference_trades(RULE.signals(part), part, INSTRUMENT, opposite=False)
+    reference_trades(RULE.signals(part), part, INSTRUMENT, policy=Policy())
     slow = len(part) / (time.perf_counter() - began)
 
     signals = RULE.signals(bars)

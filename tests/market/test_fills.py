@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from market.fills import (
-    CLOSED,
-    EXIT_REASONS,
-    ORDER,
-    POSITION,
-    accept_nb,
-    advance_nb,
-    close_out_nb,
-    market_price_nb,
-    resting_price_nb,
-    terms_of,
-)
+from market.fills import accept_nb, advance_nb, close_out_nb
 from market.instruments import Instrument
+from market.orders import CLOSED, EXIT_REASONS, market_price_nb, resting_price_nb, terms_of
+from strategies.base import Policy
+from strategies.signals import make_signals
+from strategies.simulator import InstanceState
 
 NONE = math.nan
 FREE = Instrument("X", maker_fee=0.0, taker_fee=0.0, half_spread=0.0, slippage=0.0)
 COSTLY = Instrument("X", maker_fee=0.001, taker_fee=0.002, half_spread=0.003, slippage=0.001)
+PLAIN = Policy()
 QUIET = (100.0, 100.5, 99.5, 100.0)
+
+
+Prices = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,25 @@ class Wish:
 
     side: float = 1.0
     limit: float = NONE
+    trigger: float = NONE
     stop: float = NONE
     target: float = NONE
+    partials: tuple[tuple[float, float], ...] = ()
     trail: float = NONE
+    break_even: float = NONE
     max_hold: int = 0
+    leave_at: int = 0
+    exit_wait: int = 0
     expiry: int = 1
+    stake: float = 1.0
+
+    def record(self, time: int) -> np.record:
+        """Lay it out for the kernels."""
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("side", "partials")}
+        prices, shares = np.array(self.partials or [(NONE, NONE)]).T
+        return make_signals(
+            np.array([time]), self.side, partial_target=prices, partial_share=shares, **columns
+        ).records[0]
 
 
 @dataclass
@@ -47,25 +59,35 @@ class Instance:
     """One instance under the fill rule, as the simulator and the paper broker drive it."""
 
     instrument: Instrument = FREE
-    exits_on_opposite: bool = False
-    position: np.ndarray = field(default_factory=lambda: np.zeros(1, POSITION))
-    order: np.ndarray = field(default_factory=lambda: np.zeros(1, ORDER))
+    policy: Policy = PLAIN
+    state: InstanceState = field(default_factory=InstanceState)
     time: int = 0
 
-    def offer(self, wish: Wish, tag: int = 0) -> bool:
-        return accept_nb(
-            self.position, self.order, tag, self.time, wish.side, wish.limit, wish.stop, wish.target, wish.trail,
-            wish.max_hold, wish.expiry, self.exits_on_opposite,
-        )  # fmt: skip
+    def offer(self, wish: Wish, tag: int = 0) -> int:
+        terms = terms_of(self.instrument)[0]
+        return accept_nb(*self.state.records, tag, wish.record(self.time), terms, self.policy.record[0])
 
-    def bar(self, prices: tuple[float, float, float, float]) -> list[np.void]:
-        self.time += 1
+    def bar(
+        self, prices: Prices, *, finer: Sequence[tuple[float, float]] = (), time: int | None = None
+    ) -> list[np.void]:
+        """Live through a bar; `finer` holds the high and low of each finer bar of it."""
+        self.time = self.time + 1 if time is None else time
         closed = np.zeros(2, CLOSED)
-        n_closed = advance_nb(self.position, self.order, closed, self.time, *prices, terms_of(self.instrument))
+        high, low = (np.array([each[k] for each in finer]) for k in (0, 1))
+        n_closed = advance_nb(
+            *self.state.records, closed, self.time, *prices, high, low, 0, len(finer),
+            terms_of(self.instrument)[0], self.policy.record[0],
+        )  # fmt: skip
         return list(closed[:n_closed])
 
+    def end(self, prices: Prices) -> list[np.void]:
+        closed = np.zeros(1, CLOSED)
+        position, order, plan, _ = self.state.records
+        terms, policy = terms_of(self.instrument)[0], self.policy.record[0]
+        return list(closed[: close_out_nb(position, order, plan, closed, self.time, *prices[1:], terms, policy)])
 
-def play(wish: Wish, *bars: tuple[float, float, float, float], instrument: Instrument = FREE) -> Any:
+
+def play(wish: Wish, *bars: Prices, instrument: Instrument = FREE) -> Any:
     """Offer one signal, live through the bars; return the closed trade, or None."""
     instance = Instance(instrument)
     assert instance.offer(wish)
@@ -77,8 +99,9 @@ def play(wish: Wish, *bars: tuple[float, float, float, float], instrument: Instr
 def mirrored(case: Any) -> Any:
     """Turn prices upside down around 100: what happens to a long happens to the short."""
     if isinstance(case, Wish):
-        flipped = {name: 200.0 - getattr(case, name) for name in ("limit", "stop", "target")}
-        return replace(case, side=-case.side, **flipped)
+        flipped = {name: 200.0 - getattr(case, name) for name in ("limit", "trigger", "stop", "target")}
+        partials = tuple((200.0 - price, share) for price, share in case.partials)
+        return replace(case, side=-case.side, partials=partials, **flipped)
     open_, high, low, close = case
     return 200.0 - open_, 200.0 - low, 200.0 - high, 200.0 - close
 
@@ -330,18 +353,15 @@ def test_risk_is_counted_from_the_price_paid():
 
 def test_end_of_data_leaves_at_the_last_close_with_its_own_reason():
     instance = Instance(COSTLY)
-    closed = np.zeros(2, CLOSED)
-    terms = terms_of(COSTLY)
-    assert close_out_nb(instance.position, closed, 0, 100.0, terms) == 0
+    assert instance.end(QUIET) == []
     instance.offer(Wish(max_hold=2))
     for bar in (QUIET, (100, 101, 99, 100.7)):
         assert instance.bar(bar) == []
-    assert close_out_nb(instance.position, closed, 2, 100.7, terms) == 1
-    trade = closed[0]
+    (trade,) = instance.end((100, 101, 99, 100.7))
     assert EXIT_REASONS[int(trade["exit_reason"])] == "end_of_data", "although it was told to leave on time"
     assert trade["exit_price"] == pytest.approx(100.7 * (1 - SLIP))
     assert (trade["exit_time"], trade["bars_held"]) == (2, 2)
-    assert close_out_nb(instance.position, closed, 2, 100.7, terms) == 0, "and is flat then"
+    assert instance.end(QUIET) == [], "and is flat then"
 
 
 def test_one_position_or_order_at_a_time():
@@ -362,7 +382,7 @@ def test_one_position_or_order_at_a_time():
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
 def test_an_opposite_signal_leaves_and_enters_at_the_next_open(side):
-    instance = Instance(exits_on_opposite=True)
+    instance = Instance(policy=Policy(exits_on_opposite=True))
     instance.offer(Wish(side=side), tag=1)
     instance.bar(QUIET)
     assert not instance.offer(Wish(side=side), tag=2), "a signal of the same side is not opposite"
@@ -375,7 +395,7 @@ def test_an_opposite_signal_leaves_and_enters_at_the_next_open(side):
 
 
 def test_an_old_position_may_leave_and_a_new_one_be_stopped_in_one_bar():
-    instance = Instance(exits_on_opposite=True)
+    instance = Instance(policy=Policy(exits_on_opposite=True))
     instance.offer(Wish(), tag=1)
     instance.bar(QUIET)
     instance.offer(Wish(side=-1.0, stop=103.0), tag=2)
@@ -386,7 +406,7 @@ def test_an_old_position_may_leave_and_a_new_one_be_stopped_in_one_bar():
 
 
 def test_an_opposite_limit_order_waits_while_the_position_leaves():
-    instance = Instance(exits_on_opposite=True)
+    instance = Instance(policy=Policy(exits_on_opposite=True))
     instance.offer(Wish(), tag=1)
     instance.bar(QUIET)
     instance.offer(Wish(side=-1.0, limit=105.0, expiry=2, max_hold=1), tag=2)
@@ -398,7 +418,7 @@ def test_an_opposite_limit_order_waits_while_the_position_leaves():
 
 
 def test_a_signal_at_the_close_of_a_time_exit_is_not_taken():
-    instance = Instance(exits_on_opposite=True)
+    instance = Instance(policy=Policy(exits_on_opposite=True))
     instance.offer(Wish(max_hold=1))
     instance.bar(QUIET)
     assert not instance.offer(Wish(side=-1.0))
@@ -408,19 +428,19 @@ def test_a_signal_at_the_close_of_a_time_exit_is_not_taken():
 
 @pytest.mark.parametrize("tick", [0.01, 0.05, 0.1, 0.25, 0.3, 1e-5, 1e-8])
 def test_a_price_on_the_grid_stays_there_at_any_number_of_ticks(tick):
-    terms = terms_of(replace(FREE, tick=tick))
+    terms = terms_of(replace(FREE, tick=tick))[0]
     steps = np.random.default_rng(0).integers(1, 10**9, 2000)
     for price in np.concatenate([steps * tick, np.array([float(f"{each:.8f}") for each in steps * tick])]):
         for direction in (1.0, -1.0):
-            assert market_price_nb(price, direction, terms) == pytest.approx(price, abs=tick / 4)
-            assert resting_price_nb(price, direction, terms) == pytest.approx(price, abs=tick / 4)
+            assert market_price_nb(price, direction, 1.0, terms) == pytest.approx(price, abs=tick / 4)
+            assert resting_price_nb(price, direction, tick) == pytest.approx(price, abs=tick / 4)
 
 
 def test_market_fills_are_rounded_against_us_and_resting_orders_lie_on_the_grid():
     coarse = replace(FREE, tick=0.5)
-    terms = terms_of(coarse)
-    assert [market_price_nb(100.2, side, terms) for side in (1.0, -1.0)] == [100.5, 100.0]
-    assert [resting_price_nb(100.2, side, terms) for side in (1.0, -1.0)] == [100.0, 100.5]
+    terms = terms_of(coarse)[0]
+    assert [market_price_nb(100.2, side, 1.0, terms) for side in (1.0, -1.0)] == [100.5, 100.0]
+    assert [resting_price_nb(100.2, side, 0.5) for side in (1.0, -1.0)] == [100.0, 100.5]
     stopped = play(Wish(stop=98.2), (100.1, 101, 97, 99), instrument=coarse)
     assert (stopped["entry_price"], stopped["exit_price"]) == (100.5, 98.0)
     assert stopped["cost"] > 0

@@ -52,31 +52,44 @@ class RandomWishes(Strategy):
         price = bars.close
         stop = price - side * (near + drawn(0.001, 0.01, missing=0.2) * price)
         max_hold = random.integers(0, 12, _CYCLE)[at]
+        # A third of the limits lie beyond the market, where they fill at once; so do some of the triggers.
+        limit = price - side * drawn(-0.002, 0.004, missing=0.5) * price
+        trigger = price + side * drawn(-0.001, 0.004, missing=0.5) * price
+        target = price + side * drawn(0.0055, 0.015, missing=0.2) * price
+        partial = price + side * drawn(0.0042, 0.0054, missing=0.6) * price
+        leave_at = bars.close_time + bars.timeframe.duration * random.integers(1, 20, _CYCLE)[at]
         columns = {
             "decision_time": bars.close_time,
             "side": side,
-            # Half of the limits lie beyond the market, where they fill at once.
-            "limit": price - side * drawn(-0.002, 0.004, missing=0.5) * price,
+            "limit": limit,
+            "trigger": np.where(np.isnan(limit), trigger, np.nan),
             "stop": stop,
-            "target": price + side * drawn(0.0005, 0.015, missing=0.2) * price,
+            "target": target,
+            "partial_target": partial[:, np.newaxis],
+            "partial_share": 0.4,
             "trail": drawn(0.001, 0.01, missing=0.6) * price,
+            "break_even": drawn(0.001, 0.006, missing=0.7) * price,
+            "leave_at": np.where(random.random(_CYCLE)[at] < 0.2, leave_at, 0),
+            "exit_wait": random.integers(0, 3, _CYCLE)[at],
             # Without a stop and a last bar, a position could stay for ever.
             "max_hold": np.where(np.isnan(stop) & (max_hold == 0), 12, max_hold),
             "expiry": random.integers(1, 5, _CYCLE)[at],
             "stake": drawn(0.1, 1.0),
         }
-        return make_signals(**{name: values[wished] for name, values in columns.items()})
+        return make_signals(
+            **{name: values[wished] if isinstance(values, np.ndarray) else values for name, values in columns.items()}
+        )
 
 
 @dataclass(frozen=True)
 class RandomReversals(RandomWishes):
-    """The same wishes, and one against the open position ends it."""
+    """The same wishes: one against the open position ends it, one for it adds to it, and it rests after a loss."""
 
     name: ClassVar[str] = "random_reversals"
 
     @property
     def policy(self) -> Policy:
-        return Policy(exits_on_opposite=True)
+        return Policy(exits_on_opposite=True, cooldown=1, max_entries=3)
 
 
 @pytest.fixture(scope="session")

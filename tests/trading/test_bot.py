@@ -143,7 +143,7 @@ def test_bot_trades_what_research_has(
     decisions = [entry for entry in entries if entry["event"] == "decision"]
     assert len(closed) == len(trades)
     assert len(decisions) == bot.n_asked == len(service.asked)
-    assert {entry["event"] for entry in entries} == {"closed", "decision"}
+    assert {entry["event"] for entry in entries} == {"closed", "decision", "addition"}, "additions are not asked about"
     kept = pd.DataFrame(closed).sort_values(["decision_time", "strategy"], kind="stable", ignore_index=True)
     for column in ("entry_price", "exit_price", "net_return", "size", "score", "exit_time", "exit_reason", "strategy"):
         assert kept[column].tolist() == trades[column].tolist(), column

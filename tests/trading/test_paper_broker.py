@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.bars import Bars
+from market.bars import COLUMNS, Bars
 from market.errors import BadInput
-from market.fills import EXIT_REASONS
 from market.instruments import Instrument
+from market.orders import EXIT_REASONS
+from market.resampling import resample
+from market.synthetic import SyntheticMarket
+from market.timeframes import parse_timeframe
 from strategies.base import Strategy
 from strategies.simulator import simulate
 from strategies.trades import TRADE_COLUMNS, pool_trades
@@ -20,35 +23,60 @@ from trading.brokers.paper import PaperBroker
 INSTRUMENTS = {
     "usual": Instrument("BTC-USD"),
     "free": Instrument("BTC-USD", maker_fee=0.0, taker_fee=0.0, half_spread=0.0, slippage=0.0),
-    "coarse": Instrument("BTC-USD", maker_fee=0.001, taker_fee=0.002, half_spread=0.0005, slippage=0.001, tick=0.05),
+    "coarse": Instrument(
+        "BTC-USD",
+        maker_fee=0.001,
+        taker_fee=0.002,
+        half_spread=0.0005,
+        slippage=0.001,
+        tick=0.05,
+        slippage_ticks=2.0,
+        slippage_range=0.1,
+        long_carry=0.001,
+        short_carry=0.0005,
+    ),
 }
 Wishes = Callable[..., Strategy]
 
 
-def live(strategy: Strategy, bars: Bars, instrument: Instrument, *, start: int = 0) -> tuple[PaperBroker, pd.DataFrame]:
+def live(
+    strategy: Strategy, bars: Bars, instrument: Instrument, *, start: int = 0, finer: Bars | None = None
+) -> tuple[PaperBroker, pd.DataFrame]:
     """Live through the bars from row `start` on, taking every order at a size that tells it apart."""
     broker = PaperBroker(strategy, instrument, str(bars.timeframe))
-    broker.catch_up(bars[:start])
+    broker.catch_up(bars[:start], finer=finer)
     signals = strategy.signals(bars)
     tables = []
     for row in range(start, len(bars)):
-        closed = broker.advance(bars[row : row + 1])
+        end = int(bars.close_time[row])
+        known = None if finer is None else finer.between(end - bars.timeframe.duration, end)
+        closed = broker.advance(bars[row : row + 1], finer=known)
         tables += [closed] if len(closed) else []
-        wish = signals.at(int(bars.close_time[row]))
+        wish = signals.at(end)
         if wish is None:
             continue
-        if broker.would_accept(float(signals.side[wish])):
+        side = float(signals.side[wish])
+        if broker.would_accept(side):
+            assert not broker.would_add(side)
             number = len(broker.tickets)
             broker.place(signals, wish, size=float(number % 3), score=number / 1e6)
-        else:
+        elif broker.would_add(side):
             with pytest.raises(BadInput, match="is occupied and takes no order"):
                 broker.place(signals, wish, size=1.0, score=0.5)
-    return broker, pool_trades(tables) if tables else pd.DataFrame(columns=[*TRADE_COLUMNS, "size", "score"])
+            broker.add(signals, wish)
+        else:
+            with pytest.raises(BadInput, match="has no position that takes an addition"):
+                broker.add(signals, wish)
+            with pytest.raises(BadInput, match="is occupied and takes no order"):
+                broker.place(signals, wish, size=1.0, score=0.5)
+    return broker, pool_trades(tables) if tables else pool_trades([]).assign(size=0.0, score=0.0)
 
 
-def researched(strategy: Strategy, bars: Bars, instrument: Instrument, *, start: int = 0) -> pd.DataFrame:
+def researched(
+    strategy: Strategy, bars: Bars, instrument: Instrument, *, start: int = 0, finer: Bars | None = None
+) -> pd.DataFrame:
     """Give the trades of the simulator that were decided from row `start` on and closed."""
-    trades = simulate(strategy, bars, instrument)
+    trades = simulate(strategy, bars, instrument, finer=finer)
     kept = trades["exit_reason"] != "end_of_data"
     if start:
         kept &= trades["decision_time"] > bars.close_time[start - 1]
@@ -86,6 +114,8 @@ def test_the_random_wishes_leave_nothing_untested(wishes: Wishes, short_bars: Ba
     trades = pd.concat(tables)
     assert set(trades["exit_reason"]) == set(EXIT_REASONS.values()) - {"end_of_data"}
     assert set(trades["side"]) == {1, -1}
+    assert set(trades["n_entries"]) == {1, 2, 3}
+    assert set(trades["n_exits"]) == {1, 2}
     assert n_tickets - len(trades) > 20, "limits that expire"
     assert (trades["entry_time"] - trades["decision_time"] > short_bars.timeframe.duration).any(), "limits that wait"
     assert max(trades.groupby("exit_time").size()) > 1
@@ -110,6 +140,32 @@ def test_broker_inherits_what_history_left_open(wishes: Wishes, short_bars: Bars
         _, trades = live(strategy, bars, instrument, start=start)
         assert_equal_bits(trades, researched(strategy, bars, instrument, start=start))
     assert min(found.values()) > 0, found
+
+
+@pytest.mark.parametrize("start", [0, 200])
+def test_broker_equals_simulator_on_finer_bars(wishes: Wishes, start: int) -> None:
+    finer = SyntheticMarket(n_days=6, timeframe=parse_timeframe("5m")).generate("BTC-USD")[0]
+    bars = resample(finer, parse_timeframe("15m"))
+    holes = np.arange(len(finer)) % 50 != 7  # some bars are not covered
+    columns = {name: getattr(finer, name)[holes] for name in COLUMNS}
+    finer = Bars(finer.symbol, finer.timeframe, **columns)
+    strategy, instrument = wishes(4, reverses=True, rate=0.5), INSTRUMENTS["coarse"]
+    expected = researched(strategy, bars, instrument, start=start, finer=finer)
+    _, trades = live(strategy, bars, instrument, start=start, finer=finer)
+    assert_equal_bits(trades, expected)
+    with pytest.raises(AssertionError):
+        assert_equal_bits(trades, researched(strategy, bars, instrument, start=start))
+
+
+def test_an_addition_takes_the_size_of_its_trade(wishes: Wishes, short_bars: Bars) -> None:
+    broker, trades = live(wishes(1, reverses=True, rate=0.6), short_bars, INSTRUMENTS["usual"])
+    ticket_of = {ticket.decision_time: ticket for ticket in broker.tickets}
+    added = trades[trades["n_entries"] > 1]
+    assert len(added) > 10
+    for trade in added.itertuples():
+        ticket = ticket_of[trade.decision_time]
+        assert trade.size == ticket.size
+        assert trade.stake > ticket.stake, "the stakes of all entries"
 
 
 def test_without_history_the_instance_is_flat(wishes: Wishes, short_bars: Bars) -> None:
@@ -148,7 +204,9 @@ def test_a_shadow_occupies_its_instance(wishes: Wishes, short_bars: Bars) -> Non
             closed = broker.advance(short_bars[row : row + 1])
             tables += [closed] if len(closed) else []
             wish = signals.at(int(short_bars.close_time[row]))
-            if wish is not None and broker.would_accept(float(signals.side[wish])):
+            if wish is not None and broker.would_add(float(signals.side[wish])):
+                broker.add(signals, wish)
+            elif wish is not None and broker.would_accept(float(signals.side[wish])):
                 broker.place(signals, wish, size=size, score=0.5)
         taken[size] = pool_trades(tables)
     assert_equal_bits(taken[0.0], taken[1.0])

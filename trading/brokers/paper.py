@@ -2,6 +2,7 @@
 
 Every order that an instance's rule wants is followed to its end, whatever the filter said: one of size 0 is a shadow,
 which occupies its instance as the trade would have. So the trades that are met live are those that research judged.
+A signal that adds to an open position belongs to its trade: it takes that trade's size, whatever that was.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from market.bars import Bars
+from market.covering import cover
 from market.errors import BadInput
-from market.fills import CLOSED, accept_nb, advance_nb, terms_of
+from market.fills import ADDS, ENTERS, accept_nb, advance_nb, answer_nb
 from market.instruments import Instrument
+from market.orders import CLOSED, terms_of
 from strategies.base import Strategy, instance_name
 from strategies.signals import Signals
 from strategies.simulator import InstanceState, run_signals
@@ -31,7 +34,7 @@ class Ticket:
     ----------
     decision_time : int64 ns UTC.
     side : +1 or -1.
-    stake : fraction of the instance's capital that the rule asks for.
+    stake : fraction of the instance's capital that the rule asks for, without additions.
     size : what the filter made of it, a multiple of the stake; 0 is a shadow.
     score : the model's number.
     """
@@ -59,31 +62,45 @@ class PaperBroker:
         self.timeframe = timeframe
         self.name = instance_name(strategy.id, instrument.symbol, timeframe)
         self.tickets: list[Ticket] = []
-        self._terms = terms_of(instrument)
+        self._terms = terms_of(instrument)[0]
+        self._policy = strategy.policy.record[0]
         self._state = InstanceState()
         self._closed = np.zeros(2, CLOSED)
         self._nothing = self._table(self._closed[:0])
 
-    def catch_up(self, history: Bars) -> None:
-        """Live through history without asking anyone: what the rule would have open at its end is open, as a shadow."""
+    def catch_up(self, history: Bars, *, finer: Bars | None = None) -> None:
+        """Live through history without asking anyone: what the rule would have open at its end is open, as a shadow.
+
+        Parameters
+        ----------
+        finer : bars of a finer timeframe, which settle the order of events within a bar; see `market.fills`.
+        """
         self._state = InstanceState()
         signals = self.strategy.signals(history)
-        run_signals(history, signals, self.instrument, self._state, policy=self.strategy.policy)
+        run_signals(history, signals, self.instrument, self._state, policy=self.strategy.policy, finer=finer)
         self._state.position["tag"] = _INHERITED
         self._state.order["tag"] = _INHERITED
 
-    def advance(self, bar: Bars) -> pd.DataFrame:
+    def advance(self, bar: Bars, *, finer: Bars | None = None) -> pd.DataFrame:
         """Live through one closed bar; return the trades that it closed, with the columns ``size`` and ``score``.
+
+        Parameters
+        ----------
+        finer : bars of a finer timeframe that cover this one; see `market.fills`.
 
         Raises
         ------
-        BadInput : if there is not exactly one bar.
+        BadInput : if there is not exactly one bar, or `finer` does not fit it.
         """
         if len(bar) != 1:
             raise BadInput(f"a broker lives through one bar at a time, not {len(bar)}")
+        covering = cover(bar, finer)
+        covered = finer is not None and covering.first[0] >= 0
         n_closed = advance_nb(
-            self._state.position, self._state.order, self._closed,
-            bar.close_time[0], bar.open[0], bar.high[0], bar.low[0], bar.close[0], self._terms,
+            *self._state.records, self._closed,
+            bar.close_time[0], bar.open[0], bar.high[0], bar.low[0], bar.close[0],
+            covering.high, covering.low, covering.first[0] if covered else 0, covering.n_finer if covered else 0,
+            self._terms, self._policy,
         )  # fmt: skip
         closed = self._closed[:n_closed]
         own = closed[closed["tag"] != _INHERITED]
@@ -91,39 +108,49 @@ class PaperBroker:
         return self._table(own) if len(own) else self._nothing
 
     def would_accept(self, side: float) -> bool:
-        """Say whether a signal would become an order now, so that the service is asked only when it matters."""
-        position, order = self._state.position[0], self._state.order[0]
-        if order["live"] or (position["open"] and position["leaving"]):
-            return False
-        if position["open"]:
-            return bool(self.strategy.policy.exits_on_opposite and side != position["side"])
-        return True
+        """Say whether a signal would become a trade of its own now, so that the service is asked only then."""
+        return self._answer(side) == ENTERS
+
+    def would_add(self, side: float) -> bool:
+        """Say whether a signal would add to the open position now: its trade was judged already."""
+        return self._answer(side) == ADDS
 
     def place(self, signals: Signals, row: int, *, size: float, score: float) -> Ticket:
-        """Place the order of a signal.
+        """Place the order of a signal that opens a trade.
 
         Raises
         ------
         BadInput : if the instance is occupied; ask `would_accept` first.
         """
-        side, decision_time = float(signals.side[row]), int(signals.decision_time[row])
-        accepted = accept_nb(
-            self._state.position, self._state.order, len(self.tickets), decision_time, side,
-            signals.limit[row], signals.stop[row], signals.target[row], signals.trail[row],
-            signals.max_hold[row], signals.expiry[row], self.strategy.policy.exits_on_opposite,
-        )  # fmt: skip
-        if not accepted:
+        if not self.would_accept(float(signals.side[row])):
             raise BadInput(f"{self.name} is occupied and takes no order")
-        ticket = Ticket(decision_time, side, float(signals.stake[row]), size, score)
+        self._accept(signals, row, tag=len(self.tickets))
+        decision_time, stake = int(signals.decision_time[row]), float(signals.stake[row])
+        ticket = Ticket(decision_time, float(signals.side[row]), stake, size, score)
         self.tickets.append(ticket)
         return ticket
+
+    def add(self, signals: Signals, row: int) -> None:
+        """Place the order of a signal that adds to the open position, at the size of its trade.
+
+        Raises
+        ------
+        BadInput : if there is nothing to add to; ask `would_add` first.
+        """
+        if not self.would_add(float(signals.side[row])):
+            raise BadInput(f"{self.name} has no position that takes an addition")
+        self._accept(signals, row, tag=_INHERITED)
+
+    def _answer(self, side: float) -> int:
+        return int(answer_nb(*self._state.records[:2], side, self._policy))
+
+    def _accept(self, signals: Signals, row: int, *, tag: int) -> None:
+        accept_nb(*self._state.records, tag, signals.records[row], self._terms, self._policy)
 
     def _table(self, closed: np.ndarray) -> pd.DataFrame:
         closed = np.sort(closed, order="tag")
         placed = [self.tickets[tag] for tag in closed["tag"]]
-        closed["tag"] = np.arange(len(closed))
-        stakes = np.array([ticket.stake for ticket in placed], dtype=np.float64)
-        table = trades_frame(closed, stakes, self.strategy.id, self.instrument.symbol, self.timeframe)
+        table = trades_frame(closed, self.strategy.id, self.instrument.symbol, self.timeframe)
         return table.assign(
             size=np.array([ticket.size for ticket in placed], dtype=np.float64),
             score=np.array([ticket.score for ticket in placed], dtype=np.float64),

@@ -1,0 +1,82 @@
+"""Finer bars: which of them make up a coarse bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from market.bars import Bars
+from market.errors import BadInput
+
+
+@dataclass(frozen=True, eq=False)
+class Covering:
+    """Finer bars laid over coarse ones.
+
+    Parameters
+    ----------
+    first : int64, one a coarse bar: the row of the finer bar it begins with; -1 where finer bars do not cover it.
+    n_finer : how many finer bars make a coarse one.
+    high, low : float64, of the finer bars.
+    """
+
+    first: np.ndarray
+    n_finer: int
+    high: np.ndarray
+    low: np.ndarray
+
+
+NOTHING = Covering(np.zeros(0, np.int64), 0, np.zeros(0), np.zeros(0))
+"""No finer bars at all."""
+for _column in (NOTHING.high, NOTHING.low):
+    _column.flags.writeable = False  # as the columns of bars are: one type for the kernels
+
+
+def cover(bars: Bars, finer: Bars | None) -> Covering:
+    """Find the finer bars of each bar.
+
+    A bar is covered wholly when no finer bar of it is missing, and together they have its open, high, low and close:
+    bars of another vendor, or mended ones, settle nothing.
+
+    Raises
+    ------
+    BadInput : if `finer` is of another symbol, or its timeframe does not divide that of the bars.
+
+    Examples
+    --------
+    >>> from market.resampling import resample
+    >>> from market.synthetic import SyntheticMarket
+    >>> from market.timeframes import parse_timeframe
+    >>> minutes, _ = SyntheticMarket(n_days=1, timeframe=parse_timeframe("1m")).generate("BTC-USD")
+    >>> cover(resample(minutes, parse_timeframe("5m"))[:3], minutes).first.tolist()
+    [0, 5, 10]
+    """
+    if finer is None:
+        return NOTHING
+    coarse_step, step = bars.timeframe.duration, finer.timeframe.duration
+    if finer.symbol != bars.symbol:
+        raise BadInput(f"bars of {finer.symbol} are no finer bars of {bars.symbol}")
+    if step >= coarse_step or coarse_step % step:
+        raise BadInput(f"{finer.timeframe} bars do not divide {bars.timeframe} bars: finer ones fit in them evenly")
+    n_finer = coarse_step // step
+    last = np.searchsorted(finer.close_time, bars.close_time)
+    first = last - n_finer + 1
+    known = np.flatnonzero((first >= 0) & (last < len(finer)))
+    begin, end = first[known], last[known]
+    # Uneven steps before each row: none between two rows means that the bars between them follow each other.
+    uneven = np.concatenate([[0], np.cumsum(np.diff(finer.close_time) != step)])
+    whole = (
+        (finer.close_time[end] == bars.close_time[known])
+        & (uneven[end] == uneven[begin])
+        & (finer.open[begin] == bars.open[known])
+        & (finer.close[end] == bars.close[known])
+    )
+    known, begin = known[whole], begin[whole]
+    rows = begin[:, np.newaxis] + np.arange(n_finer)
+    same = (finer.high[rows].max(axis=1, initial=-np.inf) == bars.high[known]) & (
+        finer.low[rows].min(axis=1, initial=np.inf) == bars.low[known]
+    )
+    found = np.full(len(bars), -1, np.int64)
+    found[known[same]] = begin[same]
+    return Covering(found, int(n_finer), finer.high, finer.low)
