@@ -115,7 +115,7 @@ def test_a_channel_may_let_breakouts_to_the_other_side_pass(market_bars):
 def test_a_trend_day_ends_with_its_session(market_bars):
     rule = TrendDay(sessions=1, session_minute=480, narrow=1.0, extreme=0.5, reward=9.0)
     trades = simulate(rule, market_bars, Instrument("BTC-USD"))
-    timed = trades[trades["exit_reason"] == "time"]
+    timed = trades[trades["exit_reason"] == "session_end"]
     assert len(timed) > 3
     assert set((timed["exit_time"] - 480 * 60 * 10**9) % DAY) <= {0, market_bars.timeframe.duration}
 
