@@ -18,6 +18,7 @@ from features.names import parse_feature
 from features.sets import feature_set
 from market.errors import BadInput, Unknown
 from market.instruments import Instrument, instrument_from
+from market.symbols import normal_symbol
 from market.timeframes import Timeframe, parse_timeframe
 from models.protocol import Plan
 from strategies.base import Strategy
@@ -58,6 +59,9 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.symbols:
             raise BadInput("an experiment needs at least one symbol")
+        for symbol in self.symbols:
+            if normal_symbol(symbol) != symbol:
+                raise BadInput(f"symbol {symbol!r} is written {normal_symbol(symbol)} here")
         if not self.timeframes:
             raise BadInput("an experiment needs at least one timeframe")
         # 60m and 1h are one timeframe.

@@ -9,6 +9,7 @@ from pipelines.commands.data_check import check
 from pipelines.commands.data_fetch import fetch
 from pipelines.commands.data_import import import_
 from pipelines.commands.data_repair import repair
+from pipelines.commands.data_resample import resample
 from pipelines.commands.options import as_json
 from pipelines.console import Console
 from pipelines.settings import read_settings
@@ -21,6 +22,7 @@ def data() -> None:
 
 data.add_command(import_)
 data.add_command(fetch)
+data.add_command(resample)
 data.add_command(check)
 data.add_command(repair)
 

@@ -10,6 +10,7 @@ import click
 
 from features.sets import SETS
 from market.errors import BadInput
+from market.symbols import normal_symbol
 from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, usual_count, words
 from pipelines.settings import Settings
 from strategies.registry import count_strategies
@@ -71,6 +72,8 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
     for name in ("symbols", "timeframes"):
         if given.get(name) is not None:
             values[name] = words(given[name])
+    if given.get("symbols") is not None:
+        values["symbols"] = [normal_symbol(symbol) for symbol in values["symbols"]]
     if "symbols" not in values:
         values["symbols"] = list(dict.fromkeys(symbol for symbol, _ in settings.bars.list()))
     if given.get("features") is not None:

@@ -291,3 +291,42 @@ def test_a_wrong_fetch_is_one_line(run: Command, home: Path, exchange: Any) -> N
     run(*fetching(server, *start, "--tries", "0")).refused("tried at least once")
     run(*fetching(server, *start, "--url", "http://127.0.0.1:1", "--tries", "1")).refused("does not answer", "goes on")
     assert not (home / "bars").exists() or not list((home / "bars").rglob("*.parquet"))
+
+
+# -- sessions ----------------------------------------------------------------------------------------------------------
+
+
+def test_days_of_sessions_are_stored_beside_the_bars_they_come_from(
+    run: Command, store: BarStore, small_bars: Bars
+) -> None:
+    store.append(Bars("EUR-USD", QUARTER, *(getattr(small_bars, name) for name in COLUMNS)))
+    command = ["data", "resample", "--symbol", "eurusd", "--timeframe", "1d"]
+    found = run(*command, "--sessions", "17:00 America/New_York", "--json").json()
+    assert (found["symbol"], found["from"], found["new"]) == ("EUR-USD", "15m", found["bars"])
+    days = store.load("EUR-USD", parse_timeframe("1d"))
+    assert len(days) == found["bars"] > 100
+    assert {str(time)[11:16] for time in days.close_time.astype("datetime64[ns]")} <= {"21:00", "22:00"}
+    assert run(*command, "--sessions", "17:00 America/New_York", "--json").json()["new"] == 0
+    shares = run(*command, "--sessions", "XNYS", "--replace", "--json").json()
+    assert shares["bars"] < found["bars"], "no weekends"
+    run(*command, "--sessions", "XNY").refused("did you mean 'XNYS'?")
+    run(*command, "--sessions", "17:00").refused("is written as 17:00 America/New_York")
+    run(*command[:3], "BTC-USD", *command[4:]).refused("no bars of BTC-USD shorter than 1d are stored")
+    run(*command[:-1], "7m").refused("no bars of EUR-USD shorter than 7m")
+    run(*command[:-1], "20m").refused("no whole multiple")
+
+
+# -- experiments -------------------------------------------------------------------------------------------------------
+
+
+def test_experiments_know_a_symbol_in_any_form_and_keep_one(
+    run: Command, store: BarStore, tmp_path: Path, small_bars: Bars
+) -> None:
+    store.append(Bars("BTC-USD", QUARTER, *(getattr(small_bars[:500], name) for name in COLUMNS)))
+    generate = ["trades", "generate", "--timeframe", "15m", "--strategies", "volatility_breakout", "--json"]
+    assert run(*generate, "--symbols", "xbt/usd").code == 0
+    run(*generate, "--symbols", "ethusd").refused("no bars of ETH-USD", "stored: BTC-USD 15m")
+    run(*generate, "--symbols", "BTC-USD,btcusd").refused("symbols are BTC-USD, BTC-USD: one of them is named twice")
+    config = tmp_path / "experiment.yaml"
+    config.write_text("symbols: [BTC/USD]\ntimeframes: [15m]\n")
+    run("model", "experiment", "--config", config).refused("symbol 'BTC/USD' is written BTC-USD here")

@@ -23,7 +23,7 @@ from models.gate import GateLimits
 from models.protocol import Plan
 from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, parse_time, usual_count, words
 
-NAMES = st.sampled_from(["BTC-USD", "ETH-USD", "SPY", "a.b_c"])
+NAMES = st.sampled_from(["BTC-USD", "ETH-USD", "SPY", "A.B_C"])
 PLANS = st.builds(
     Plan,
     label=st.just("won"),
