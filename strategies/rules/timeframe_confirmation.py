@@ -119,8 +119,13 @@ class TimeframeConfirmation(Strategy):
 
     def _closed(self, bars: Bars) -> list[tuple[Bars, np.ndarray]]:
         """Build the longer bars, and find at each bar the row of the last one that is closed; -1: none is."""
-        longer = [resample(bars, timeframe) for timeframe in self._timeframes(bars.timeframe)]
-        return [(each, np.searchsorted(each.close_time, bars.close_time, side="right") - 1) for each in longer]
+        found = []
+        for timeframe in self._timeframes(bars.timeframe):
+            longer = resample(bars, timeframe)
+            known_from = np.searchsorted(bars.close_time, longer.close_time)
+            n_bars = np.diff(known_from, prepend=0, append=len(bars))
+            found.append((longer, np.repeat(np.arange(-1, len(longer)), n_bars)))
+        return found
 
 
 def _known(values: np.ndarray, at: np.ndarray) -> np.ndarray:
