@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,23 @@ def frozen(values: np.ndarray) -> np.ndarray:
 @cache
 def _compiled(kernel: Kernel, kind: str) -> Any:
     # By numpy's rules a division by zero has no value, as `compute` promises; by Python's it would end the run.
-    return njit(_SIGNATURES[kind], cache=True, nogil=True, error_model="numpy")(kernel)
+    return njit(_SIGNATURES[kind], cache=True, nogil=True, error_model="numpy")(_calling_compiled(kernel))
+
+
+@cache
+def _part(function: Kernel) -> Any:
+    return njit(cache=True, nogil=True, error_model="numpy")(_calling_compiled(function))
+
+
+def _calling_compiled(function: Kernel) -> Kernel:
+    """Let a function call its plain functions in `_nb` compiled: so can the families do without numba."""
+    found = {name: function.__globals__.get(name) for name in function.__code__.co_names if name.endswith("_nb")}
+    parts = {name: _part(value) for name, value in found.items() if isinstance(value, FunctionType)}
+    if not parts:
+        return function
+    return FunctionType(
+        function.__code__, {**function.__globals__, **parts}, function.__name__, None, function.__closure__
+    )
 
 
 @njit([_KERNELS[kind](_KERNEL[kind]) for kind in _KERNELS], cache=True, nogil=True)

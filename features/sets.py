@@ -31,6 +31,25 @@ STANDARD = (
     "close__tsfresh_cid_ce__normalize_True__window_50",
     "close__tsfresh_ratio_beyond_r_sigma__r_1.5__window_50",
     *_CLOCK_AND_TRADE,
+    # What traders look at themselves: indicators, the last day's levels, the last bar's shape.
+    "close__rsi_wilder__window_14",
+    "close__macd__fast_12__slow_26__signal_9",
+    "bars__stochastic_smoothed__window_14__smooth_3__signal_3",
+    "bars__cci__window_20",
+    "bars__adx_wilder__window_14",
+    "bars__directional_balance__window_14",
+    "bars__mean_distance__window_50",
+    "close__mean_pair__fast_10__slow_50",
+    "close__crossing_pair__fast_10__slow_50",
+    "close__volatility_pair__fast_10__slow_100",
+    "close__volatility_rank__window_20__past_12",
+    "close__downside_share__window_50",
+    "close__autocorrelation__window_50",
+    "bars__vwap_distance__window_50",
+    *(f"bars__from_last_day_{level}" for level in ("high", "low", "close")),
+    "bars__engulfing",
+    "bars__hammer",
+    "bars__inside_bar",
 )
 
 _WIDE_SERIES = (
@@ -44,14 +63,32 @@ _WIDE_BARS = (
     "volume_move_share", "stochastic", "cci", "money_flow",
 )  # fmt: skip
 
-WIDE = (
+_PAIRS = ("fast_5__slow_20", "fast_10__slow_50", "fast_20__slow_100")
+
+_WIDE = (
     *STANDARD,
     *(f"close__{factor}__window_{window}" for factor in _WIDE_SERIES for window in WINDOWS),
     *(f"bars__{factor}__window_{window}" for factor in _WIDE_BARS for window in WINDOWS),
     "clock__hour_sine",
     "clock__hour_cosine",
     "clock__month_end",
+    *(f"close__{factor}__{pair}" for factor in ("mean_pair", "crossing_pair", "volatility_pair") for pair in _PAIRS),
+    *(f"bars__range_pair__{pair}" for pair in _PAIRS),
+    *(f"close__{factor}__window_{n}" for factor in ("from_exponential_mean", "permutation_entropy") for n in WINDOWS),
+    *(f"close__volatility_state__window_{window}__past_12" for window in (10, 20)),
+    *(f"close__trend_state__window_{window}__threshold_0.3" for window in WINDOWS),
+    "close__macd_line__fast_12__slow_26",
+    "bars__last_day_range",
+    "bars__last_day_position",
+    "bars__day_gap",
+    "bars__daily_change__days_1",
+    "bars__doji",
+    "bars__outside_bar",
+    "clock__since_new_york_open",
+    "clock__to_new_york_close",
 )
+# Some of the standard set are among them. Weeks and months are not: their lookbacks are for those who ask for them.
+WIDE = tuple(dict.fromkeys(_WIDE))
 
 SETS = {"minimal": MINIMAL, "standard": STANDARD, "wide": WIDE}
 

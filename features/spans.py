@@ -1,13 +1,13 @@
 """Days, weeks and months in a window of bars, UTC. A bar belongs to the span in which it closes: midnight ends a day.
 
-For kernels to call. A window that holds two spans of bars and one bar more always holds the whole of the last closed
-span: the running one and the closed one have at most a span of bars each, and the bar before them proves it whole.
+Functions for kernels to call, compiled with them. A window that holds two spans of bars and one bar more always holds
+the whole of the last closed span: the running one and the closed one have at most a span of bars each, and the bar
+before them proves it whole.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from market.calendars import DAY
 
@@ -17,19 +17,16 @@ LONGEST_MONTH = 31 * DAY
 _MONDAY = 3 * DAY
 
 
-@njit(cache=True, nogil=True)
 def day_nb(time):  # type: ignore[no-untyped-def]
     """Give the midnight after which the day of a bar that closes at `time` begins, ns UTC."""
     return (time - 1) // DAY * DAY
 
 
-@njit(cache=True, nogil=True)
 def week_nb(time):  # type: ignore[no-untyped-def]
     """Give the midnight after which the week of a bar that closes at `time` begins, a Monday's, ns UTC."""
     return (time - 1 + _MONDAY) // WEEK * WEEK - _MONDAY
 
 
-@njit(cache=True, nogil=True)
 def month_nb(time):  # type: ignore[no-untyped-def]
     """Give the midnight after which the month of a bar that closes at `time` begins, ns UTC.
 
@@ -44,7 +41,6 @@ def month_nb(time):  # type: ignore[no-untyped-def]
     return (day - (of_year - (153 * month + 2) // 5)) * DAY
 
 
-@njit(cache=True, nogil=True)
 def first_after_nb(close_time, time):  # type: ignore[no-untyped-def]
     """Find the first bar that closes after `time`; their number when there is none."""
     low = 0
@@ -58,7 +54,6 @@ def first_after_nb(close_time, time):  # type: ignore[no-untyped-def]
     return low
 
 
-@njit(cache=True, nogil=True)
 def last_day_nb(close_time):  # type: ignore[no-untyped-def]
     """Find where the last day before the running one begins and ends in a window; (0, 0) when it is not whole."""
     stop = first_after_nb(close_time, day_nb(close_time[-1]))
@@ -66,7 +61,6 @@ def last_day_nb(close_time):  # type: ignore[no-untyped-def]
     return (start, stop) if start > 0 else (0, 0)
 
 
-@njit(cache=True, nogil=True)
 def last_week_nb(close_time):  # type: ignore[no-untyped-def]
     """Find where the last week before the running one begins and ends in a window; (0, 0) when it is not whole."""
     stop = first_after_nb(close_time, week_nb(close_time[-1]))
@@ -74,7 +68,6 @@ def last_week_nb(close_time):  # type: ignore[no-untyped-def]
     return (start, stop) if start > 0 else (0, 0)
 
 
-@njit(cache=True, nogil=True)
 def last_month_nb(close_time):  # type: ignore[no-untyped-def]
     """Find where the last month before the running one begins and ends in a window; (0, 0) when it is not whole."""
     stop = first_after_nb(close_time, month_nb(close_time[-1]))
@@ -82,7 +75,6 @@ def last_month_nb(close_time):  # type: ignore[no-untyped-def]
     return (start, stop) if start > 0 else (0, 0)
 
 
-@njit(cache=True, nogil=True)
 def highest_nb(values):  # type: ignore[no-untyped-def]
     """Give the largest of the values, at least one: four at a time, for the windows of thousands of bars."""
     n = len(values)
@@ -101,7 +93,6 @@ def highest_nb(values):  # type: ignore[no-untyped-def]
     return max(max(a, b), max(c, d))
 
 
-@njit(cache=True, nogil=True)
 def lowest_nb(values):  # type: ignore[no-untyped-def]
     """Give the smallest of the values, at least one: four at a time, for the windows of thousands of bars."""
     n = len(values)

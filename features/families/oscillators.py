@@ -7,7 +7,6 @@ that live and research, with whatever history each has, see the same number.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from features.factor import bars_factor, series_factor_of
 from market.timeframes import Timeframe
@@ -113,7 +112,6 @@ def cci_nb(close_time, open_, high, low, close, volume, parameters):  # type: ig
     return last / (0.015 * deviation) if deviation > 0.0 else np.nan
 
 
-@njit(cache=True, nogil=True)
 def _macd_nb(values, fast, slow, signal):  # type: ignore[no-untyped-def]
     keep_slow = 1.0 - 2.0 / (slow + 1.0)
     keep_fast = 1.0 - 2.0 / (fast + 1.0)

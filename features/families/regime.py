@@ -6,7 +6,6 @@ Nothing is fitted beforehand: what is usual is taken from the windows just befor
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from features.factor import series_factor_of
 from market.timeframes import Timeframe
@@ -21,7 +20,6 @@ def _window(values: dict[str, float], timeframe: Timeframe) -> int:
     return int(values["window"])
 
 
-@njit(cache=True, nogil=True)
 def _rank_nb(values, window):  # type: ignore[no-untyped-def]
     n = (len(values) - 1) // window
     current = 0.0

@@ -107,7 +107,7 @@ def test_one_live_decision(name):
     print(
         f"\none decision, {name}: median {1e6 * np.median(taken):.0f} us, p99 {1e6 * np.quantile(taken, 0.99):.0f} us"
     )
-    assert np.median(taken) < 0.01
+    assert np.median(taken) < 300e-6
 
 
 def test_tsfresh_on_the_same_windows():
@@ -135,10 +135,10 @@ def test_tsfresh_on_the_same_windows():
     at = bars.close_time[rows]
     expected = extract()[[f"close__{name}" for name in TSFRESH]].to_numpy(float)
     np.testing.assert_allclose(compute(bars, at, names), expected, rtol=1e-9, atol=1e-12)
-    ours, theirs = best(lambda: compute(bars, at, names), n_runs=5), best(extract, n_runs=2)
+    ours, theirs = best(lambda: compute(bars, at, names), n_runs=20), best(extract, n_runs=2)
     print(f"\n{len(names)} tsfresh features, {n_windows:,} windows of {n}: {1e3 * ours:.1f} ms, tsfresh {theirs:.2f} s")
     print(f"  {theirs / ours:,.0f} times as fast")
-    assert theirs / ours > 100
+    assert theirs / ours > 500
 
 
 def test_a_cold_import():

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from types import FunctionType
+
 import numpy as np
 import pytest
 
 from features.engine import compute, lookback
 from features.factor import FACTORS, Factor, Feature, bars_factor, series_factor
 from features.names import parse_feature
-from market.bars import Bars
+from market.bars import COLUMNS, Bars
 from market.errors import BadInput, Unknown
 from market.timeframes import parse_timeframe
 
@@ -181,6 +185,23 @@ def test_a_factor_of_one_s_own_is_a_decorated_function(market_bars):
             parse_feature("bars__wick__power_0.5__window_3")
     finally:
         FACTORS.pop("wick", None)
+
+
+def test_a_kernel_may_call_plain_functions_that_end_like_one(market_bars):
+    feature = parse_feature("bars__from_last_week_high")
+    assert isinstance(feature.factor.kernel.__globals__["last_week_nb"], FunctionType), "not compiled by its module"
+    part = market_bars[-feature.lookback(FIVE) :]
+    plain = feature.factor.kernel(*(getattr(part, name) for name in COLUMNS), np.zeros(0))
+    assert compute(market_bars, market_bars.close_time[-1:], [feature])[0, 0] == plain
+
+
+def test_the_room_wakes_up_fast():
+    program = (
+        "import sys; import features.families, features.engine, features.sets, features.laws;"
+        "sys.exit(' '.join({'numba', 'pandas', 'tsfresh', 'mlflow', 'prefect', 'bentoml'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_arrays_of_the_caller_are_left_alone(market_bars):

@@ -77,7 +77,7 @@ def in_plain_python(kernel: Callable[..., Any]) -> Callable[..., Any]:
     others = {
         name: in_plain_python(value)
         for name, value in called.items()
-        if isinstance(value, Dispatcher) and value.py_func is not plain
+        if name.endswith("_nb") and getattr(value, "py_func", value) is not plain
     }
     made = FunctionType(
         plain.__code__, {**plain.__globals__, **others, "np": WideNumpy()}, plain.__name__, plain.__defaults__
