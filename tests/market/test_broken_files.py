@@ -27,6 +27,8 @@ CDD = ["date,symbol,open,high,low,close,Volume BTC,Volume USD"]
 CDD += [f"{stamp},BTC/USD,2,3,1,2.5,7,17.5" for stamp in STAMPS[::-1]]
 META = [f"{stamp:%Y.%m.%d,%H:%M},2,3,1,2.5,7" for stamp in STAMPS]
 POINTS = ["Date,open,high,low,close,tick_volume"] + [f"{stamp},2,3,1,2.5,7" for stamp in STAMPS]
+PLAIN = ["time,open,high,low,close,volume"] + [f"{stamp},2,3,1,2.5,7" for stamp in STAMPS]
+GERMAN = ["time;open;high;low;close;volume"] + [f"{stamp};2,5;3,5;1,5;2,5;7,5" for stamp in STAMPS]
 CANDLES = [[time, 2, 2.5, 3, 1, 7] for time in MILLISECONDS]
 
 
@@ -101,6 +103,37 @@ BROKEN: dict[str, tuple[bytes | str, type[Exception], str]] = {
         "time,ticker,open,high,low,close,volume\n2024-01-10,A,1,1,1,1,1\n2024-01-10,B,1,1,1,1,1\n",
         BadInput,
         "column ticker holds 2 symbols, A and B",
+    ),
+    "zip cut in half, generic": (zipped(("bars.csv", "\n".join(PLAIN)))[:200], BadInput, "cannot be read"),
+    "wrong encoding, generic": (
+        changed(PLAIN, "7", "7\u00a0").encode("latin-1"),
+        BadInput,
+        "no CSV file that can be re",
+    ),
+    "wrong encoding of the header, generic": (
+        "\n".join(PLAIN).encode("utf-16"),
+        BadInput,
+        "no CSV file that can be re",
+    ),
+    "a row of semicolons, generic": (changed(PLAIN, ",2,3,1,2.5,7", ";2;3;1;2.5;7"), BadInput, "no time that is under"),
+    "a row of commas, generic": (
+        changed(GERMAN, ";2,5;3,5;1,5", ",2.5,3.5,1.5"),
+        BadInput,
+        "row 19 has '2026|row 19 has|is",
+    ),
+    "a separator too many, generic": (changed(PLAIN, ",7", ",7,"), BadInput, "no CSV file that can be read"),
+    "half a row, generic": (changed(PLAIN, ",2.5,7", ""), BadData, "row 19 .* missing value"),
+    "NaN rows, generic": (changed(PLAIN, "2,3,1,2.5,7", "NaN,NaN,NaN,NaN,NaN"), BadData, "row 19 .* missing value"),
+    "an empty row, generic": (changed(PLAIN, "2,3,1,2.5,7", ",,,,"), BadData, "row 19 .* missing value"),
+    "price as text, generic": (
+        changed(PLAIN, "2.5", "$2.5"),
+        BadInput,
+        "row 19 has '\\$2.5' in column close, which is no",
+    ),
+    "a decimal point among commas, generic": (
+        changed(GERMAN, "3,5", "3.5"),
+        BadInput,
+        "row 0 has .2,5. in column open",
     ),
     "only an address": ("https://www.CryptoDataDownload.com\n", BadInput, "can be read"),
     "an address over another table": ("https://www.CryptoDataDownload.com\na,b\n1,2\n", BadInput, "found a, b"),
