@@ -1,8 +1,4 @@
-"""Charts of trades: the one door of plotly.
-
-A chart has no colours of a page: background and text are left to the page that shows it, light or dark. The colours
-of data are told apart by people who do not see red and green (Tol, "Colour schemes", 2021, muted).
-"""
+"""Charts of trades, for the pages that show them."""
 
 from __future__ import annotations
 
@@ -12,25 +8,16 @@ import numpy as np
 import pandas as pd
 
 from market.bars import Bars
+from market.figures import FAINT, GAIN, LINES, LOSS, PLAIN, dates, new_figure
 from strategies.returns import drawdowns, equity
 from strategies.trade_windows import TradeWindow
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from market.figures import Figure
 
-GAIN, LOSS, PLAIN = "#44aa99", "#cc6677", "#6699cc"
-_LINES = ("#ddaa33", "#4488cc", "#aa66bb", "#999933", "#66bbdd", "#bb5566")
-_FAINT = "rgba(128,128,128,0.15)"
 _MOST_POINTS = 2000
 _MOST_BREAKS = 60
 _N_BINS = 60
-
-
-def plotly_script() -> str:
-    """Give plotly.js, to be written into a page once."""
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())
 
 
 def equity_chart(days: np.ndarray, returns: np.ndarray) -> Figure:
@@ -41,28 +28,24 @@ def equity_chart(days: np.ndarray, returns: np.ndarray) -> Figure:
     days : datetime64[D] (n_days,).
     returns : float (n_days,), as `strategies.returns` makes them.
     """
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
-    dates = np.datetime_as_string(days, unit="D")
+    figure = new_figure(height=460, rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
+    x = np.datetime_as_string(days, unit="D")
     figure.add_scatter(
-        x=dates, y=np.round(equity(returns), 6), mode="lines", name="capital", line={"color": PLAIN, "width": 1.6},
+        x=x, y=np.round(equity(returns), 6), mode="lines", name="capital", line={"color": PLAIN, "width": 1.6},
         hovertemplate="%{x}<br>capital %{y:.4f}<extra></extra>", row=1, col=1,
     )  # fmt: skip
     figure.add_scatter(
-        x=dates, y=np.round(drawdowns(returns), 6), mode="lines", name="drawdown", fill="tozeroy",
+        x=x, y=np.round(drawdowns(returns), 6), mode="lines", name="drawdown", fill="tozeroy",
         line={"color": LOSS, "width": 1}, hovertemplate="%{x}<br>%{y:.2%} below the peak<extra></extra>", row=2, col=1,
     )  # fmt: skip
     figure.update_yaxes(title_text="capital, start = 1", row=1, col=1)
     figure.update_yaxes(title_text="drawdown, %", tickformat=".1%", row=2, col=1)
     figure.update_xaxes(title_text="day of the exit, UTC", row=2, col=1)
-    return _plain(figure, height=460)
+    return figure
 
 
 def monthly_chart(days: np.ndarray, returns: np.ndarray) -> Figure:
     """Draw the compounded return of each month, a row a year. Parameters as `equity_chart`."""
-    from plotly.graph_objects import Figure
-
     months = days.astype("datetime64[M]").astype(np.int64)
     starts = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
     gained = np.multiply.reduceat(np.maximum(1.0 + returns, 0.0), starts) - 1.0
@@ -71,23 +54,21 @@ def monthly_chart(days: np.ndarray, returns: np.ndarray) -> Figure:
     grid[years - years[0], months[starts] % 12] = gained
     bound = max(float(np.nanmax(np.abs(grid))), 1e-6)
     names = pd.date_range("2000-01-01", periods=12, freq="MS").strftime("%b").tolist()
-    figure = Figure()
+    figure = new_figure(height=max(220, 110 + 34 * len(grid)))
     figure.add_heatmap(
         z=[[None if np.isnan(value) else round(float(value) * 100, 3) for value in row] for row in grid],
         x=names, y=[str(year) for year in range(int(years[0]), int(years[-1]) + 1)], zmid=0, zmin=-bound * 100,
-        zmax=bound * 100, colorscale=[[0, LOSS], [0.5, _FAINT], [1, GAIN]], texttemplate="%{z:.2f}", xgap=2, ygap=2,
+        zmax=bound * 100, colorscale=[[0, LOSS], [0.5, FAINT], [1, GAIN]], texttemplate="%{z:.2f}", xgap=2, ygap=2,
         hovertemplate="%{x} %{y}: %{z:.3f} %<extra></extra>", colorbar={"title": "return, %", "thickness": 12},
     )  # fmt: skip
     figure.update_yaxes(title_text="year", autorange="reversed", type="category", showgrid=False)
     figure.update_xaxes(title_text="month of the exit", showgrid=False)
-    return _plain(figure, height=max(220, 110 + 34 * len(grid)))
+    return figure
 
 
 def returns_chart(net_return: np.ndarray) -> Figure:
     """Draw how often trades earned how much; what lies beyond the 1st and 99th percentile is in the outer bars."""
-    from plotly.graph_objects import Figure
-
-    figure = Figure()
+    figure = new_figure(height=360)
     if len(net_return):
         low, high = np.quantile(net_return, [0.01, 0.99])
         high = high if high > low else low + 1e-4
@@ -101,15 +82,13 @@ def returns_chart(net_return: np.ndarray) -> Figure:
         )  # fmt: skip
     figure.update_xaxes(title_text="net return of a trade, % of entry notional")
     figure.update_yaxes(title_text="trades")
-    return _plain(figure, height=360)
+    return figure
 
 
 def excursions_chart(trades: pd.DataFrame) -> Figure:
     """Draw how far trades went against us and in our favour; of many, a sample that is spread evenly over time."""
-    from plotly.graph_objects import Figure
-
     sample = trades.iloc[np.unique(np.linspace(0, len(trades) - 1, min(len(trades), _MOST_POINTS)).astype(np.int64))]
-    figure = Figure()
+    figure = new_figure(height=360, legend=True)
     won = sample["net_return"].to_numpy() > 0
     for name, rows, colour, symbol in (("won", won, GAIN, "circle"), ("lost", ~won, LOSS, "x")):
         own = sample[rows]
@@ -120,14 +99,12 @@ def excursions_chart(trades: pd.DataFrame) -> Figure:
         )  # fmt: skip
     figure.update_xaxes(title_text="furthest against us (MAE), % of entry price", rangemode="tozero")
     figure.update_yaxes(title_text="furthest in favour (MFE), % of entry price", rangemode="tozero")
-    return _plain(figure, height=360, showlegend=True)
+    return figure
 
 
 def groups_chart(table: pd.DataFrame, *, by: str) -> Figure:
     """Draw the expectancy of each group as a bar. `table` is what `strategies.statistics` says of the groups."""
-    from plotly.graph_objects import Figure
-
-    figure = Figure()
+    figure = new_figure(height=300)
     points = np.round(table["expectancy"].to_numpy() * 1e4, 3)
     figure.add_bar(
         x=table[by].tolist(), y=points, customdata=table["n_trades"].tolist(),
@@ -136,26 +113,24 @@ def groups_chart(table: pd.DataFrame, *, by: str) -> Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text=f"{by} of the decision, UTC", type="category")
     figure.update_yaxes(title_text="mean net return of a trade, bp")
-    return _plain(figure, height=300)
+    return figure
 
 
 def candle_chart(window: TradeWindow) -> Figure:
     """Draw candles, what the rule looks at, and its trades: entries, exits, and the stops and targets they had."""
-    from plotly.graph_objects import Figure
-
     bars, trades = window.bars, window.trades
-    time = _times(bars.close_time)
-    figure = Figure()
+    time = dates(bars.close_time)
+    figure = new_figure(height=560, legend=True)
     figure.add_candlestick(
         x=time, open=bars.open, high=bars.high, low=bars.low, close=bars.close, name="bars",
         increasing={"line": {"color": GAIN, "width": 1}}, decreasing={"line": {"color": LOSS, "width": 1}},
     )  # fmt: skip
     for number, (name, values) in enumerate(window.lines.items()):
-        colour = _LINES[number % len(_LINES)]
+        colour = LINES[number % len(LINES)]
         figure.add_scatter(
             x=time, y=values, mode="lines", name=name, line={"color": colour, "width": 1.4}, hoverinfo="skip"
         )
-    entry, exit_ = _times(trades["entry_time"].to_numpy()), _times(trades["exit_time"].to_numpy())
+    entry, exit_ = dates(trades["entry_time"].to_numpy()), dates(trades["exit_time"].to_numpy())
     for name, levels, colour in (("stop", window.stop[:, None], LOSS), ("target", window.targets, GAIN)):
         x, y = _segments(entry, exit_, levels, levels)
         if x:
@@ -186,25 +161,7 @@ def candle_chart(window: TradeWindow) -> Figure:
         title_text="close of the bar, UTC", rangeslider={"visible": False}, type="date", rangebreaks=_breaks(bars)
     )
     figure.update_yaxes(title_text="price, quote currency", fixedrange=False)
-    return _plain(figure, height=560, showlegend=True)
-
-
-def _plain(figure: Figure, *, height: int, showlegend: bool = False) -> Figure:
-    """Take plotly's own looks off, for the page to give its own."""
-    from plotly.graph_objects import layout
-
-    figure.update_layout(
-        template=layout.Template(), height=height, showlegend=showlegend, margin={"l": 64, "r": 16, "t": 16, "b": 48},
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", hovermode="closest", bargap=0.15,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-    )  # fmt: skip
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
     return figure
-
-
-def _times(close_time: np.ndarray) -> np.ndarray:
-    return np.datetime_as_string(np.asarray(close_time).astype("datetime64[ns]"), unit="s").astype(object)
 
 
 def _segments(
@@ -220,7 +177,7 @@ def _segments(
 
 
 def _told(trades: pd.DataFrame) -> np.ndarray:
-    decided = _times(trades["decision_time"].to_numpy())
+    decided = dates(trades["decision_time"].to_numpy())
     rows = [
         f"{'long' if trade['side'] > 0 else 'short'}, decided {time.replace('T', ' ')}<br>"
         f"in {trade['entry_price']:.6g}, out {trade['exit_price']:.6g} ({trade['exit_reason'].replace('_', ' ')})<br>"
@@ -237,4 +194,4 @@ def _breaks(bars: Bars) -> list[dict[str, list[str]]]:
     wide = wide[np.argsort(-gaps[wide], kind="stable")][:_MOST_BREAKS]
     # A break starts after the last bar and ends before the next, so that neither is hidden.
     first, last = bars.close_time[wide] + bars.timeframe.duration, bars.close_time[wide + 1] - bars.timeframe.duration
-    return [{"bounds": [start, end]} for start, end in zip(_times(first), _times(last), strict=True)]
+    return [{"bounds": [start, end]} for start, end in zip(dates(first), dates(last), strict=True)]

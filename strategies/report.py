@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from market.bars import format_time
 from market.errors import BadInput
+from market.page import Choice, Column, chooser_html, figure_html, page_html, summary_html, table_html
 from strategies.charts import (
     candle_chart,
     equity_chart,
     excursions_chart,
     groups_chart,
     monthly_chart,
-    plotly_script,
     returns_chart,
 )
 from strategies.groups import Backtest
-from strategies.report_page import POLICY, SCRIPT, STYLE
 from strategies.statistics import MEASURES, closed_trades, pooled_returns, trade_statistics
 from strategies.trade_windows import TradeWindow
-
-if TYPE_CHECKING:
-    from strategies.charts import Figure
 
 _COLUMNS = {
     "n_trades": ("trades", "count"), "sortino": ("Sortino", "number"), "total_return": ("return", "percent"),
@@ -104,9 +99,8 @@ def report_html(trades: pd.DataFrame, backtest: Backtest, *, windows: Sequence[T
         ("Hours", "Mean net return by the hour of the decision, UTC.", groups_chart(tables["hour"], by="hour")),
         ("Weekdays", "Mean net return by the day of the decision, UTC.", groups_chart(tables["weekday"], by="weekday")),
     ]  # fmt: skip
-    drawn = [_figure(number, *chart) for number, chart in enumerate(charts)]
+    drawn = [figure_html(f"figure-{number}", *chart) for number, chart in enumerate(charts)]
     parts = [
-        f"<header><h1>{escape(title)}</h1><p class=quiet>{escape(_scope(closed, backtest))}</p></header>",
         _summary(tables["pooled"].iloc[0], len(closed)),
         drawn[0],
         drawn[1],
@@ -116,7 +110,7 @@ def report_html(trades: pd.DataFrame, backtest: Backtest, *, windows: Sequence[T
         _instances(tables["instance"]),
         *(_groups(tables[by], by) for by in ("side", "exit_reason", "rule", "symbol", "timeframe")),
     ]
-    return _page(title, parts)
+    return page_html(title, parts, told=_scope(closed, backtest))
 
 
 def plot_html(windows: Sequence[TradeWindow], *, title: str) -> str:
@@ -128,34 +122,7 @@ def plot_html(windows: Sequence[TradeWindow], *, title: str) -> str:
     """
     if not windows:
         raise BadInput("there is nothing to plot: no window was given")
-    return _page(title, [f"<header><h1>{escape(title)}</h1></header>", _chooser(windows)])
-
-
-def _page(title: str, parts: Sequence[str]) -> str:
-    return (
-        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name=viewport content="width=device-width, initial-scale=1">\n'
-        f'<link rel=icon href="data:,">\n<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n'
-        f"<body>\n<main>\n{''.join(parts)}\n</main>\n"
-        f"<script>{plotly_script()}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
-    )
-
-
-def _embedded(name: str, text: str) -> str:
-    # A "<" could end the element, whatever text it stands in.
-    safe = text.replace("<", "\\u003c")
-    return f'<script type="application/json" id="{name}">{safe}</script>'
-
-
-def _figure(number: int, title: str, told: str, figure: Figure) -> str:
-    name = f"figure-{number}"
-    return (
-        f'<figure aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>'
-        f"<figcaption>{escape(told)}</figcaption>"
-        f'<div data-figure="{name}" role=img aria-label="{escape(f"{title}. {told}")}"></div></figure>'
-        + _embedded(name, str(figure.to_json()))
-    )
+    return page_html(title, [_chooser(windows)])
 
 
 def _scope(closed: pd.DataFrame, backtest: Backtest) -> str:
@@ -184,11 +151,7 @@ def _summary(row: pd.Series, n_trades: int) -> str:
          f"good weeks {_written(row['profitable_weeks_rate'], 'percent')}"),
         ("exposure", _written(row["exposure_rate"], "percent"), "of the bars seen"),
     ]  # fmt: skip
-    cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(told)}</small></dd></div>"
-        for name, value, told in numbers
-    )
-    return f"<section aria-label='Summary'><h2>Summary</h2><dl>{cells}</dl></section>"
+    return summary_html(numbers)
 
 
 def _groups(table: pd.DataFrame, by: str) -> str:
@@ -208,56 +171,32 @@ def _groups(table: pd.DataFrame, by: str) -> str:
 
 def _instances(table: pd.DataFrame) -> str:
     kept = table.sort_values(["sortino", "n_trades"], ascending=False, kind="stable").head(_MOST_INSTANCES)
-    columns = ["instance", *_COLUMNS]
-    values = [
-        [None if isinstance(value, float) and not math.isfinite(value) else _short(value) for value in row]
-        for row in kept[columns].itertuples(index=False)
+    columns = [
+        Column("instance", "instance", "strategy, symbol and timeframe", "text"),
+        *(
+            Column(name, heading, f"{name}: {MEASURES[name]}", kind, name in _SIGNED)
+            for name, (heading, kind) in _COLUMNS.items()
+        ),
     ]
-    held = {
-        "columns": columns,
-        "kinds": ["text", *(kind for _, kind in _COLUMNS.values())],
-        "signed": [name in _SIGNED for name in columns],
-        "sorted": columns.index("sortino"),
-        "rows": values,
-    }
-    heads = "".join(
-        f'<th scope=col title="{escape(told)}"><button type=button data-column="{name}">{escape(heading)}</button>'
-        for name, heading, told in [
-            ("instance", "instance", "strategy, symbol and timeframe"),
-            *((name, heading, f"{name}: {MEASURES[name]}") for name, (heading, _) in _COLUMNS.items()),
-        ]
-    )
+    rows = list(kept[["instance", *_COLUMNS]].itertuples(index=False))
     cut = f" The {_MOST_INSTANCES:,} with the highest Sortino of {len(table):,}." if len(kept) < len(table) else ""
-    return (
-        "<section aria-label='Instances'><h2>Instances</h2>"
-        f"<p class=quiet>Every instance on capital of its own. A heading sorts.{cut}</p><div class=controls>"
-        "<label for=filter>Filter</label>"
-        "<input id=filter type=search placeholder='words of a name, or n_trades&gt;=30' autocomplete=off "
-        "aria-describedby=status><span id=status class=quiet role=status></span></div>"
-        f"<div class=wide tabindex=0><table id=instances-table><thead><tr>{heads}<tbody></table></div>"
-        "<p><button id=more class=more type=button hidden></button></p></section>"
-        + _embedded("instances", json.dumps(held, separators=(",", ":"), allow_nan=False))
-    )
+    told = f"Every instance on capital of its own. A heading sorts.{cut}"
+    return table_html("instances", "Instances", told, columns, rows, sort="sortino", example="n_trades>=30")
 
 
 def _chooser(windows: Sequence[TradeWindow]) -> str:
-    if not windows:
-        return ""
-    options, data = [], []
-    for number, window in enumerate(windows):
+    choices = []
+    for window in windows:
         n, first, last = len(window.trades), window.bars.close_time[0], window.bars.close_time[-1]
         told = f"{n} trade{'' if n == 1 else 's'} within {len(window.bars):,} bars, "
         told += f"{format_time(first)} to {format_time(last)}"
-        name = window.name.replace("|", " ")
-        options.append(f'<option value="window-{number}" data-told="{escape(told)}">{escape(name)}</option>')
-        data.append(_embedded(f"window-{number}", str(candle_chart(window).to_json())))
-    return (
-        "<figure aria-label='Trades on candles'><h2>Trades on candles</h2>"
-        "<figcaption>Last trades with what the rule looks at. A triangle enters, a cross leaves; dotted are the stop "
-        "and the target that a trade started with. Drag to zoom, double-click for all.</figcaption>"
-        f"<div class=controls><label for=window-chooser>Instance</label><select id=window-chooser>{''.join(options)}"
-        "</select><span id=window-told class=quiet role=status></span></div>"
-        f"<div id=window data-tools role=img></div></figure>{''.join(data)}"
+        choices.append(Choice(window.name.replace("|", " "), told, candle_chart(window)))
+    told = (
+        "Last trades with what the rule looks at. A triangle enters, a cross leaves; dotted are the stop and the "
+        "target that a trade started with. Drag to zoom, double-click for all."
+    )
+    return chooser_html(
+        "window", "Trades on candles", told, choices, label="Instance", says="Candles and trades of", tools=True
     )
 
 
@@ -271,8 +210,3 @@ def _written(value: Any, kind: str) -> str:
     if kind == "points":
         return f"{value * 1e4:.1f}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
-
-
-def _short(value: Any) -> Any:
-    """Six digits are more than a table shows, and a third of the bytes."""
-    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -22,7 +22,7 @@ DOORS = {
     "tsfresh": ("features/",),
     "lightgbm": ("models/engines/lightgbm.py", "models/model_file.py", "serving/champion.py"),
     "sklearn": ("models/",),
-    "plotly": ("strategies/charts.py", "pipelines/quality_page.py"),
+    "plotly": ("market/figures.py",),
 }
 """Vendor: the files that may import it, within a function or not."""
 AWAKE = {"serving.service": {"bentoml"}, "pipelines.flows": {"prefect"}}

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,15 +120,33 @@ def test_a_file_in_other_words_is_read_as_import_reads_it(run: Run, home: Path, 
     assert (code, err, json.loads(out)["bars"][0]["bars"]) == (0, "", 900)
 
 
-def test_the_page_works_without_a_network(run: Run, home: Path, tmp_path: Path) -> None:
+def test_the_page_works_without_a_network(
+    run: Run, home: Path, tmp_path: Path, named_sources: Callable[[str], list[str]]
+) -> None:
     code, out, _ = run("check", "--plot")
     page = (home / "reports" / "quality.html").read_text(encoding="utf-8")
     assert (code, f"drawn in {home / 'reports' / 'quality.html'}" in out) == (0, True)
     assert len(page) > 3_000_000, "plotly.js is in it"
-    assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", page) == []
+    assert named_sources(page) == ["data:,"]
     assert "AAA 5m" in page
     assert run("check", "--plot", tmp_path / "here.html")[0] == 0
     assert (tmp_path / "here.html").is_file()
+
+
+@pytest.mark.slow
+def test_a_browser_draws_every_part_of_the_page(
+    run: Run, home: Path, open_page: Callable[[Path], Any], requested: Callable[[Any], set[str]]
+) -> None:
+    assert run("check", "--plot")[0] == 0
+    opened = open_page(home / "reports" / "quality.html")
+    (drawn,) = opened.execute_script(
+        "return [...document.querySelectorAll('.js-plotly-plot')].map((place) => "
+        "[...place.querySelectorAll('.subplot')].map((part) => part.querySelectorAll('.overplot path').length))"
+    )
+    assert len(drawn) == 3, "prices, returns and hours"
+    assert min(drawn) > 0, "each of them has something in it"
+    assert opened.get_log("browser") == []
+    assert requested(opened) <= {"file", "data", "blob"}
 
 
 def test_the_figure_marks_what_was_found() -> None:

@@ -21,7 +21,6 @@ from strategies.charts import (
     excursions_chart,
     groups_chart,
     monthly_chart,
-    plotly_script,
     returns_chart,
 )
 from strategies.registry import RULES
@@ -175,9 +174,3 @@ def test_nights_without_bars_are_left_out():
         assert gap.bounds[1].endswith("T09:00:00")
     shown = candle_chart(trade_window(strategy, bars, simulate(strategy, bars, Instrument("BTC-USD"))))
     assert shown.layout.xaxis.rangebreaks == ()
-
-
-def test_plotly_is_one_script_that_ends_no_element():
-    script = plotly_script()
-    assert "plotly.js" in script[:200]
-    assert "</script" not in script

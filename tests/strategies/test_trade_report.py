@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from html.parser import HTMLParser
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ from strategies.statistics import trade_statistics
 from strategies.trade_windows import trade_window
 from strategies.trades import pool_trades
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 N_STRATEGIES = 5
 
 
@@ -64,24 +62,11 @@ def embedded(page: str, name: str) -> Any:
     return json.loads(match[1])
 
 
-class Asked(HTMLParser):
-    """What a page would fetch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sources: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.sources += [value or "" for name, value in attrs if name in ("src", "href", "data", "srcset")]
-
-
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_names_nothing_to_fetch(page: str) -> None:
-    asked = Asked()
-    asked.feed(page)
-    assert asked.sources == ["data:,"], "the icon that browsers ask for is empty"
+def test_the_page_names_nothing_to_fetch(page: str, named_sources: Callable[[str], list[str]]) -> None:
+    assert named_sources(page) == ["data:,"], "the icon that browsers ask for is empty"
     assert "default-src 'none'" in page
     assert page.count("plotly.js v") == 1, "plotly.js is in it once"
 
@@ -142,36 +127,11 @@ def test_the_best_and_the_worst_are_chosen() -> None:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A real browser without a window, that keeps what it was told and what it asked for."""
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("no browser: install the Debian packages chromium and chromium-driver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-        "--window-size=1280,1000", f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield started
-    started.quit()
-
-
-@pytest.fixture(scope="module")
-def opened(browser: Any, page: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def opened(open_page: Callable[[Path], Any], page: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The browser, with the report opened from a file; each test leaves the table unfiltered."""
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page, encoding="utf-8")
-    browser.get("about:blank")
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)  # what the browser did before is no concern of ours
-    browser.get(path.as_uri())
-    return browser
+    return open_page(path)
 
 
 def rows_of(browser: Any) -> list[list[str]]:
@@ -188,7 +148,7 @@ def sort_of(browser: Any, column: str) -> str | None:
 
 
 @pytest.mark.slow
-def test_it_draws_without_an_error_or_a_request(opened: Any) -> None:
+def test_it_draws_without_an_error_or_a_request(opened: Any, requested: Callable[[Any], set[str]]) -> None:
     drawn = opened.execute_script(
         "return [...document.querySelectorAll('.js-plotly-plot')]"
         ".map((place) => place.querySelectorAll('.cartesianlayer path, .cartesianlayer image').length)"
@@ -202,12 +162,7 @@ def test_it_draws_without_an_error_or_a_request(opened: Any) -> None:
     assert all(names)
     assert sort_of(opened, "sortino") == "descending"
     assert opened.get_log("browser") == []
-    messages = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
-    asked = {
-        message["params"]["request"]["url"].partition(":")[0]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    }
+    asked = requested(opened)
     assert asked <= {"file", "data", "blob"}
     assert "file" in asked, "the alarm hears requests"
 
@@ -241,8 +196,8 @@ def test_headings_sort_by_mouse_and_by_keyboard(opened: Any, statistics: pd.Data
 
 @pytest.mark.slow
 def test_the_table_filters_by_words_and_by_conditions(opened: Any, statistics: pd.DataFrame) -> None:
-    field = opened.find_element("id", "filter")
-    status = opened.find_element("id", "status")
+    field = opened.find_element("id", "instances-filter")
+    status = opened.find_element("id", "instances-status")
     assert status.text == f"{N_STRATEGIES} of {N_STRATEGIES} instances"
     rule = statistics.index[1].partition("(")[0]
     field.send_keys(rule.upper())

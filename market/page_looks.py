@@ -1,4 +1,4 @@
-"""The page of a report: its looks and what it does by itself, as text that is written into one file.
+"""What a page looks like and what it does by itself, as text that `market.page` writes into one file.
 
 The page asks nothing of any network: its policy forbids it, and everything it shows is in it.
 """
@@ -9,9 +9,10 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 
 STYLE = """
 :root { color-scheme: light dark; --page: #fbfbfa; --panel: #ffffff; --text: #22272e; --quiet: #5b6570; --rule: #d9dde1;
-  --grid: rgba(90,100,110,.18); --mark: #2f6fad; --gain: #1f7a6c; --loss: #a83c50; }
+  --grid: rgba(90,100,110,.18); --mark: #2f6fad; --gain: #1f7a6c; --loss: #a83c50; --warn: #8a6100; }
 @media (prefers-color-scheme: dark) { :root { --page: #16191d; --panel: #1d2126; --text: #e3e6ea; --quiet: #9aa4af;
-  --rule: #343b43; --grid: rgba(160,170,180,.18); --mark: #7fb2e5; --gain: #63c2b1; --loss: #e48a99; } }
+  --rule: #343b43; --grid: rgba(160,170,180,.18); --mark: #7fb2e5; --gain: #63c2b1; --loss: #e48a99;
+  --warn: #d9b25c; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1240px; padding: 24px 20px 64px; background: var(--page); color: var(--text);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
@@ -32,12 +33,15 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-nu
 th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th:first-child { text-align: left; white-space: normal; min-width: 260px; position: sticky; left: 0;
   background: var(--panel); }
-th { font-weight: 600; vertical-align: bottom; } thead th { white-space: normal; } tbody th { font-weight: 400; }
+th { font-weight: 600; } thead th { white-space: normal; vertical-align: bottom; } tbody th { font-weight: 400; }
+tbody th, td { vertical-align: top; }
 tbody tr:hover > * { background: var(--page); }
-.negative { color: var(--loss); } .positive { color: var(--gain); }
+.negative { color: var(--loss); } .positive { color: var(--gain); } .warning { color: var(--warn); }
+td.words, th.words { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 90px; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer;
   text-align: inherit; }
-th button::after { content: "\\2195"; color: var(--quiet); margin-left: 4px; opacity: .6; }
+tbody th button:hover { color: var(--mark); text-decoration: underline; }
+thead th button::after { content: "\\2195"; color: var(--quiet); margin-left: 4px; opacity: .6; }
 th[aria-sort=ascending] button::after { content: "\\2191"; color: var(--mark); opacity: 1; }
 th[aria-sort=descending] button::after { content: "\\2193"; color: var(--mark); opacity: 1; }
 .controls { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center; margin: 8px 0; }
@@ -45,6 +49,8 @@ input, select, .more { font: inherit; font-size: 14px; color: var(--text); backg
   border: 1px solid var(--rule); border-radius: 6px; max-width: 100%; }
 input { width: 340px; } label { font-weight: 600; font-size: 14px; }
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
+table.plain { width: auto; min-width: 60%; } table.plain td { white-space: normal; }
+table.plain th:first-child { min-width: 120px; } ul.quiet { margin: 14px 0 0; padding-left: 18px; }
 @media print { .controls, .more { display: none; } section, figure { break-inside: avoid; } }
 """
 
@@ -76,14 +82,13 @@ function draw(place, figure) {
 
 for (const place of document.querySelectorAll("[data-figure]")) draw(place, read(place.dataset.figure));
 
-const chooser = document.getElementById("window-chooser");
-if (chooser) {
-  const place = document.getElementById("window");
+for (const chooser of document.querySelectorAll("select[data-place]")) {
+  const place = document.getElementById(chooser.dataset.place);
   const show = () => {
     const chosen = chooser.selectedOptions[0];
-    place.setAttribute("aria-label", "Candles and trades of " + chosen.textContent);
-    document.getElementById("window-told").textContent = chosen.dataset.told;
-    // Another instance has other prices and times: no zoom is carried over.
+    place.setAttribute("aria-label", chooser.dataset.says + " " + chosen.textContent);
+    document.getElementById(place.id + "-told").textContent = chosen.dataset.told;
+    // Another choice has other values: no zoom is carried over.
     Plotly.purge(place);
     draw(place, read(chosen.value));
   };
@@ -91,40 +96,62 @@ if (chooser) {
   show();
 }
 
+function choose(chooser, name) {
+  const option = [...chooser.options].find((some) => some.textContent === name);
+  if (!option) return;
+  chooser.value = option.value;
+  chooser.dispatchEvent(new Event("change"));
+  chooser.closest("figure").scrollIntoView({ block: "start" });
+  chooser.focus({ preventScroll: true });
+}
+
 dark.addEventListener("change", () => {
   for (const place of document.querySelectorAll(".js-plotly-plot")) draw(place, place.figure);
 });
 
-const held = read("instances");
-if (held) {
-  const STEP = 200, body = document.querySelector("#instances-table tbody"), status = document.getElementById("status");
-  const more = document.getElementById("more"), filter = document.getElementById("filter");
-  const heads = [...document.querySelectorAll("#instances-table th")];
+for (const table of document.querySelectorAll("table[data-rows]")) {
+  const STEP = 200, id = table.dataset.rows, held = read(id), part = (name) => document.getElementById(id + name);
+  const body = table.querySelector("tbody"), heads = [...table.querySelectorAll("th")];
+  const status = part("-status"), more = part("-more"), filter = part("-filter");
+  const chooser = held.chooser && document.getElementById(held.chooser);
   const compare = { ">=": (a, b) => a >= b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, "<": (a, b) => a < b,
     "==": (a, b) => a === b, "=": (a, b) => a === b, "!=": (a, b) => a !== b };
-  let order = { column: held.sorted, down: true }, shown = STEP;
+  let order = { column: held.sorted, down: held.down }, shown = STEP;
 
-  // Words have to be in the name; n_trades>=30 is a condition on a column.
+  // Words have to be in the name; n_trades>=30 and drift=shifted are conditions on a column.
   function condition(word) {
-    const match = /^(\w+)(>=|<=|==|!=|>|<|=)(-?[\d.]+(?:e-?\d+)?)$/i.exec(word);
+    const match = /^(\w+)(>=|<=|==|!=|>|<|=)(.+)$/.exec(word);
     const column = match ? held.columns.indexOf(match[1]) : -1;
-    if (column > 0) {
-      const value = Number(match[3]);
+    const value = column > 0 && held.kinds[column] !== "text" ? Number(match[3]) : match && match[3];
+    if (column > 0 && !Number.isNaN(value)) {
       return (row) => row[column] !== null && compare[match[2]](row[column], value);
     }
     return (row) => row[0].toLowerCase().includes(word.toLowerCase());
   }
 
-  // A long name breaks between its parameters.
+  // A long name breaks between its parts.
   function broken(name) {
-    return name.replaceAll("|", " ").split(/(?<=,)/).flatMap((part) => [part, document.createElement("wbr")]);
+    return name.replaceAll("|", " ").split(/(?<=,|__)/).flatMap((some) => [some, document.createElement("wbr")]);
+  }
+
+  function named(name) {
+    if (!chooser) return broken(name);
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...broken(name));
+    button.addEventListener("click", () => choose(chooser, name));
+    return [button];
   }
 
   function written(value, kind) {
     if (value === null) return "\u2013";
+    if (kind === "text") return value;
     if (kind === "count") return value.toLocaleString("en");
     if (kind === "percent") return (value * 100).toFixed(1) + " %";
     if (kind === "points") return (value * 1e4).toFixed(1);
+    if (kind === "chance") return value < 0.001 ? "< 0.001" : value.toFixed(3);
+    if (kind === "share") return value.toFixed(3);
+    if (kind === "value") return String(Number(value.toPrecision(3)));
     return Math.abs(value) >= 1000 ? value.toFixed(0) : value.toFixed(2);
   }
 
@@ -143,8 +170,9 @@ if (held) {
         const cell = document.createElement(at ? "td" : "th");
         if (!at) cell.scope = "row";
         if (at) cell.textContent = written(value, held.kinds[at]);
-        else cell.append(...broken(value));
-        if (held.signed[at] && value) cell.className = value < 0 ? "negative" : "positive";
+        else cell.append(...named(value));
+        if (at && held.kinds[at] === "text") cell.className = "words " + (held.classes[value] || "");
+        else if (held.signed[at] && value) cell.className = value < 0 ? "negative" : "positive";
         line.append(cell);
       });
       return line;
@@ -154,13 +182,13 @@ if (held) {
       else head.removeAttribute("aria-sort");
     });
     const counted = [rows, held.rows].map((some) => some.length.toLocaleString("en"));
-    status.textContent = counted.join(" of ") + " instances";
+    status.textContent = counted.join(" of ") + " " + held.noun;
     more.hidden = rows.length <= shown;
     more.textContent = "Show all " + counted[0];
   }
 
   heads.forEach((head, at) => head.querySelector("button").addEventListener("click", () => {
-    order = { column: at, down: order.column === at ? !order.down : at > 0 };
+    order = { column: at, down: order.column === at ? !order.down : held.kinds[at] !== "text" };
     fill();
   }));
   filter.addEventListener("input", () => { shown = STEP; fill(); });

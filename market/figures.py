@@ -1,0 +1,52 @@
+"""Figures for pages: the one door of plotly.
+
+A figure has no colours of a page: background and text are left to the page that shows it, light or dark. The colours
+of data are told apart by people who do not see red and green (Tol, "Colour schemes", 2021, muted).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+GAIN, LOSS, PLAIN = "#44aa99", "#cc6677", "#6699cc"
+LINES = ("#ddaa33", "#4488cc", "#aa66bb", "#999933", "#66bbdd", "#bb5566")
+FAINT = "rgba(128,128,128,0.15)"
+
+
+def new_figure(*, height: int, legend: bool = False, **grid: Any) -> Figure:
+    """Make an empty figure without plotly's own looks, for the page to give its own.
+
+    Parameters
+    ----------
+    height : in pixels; the width is that of the page.
+    legend : show it, above the figure.
+    grid : of `plotly.subplots.make_subplots`, where a figure has several parts.
+    """
+    from plotly.graph_objects import Figure, layout
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(**grid) if grid else Figure()
+    axis = {"automargin": True}
+    figure.update_layout(
+        template=layout.Template(layout={"xaxis": axis, "yaxis": axis}), height=height, showlegend=legend,
+        margin={"l": 64, "r": 16, "t": 16, "b": 48}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        hovermode="closest", bargap=0.15, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    )  # fmt: skip
+    return figure
+
+
+def plotly_script() -> str:
+    """Give plotly.js, to be written into a page once."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def dates(time: np.ndarray) -> np.ndarray:
+    """Write int64 ns UTC as plotly reads it, to the second."""
+    return np.datetime_as_string(np.asarray(time).astype("datetime64[ns]"), unit="s").astype(object)
