@@ -127,6 +127,8 @@ CLOSED = np.dtype(
         ("exit_time", "i8"),
         ("side", "i8"),
         ("stake", "f8"),
+        ("stop", "f8"),
+        ("target", "f8"),
         ("entry_price", "f8"),
         ("exit_price", "f8"),
         ("gross_return", "f8"),

@@ -134,6 +134,8 @@ def close_nb(
     trade.exit_time = time
     trade.side = int(side)
     trade.stake = held.stake
+    trade.stop = plan.stop
+    trade.target = plan.target
     trade.entry_price = paid
     trade.exit_price = price
     trade.gross_return = gross

@@ -17,6 +17,8 @@ TRADE_COLUMNS = {
     "exit_time": "int64",
     "side": "int8",
     "stake": "float64",
+    "stop": "float64",
+    "target": "float64",
     "entry_price": "float64",
     "exit_price": "float64",
     "gross_return": "float64",
@@ -32,10 +34,12 @@ TRADE_COLUMNS = {
 }
 """Column: type. Times are int64 ns UTC, decision_time < entry_time <= exit_time, fills known at the close of their bar.
 
-`stake` is the fraction of the instance's capital that the rule asks for, over all entries. Prices are those paid and
-received. `gross_return` is measured between the prices before half-spread and slippage; `cost` is all that half-spread,
-slippage, fees and carry took; ``net_return = gross_return - cost``; all three are fractions of the notional of all
-entries together.
+`stake` is the fraction of the instance's capital that the rule asks for, over all entries. `stop` and `target` are the
+signal's own, in quote, known at the decision: the fixed stop and the final target, NaN without one; of a trade that was
+scaled into, those of its first signal. A trailing stop is none of them: where it begins follows from the fill.
+Prices are those paid and received. `gross_return` is measured between the prices before half-spread and slippage;
+`cost` is all that half-spread, slippage, fees and carry took; ``net_return = gross_return - cost``; all three are
+fractions of the notional of all entries together.
 `r_multiple` is net_return in units of the risk from the entry price to the initial stop, NaN without one, or with one
 that the entry was already beyond.
 `mae` <= 0 and `mfe` >= 0 are the furthest excursions that the position is known to have lived through, before costs,
@@ -93,6 +97,12 @@ def check_trades(trades: pd.DataFrame) -> None:
         "leaves before it entered": trades.exit_time < trades.entry_time,
         "has a side other than +1 and -1": ~trades.side.isin([1, -1]),
         "has a stake that is not above 0": ~(trades.stake > 0.0),
+        # A comparison with NaN, which means none, breaks none of these.
+        "has a stop or target that is no price": np.logical_or.reduce(
+            [(price <= 0.0) | np.isinf(price) for price in (trades.stop, trades.target)]
+        ),
+        "has a stop beyond its target": trades.side * (trades.target - trades.stop) <= 0.0,
+        "has a risk without a stop": trades.r_multiple.notna() & trades.stop.isna(),
         # Said so that a NaN breaks the law, instead of passing every comparison.
         "gains from its costs": ~(trades.cost >= -1e-12),
         "has a net return that is not gross less cost": ~(

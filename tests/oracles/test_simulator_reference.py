@@ -341,6 +341,8 @@ class ReferenceSimulator:
                 "exit_time": self.time,
                 "side": side,
                 "stake": held.stake,
+                "stop": np.nan if held.wish.stop is None else held.wish.stop,
+                "target": np.nan if held.wish.target is None else held.wish.target,
                 "entry_price": paid / whole,
                 "exit_price": received / whole,
                 "gross_return": gross,

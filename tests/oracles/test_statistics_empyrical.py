@@ -57,7 +57,8 @@ def trades() -> tuple[pd.DataFrame, Backtest]:
     values = {
         "strategy": [f"rule(window={number})" for number in instance], "symbol": "A", "timeframe": "1h",
         "decision_time": decided, "entry_time": decided + 1, "exit_time": decided + random.integers(2, 2 * DAY, n),
-        "side": random.choice([-1, 1], n), "stake": random.uniform(0.2, 1.0, n), "entry_price": 1.0, "exit_price": 1.0,
+        "side": random.choice([-1, 1], n), "stake": random.uniform(0.2, 1.0, n), "stop": np.nan, "target": np.nan,
+        "entry_price": 1.0, "exit_price": 1.0,
         "gross_return": gross, "cost": cost, "net_return": gross - cost, "r_multiple": np.nan,
         "mae": -0.01, "mfe": 0.01, "bars_held": 3, "n_entries": 1, "n_exits": 1, "exit_reason": "time",
     }  # fmt: skip

@@ -12,7 +12,7 @@ from market.errors import BadData, BadInput
 from market.instruments import Instrument
 from market.synthetic import SyntheticMarket
 from strategies.base import Strategy
-from strategies.registry import RULES, choose_strategies
+from strategies.registry import RULES, choose_strategies, parse_strategy
 from strategies.rules.volatility_breakout import VolatilityBreakout
 from strategies.signals import Signals, make_signals
 from strategies.simulator import simulate
@@ -92,6 +92,10 @@ def test_costs_change_no_trade_but_its_money(market_bars):
         ("side", 0, "side other than"),
         ("stake", 0.0, "stake that is not above 0"),
         ("stake", np.nan, "stake that is not above 0"),
+        ("stop", 0.0, "stop or target that is no price"),
+        ("target", np.inf, "stop or target that is no price"),
+        ("target", "stop", "stop beyond its target"),
+        ("stop", np.nan, "risk without a stop"),
         ("cost", -0.001, "gains from its costs"),
         ("cost", np.nan, "gains from its costs"),
         ("net_return", 0.5, "not gross less cost"),
@@ -101,7 +105,7 @@ def test_costs_change_no_trade_but_its_money(market_bars):
 )
 def test_a_trade_that_breaks_a_law_is_named(trades, column, value, law):
     broken = trades[:20].copy()
-    broken.loc[7, column] = value
+    broken.loc[7, column] = broken.loc[7, value] if value == "stop" else value
     name = f"row 7 \\({broken.strategy[7].partition('(')[0]}.*{broken.symbol[7]}\\)"
     with pytest.raises(BadData, match=rf"{name} .*{law}"):
         check_trades(broken)
@@ -148,6 +152,29 @@ def test_an_open_position_at_the_end_is_flagged_and_a_waiting_order_never_was(ma
     assert len(simulate(Told(), bars, Instrument("BTC-USD"))) == 0, "there is no next open"
     Told.given = make_signals(bars.close_time[:0], 1.0)
     assert len(simulate(Told(), bars[:0], Instrument("BTC-USD"))) == 0
+
+
+def test_stop_and_target_are_those_of_the_signal(market_bars):
+    """Whatever moves the stop afterwards, and however often the position is added to."""
+    told = (
+        "volatility_breakout",
+        "volatility_breakout+trailing(ranges=2)+break_even",
+        "volatility_breakout+scale_in(entries=3)+scale_out",
+        "donchian_channel+trailing(ranges=3)",
+    )
+    for strategy in map(parse_strategy, told):
+        trades = simulate(strategy, market_bars, Instrument("BTC-USD"))
+        signals = strategy.signals(market_bars)
+        rows = np.searchsorted(signals.decision_time, trades["decision_time"])
+        assert len(trades) > 5
+        np.testing.assert_array_equal(trades["stop"], signals.stop[rows])
+        np.testing.assert_array_equal(trades["target"], signals.target[rows])
+        if "scale_in" in strategy.id:
+            assert (trades["n_entries"] > 1).any()
+    Told.given = make_signals(market_bars.close_time[[10]], 1.0, trail=100.0)
+    (trailed,) = simulate(Told(), market_bars, Instrument("BTC-USD")).to_dict("records")
+    assert np.isnan(trailed["stop"]), "where a trailing stop begins is not known at the decision"
+    assert np.isnan(trailed["target"])
 
 
 def test_instances_do_not_see_each_other(market_bars):
