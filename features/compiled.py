@@ -6,6 +6,7 @@ live decision makes one, and a batch finds the bars of a window in the processor
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,23 +15,28 @@ from typing import Any
 
 import numpy as np
 from numba import float64, int64, njit, types
+from numba.core.errors import NumbaExperimentalFeatureWarning
 from numba.typed import List
 
-from features.factor import Feature, Kernel, column_of
-
-PRICES = ("open", "high", "low", "close", "volume")
-"""The columns in the order in which the loops are given them."""
+from features.factor import Feature, Kernel
+from features.sight import PRICES, Sight
 
 _BLOCK = 64  # windows that are looked at by one kernel after the other, while the processor still remembers them
+
+# Kernels in a list are what numba calls an experiment, whenever it compiles the loops.
+warnings.filterwarnings("ignore", category=NumbaExperimentalFeatureWarning)
 
 # Arrays are read-only, so that every kernel of a kind has one signature and one loop serves them all.
 _COLUMN = types.Array(float64, 1, "C", readonly=True)
 _TIME = types.Array(int64, 1, "C", readonly=True)
 _COLUMNS = types.UniTuple(_COLUMN, len(PRICES))
+_SCRATCH = types.UniTuple(float64[::1], len(PRICES))
+_FORMING = types.Array(float64, 2, "C", readonly=True)
 _LAYOUT = types.Array(int64, 2, "C", readonly=True)
 _SIGNATURES = {
     "series": float64(_COLUMN, _COLUMN),
     "bars": float64(_TIME, *[_COLUMN] * len(PRICES), _COLUMN),
+    "trade": float64(_TIME, *[_COLUMN] * len(PRICES), _COLUMN, _COLUMN),
 }
 _KERNEL = {kind: types.FunctionType(signature) for kind, signature in _SIGNATURES.items()}
 _KERNELS = {kind: types.ListType(kernel) for kind, kernel in _KERNEL.items()}
@@ -38,14 +44,14 @@ _KERNELS = {kind: types.ListType(kernel) for kind, kernel in _KERNEL.items()}
 
 @dataclass(frozen=True, eq=False)
 class KernelRun:
-    """Kernels of one kind that run together.
+    """Kernels of one kind, on one source of history, that run together.
 
     Parameters
     ----------
-    kind : ``series`` or ``bars``.
+    kind : ``series``, ``bars`` or ``trade``; what a kernel is called with.
     kernels : the compiled kernels, a list of numba's.
-    layout : int64 (n_kernels, 5): the window in bars, the place in the matrix, where the parameters begin and end, and
-        which of `PRICES` a series kernel looks at.
+    layout : int64 (n_kernels, 6): the window in rows of the sight, the place in the matrix, where the parameters begin
+        and end, which of `PRICES` a series kernel looks at, and how much has to be known before there is a value.
     parameters : float64, of all kernels, one after another.
     """
 
@@ -54,27 +60,37 @@ class KernelRun:
     layout: np.ndarray
     parameters: np.ndarray
 
-    def fill(self, time: np.ndarray, columns: tuple[np.ndarray, ...], stops: np.ndarray, matrix: np.ndarray) -> None:
+    def fill(self, sight: Sight, matrix: np.ndarray, *, terms: np.ndarray | None = None) -> None:
         """Write the values of these kernels into their columns of the matrix; NaN where history is too short.
 
         Parameters
         ----------
-        time, columns : close times and `PRICES`, read-only and contiguous.
-        stops : int64 (n,), one past the last bar of each window.
         matrix : float64 (n, n_features), C order.
+        terms : float64 (n, 3), side, stop and target of each decision; for kernels of trades.
         """
+        columns = tuple(frozen(column) for column in sight.columns)
+        # A bar that is forming is written over the last one of each window, for as long as kernels look at it.
+        scratch = sight.columns if len(sight.forming) else (np.empty(0),) * len(PRICES)
+        stops, known = np.ascontiguousarray(sight.stops), np.ascontiguousarray(sight.known)
+        shared = (self.kernels, self.layout, self.parameters)
         if self.kind == "series":
-            _run_series_nb(self.kernels, self.layout, self.parameters, columns, stops, matrix)
+            _run_series_nb(*shared, columns, stops, known, frozen(sight.forming), scratch, matrix)
+        elif self.kind == "bars":
+            time = frozen(sight.time)
+            _run_bars_nb(*shared, time, columns, stops, known, frozen(sight.forming), scratch, matrix)
         else:
-            _run_bars_nb(self.kernels, self.layout, self.parameters, time, columns, stops, matrix)
+            _run_trade_nb(*shared, frozen(sight.time), columns, stops, known, frozen(np.asarray(terms)), matrix)
 
 
-def kernel_run(kind: str, features: Sequence[Feature], windows: Sequence[int], places: Sequence[int]) -> KernelRun:
+def kernel_run(
+    kind: str, features: Sequence[Feature], windows: Sequence[int], known: Sequence[int], places: Sequence[int]
+) -> KernelRun:
     """Compile the kernels of features of one kind, at least one, to run together."""
     ends = np.cumsum([0] + [len(feature.values) for feature in features])
-    layout = np.empty((len(features), 5), dtype=np.int64)
+    layout = np.empty((len(features), 6), dtype=np.int64)
     layout[:, 0], layout[:, 1], layout[:, 2], layout[:, 3] = windows, places, ends[:-1], ends[1:]
-    layout[:, 4] = [PRICES.index(column_of(feature)) if kind == "series" else -1 for feature in features]
+    layout[:, 4] = [feature.column for feature in features]
+    layout[:, 5] = known
     parameters = np.array([value for feature in features for _, value in feature.values], dtype=np.float64)
     kernels = None
     for feature in features:
@@ -127,23 +143,42 @@ def _append_nb(kernels, kernel):  # type: ignore[no-untyped-def]
     kernels.append(kernel)
 
 
-@njit(types.void(_KERNELS["series"], _LAYOUT, _COLUMN, _COLUMNS, int64[::1], float64[:, ::1]), cache=True, nogil=True)
-def _run_series_nb(kernels, layout, parameters, columns, stops, matrix):  # type: ignore[no-untyped-def]
+@njit(
+    types.void(
+        _KERNELS["series"], _LAYOUT, _COLUMN, _COLUMNS, int64[::1], int64[::1], _FORMING, _SCRATCH, float64[:, ::1]
+    ),
+    cache=True,
+    nogil=True,
+)
+def _run_series_nb(kernels, layout, parameters, columns, stops, known, forming, scratch, matrix):  # type: ignore[no-untyped-def]
     for first in range(0, len(stops), _BLOCK):
         last = min(first + _BLOCK, len(stops))
         for k in range(len(kernels)):
-            kernel, window, place = kernels[k], layout[k, 0], layout[k, 1]
-            given, values = parameters[layout[k, 2] : layout[k, 3]], columns[layout[k, 4]]
+            kernel, window, place, looked_at = kernels[k], layout[k, 0], layout[k, 1], layout[k, 4]
+            given, values = parameters[layout[k, 2] : layout[k, 3]], columns[looked_at]
             for row in range(first, last):
                 stop = stops[row]
-                matrix[row, place] = kernel(values[stop - window : stop], given) if stop >= window else np.nan
+                if stop < window or known[row] < layout[k, 5]:
+                    matrix[row, place] = np.nan
+                elif len(forming) == 0:
+                    matrix[row, place] = kernel(values[stop - window : stop], given)
+                else:
+                    whole = scratch[looked_at][stop - 1]
+                    scratch[looked_at][stop - 1] = forming[row, looked_at]
+                    matrix[row, place] = kernel(values[stop - window : stop], given)
+                    scratch[looked_at][stop - 1] = whole
 
 
 @njit(
-    types.void(_KERNELS["bars"], _LAYOUT, _COLUMN, _TIME, _COLUMNS, int64[::1], float64[:, ::1]), cache=True, nogil=True
+    types.void(
+        _KERNELS["bars"], _LAYOUT, _COLUMN, _TIME, _COLUMNS, int64[::1], int64[::1], _FORMING, _SCRATCH, float64[:, ::1]
+    ),
+    cache=True,
+    nogil=True,
 )
-def _run_bars_nb(kernels, layout, parameters, time, columns, stops, matrix):  # type: ignore[no-untyped-def]
+def _run_bars_nb(kernels, layout, parameters, time, columns, stops, known, forming, scratch, matrix):  # type: ignore[no-untyped-def]
     open_, high, low, close, volume = columns
+    whole = np.empty(len(columns))
     for first in range(0, len(stops), _BLOCK):
         last = min(first + _BLOCK, len(stops))
         for k in range(len(kernels)):
@@ -152,15 +187,50 @@ def _run_bars_nb(kernels, layout, parameters, time, columns, stops, matrix):  # 
             for row in range(first, last):
                 stop = stops[row]
                 start = stop - window
-                if start < 0:
+                if start < 0 or known[row] < layout[k, 5]:
                     matrix[row, place] = np.nan
-                else:
-                    matrix[row, place] = kernel(
-                        time[start:stop],
-                        open_[start:stop],
-                        high[start:stop],
-                        low[start:stop],
-                        close[start:stop],
-                        volume[start:stop],
-                        given,
-                    )
+                    continue
+                if len(forming) > 0:
+                    for i in range(len(scratch)):
+                        whole[i] = scratch[i][stop - 1]
+                        scratch[i][stop - 1] = forming[row, i]
+                matrix[row, place] = kernel(
+                    time[start:stop],
+                    open_[start:stop],
+                    high[start:stop],
+                    low[start:stop],
+                    close[start:stop],
+                    volume[start:stop],
+                    given,
+                )
+                if len(forming) > 0:
+                    for i in range(len(scratch)):
+                        scratch[i][stop - 1] = whole[i]
+
+
+@njit(
+    types.void(_KERNELS["trade"], _LAYOUT, _COLUMN, _TIME, _COLUMNS, int64[::1], int64[::1], _FORMING, float64[:, ::1]),
+    cache=True,
+    nogil=True,
+)
+def _run_trade_nb(kernels, layout, parameters, time, columns, stops, known, terms, matrix):  # type: ignore[no-untyped-def]
+    open_, high, low, close, volume = columns
+    for k in range(len(kernels)):
+        kernel, window, place = kernels[k], layout[k, 0], layout[k, 1]
+        given = parameters[layout[k, 2] : layout[k, 3]]
+        for row in range(len(stops)):
+            stop = stops[row]
+            start = stop - window
+            if start < 0 or known[row] < layout[k, 5]:
+                matrix[row, place] = np.nan
+            else:
+                matrix[row, place] = kernel(
+                    time[start:stop],
+                    open_[start:stop],
+                    high[start:stop],
+                    low[start:stop],
+                    close[start:stop],
+                    volume[start:stop],
+                    terms[row],
+                    given,
+                )

@@ -5,15 +5,18 @@ Batch, live and served values come from this one function on the same windows, s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.factor import Feature, column_of
+from features.decisions import Decisions
+from features.factor import Feature
 from features.names import parse_feature
+from features.sight import Sight, sight_of_bars, sight_of_results
+from features.view import View
 from market.bars import Bars, format_time
 from market.errors import BadInput
 from market.timeframes import Timeframe
@@ -21,18 +24,25 @@ from market.timeframes import Timeframe
 if TYPE_CHECKING:
     from features.compiled import KernelRun
 
+_TERMS = ("side", "stop", "target")
+
 
 def compute(
-    bars: Bars, at: np.ndarray, features: Sequence[str | Feature], *, side: np.ndarray | None = None
+    bars: Bars,
+    at: np.ndarray | Decisions,
+    features: Sequence[str | Feature],
+    *,
+    others: Mapping[str, Bars] | None = None,
 ) -> np.ndarray:
     """Compute features at decision times.
 
     Parameters
     ----------
     bars : history. Only bars with close_time <= decision time are looked at, and of those only the lookback.
-    at : int64 ns UTC (n,), decision times; each is the close_time of a bar. Any order.
+    at : the decisions, in any order, each at the close_time of a bar; or their times alone, int64 ns UTC (n,), where no
+        feature needs more.
     features : names or parsed features.
-    side : float64 (n,), +1 or -1, of the trade in question; needed by the features of the trade.
+    others : bars of other symbols at the same timeframe, by symbol; of those, too, only what is closed is looked at.
 
     Returns
     -------
@@ -41,8 +51,8 @@ def compute(
 
     Raises
     ------
-    BadInput : if a decision time is no bar's close, `side` is not one +1 or -1 a decision, or a feature of the trade is
-        asked for without it.
+    BadInput : if a decision time is no bar's close, or a feature needs a term of the trade, results or another symbol's
+        bars that were not given.
 
     Notes
     -----
@@ -55,30 +65,50 @@ def compute(
     >>> compute(bars, bars.close_time[[5, 300]], ["close__trendiness__window_20"]).round(3).tolist()
     [[nan], [0.005]]
     """
-    at = np.ascontiguousarray(at, dtype=np.int64)
+    decisions = at if isinstance(at, Decisions) else Decisions(at)
     parsed = tuple(parse_feature(feature) if isinstance(feature, str) else feature for feature in features)
-    if side is not None and (np.shape(side) != at.shape or not np.all(np.abs(side) == 1.0)):
-        raise BadInput(f"side has shape {np.shape(side)}: it holds +1 or -1 for each of the {len(at)} decisions")
+    _refuse_absent_terms(parsed, decisions)
     plan = _plan(parsed, bars.timeframe)
-    stops = _stops(bars, at)
-    row = None
+    every_stop = _stops(bars, decisions.time)
+    times, stops, row = decisions.time, every_stop, None
     if np.any(stops[1:] <= stops[:-1]):
         # Many strategies decide at the same closes: each window is looked at once.
-        stops, row = np.unique(stops, return_inverse=True)
+        stops, first, row = np.unique(stops, return_index=True, return_inverse=True)
+        times = times[first]
     matrix = np.empty((len(stops), len(parsed)))
-    _fill_windows(matrix, plan, bars, stops)
+    for part in plan.of_bars:
+        part.fill(sight_of_bars(part.source, bars, times, stops, others or {}), matrix)
     if row is not None:
         matrix = matrix[row]
-    for place in plan.decisions:
-        matrix[:, place] = _decision_column(parsed[place], at, side)
+    for part in plan.of_trades:
+        part.fill(sight_of_bars(View("bars"), bars, decisions.time, every_stop, {}), matrix, _terms(decisions))
+    for part in plan.of_results:
+        part.fill(sight_of_results(decisions), matrix)
+    for place in plan.of_decisions:
+        feature = parsed[place]
+        matrix[:, place] = feature.factor.kernel(decisions, *(value for _, value in feature.values))
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
 
 
 def lookback(features: Sequence[str | Feature], timeframe: Timeframe) -> int:
-    """Count the bars of history that a set of features needs: the longest of their lookbacks."""
-    parsed = [parse_feature(feature) if isinstance(feature, str) else feature for feature in features]
-    return max((feature.lookback(timeframe) for feature in parsed), default=0)
+    """Count the bars of history that a set of features needs: the longest of their lookbacks. See `features.needs`."""
+    from features.needs import needs
+
+    return needs(features, timeframe).bars
+
+
+def _refuse_absent_terms(features: Sequence[Feature], decisions: Decisions) -> None:
+    for feature in features:
+        for term in sorted(feature.factor.terms):
+            if getattr(decisions, term) is None:
+                raise BadInput(f"feature {feature.name!r} needs the {term} of the trade")
+
+
+def _terms(decisions: Decisions) -> np.ndarray:
+    absent = np.full(len(decisions), np.nan)
+    given = (getattr(decisions, name) for name in _TERMS)
+    return np.stack([absent if values is None else values for values in given], axis=1)
 
 
 def _stops(bars: Bars, at: np.ndarray) -> np.ndarray:
@@ -98,53 +128,71 @@ def _stops(bars: Bars, at: np.ndarray) -> np.ndarray:
     return stops.astype(np.int64)
 
 
-def _decision_column(feature: Feature, at: np.ndarray, side: np.ndarray | None) -> np.ndarray:
-    if feature.input == "trade" and side is None:
-        raise BadInput(f"feature {feature.name!r} needs the side of the trade")
-    return feature.factor.kernel(at, side, *(value for _, value in feature.values))
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What is to be run on one source of history: compiled kernels together, those of libraries one by one.
+
+    A library's kernel comes with its place, its window, and how much has to be known before it has a value.
+    """
+
+    source: View
+    runs: tuple[KernelRun, ...]
+    libraries: tuple[tuple[Feature, int, int, int], ...]
+
+    def fill(self, sight: Sight, matrix: np.ndarray, terms: np.ndarray | None = None) -> None:
+        for run in self.runs:
+            run.fill(sight, matrix, terms=terms)
+        for feature, place, window, needed in self.libraries:
+            for row in range(len(matrix)):
+                # A copy, aligned like any other: what a library makes of it cannot depend on where it lay in history.
+                known = sight.known[row] >= needed
+                values = sight.window(row, column=feature.column, n=window) if known else None
+                matrix[row, place] = np.nan if values is None else feature.factor.kernel(values)
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """What is to be run for a set of features: compiled kernels together, the others one by one, by their places."""
+    """What is to be run for a set of features, by what it looks at."""
 
-    runs: tuple[KernelRun, ...]
-    libraries: tuple[tuple[int, Feature, int], ...]
-    decisions: tuple[int, ...]
+    of_bars: tuple[_Part, ...]
+    of_trades: tuple[_Part, ...]
+    of_results: tuple[_Part, ...]
+    of_decisions: tuple[int, ...]
 
 
 @lru_cache(maxsize=256)
 def _plan(features: tuple[Feature, ...], timeframe: Timeframe) -> _Plan:
-    from features.compiled import kernel_run
-
-    windows = [feature.lookback(timeframe) for feature in features]
-    compiled: dict[str, list[int]] = {}
-    libraries = []
-    decisions = []
+    places: dict[View, list[int]] = {}
+    of_decisions = []
     for place, feature in enumerate(features):
         if feature.factor.kind == "decision":
-            decisions.append(place)
-        elif feature.factor.compiled:
-            compiled.setdefault(feature.factor.kind, []).append(place)
+            of_decisions.append(place)
         else:
-            libraries.append((place, feature, windows[place]))
+            places.setdefault(feature.view.source, []).append(place)
+    parts: dict[str, list[_Part]] = {"bars": [], "trade": [], "results": []}
+    for source, chosen in places.items():
+        parts[source.column].append(_part(source, features, chosen, timeframe))
+    return _Plan(tuple(parts["bars"]), tuple(parts["trade"]), tuple(parts["results"]), tuple(of_decisions))
+
+
+def _part(source: View, features: Sequence[Feature], places: Sequence[int], timeframe: Timeframe) -> _Part:
+    from features.compiled import kernel_run
+
+    windows = {place: features[place].window(timeframe) for place in places}
+    known = {place: features[place].lookback(timeframe) or windows[place] for place in places}
+    compiled: dict[str, list[int]] = {}
+    libraries = []
+    for place in places:
+        feature = features[place]
+        if feature.factor.compiled:
+            kind = "series" if feature.factor.kind == "results" else feature.factor.kind
+            compiled.setdefault(kind, []).append(place)
+        else:
+            libraries.append((feature, place, windows[place], known[place]))
     runs = [
-        kernel_run(kind, [features[place] for place in places], [windows[place] for place in places], places)
-        for kind, places in compiled.items()
+        kernel_run(
+            kind, [features[p] for p in chosen], [windows[p] for p in chosen], [known[p] for p in chosen], chosen
+        )
+        for kind, chosen in compiled.items()
     ]
-    return _Plan(tuple(runs), tuple(libraries), tuple(decisions))
-
-
-def _fill_windows(matrix: np.ndarray, plan: _Plan, bars: Bars, stops: np.ndarray) -> None:
-    if plan.runs:
-        from features.compiled import PRICES, frozen
-
-        time, columns = frozen(bars.close_time), tuple(frozen(getattr(bars, name)) for name in PRICES)
-        for run in plan.runs:
-            run.fill(time, columns, stops, matrix)
-    for place, feature, window in plan.libraries:
-        values = getattr(bars, column_of(feature))
-        for row, stop in enumerate(stops):
-            # A copy, aligned like any other: what a library makes of it cannot depend on where it lay in history.
-            known = stop >= window
-            matrix[row, place] = feature.factor.kernel(values[stop - window : stop].copy()) if known else np.nan
+    return _Part(source, tuple(runs), tuple(libraries))

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from market.bars import COLUMNS
+from features.sight import PRICES
+from features.view import SERIES_INPUTS, View, parse_view
 from market.errors import BadInput
 from market.timeframes import Timeframe
-
-SERIES_INPUTS = ("close", "open", "high", "low", "volume")
 
 Kernel = Callable[..., Any]
 
@@ -22,14 +21,16 @@ class Factor:
     Parameters
     ----------
     name : as it stands in the names of its features.
-    kind : what its kernel is given. ``series``: one column over the window. ``bars``: close_time, open, high, low,
-        close and volume over the window. ``decision``: the arrays of decision times and sides, no bars at all.
-    kernel : the function. Series and bars kernels are compiled by numba and return one number for one window;
-        decision kernels return one number per decision.
+    kind : what its kernel is given. ``series``: one column over the window. ``results``: the net returns of closed
+        trades over the window. ``bars``: close_time, open, high, low, close and volume over the window. ``trade``: the
+        same, then side, stop and target of the trade. ``decision``: the decisions, no bars at all.
+    kernel : the function. Decision kernels return one number per decision; all others return one number for one window
+        and are compiled by numba.
     parameters : the names of its parameters, in the order of its feature names; ``window`` is in bars.
     lookback : bars that one value needs, from the parameters and the timeframe.
     compiled : False for kernels that call a library and stay Python.
     family : the file that it lives in.
+    terms : what it needs to know of the trade, fields of `features.decisions.Decisions`.
     """
 
     name: str
@@ -39,6 +40,16 @@ class Factor:
     lookback: Callable[[dict[str, float], Timeframe], int]
     compiled: bool = True
     family: str = ""
+    terms: frozenset[str] = frozenset()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What it may look at, see `features.view`; all but the last three with a timeframe or another symbol."""
+        decision = "trade" if self.family == "trade" else "clock"
+        return {
+            "series": SERIES_INPUTS, "bars": ("bars",), "results": ("results",), "trade": ("trade",),
+            "decision": (decision,),
+        }[self.kind]  # fmt: skip
 
     @property
     def formula(self) -> str:
@@ -54,7 +65,7 @@ class Feature:
     ----------
     name : reads back to this feature by `features.names.parse_feature`.
     factor : the definition.
-    input : the column a series factor looks at; ``bars``, ``clock`` or ``trade`` for the other kinds.
+    input : what it looks at, as `features.view` writes it.
     values : the parameters, by name.
     """
 
@@ -66,9 +77,28 @@ class Feature:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    @property
+    def view(self) -> View:
+        """What it looks at."""
+        return parse_view(self.input)
+
+    @property
+    def column(self) -> int:
+        """Which of `PRICES` a series factor looks at; 0 for others."""
+        return PRICES.index(self.view.column) if self.view.column in PRICES else 0
+
+    def window(self, timeframe: Timeframe) -> int:
+        """Count the rows of what it looks at that one value needs: bars of the view's timeframe, or closed trades."""
+        return self.factor.lookback(dict(self.values), self.view.timeframe or timeframe)
+
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the bars that one value needs; 0 when it needs none."""
-        return self.factor.lookback(dict(self.values), timeframe)
+        """Count the bars of the decision's timeframe that one value needs, of the symbol it looks at; 0 for none.
+
+        Raises
+        ------
+        BadInput : if it looks at a timeframe that is no longer one, or no whole multiple.
+        """
+        return 0 if self.view.column == "results" else self.view.n_shorter(self.window(timeframe), timeframe)
 
 
 FACTORS: dict[str, Factor] = {}
@@ -97,28 +127,42 @@ def bars_factor(
     return lambda kernel: _register(kernel, "bars", parameters, lookback)
 
 
+def results_factor(kernel: Kernel) -> Kernel:
+    """Register a kernel ``(results, parameters) -> float`` of the net returns of `window` closed trades."""
+    return _register(kernel, "results", ("window",), _window)
+
+
+def trade_factor(
+    *parameters: str, terms: tuple[str, ...], lookback: Callable[[dict[str, float], Timeframe], int] = _window
+) -> Callable[[Kernel], Kernel]:
+    """Register a kernel of whole bars and a trade.
+
+    It is called as ``(close_time, open, high, low, close, volume, terms, parameters) -> float``, with the trade's side,
+    stop and target as `terms`; those that it needs are named here.
+    """
+    return lambda kernel: _register(kernel, "trade", parameters, lookback, terms)
+
+
 def decision_factor(kernel: Kernel) -> Kernel:
-    """Register a function ``(decision_time, side) -> array`` that needs no bars."""
+    """Register a function ``(decisions) -> array`` that needs no bars and nothing of the trade."""
     return decision_factor_of()(kernel)
 
 
-def decision_factor_of(*parameters: str) -> Callable[[Kernel], Kernel]:
-    """Register a function ``(decision_time, side, *parameters) -> array`` that needs no bars."""
-    return lambda kernel: _register(kernel, "decision", parameters, lambda values, timeframe: 0)
+def decision_factor_of(*parameters: str, terms: tuple[str, ...] = ()) -> Callable[[Kernel], Kernel]:
+    """Register a function ``(decisions, *parameters) -> array`` that needs no bars, but what `terms` name."""
+    return lambda kernel: _register(kernel, "decision", parameters, lambda values, timeframe: 0, terms)
 
 
 def _register(
-    kernel: Kernel, kind: str, parameters: tuple[str, ...], lookback: Callable[[dict[str, float], Timeframe], int]
+    kernel: Kernel,
+    kind: str,
+    parameters: tuple[str, ...],
+    lookback: Callable[[dict[str, float], Timeframe], int],
+    terms: tuple[str, ...] = (),
 ) -> Kernel:
     name = kernel.__name__.removesuffix("_nb")
     if name in FACTORS:
         raise BadInput(f"factor {name!r} is defined twice: in {FACTORS[name].family} and in {kernel.__module__}")
-    FACTORS[name] = Factor(name, kind, kernel, parameters, lookback, family=kernel.__module__.rpartition(".")[2])
+    family = kernel.__module__.rpartition(".")[2]
+    FACTORS[name] = Factor(name, kind, kernel, parameters, lookback, family=family, terms=frozenset(terms))
     return kernel
-
-
-def column_of(feature: Feature) -> str:
-    """Name the column of bars that a series feature looks at."""
-    if feature.input not in COLUMNS:
-        raise BadInput(f"feature {feature.name!r} looks at no single column")
-    return feature.input

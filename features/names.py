@@ -2,8 +2,11 @@
 
 close__slope__window_20        the factor `slope` of the column close over 20 bars
 bars__range__window_50         the factor `range`, which looks at whole bars
+close_1h__slope__window_20     the same of the last 20 closed hours; `features.view` has all that is looked at
+bars_of_SPY__range__window_50  the same of another symbol
 clock__hour_sine               the factor `hour_sine` of the decision time
 trade__side                    the factor `side` of the trade itself
+results__win_share__window_20  the factor `win_share` of the strategy's last 20 closed trades
 close__macd__fast_12__slow_26__signal_9    more parameters, in the factor's own order
 close__tsfresh_cid_ce__normalize_True__window_50    any tsfresh calculator by its own name
 """
@@ -14,8 +17,9 @@ import re
 from math import inf
 
 import features.families  # noqa: F401  registers every factor
-from features.factor import FACTORS, SERIES_INPUTS, Feature
+from features.factor import FACTORS, Feature
 from features.tsfresh import PREFIX, tsfresh_feature
+from features.view import parse_view
 from market.errors import BadInput, Unknown
 
 # Parameters that count something; those of a factor of one's own may be any number.
@@ -40,10 +44,12 @@ def parse_feature(name: str) -> Feature:
     if factor_name not in FACTORS:
         raise Unknown(f"factor in {name!r}:", factor_name, FACTORS)
     factor = FACTORS[factor_name]
-    decision = "trade" if factor.family == "trade" else "clock"
-    inputs = {"series": SERIES_INPUTS, "bars": ("bars",), "decision": (decision,)}[factor.kind]
-    if input_name not in inputs:
-        raise BadInput(f"feature {name!r}: {factor_name} looks at {' or '.join(inputs)}, not at {input_name!r}")
+    try:
+        view = parse_view(input_name)
+    except BadInput as error:
+        raise BadInput(f"feature {name!r}: {error}") from None
+    if view.column not in factor.inputs:
+        raise BadInput(f"feature {name!r}: {factor_name} looks at {' or '.join(factor.inputs)}, not at {input_name!r}")
     values = tuple(_parse_value(name, piece) for piece in pieces)
     if tuple(key for key, _ in values) != factor.parameters:
         expected = "__".join(f"{parameter}_<number>" for parameter in factor.parameters) or "no parameters"

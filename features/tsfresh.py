@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from features.factor import SERIES_INPUTS, Factor, Feature, Kernel
+from features.factor import Factor, Feature, Kernel
+from features.view import SERIES_INPUTS, parse_view
 from market.errors import BadInput, Unknown
 
 PREFIX = "tsfresh_"
 
+_NAME = re.compile(rf"(.+?)__{PREFIX}(.+)__window_([1-9]\d*)")
+_INPUTS = (*SERIES_INPUTS, "results")
 _NUMBER = r"-?\d+(?:\.\d+)?"
 # Calculators with a kernel, and how the one parameter of some is written.
 _KERNELS = {
@@ -38,8 +41,8 @@ _KERNELS = {
 
 def needs_tsfresh(name: str) -> bool:
     """Tell whether a feature is computed by the installed tsfresh: it is tsfresh's and has no kernel of ours."""
-    found = re.fullmatch(rf"[a-z]+__{PREFIX}(.+)__window_\d+", name)
-    return found is not None and _kernel_of(found[1]) is None
+    found = _NAME.fullmatch(name)
+    return found is not None and _kernel_of(found[2]) is None
 
 
 def _kernel_of(tsfresh_name: str) -> tuple[str, tuple[tuple[str, float], ...]] | None:
@@ -63,11 +66,11 @@ def tsfresh_feature(name: str) -> Feature:
     BadInput : if the input, the window or a parameter is not understood.
     Unknown : if tsfresh has no such calculator.
     """
-    match = re.fullmatch(rf"([a-z]+)__{PREFIX}(.+)__window_([1-9]\d*)", name)
-    if match is None or match[1] not in SERIES_INPUTS or int(match[3]) < 2:
+    match = _NAME.fullmatch(name)
+    if match is None or parse_view(match[1]).column not in _INPUTS or int(match[3]) < 2:
         raise BadInput(
             f"feature {name!r}: write INPUT__{PREFIX}CALCULATOR__PARAMETER_VALUE__window_BARS, "
-            f"with INPUT one of {', '.join(SERIES_INPUTS)} and at least 2 bars"
+            f"with INPUT one of {', '.join(_INPUTS)} and at least 2 bars"
         )
     window = int(match[3])
     native = _kernel_of(match[2])

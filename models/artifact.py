@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from features.decisions import Decisions
 from features.engine import compute, lookback
 from features.factor import Feature
 from features.names import parse_feature
@@ -68,7 +69,7 @@ class Artifact:
         -------
         float64 (n,), in [0, 1]. Bit for bit the same for one decision as for many, here as in research.
         """
-        return self.model.predict(compute(bars, decision_time, self.features, side=side))
+        return self.model.predict(compute(bars, Decisions(decision_time, side), self.features))
 
     def sizes(self, scores: np.ndarray, instance_names: Sequence[str]) -> np.ndarray:
         """Turn scores into sizes, the multiple of each rule's own stake; 0 refuses the trade.
@@ -251,7 +252,7 @@ def _answer(artifact: Artifact, vectors: Sequence[GoldenVector]) -> GoldenAnswer
     scores, sizes = np.empty(len(vectors)), np.empty(len(vectors))
     for row, vector in enumerate(vectors):
         time, side = np.array([vector.decision_time], dtype=np.int64), np.array([vector.side])
-        X[row] = compute(vector.bars, time, artifact.features, side=side)[0]
+        X[row] = compute(vector.bars, Decisions(time, side), artifact.features)[0]
         scores[row] = artifact.score(vector.bars, time, side)[0]
         sizes[row] = artifact.sizes(scores[row : row + 1], [vector.instance_name])[0]
     return GoldenAnswers(X, scores, sizes)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from features.decisions import Decisions
 from features.engine import lookback
 from features.laws import check_features
 from market.bars import Bars, format_time
@@ -127,9 +128,8 @@ def certify(
         if len(own):
             violations = check_features(
                 chunk.bars.between(None, border),
-                development.decision_time[own],
+                Decisions(development.decision_time[own], np.ones(len(own))),
                 experiment.feature_names(),
-                side=np.ones(len(own)),
                 seed=experiment.plan.seed,
             )
             for violation in violations:

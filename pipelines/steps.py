@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from features.decisions import Decisions
 from features.engine import compute
 from models.dataset import Dataset, dataset_from_trades
 from pipelines.chunks import Chunk, calendar_of, instance_names, period_of
@@ -38,11 +39,11 @@ def compute_features(
     if kept is not None and len(kept) == len(trades):
         progress("factors", 1, 1, f"{chunk.name}: read {len(names)} factors")
         return np.ascontiguousarray(kept.to_numpy(dtype=np.float64))
-    at, side = trades["decision_time"].to_numpy(), trades["side"].to_numpy(dtype=np.float64)
+    decisions = Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(dtype=np.float64))
     columns = []
     for done, name in enumerate(names):
         progress("factors", done, len(names), f"{chunk.name}: {name}")
-        columns.append(compute(chunk.bars, at, [name], side=side)[:, 0])
+        columns.append(compute(chunk.bars, decisions, [name])[:, 0])
     settings.factors.write(pd.DataFrame(dict(zip(names, columns, strict=True))), place)
     progress("factors", 1, 1, f"{chunk.name}: {len(names)} factors of {len(trades)} trades")
     return np.stack(columns, axis=1) if len(trades) else np.empty((0, len(names)))

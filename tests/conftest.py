@@ -25,6 +25,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from features.engine import compute, lookback
 from features.sets import MINIMAL
 from market.bars import Bars
@@ -90,7 +91,7 @@ def build_artifact(
         rows[symbol] = np.sort(random.choice(np.arange(first, len(bars[symbol])), size=400, replace=False))
         sides[symbol] = random.choice([-1.0, 1.0], size=400)
         times = bars[symbol].close_time[rows[symbol]]
-        matrices.append(compute(bars[symbol], times, features, side=sides[symbol]))
+        matrices.append(compute(bars[symbol], Decisions(times, sides[symbol]), features))
     X = np.concatenate(matrices)
     y = (np.nan_to_num(X[:, 0]) + random.normal(size=len(X)) * 0.2 > np.nanmedian(X[:, 0])).astype(np.float64)
     chosen = candidate or Candidate("lightgbm", "gbdt", {"n_trees": 30})

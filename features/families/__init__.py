@@ -7,6 +7,7 @@ from features.families import (
     oscillators,
     pairs,
     price,
+    record,
     regime,
     statistics,
     trade,
@@ -17,5 +18,5 @@ from features.families import (
 )
 
 FAMILIES = (
-    price, candles, trend, volatility, pairs, regime, volume, oscillators, statistics, day, week, clock, trade,
+    price, candles, trend, volatility, pairs, regime, volume, oscillators, statistics, day, week, clock, trade, record,
 )  # fmt: skip

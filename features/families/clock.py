@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from features.decisions import Decisions
 from features.factor import decision_factor, decision_factor_of
 from market.calendars import DAY
 
@@ -24,80 +25,80 @@ _MONDAY = 3 * DAY
 
 
 @decision_factor
-def day_sine(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def day_sine(decisions: Decisions) -> np.ndarray:
     """Give the sine of the time of day, UTC."""
-    return np.sin(2.0 * np.pi * (decision_time % DAY) / DAY)
+    return np.sin(2.0 * np.pi * (decisions.time % DAY) / DAY)
 
 
 @decision_factor
-def day_cosine(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def day_cosine(decisions: Decisions) -> np.ndarray:
     """Give the cosine of the time of day, UTC."""
-    return np.cos(2.0 * np.pi * (decision_time % DAY) / DAY)
+    return np.cos(2.0 * np.pi * (decisions.time % DAY) / DAY)
 
 
 @decision_factor
-def week_sine(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def week_sine(decisions: Decisions) -> np.ndarray:
     """Give the sine of the time of week, UTC, from Monday."""
-    return np.sin(2.0 * np.pi * ((decision_time + _MONDAY) % _WEEK) / _WEEK)
+    return np.sin(2.0 * np.pi * ((decisions.time + _MONDAY) % _WEEK) / _WEEK)
 
 
 @decision_factor
-def week_cosine(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def week_cosine(decisions: Decisions) -> np.ndarray:
     """Give the cosine of the time of week, UTC, from Monday."""
-    return np.cos(2.0 * np.pi * ((decision_time + _MONDAY) % _WEEK) / _WEEK)
+    return np.cos(2.0 * np.pi * ((decisions.time + _MONDAY) % _WEEK) / _WEEK)
 
 
 @decision_factor
-def hour_sine(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def hour_sine(decisions: Decisions) -> np.ndarray:
     """Give the sine of the minute of the hour."""
-    return np.sin(2.0 * np.pi * (decision_time % _HOUR) / _HOUR)
+    return np.sin(2.0 * np.pi * (decisions.time % _HOUR) / _HOUR)
 
 
 @decision_factor
-def hour_cosine(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def hour_cosine(decisions: Decisions) -> np.ndarray:
     """Give the cosine of the minute of the hour."""
-    return np.cos(2.0 * np.pi * (decision_time % _HOUR) / _HOUR)
+    return np.cos(2.0 * np.pi * (decisions.time % _HOUR) / _HOUR)
 
 
 @decision_factor
-def month_end(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def month_end(decisions: Decisions) -> np.ndarray:
     """Give the days that are left until the end of the month, UTC; 0 at the midnight that ends it."""
     # A bar that closes at midnight belongs to the day that ends: a nanosecond earlier, it is still that day.
-    moment = (decision_time - 1).astype("datetime64[ns]")
+    moment = (decisions.time - 1).astype("datetime64[ns]")
     end = (moment.astype("datetime64[M]") + 1).astype("datetime64[ns]").astype(np.int64)
-    return (end - decision_time) / DAY
+    return (end - decisions.time) / DAY
 
 
 @decision_factor_of("session_minute")
-def since_open(decision_time: np.ndarray, side: np.ndarray | None, session_minute: float) -> np.ndarray:
+def since_open(decisions: Decisions, session_minute: float) -> np.ndarray:
     """Give the minutes since the session last opened, at `session_minute` of the UTC day: from 0 to below 1440."""
-    return (decision_time - int(session_minute) * _MINUTE) % DAY / _MINUTE
+    return (decisions.time - int(session_minute) * _MINUTE) % DAY / _MINUTE
 
 
 @decision_factor_of("session_minute")
-def to_close(decision_time: np.ndarray, side: np.ndarray | None, session_minute: float) -> np.ndarray:
+def to_close(decisions: Decisions, session_minute: float) -> np.ndarray:
     """Give the minutes until the session next closes, at `session_minute` of the UTC day: from 0 to below 1440."""
-    return (int(session_minute) * _MINUTE - decision_time) % DAY / _MINUTE
+    return (int(session_minute) * _MINUTE - decisions.time) % DAY / _MINUTE
 
 
 @decision_factor
-def since_new_york_open(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def since_new_york_open(decisions: Decisions) -> np.ndarray:
     """Give the minutes since New York's stock exchanges last opened: 09:30 there, Monday to Friday, summer time or not.
 
     Holidays count as sessions, that no table of them, which changes, is needed to know a value.
     """
-    openings = _new_york_times(decision_time, _OPENING)
-    return (decision_time - openings[np.searchsorted(openings, decision_time, side="right") - 1]) / _MINUTE
+    openings = _new_york_times(decisions.time, _OPENING)
+    return (decisions.time - openings[np.searchsorted(openings, decisions.time, side="right") - 1]) / _MINUTE
 
 
 @decision_factor
-def to_new_york_close(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def to_new_york_close(decisions: Decisions) -> np.ndarray:
     """Give the minutes until New York's stock exchanges next close: 16:00 there, Monday to Friday, summer time or not.
 
     Holidays count as sessions and early closings as full days, as in `since_new_york_open`.
     """
-    closings = _new_york_times(decision_time, _CLOSING)
-    return (closings[np.searchsorted(closings, decision_time, side="left")] - decision_time) / _MINUTE
+    closings = _new_york_times(decisions.time, _CLOSING)
+    return (closings[np.searchsorted(closings, decisions.time, side="left")] - decisions.time) / _MINUTE
 
 
 def _new_york_times(decision_time: np.ndarray, minute: int) -> np.ndarray:

@@ -1,13 +1,67 @@
-"""The trade's own terms, known with the signal."""
+"""The trade's own terms, known with the signal: its side, how far its stop and target are, who agrees with it.
+
+The entry is not known yet: the last close stands for it. A stop or target that a trade does not have is no distance.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from features.factor import decision_factor
+from features.decisions import Decisions
+from features.factor import decision_factor_of, trade_factor
+from market.timeframes import Timeframe
 
 
-@decision_factor
-def side(decision_time: np.ndarray, side: np.ndarray | None) -> np.ndarray:
+def _window_and_one(values: dict[str, float], timeframe: Timeframe) -> int:
+    return int(values["window"]) + 1
+
+
+def _last(values: dict[str, float], timeframe: Timeframe) -> int:
+    return 1
+
+
+@decision_factor_of(terms=("side",))
+def side(decisions: Decisions) -> np.ndarray | None:
     """Give the side: +1 long, -1 short."""
-    return np.asarray(side, dtype=np.float64)
+    return decisions.side
+
+
+@decision_factor_of(terms=("side", "agreeing"))
+def agreeing(decisions: Decisions) -> np.ndarray | None:
+    """Give the share of the rule's other instances that hold a position on this side. NaN when there are no others."""
+    return decisions.agreeing
+
+
+def mean_true_range_nb(high, low, close):  # type: ignore[no-untyped-def]
+    """Average the true ranges of all bars but the first. Source: Wilder (1978)."""
+    total = 0.0
+    for i in range(1, len(close)):
+        total += max(high[i], close[i - 1]) - min(low[i], close[i - 1])
+    return total / (len(close) - 1)
+
+
+@trade_factor("window", terms=("side", "stop"), lookback=_window_and_one)
+def stop_distance_nb(close_time, open_, high, low, close, volume, terms, parameters):  # type: ignore[no-untyped-def]
+    """Divide the distance from the last close to the stop by the mean true range. NaN without a stop, or when flat.
+
+    Equals: ``side * (close - stop) / true_range.rolling(window).mean()``.
+    """
+    return terms[0] * (close[-1] - terms[1]) / mean_true_range_nb(high, low, close)
+
+
+@trade_factor("window", terms=("side", "target"), lookback=_window_and_one)
+def target_distance_nb(close_time, open_, high, low, close, volume, terms, parameters):  # type: ignore[no-untyped-def]
+    """Divide the distance from the last close to the target by the mean true range. NaN without a target, or when flat.
+
+    Equals: ``side * (target - close) / true_range.rolling(window).mean()``.
+    """
+    return terms[0] * (terms[2] - close[-1]) / mean_true_range_nb(high, low, close)
+
+
+@trade_factor(terms=("stop", "target"), lookback=_last)
+def reward_to_risk_nb(close_time, open_, high, low, close, volume, terms, parameters):  # type: ignore[no-untyped-def]
+    """Divide the distance from the last close to the target by that to the stop. NaN without one of them.
+
+    Equals: ``(target - close) / (close - stop)``.
+    """
+    return (terms[2] - close[-1]) / (close[-1] - terms[1])

@@ -9,6 +9,7 @@ import click
 import numpy as np
 import pandas as pd
 
+from features.decisions import Decisions
 from features.factor import FACTORS
 from features.families import FAMILIES
 from features.laws import check_features
@@ -86,7 +87,7 @@ def check(as_json: bool, **given: Any) -> None:
             progress("check", 0, 1, chunk.name)
             random = np.random.default_rng(experiment.plan.seed)
             at = np.sort(random.choice(chunk.bars.close_time, size=min(200, len(chunk.bars)), replace=False))
-            found = check_features(chunk.bars, at, names, side=np.ones(len(at)), seed=experiment.plan.seed)
+            found = check_features(chunk.bars, Decisions(at, np.ones(len(at))), names, seed=experiment.plan.seed)
             broken = {(violation.feature, violation.law): str(violation) for violation in found}
             rows += [
                 {"feature": name, "bars": chunk.name, "lookback": parse_feature(name).lookback(chunk.timeframe),

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from features.decisions import Decisions
 from features.engine import compute
 from features.sets import MINIMAL
 from market.bars import Bars
@@ -115,7 +116,7 @@ def random_entries(seed: int, home: Path) -> Dataset:
     side = trades["side"].to_numpy(dtype=np.float64)
     return dataset_from_trades(
         trades,
-        compute(bars, trades["decision_time"].to_numpy(), MINIMAL, side=side),
+        compute(bars, Decisions(trades["decision_time"].to_numpy(), side), MINIMAL),
         MINIMAL,
         label="won",
         instance_names=[instance_name(strategy.id, "AAA", "15m") for strategy in strategies],

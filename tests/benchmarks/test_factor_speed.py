@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.decisions import Decisions
 from features.engine import compute, lookback
 from features.names import parse_feature
 from features.sets import feature_set
@@ -80,14 +81,14 @@ def test_a_set_for_many_decisions(bars, name, limit):
     random = np.random.default_rng(1)
     at = np.sort(random.choice(bars.close_time, N_DECISIONS, replace=False))
     side = random.choice([-1.0, 1.0], N_DECISIONS)
-    matrix = compute(bars, at, features, side=side)
+    matrix = compute(bars, Decisions(at, side), features)
     for row in random.choice(np.arange(N_DECISIONS // 2, N_DECISIONS), 5):
         stop = int(np.searchsorted(bars.close_time, at[row], side="right"))
-        alone = compute(bars[stop - lookback(features, ONE) : stop], at[[row]], features, side=side[[row]])[0]
+        alone = compute(bars[stop - lookback(features, ONE) : stop], Decisions(at[[row]], side[[row]]), features)[0]
         np.testing.assert_array_equal(alone, matrix[row])
-    seconds = best(lambda: compute(bars, at, features, side=side), n_runs=2)
+    seconds = best(lambda: compute(bars, Decisions(at, side), features), n_runs=2)
     print(f"\n{name}: {len(features)} features, {N_DECISIONS:,} decisions, {len(bars):,} bars: {seconds:.2f} s")
-    each = {feature: best(lambda f=feature: compute(bars, at, [f], side=side), n_runs=1) for feature in features}
+    each = {feature: best(lambda f=feature: compute(bars, Decisions(at, side), [f]), n_runs=1) for feature in features}
     slowest = sorted(each.items(), key=lambda pair: -pair[1])[:6]
     print("  slowest: " + ", ".join(f"{feature} {taken:.2f} s" for feature, taken in slowest))
     assert seconds < limit
@@ -98,11 +99,11 @@ def test_one_live_decision(name):
     features = [parse_feature(feature) for feature in feature_set(name)]
     window = synthetic()[: lookback(features, ONE)]
     at, side = window.close_time[-1:], np.ones(1)
-    assert np.isfinite(compute(window, at, features, side=side)).mean() > 0.98
+    assert np.isfinite(compute(window, Decisions(at, side), features)).mean() > 0.98
     taken = []
     for _ in range(500):
         start = time.perf_counter()
-        compute(window, at, features, side=side)
+        compute(window, Decisions(at, side), features)
         taken.append(time.perf_counter() - start)
     print(
         f"\none decision, {name}: median {1e6 * np.median(taken):.0f} us, p99 {1e6 * np.quantile(taken, 0.99):.0f} us"

@@ -7,6 +7,7 @@ from types import FunctionType
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from features.engine import compute, lookback
 from features.factor import FACTORS, Factor, Feature, bars_factor, series_factor
 from features.names import parse_feature
@@ -26,7 +27,7 @@ def bars_of(closes: list[float], *, volume: float = 1.0) -> Bars:
 def test_the_matrix_has_a_row_a_decision_and_a_column_a_feature(market_bars):
     at = market_bars.close_time[[500, 400, 500]]
     names = ["close__change__window_5", "trade__side", "bars__range__window_2"]
-    matrix = compute(market_bars, at, names, side=np.array([1.0, -1.0, -1.0]))
+    matrix = compute(market_bars, Decisions(at, np.array([1.0, -1.0, -1.0])), names)
     assert matrix.shape == (3, 3)
     assert matrix.dtype == np.float64
     assert matrix.flags.c_contiguous
@@ -34,7 +35,7 @@ def test_the_matrix_has_a_row_a_decision_and_a_column_a_feature(market_bars):
     assert matrix[:, 0].tolist() == [close[500] / close[496] - 1, close[400] / close[396] - 1, matrix[0, 0]]
     assert matrix[:, 1].tolist() == [1.0, -1.0, -1.0]
     for part in (names, [parse_feature(name) for name in names]):
-        np.testing.assert_array_equal(compute(market_bars, at, part, side=np.array([1.0, -1.0, -1.0])), matrix)
+        np.testing.assert_array_equal(compute(market_bars, Decisions(at, np.array([1.0, -1.0, -1.0])), part), matrix)
 
 
 def test_nothing_in_nothing_out(market_bars):
@@ -94,8 +95,8 @@ def test_bars_after_the_decision_do_not_matter(market_bars):
 
 @pytest.mark.parametrize("side", [[1.0], [1.0, 0.0], [1.0, np.nan], [1.0, 2.0], [[1.0, -1.0]]])
 def test_a_side_that_is_none_is_refused(market_bars, side):
-    with pytest.raises(BadInput, match=r"\+1 or -1 for each of the 2 decisions"):
-        compute(market_bars, market_bars.close_time[:2], ["clock__day_sine"], side=np.array(side))
+    with pytest.raises(BadInput, match=r"side has shape .* one value for each decision|side is .* but is \+1 or -1"):
+        compute(market_bars, Decisions(market_bars.close_time[:2], np.array(side)), ["clock__day_sine"])
 
 
 def test_a_feature_of_the_trade_needs_its_side(market_bars):
@@ -110,7 +111,7 @@ def test_a_feature_of_the_trade_needs_its_side(market_bars):
         ("close", Unknown, "unknown factor in 'close'"),
         ("", Unknown, "unknown factor in ''"),
         ("close__tsfresh_meen__window_20", Unknown, "unknown tsfresh calculator 'meen': did you mean 'mean'"),
-        ("clos__slope__window_20", BadInput, "slope looks at close or open or high or low or volume, not at 'clos'"),
+        ("clos__slope__window_20", BadInput, "'clos' is nothing to look at"),
         ("close__range__window_20", BadInput, "range looks at bars, not at 'close'"),
         ("clock__side", BadInput, "side looks at trade"),
         ("trade__day_sine", BadInput, "day_sine looks at clock"),
@@ -207,7 +208,7 @@ def test_the_room_wakes_up_fast():
 def test_the_arrays_of_the_caller_are_left_alone(market_bars):
     at = market_bars.close_time[[900, 800]].copy()
     side = np.array([1.0, -1.0])
-    compute(market_bars, at, ["close__slope__window_20", "trade__side"], side=side)
+    compute(market_bars, Decisions(at, side), ["close__slope__window_20", "trade__side"])
     assert at.tolist() == market_bars.close_time[[900, 800]].tolist()
     assert side.tolist() == [1.0, -1.0]
     assert at.flags.writeable

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from features.engine import compute, lookback
-from features.factor import FACTORS, SERIES_INPUTS, Factor, Feature
+from features.factor import FACTORS, Factor, Feature
 from features.families import FAMILIES
 from features.laws import Violation, check_features
 from features.names import parse_feature
 from features.sets import SETS, STANDARD, feature_set
-from market.bars import Bars
+from market.bars import COLUMNS, Bars
 from market.errors import BadInput, Unknown
 
 TSFRESH = (
@@ -31,40 +34,75 @@ def every_feature() -> list[str]:
     """Name each factor on each of its inputs, over short and long windows; weeks and months are another test's."""
     names = []
     for name, factor in FACTORS.items():
-        inputs = {"series": SERIES_INPUTS, "bars": ("bars",), "decision": (factor.family,)}[factor.kind]
-        for given in inputs if factor.family != "week" else ():
+        for given in factor.inputs if factor.family != "week" else ():
             parts = [[f"{parameter}_{VALUES[parameter][n]}" for parameter in factor.parameters] for n in range(3)]
             names += list(dict.fromkeys("__".join([given, name, *part]) for part in parts))
     return [*names, *TSFRESH]
 
 
-EVERY = every_feature()
+OTHER = "ETH-USD"
+VIEWS = (
+    "close_15m__slope__window_20", "close_15m_so_far__slope__window_20", "bars_1h__adx_wilder__window_14",
+    "bars_1h_so_far__adx_wilder__window_14", "bars_1h__from_last_day_high", "bars_4h_so_far__range__window_2",
+    f"close_of_{OTHER}__trendiness__window_50", f"bars_30m_of_{OTHER}__true_range__window_7",
+    f"volume_30m_so_far_of_{OTHER}__relative__window_5", "close_1h_so_far__tsfresh_maximum__window_3",
+    f"close_1h_of_{OTHER}__tsfresh_maximum__window_3", "close_of_BTC-USD__slope__window_20",
+)  # fmt: skip
+
+EVERY = [*every_feature(), *VIEWS]
 WEEK = [f"bars__{name}" for name, factor in FACTORS.items() if factor.family == "week"]
 
 
-def decisions(bars: Bars, n: int = 400, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def decisions(bars: Bars, n: int = 400, *, seed: int = 0) -> Decisions:
+    """Make decisions of two strategies, all their terms known, some without a stop, a target or others."""
     random = np.random.default_rng(seed)
-    return np.sort(random.choice(bars.close_time, size=n, replace=False)), random.choice([-1.0, 1.0], size=n)
+    rows = np.sort(random.choice(len(bars), size=n, replace=False))
+    close, side = bars.close[rows], random.choice([-1.0, 1.0], size=n)
+    first, most = random.choice([0, 100], size=n), rows // 60
+    return Decisions(
+        bars.close_time[rows],
+        side,
+        stop=np.where(random.random(n) < 0.9, close * (1 - side * random.uniform(0.001, 0.01, n)), np.nan),
+        target=np.where(random.random(n) < 0.9, close * (1 + side * random.uniform(0.001, 0.02, n)), np.nan),
+        agreeing=np.where(random.random(n) < 0.9, random.random(n), np.nan),
+        results=random.normal(0.0, 0.01, 200),
+        first_result=first,
+        end_result=first + np.minimum(most, 100),
+    )
+
+
+def beside(bars: Bars) -> dict[str, Bars]:
+    """Make another symbol's bars: not all of those of the first, and a few of the first's absent ones."""
+    random = np.random.default_rng(3)
+    walk = np.exp(np.cumsum(random.normal(0.0, 1e-3, len(bars))))
+    columns = {name: getattr(bars, name) * walk for name in ("open", "high", "low", "close")}
+    other = Bars(OTHER, bars.timeframe, bars.close_time, volume=bars.volume + 1.0, **columns)
+    kept = np.flatnonzero(random.random(len(bars)) < 0.8)
+    return {OTHER: Bars(OTHER, bars.timeframe, *(getattr(other, name)[kept] for name in COLUMNS))}
 
 
 @pytest.mark.parametrize("market", ["synthetic", "real"])
 def test_every_factor_is_causal_and_needs_no_more_than_its_lookback(market, request):
     bars = request.getfixturevalue("market_bars" if market == "synthetic" else "real_bars")[:6000]
-    at, side = decisions(bars)
+    at = decisions(bars)
     for names in (EVERY, STANDARD):
-        assert check_features(bars, at, names, side=side, n_samples=16, seed=1) == []
+        assert check_features(bars, at, names, others=beside(bars), n_samples=16, seed=1) == []
 
 
 @pytest.mark.parametrize("market", ["synthetic", "real"])
 def test_every_factor_has_values_on_ordinary_bars(market, request):
     bars = request.getfixturevalue("market_bars" if market == "synthetic" else "real_bars")[:6000]
-    at, side = decisions(bars)
-    matrix = compute(bars, at, EVERY, side=side)
+    at = decisions(bars)
+    matrix = compute(bars, at, EVERY, others=beside(bars))
     early = np.array([[parse_feature(name).lookback(bars.timeframe) for name in EVERY]])
-    known = np.searchsorted(bars.close_time, at, side="right")[:, None] >= early
+    known = np.searchsorted(bars.close_time, at.time, side="right")[:, None] >= early
+    other = np.searchsorted(beside(bars)[OTHER].close_time, at.time, side="right")[:, None] >= early
+    known = np.where([f"_of_{OTHER}__" in name for name in EVERY], other, known)
     assert np.isnan(matrix[~known]).all(), "no value where history is shorter than the lookback"
-    # A position or trendiness within two flat bars has none.
-    assert np.mean(np.isnan(matrix[known])) < 0.01
+    # A position or trendiness within two flat bars has none; nor has a trade without a stop, or without enough results.
+    of_trades = np.array([name.startswith(("trade__", "results__")) for name in EVERY])
+    assert np.mean(np.isnan(matrix[:, ~of_trades][known[:, ~of_trades]])) < 0.01
+    assert np.mean(np.isnan(matrix[:, of_trades])) < 0.3
     for column, name in enumerate(EVERY):
         if "window_2" in name or name == "bars__daily_volatility__days_1":
             continue  # two points are always a straight line, and one return does not vary
@@ -75,34 +113,40 @@ def test_every_factor_has_values_on_ordinary_bars(market, request):
 
 def test_the_week_and_the_month_are_causal_and_need_no_more_than_their_lookback(bars_maker):
     bars = bars_maker("BTC-USD", timeframe="4h", n_days=160)
-    at, side = decisions(bars, 300)
+    at = decisions(bars, 300)
     assert len(WEEK) == 12
-    assert check_features(bars, at, WEEK, side=side, n_samples=40, seed=1) == []
+    assert check_features(bars, at, WEEK, n_samples=40, seed=1) == []
     matrix = compute(bars, bars.close_time[lookback(WEEK, bars.timeframe) :], WEEK)
     assert np.isfinite(matrix).all()
     assert min(len(np.unique(column)) for column in matrix.T) > 100
 
 
 def test_a_factor_does_not_know_the_decisions_beside_it(market_bars):
-    at, side = decisions(market_bars[:6000], 60)
-    together = compute(market_bars, at, EVERY, side=side)
+    at = decisions(market_bars[:6000], 60)
+    others = beside(market_bars)
+    together = compute(market_bars, at, EVERY, others=others)
     order = np.random.default_rng(1).permutation(60)
-    np.testing.assert_array_equal(compute(market_bars, at[order], EVERY, side=side[order]), together[order])
-    twice = compute(market_bars, np.repeat(at, 2), EVERY, side=np.repeat(side, 2))
+    np.testing.assert_array_equal(compute(market_bars, at[order], EVERY, others=others), together[order])
+    twice = compute(market_bars, at[np.repeat(np.arange(60), 2)], EVERY, others=others)
     np.testing.assert_array_equal(twice[::2], together)
     np.testing.assert_array_equal(twice[1::2], together)
-    one_by_one = [compute(market_bars, at, [name], side=side)[:, 0] for name in EVERY]
+    one_by_one = [compute(market_bars, at, [name], others=others)[:, 0] for name in EVERY]
     np.testing.assert_array_equal(np.column_stack(one_by_one), together)
 
 
 def test_returns_do_not_depend_on_the_unit_of_price(market_bars):
     # Every factor of bars and closes is a ratio: bitcoin in cents has the features of bitcoin in dollars.
-    at, side = decisions(market_bars[:6000], 100)
+    at = decisions(market_bars[:6000], 100)
     columns = {name: getattr(market_bars, name) * 4.0 for name in ("open", "high", "low", "close")}
     other = Bars("BTC-USD", market_bars.timeframe, market_bars.close_time, volume=market_bars.volume * 2.0, **columns)
     names = [name for name in EVERY if "tsfresh" not in name]
+    dear = replace(at, stop=at.stop * 4.0, target=at.target * 4.0)
+    others = beside(market_bars)
     np.testing.assert_allclose(
-        compute(other, at, names, side=side), compute(market_bars, at, names, side=side), rtol=1e-12, atol=1e-15
+        compute(other, dear, names, others=others),
+        compute(market_bars, at, names, others=others),
+        rtol=1e-12,
+        atol=1e-15,
     )
 
 
@@ -151,9 +195,9 @@ def planted(kernel: object, name: str, *, window: int = 10) -> Feature:
 
 
 def violations(bars: Bars, *features: Feature | str) -> dict[str, set[str]]:
-    at, side = decisions(bars[:6000])
+    at = decisions(bars[:6000])
     found: dict[str, set[str]] = {}
-    for violation in check_features(bars[:6000], at, features, side=side, seed=1):
+    for violation in check_features(bars[:6000], at, features, seed=1):
         found.setdefault(violation.feature, set()).add(violation.law)
     return found
 
@@ -185,8 +229,8 @@ def test_a_factor_of_a_library_that_remembers_is_caught_by_name(market_bars):
 
 
 def test_a_violation_is_a_sentence_with_both_values(market_bars):
-    at, side = decisions(market_bars[:6000])
-    found = check_features(market_bars[:6000], at, [planted(one_behind_nb, "behind")], side=side, seed=1)
+    at = decisions(market_bars[:6000])
+    found = check_features(market_bars[:6000], at, [planted(one_behind_nb, "behind")], seed=1)
     assert len(found) == 1, "the first time it shows, once"
     assert "close__behind__window_10 depends on more history than its lookback: at 20" in str(found[0])
     sentence = str(Violation("causality", "x", 0, 1.0, 2.0))
@@ -195,7 +239,7 @@ def test_a_violation_is_a_sentence_with_both_values(market_bars):
 
 def test_nothing_to_check_is_no_certificate(market_bars):
     with pytest.raises(BadInput, match="no decision at which to check"):
-        check_features(market_bars, np.zeros(0, np.int64), STANDARD, side=np.zeros(0), seed=1)
+        check_features(market_bars, np.zeros(0, np.int64), STANDARD, seed=1)
 
 
 def test_the_lookback_of_a_set_is_its_longest(market_bars):

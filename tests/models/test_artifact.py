@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from features.engine import compute
 from features.sets import MINIMAL
 from market.bars import Bars
@@ -41,7 +42,7 @@ def test_scores_of_a_loaded_artifact_are_those_of_the_engine_and_the_model(
     bars = bars_maker("BTC-USD")
     loaded = load_artifact(artifact.folder)
     at, side = bars.close_time[200:260], np.where(np.arange(60) % 2, 1.0, -1.0)
-    expected = artifact.model.predict(compute(bars, at, MINIMAL, side=side))
+    expected = artifact.model.predict(compute(bars, Decisions(at, side), MINIMAL))
     assert loaded.score(bars, at, side).tobytes() == expected.tobytes()
     one_by_one = [
         loaded.score(bars.between(end_time=int(t))[-loaded.lookback("5m") :], np.array([t]), np.array([s]))[0]

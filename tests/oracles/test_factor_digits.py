@@ -129,6 +129,7 @@ def test_a_running_sum_of_squares_would_be_caught(long_bars):
 MEASURE = """
 import sys, tracemalloc
 import numpy as np, psutil
+from features.decisions import Decisions
 from features.engine import compute
 from features.sets import STANDARD
 from market.bars import Bars
@@ -138,11 +139,11 @@ random = np.random.default_rng(0)
 close = 60_000 * np.exp(1e-4 * np.cumsum(random.standard_normal(n)))
 bars = Bars("X", one, one.duration * np.arange(1, n + 1), close, close * 1.001, close / 1.001, close, np.ones(n))
 at, side = np.sort(random.choice(bars.close_time[10_000:], 5000, replace=False)), np.ones(5000)
-compute(bars, at, STANDARD, side=side)  # compiled and warm
+compute(bars, Decisions(at, side), STANDARD)  # compiled and warm
 before = psutil.Process().memory_info().rss
 tracemalloc.start()
 for _ in range(3):
-    compute(bars, at, STANDARD, side=side)
+    compute(bars, Decisions(at, side), STANDARD)
 print(tracemalloc.get_traced_memory()[1], psutil.Process().memory_info().rss - before)
 """
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import linregress
 
+from features.decisions import Decisions
 from features.engine import compute
 from features.factor import FACTORS
 from features.names import parse_feature
@@ -197,4 +198,4 @@ def test_the_clock_is_a_circle_from_midnight_and_from_monday():
     week = (times.day_of_week + day) / 7
     for column, (turn, wave) in enumerate([(day, np.sin), (day, np.cos), (week, np.sin), (week, np.cos)]):
         np.testing.assert_allclose(values[:, column], wave(2 * np.pi * turn), atol=1e-12)
-    assert compute(bars, at, ["trade__side"], side=np.array([1.0, -1.0, 1.0]))[:, 0].tolist() == [1.0, -1.0, 1.0]
+    assert compute(bars, Decisions(at, np.array([1.0, -1.0, 1.0])), ["trade__side"])[:, 0].tolist() == [1.0, -1.0, 1.0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.tsa.stattools import acf
 
+from features.decisions import Decisions
 from features.engine import compute
 from features.factor import FACTORS
 from features.laws import check_features
@@ -306,8 +307,8 @@ def test_the_wide_set_is_causal_and_needs_no_more_than_its_lookback(real_bars, m
     for bars in (real_bars[:4000], market_bars[:4000]):
         at = np.sort(random.choice(bars.close_time[500:], 60, replace=False))
         side = random.choice([-1.0, 1.0], 60)
-        assert check_features(bars, at, names, side=side, n_samples=8, seed=1) == []
-        assert np.isfinite(compute(bars, at, names, side=side)).mean() > 0.99
+        assert check_features(bars, Decisions(at, side), names, n_samples=8, seed=1) == []
+        assert np.isfinite(compute(bars, Decisions(at, side), names)).mean() > 0.99
 
 
 def test_the_minute_of_the_hour_and_the_end_of_the_month():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.decisions import Decisions
 from features.engine import compute
 from market.bars import Bars
 from market.errors import BadInput
@@ -80,7 +81,7 @@ def test_features_are_read_the_second_time(small_experiment: Experiment, home: S
     second = compute_features(chunk, trades, names, home, progress=listener)
     assert listener.read
     assert first.tobytes() == second.tobytes()
-    expected = compute(chunk.bars, trades["decision_time"].to_numpy(), names, side=trades["side"].to_numpy(float))
+    expected = compute(chunk.bars, Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(float)), names)
     assert first.tobytes() == expected.tobytes()
     assert second.flags.c_contiguous
 
@@ -211,9 +212,8 @@ def test_the_dataset_pools_chunks_in_decision_order(
         trades = trades[trades["exit_reason"] != "end_of_data"]
         X = compute(
             chunk.bars,
-            trades["decision_time"].to_numpy(),
+            Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(dtype=np.float64)),
             dataset.feature_names,
-            side=trades["side"].to_numpy(dtype=np.float64),
         )
         for strategy in chunk.strategies:
             code = dataset.instance_names.index(f"{strategy.id}|{chunk.symbol}|{chunk.timeframe}")
