@@ -37,7 +37,7 @@ def features() -> list[str]:
     """Name a feature of each factor of bars, on closes, and on volumes where these are looked at as well."""
     names = [f"close__tsfresh_{name}__window_{window}" for name in TSFRESH for window in (100, 300)]
     for name, factor in FACTORS.items():
-        if factor.kind != "decision":
+        if factor.kind in ("series", "bars"):
             pieces = [f"{parameter}_{VALUES[parameter]}" for parameter in factor.parameters]
             inputs = ("close", "volume") if factor.kind == "series" else ("bars",)
             names += ["__".join([given, name, *pieces]) for given in inputs]

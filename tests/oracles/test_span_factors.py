@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.decisions import Decisions
 from features.engine import compute
 from features.factor import FACTORS
 from features.names import parse_feature
@@ -166,12 +167,12 @@ def test_new_york_opens_and_closes_when_its_calendar_says():
     minute = 60_000_000_000
     for shift in (0, 1, 195, 389):
         at = opens + shift * minute
-        since = FACTORS["since_new_york_open"].kernel(at, None)
-        to = FACTORS["to_new_york_close"].kernel(at, None)
+        since = FACTORS["since_new_york_open"].kernel(Decisions(at))
+        to = FACTORS["to_new_york_close"].kernel(Decisions(at))
         assert set(since) == {float(shift)}
         np.testing.assert_array_equal(to, (closes - at) / minute)
-    assert set(FACTORS["to_new_york_close"].kernel(closes, None)) == {0.0}
+    assert set(FACTORS["to_new_york_close"].kernel(Decisions(closes))) == {0.0}
     saturday = minutes_at(["2024-03-09T12:00"])  # in winter; on Monday it is summer there
-    assert FACTORS["since_new_york_open"].kernel(saturday, None)[0] == (24 + 12 - 14.5) * 60
-    assert FACTORS["to_new_york_close"].kernel(saturday, None)[0] == (48 + 20 - 12) * 60
-    assert FACTORS["to_new_york_close"].kernel(saturday[:0], None).shape == (0,)
+    assert FACTORS["since_new_york_open"].kernel(Decisions(saturday))[0] == (24 + 12 - 14.5) * 60
+    assert FACTORS["to_new_york_close"].kernel(Decisions(saturday))[0] == (48 + 20 - 12) * 60
+    assert FACTORS["to_new_york_close"].kernel(Decisions(saturday[:0])).shape == (0,)
