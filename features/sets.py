@@ -1,8 +1,11 @@
-"""Named sets of features."""
+"""Named sets of features, and lists of features written short."""
 
 from __future__ import annotations
 
-from market.errors import Unknown
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+from market.errors import BadInput, Unknown
 
 WINDOWS = (10, 20, 30, 50, 100)
 
@@ -103,3 +106,55 @@ def feature_set(name: str) -> tuple[str, ...]:
     if name not in SETS:
         raise Unknown("feature set", name, SETS)
     return SETS[name]
+
+
+def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
+    """Write out a list of features, each once, in the order in which they are first named.
+
+    Parameters
+    ----------
+    items : names of features, of sets, and patterns: names with alternatives between bars, every combination of which
+        is meant. Of a parameter, the alternatives after the first are its values alone.
+    own : sets of one's own by name, of the same kinds of items.
+
+    Raises
+    ------
+    Unknown : if there is no such set; suggests the nearest name.
+    BadInput : if a set of one's own has the name of one that exists already, or holds itself.
+
+    Examples
+    --------
+    >>> expand(["close|close_1h__slope__window_20|50"])
+    ('close__slope__window_20', 'close__slope__window_50', 'close_1h__slope__window_20', 'close_1h__slope__window_50')
+    >>> expand(["calm", "clock__day_sine"], {"calm": ["close__slope|volatility__window_100"]})
+    ('close__slope__window_100', 'close__volatility__window_100', 'clock__day_sine')
+    """
+    own = own or {}
+    for name in own:
+        if name in SETS:
+            raise BadInput(f"feature set {name!r} exists already; give yours another name")
+        if "__" in name:
+            raise BadInput(f"feature set {name!r}: two underscores are for the names of features; use one")
+    return tuple(dict.fromkeys(_expanded(items, own, ())))
+
+
+def _expanded(items: Sequence[str], own: Mapping[str, Sequence[str]], within: tuple[str, ...]) -> Iterator[str]:
+    for item in items:
+        if "__" in item:
+            yield from _combinations(item)
+        elif item in within:
+            raise BadInput(f"feature set {item!r} holds itself: {' > '.join([*within, item])}")
+        elif item in own:
+            yield from _expanded(own[item], own, (*within, item))
+        elif item in SETS:
+            yield from SETS[item]
+        else:
+            raise Unknown("feature set", item, [*own, *SETS])
+
+
+def _combinations(pattern: str) -> Iterator[str]:
+    alternatives = [part.split("|") for part in pattern.split("__")]
+    for choices in alternatives[2:]:
+        parameter = choices[0].rpartition("_")[0]
+        choices[1:] = [f"{parameter}_{value}" for value in choices[1:]]
+    return ("__".join(chosen) for chosen in product(*alternatives))

@@ -15,7 +15,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from features.names import parse_feature
-from features.sets import feature_set
+from features.sets import expand
 from market.errors import BadInput, Unknown
 from market.instruments import Instrument, instrument_from
 from market.symbols import normal_symbol
@@ -41,7 +41,8 @@ class Experiment:
     sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
     instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the default ones.
-    features : the name of a set, or names of features.
+    features : the name of a set; or a list of features, sets and patterns, see `features.sets.expand`.
+    feature_sets : sets of one's own by name, lists of the same kinds, for `features` to name.
     plan : how the dataset is searched and judged, see `models.protocol.Plan`.
     """
 
@@ -54,6 +55,7 @@ class Experiment:
     end: str | None = None
     instruments: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
     features: str | tuple[str, ...] = "standard"
+    feature_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
 
     def __post_init__(self) -> None:
@@ -88,12 +90,15 @@ class Experiment:
 
     def feature_names(self) -> tuple[str, ...]:
         """List the features, each of them understood."""
-        names = feature_set(self.features) if isinstance(self.features, str) else self.features
-        for name in names:
-            parse_feature(name)
-        if not names or len(set(names)) != len(names):
+        given = (self.features,) if isinstance(self.features, str) else self.features
+        names = expand(given, self.feature_sets)
+        if not names or len(set(given)) != len(given):
             raise BadInput("features are empty, or one of them is named twice")
-        return tuple(names)
+        for name in names:
+            feature = parse_feature(name)
+            for timeframe in self.parsed_timeframes():
+                feature.lookback(timeframe)
+        return names
 
     def instrument(self, symbol: str) -> Instrument:
         """Give the terms of a symbol."""
@@ -116,6 +121,8 @@ class Experiment:
         values = self.as_dict()
         if self.sampling == "grid":
             del values["sampling"]  # it is younger than the others: an experiment without it stays the same one
+        if not self.feature_sets:
+            del values["feature_sets"]
         return hashlib.sha256(json.dumps(_canonical(values), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:

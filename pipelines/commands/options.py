@@ -35,7 +35,11 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--from", "start", help="Use bars after this time, ISO 8601."),
         click.option("--to", "end", help="Use bars up to this time, ISO 8601."),
-        click.option("--features", help=f"A set ({', '.join(SETS)}), or features separated by commas."),
+        click.option(
+            "--features",
+            help=f"Sets ({', '.join(SETS)}) and features, separated by commas, such as "
+            "'minimal,close|close_1h__slope__window_20|50'.",
+        ),
         click.option("--fitness", help="What ranks the trials: sortino, sharpe, expectancy, profit_factor."),
         click.option("--applications", help="How scores become sizes, separated by commas, such as threshold,kelly."),
         click.option("--candidates", type=int, help="Candidates that each engine tries.  [default: 6]"),
@@ -77,7 +81,7 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
     if "symbols" not in values:
         values["symbols"] = list(dict.fromkeys(symbol for symbol, _ in settings.bars.list()))
     if given.get("features") is not None:
-        values["features"] = given["features"] if "__" not in given["features"] else words(given["features"])
+        values["features"] = words(given["features"])
     for name in ("fitness", "seed"):
         if given.get(name) is not None:
             plan[name] = given[name]

@@ -183,6 +183,9 @@ def test_an_unknown_name_is_refused_at_any_depth(change: dict[Any, Any], said: s
         ({"features": 5}, "features: should be a list, got 5"),
         ({"features": []}, "features are empty"),
         ({"features": [MINIMAL[0], MINIMAL[0]]}, "named twice"),
+        ({"features": ["minimal", "close_1m__slope__window_20"]}, "close_1m on 5m bars: a longer timeframe is"),
+        ({"features": "mine", "feature_sets": {"mine": ["yours"]}}, "unknown feature set 'yours'"),
+        ({"features": "mine", "feature_sets": {"mine": "minimal"}}, "feature_sets.mine: should be a list"),
         ({"start": "2019-13-01"}, "start is '2019-13-01', no time that is understood"),
         ({"end": "now"}, "end is 'now', no time that is understood"),
         ({"end": "08:00"}, "end is '08:00', no time that is understood"),
@@ -223,6 +226,24 @@ def test_a_wrong_value_is_refused_by_its_name(change: dict[str, Any], said: str)
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(BadInput, match=r"symbols: field required$"):
         experiment_from({})
+
+
+def test_a_set_of_ones_own_is_written_out(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(
+        "symbols: [BTC-USD]\nfeatures: mine\nfeature_sets:\n"
+        "  mine: [minimal, 'close|close_1h__slope__window_20|30', bars_of_SPY__range__window_10]\n"
+    )
+    experiment = experiment_from_yaml(path)
+    assert experiment.feature_names() == (
+        *MINIMAL,
+        "close__slope__window_30",
+        "close_1h__slope__window_20",
+        "close_1h__slope__window_30",
+        "bars_of_SPY__range__window_10",
+    )
+    assert experiment_from(yaml.safe_load(experiment.to_yaml())) == experiment
+    assert experiment.hash != Experiment(symbols=("BTC-USD",), features="minimal").hash
 
 
 def test_values_are_checked_without_yaml_too() -> None:
@@ -333,6 +354,7 @@ def test_an_experiment_without_sampling_keeps_the_identity_that_it_had_before_th
     experiment = Experiment(symbols=("BTC-USD",))
     values = experiment.as_dict()
     assert values.pop("sampling") == "grid"
+    assert values.pop("feature_sets") == {}
     canonical = json.dumps(values, sort_keys=True).replace(".0,", ",").replace(".0}", "}")
     assert experiment.hash == hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
