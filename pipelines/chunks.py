@@ -8,8 +8,10 @@ from functools import cached_property
 
 from market.bars import Bars
 from market.calendars import ALWAYS, TradingCalendar
+from market.covering import Covering, cover
 from market.errors import BadInput
 from market.instruments import Instrument
+from market.store import BarStore
 from market.timeframes import Timeframe
 from pipelines.experiment import Experiment
 from pipelines.identity import code_fingerprint, identity
@@ -20,11 +22,17 @@ from strategies.groups import Backtest
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """The work of one symbol at one timeframe: all strategies on the same bars."""
+    """The work of one symbol at one timeframe: all strategies on the same bars.
+
+    Parameters
+    ----------
+    finer : bars of a shorter timeframe, which settle what came first within a bar; None: none do.
+    """
 
     bars: Bars
     instrument: Instrument
     strategies: tuple[Strategy, ...]
+    finer: Bars | None = None
 
     @property
     def symbol(self) -> str:
@@ -42,8 +50,14 @@ class Chunk:
         return f"{self.symbol} {self.timeframe}"
 
     @cached_property
-    def _bars_fingerprint(self) -> str:
-        return self.bars.fingerprint
+    def covering(self) -> Covering:
+        """The finer bars, laid over the bars once for all strategies."""
+        return cover(self.bars, self.finer)
+
+    @cached_property
+    def bars_fingerprint(self) -> str:
+        """Hash all bars that trades follow from."""
+        return self.bars.fingerprint if self.finer is None else identity(self.bars.fingerprint, self.finer.fingerprint)
 
     @property
     def key(self) -> str:
@@ -54,7 +68,7 @@ class Chunk:
         """Hash everything that the trades of some strategies on these bars follow from."""
         ids = [strategy.id for strategy in strategies]
         code = code_fingerprint("market", "strategies")
-        return identity(self._bars_fingerprint, self.instrument.as_dict(), ids, code)
+        return identity(self.bars_fingerprint, self.instrument.as_dict(), ids, code)
 
 
 def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
@@ -62,7 +76,8 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
 
     Raises
     ------
-    BadInput : if bars are not stored, none lie between start and end, or no strategy runs on a timeframe.
+    BadInput : if bars are not stored, none lie between start and end, no strategy runs on a timeframe, or the finer
+        bars make up none of the bars.
 
     Notes
     -----
@@ -79,8 +94,27 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
             suited = tuple(strategy for strategy in strategies if strategy.runs_on(timeframe))
             if not suited:
                 raise BadInput(f"{strategies[0].id} does not run on {timeframe} bars; choose a shorter timeframe")
-            chunks.append(Chunk(bars, experiment.instrument(symbol), suited))
+            finer = load_finer(settings.bars, bars, experiment.settling_timeframe())
+            chunk = Chunk(bars, experiment.instrument(symbol), suited, finer)
+            if finer is not None and not chunk.covering.covered_rate:
+                raise BadInput(
+                    f"settle_with is {experiment.settle_with}, but such bars of {symbol} make up none of its "
+                    f"{timeframe} bars: they are of another source or time, and settle nothing"
+                )
+            chunks.append(chunk)
     return chunks
+
+
+def load_finer(store: BarStore, bars: Bars, timeframe: Timeframe | None) -> Bars | None:
+    """Load the bars of a shorter timeframe that lie within some bars; None when it is none or not shorter.
+
+    Raises
+    ------
+    BadInput : if they are not stored.
+    """
+    if timeframe is None or timeframe >= bars.timeframe or len(bars) == 0:
+        return None
+    return store.load(bars.symbol, timeframe).between(int(bars.open_time[0]), int(bars.close_time[-1]))
 
 
 def instance_names(chunks: Sequence[Chunk]) -> list[str]:

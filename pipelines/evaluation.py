@@ -10,6 +10,7 @@ import pandas as pd
 
 from market.bars import Bars, format_time
 from market.calendars import ALWAYS
+from market.covering import cover
 from market.errors import BadInput, Unknown
 from market.instruments import Instrument, instrument_from
 from market.timeframes import parse_timeframe
@@ -18,6 +19,7 @@ from models.dataset import dataset_from_trades
 from models.fitness import measure
 from models.report import compare_instances
 from models.significance import random_filter
+from pipelines.chunks import load_finer
 from pipelines.experiment import parse_time
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
@@ -68,7 +70,8 @@ def evaluate(
         bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, parse_time("--to", end))
         instrument = instrument_of(artifact, symbol)
         calendars.add(instrument.trading_calendar)
-        tables.append(research_trades(artifact, bars, instrument, start_time=start_time, names=names))
+        finer = finer_of(artifact, settings, bars)
+        tables.append(research_trades(artifact, bars, instrument, start_time=start_time, names=names, finer=finer))
         last = max(last, int(bars.close_time[-1])) if len(bars) else last
     trades = pool_trades(tables)
     if trades.empty:
@@ -115,6 +118,7 @@ def research_trades(
     *,
     start_time: int | None,
     names: Sequence[str] | None = None,
+    finer: Bars | None = None,
 ) -> pd.DataFrame:
     """Give the trades that research has of these bars and this artifact: simulated, scored and sized in one batch.
 
@@ -122,16 +126,17 @@ def research_trades(
     ----------
     start_time : int64 ns UTC; trades decided after it are kept. Those that the end of the bars cut off are not.
     names : strategy instances; None takes all that the model knows. Those of other bars are passed over.
+    finer : bars that settle what came first within a bar, as `finer_of` gives them.
 
     Returns
     -------
     The trades table with ``size`` and ``score``, in decision order.
     """
-    tables = []
+    tables, covering = [], cover(bars, finer)
     for name in artifact.manifest["instances"] if names is None else names:
         strategy_id, symbol, timeframe = name.split("|")
         if (symbol, timeframe) == (bars.symbol, str(bars.timeframe)):
-            trades = simulate(parse_strategy(strategy_id), bars, instrument)
+            trades = simulate(parse_strategy(strategy_id), bars, instrument, finer=covering)
             kept = trades["exit_reason"] != "end_of_data"
             if start_time is not None:
                 kept &= trades["decision_time"] > start_time
@@ -147,3 +152,14 @@ def instrument_of(artifact: Artifact, symbol: str) -> Instrument:
     terms: dict[str, Any] = dict(artifact.manifest.get("instruments", {}).get(symbol, {}))
     terms.pop("symbol", None)
     return instrument_from(symbol, terms)
+
+
+def finer_of(artifact: Artifact, settings: Settings, bars: Bars) -> Bars | None:
+    """Give the bars that settle what came first within a bar, as when the model's trades were simulated; None: none.
+
+    Raises
+    ------
+    BadInput : if they are not stored.
+    """
+    timeframe = artifact.manifest.get("settle_with")
+    return load_finer(settings.bars, bars, None if timeframe is None else parse_timeframe(timeframe))

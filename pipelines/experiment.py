@@ -41,6 +41,9 @@ class Experiment:
     sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
     instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the default ones.
+    settle_with : a shorter timeframe, such as 1m, whose stored bars settle what came first within a bar, see
+        `market.fills`; None: a bar that touches stop and target is a loss. Timeframes that are not longer stay as they
+        are.
     features : the name of a set; or a list of features, sets and patterns, see `features.sets.expand`.
     feature_sets : sets of one's own by name, lists of the same kinds, for `features` to name.
     plan : how the dataset is searched and judged, see `models.protocol.Plan`.
@@ -54,6 +57,7 @@ class Experiment:
     start: str | None = None
     end: str | None = None
     instruments: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    settle_with: str | None = None
     features: str | tuple[str, ...] = "standard"
     feature_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
@@ -73,6 +77,7 @@ class Experiment:
         self.chosen_strategies()
         self.feature_names()
         self.period()
+        self._check_settling()
         for symbol in self.instruments:
             if symbol not in self.symbols:
                 raise Unknown("symbol in instruments:", symbol, self.symbols)
@@ -87,6 +92,23 @@ class Experiment:
     def parsed_timeframes(self) -> tuple[Timeframe, ...]:
         """List the timeframes."""
         return tuple(parse_timeframe(text) for text in self.timeframes)
+
+    def settling_timeframe(self) -> Timeframe | None:
+        """Give the timeframe whose bars settle what came first within a bar; None: none do."""
+        return None if self.settle_with is None else parse_timeframe(self.settle_with)
+
+    def _check_settling(self) -> None:
+        finer = self.settling_timeframe()
+        if finer is None:
+            return
+        longer = [timeframe for timeframe in self.parsed_timeframes() if timeframe > finer]
+        if not longer:
+            raise BadInput(
+                f"settle_with is {finer}, but no timeframe is longer: name one that is shorter than the bars"
+            )
+        for timeframe in longer:
+            if timeframe.duration % finer.duration:
+                raise BadInput(f"settle_with is {finer}, but {timeframe} bars are not made up of {finer} bars")
 
     def feature_names(self) -> tuple[str, ...]:
         """List the features, each of them understood."""
@@ -119,8 +141,11 @@ class Experiment:
     def hash(self) -> str:
         """The identity: equal experiments have equal hashes, in any process."""
         values = self.as_dict()
+        # These are younger than the others: an experiment without them stays the same one.
         if self.sampling == "grid":
-            del values["sampling"]  # it is younger than the others: an experiment without it stays the same one
+            del values["sampling"]
+        if self.settle_with is None:
+            del values["settle_with"]
         if not self.feature_sets:
             del values["feature_sets"]
         return hashlib.sha256(json.dumps(_canonical(values), sort_keys=True).encode()).hexdigest()[:12]

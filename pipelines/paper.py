@@ -20,7 +20,7 @@ from market.bars import Bars
 from market.errors import BadInput, TradesieveError, Transient, Unknown
 from market.timeframes import parse_timeframe
 from models.artifact import Artifact, load_artifact
-from pipelines.evaluation import instrument_of, research_trades
+from pipelines.evaluation import finer_of, instrument_of, research_trades
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
 from serving.client import ScoringClient
@@ -95,7 +95,8 @@ def replay(
     ]
     bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, end_time)
     start_time = _first_decidable(bars, artifact.lookback(timeframe), start_time)
-    feed = ReplayFeed(bars, start_time, end_time)
+    finer = finer_of(artifact, settings, bars)
+    feed = ReplayFeed(bars, start_time, end_time, finer)
     brokers = [PaperBroker(strategy, instrument, timeframe) for strategy in strategies]
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     journal_path = settings.home / "journal" / f"{symbol}-{timeframe}-{stamp}.jsonl"
@@ -110,7 +111,7 @@ def replay(
         journal = stack.enter_context(Journal(journal_path))
         bot = Bot(brokers, client=client, journal=journal, lookback=artifact.lookback(timeframe))
         trades = bot.run(feed, on_bar=lambda done, total: progress("replay", done, total, f"{symbol} {timeframe}"))
-    research = research_trades(artifact, bars, instrument, start_time=start_time)
+    research = research_trades(artifact, bars, instrument, start_time=start_time, finer=finer)
     return PaperResult(trades, research, bot.n_asked, len(feed), journal_path)
 
 

@@ -151,7 +151,7 @@ def _decisions_of(dataset: Dataset, chunk: Chunk) -> np.ndarray:
 
 
 def _folder(experiment: Experiment, chunks: Sequence[Chunk], settings: Settings) -> Path:
-    state = identity([chunk.bars.fingerprint for chunk in chunks], code_fingerprint(*_CODE))
+    state = identity([chunk.bars_fingerprint for chunk in chunks], code_fingerprint(*_CODE))
     return settings.home / "experiments" / experiment.hash / state
 
 
@@ -200,6 +200,7 @@ def _write_artifact(
             "override": None,
             "model": {"candidate": winner["candidate"]},
             "instruments": {chunk.symbol: chunk.instrument.as_dict() for chunk in chunks},
+            "settle_with": experiment.settle_with,
         },
         golden=_golden(chunks, developed.dataset, experiment.feature_names(), experiment.plan.seed),
     )

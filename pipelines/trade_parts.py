@@ -99,6 +99,8 @@ def _keep(part: Part, cache: TableCache) -> Part:
 
 def _simulated(part: Part) -> pd.DataFrame:
     chunk = part.chunk
-    trades = pool_trades([simulate(strategy, chunk.bars, chunk.instrument) for strategy in part.strategies])
+    finer = chunk.covering
+    tables = [simulate(strategy, chunk.bars, chunk.instrument, finer=finer) for strategy in part.strategies]
+    trades = pool_trades(tables)
     check_trades(trades)
     return trades

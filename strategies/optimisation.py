@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from market.bars import Bars, format_time
+from market.covering import Covering, cover
 from market.errors import BadInput
 from market.instruments import Instrument
 from strategies.base import Strategy
@@ -111,6 +112,7 @@ def walk_forward(
     n_trials: int = 40,
     minimum_trades: int = 30,
     seed: int,
+    finer: Bars | Covering | None = None,
     on_progress: Told | None = None,
 ) -> Walk:
     """Optimise a rule window by window, each on all that came before it.
@@ -123,6 +125,7 @@ def walk_forward(
     n_trials : values that each of the two stages tries, at least 2.
     minimum_trades : a choice with fewer closed trades has no fitness and is never chosen.
     seed : of the sampler.
+    finer : bars that settle what came first within a bar, as in `strategies.simulator.simulate`.
     on_progress : called with the searches done, those in all, and what is searched.
 
     Raises
@@ -135,7 +138,7 @@ def walk_forward(
         raise BadInput(f"{bars.symbol} {bars.timeframe}: {len(bars)} bars are too few for {n_windows} windows")
     first, last = int(bars.close_time[0]) - 1, int(bars.close_time[-1])
     borders = np.linspace(first, last, n_windows + 1).astype(np.int64).tolist()
-    trader = _Trader(bars, instrument)
+    trader = _Trader(bars, instrument, cover(bars, finer))
     windows, walked = [], []
     for step, (border, end) in enumerate(pairwise(borders[1:])):
         if on_progress is not None:
@@ -165,6 +168,7 @@ class _Trader:
 
     bars: Bars
     instrument: Instrument
+    covering: Covering
     _known: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     @property
@@ -174,7 +178,7 @@ class _Trader:
     def days(self, strategy: Strategy, start: int, end: int) -> tuple[np.ndarray, int]:
         """Give the daily returns of the trades that were decided after `start` and closed by `end`, and their count."""
         if strategy.id not in self._known:
-            trades = simulate(strategy, self.bars, self.instrument)
+            trades = simulate(strategy, self.bars, self.instrument, finer=self.covering)
             closed = trades[trades["exit_reason"] != "end_of_data"]
             names = ("decision_time", "exit_time", "stake", "net_return")
             self._known[strategy.id] = {name: closed[name].to_numpy() for name in names}

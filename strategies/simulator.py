@@ -9,7 +9,7 @@ import pandas as pd
 from numba import njit
 
 from market.bars import Bars, format_time
-from market.covering import cover
+from market.covering import Covering, cover
 from market.errors import BadInput
 from market.fills import accept_nb, advance_nb, close_out_nb
 from market.instruments import Instrument
@@ -39,12 +39,15 @@ class InstanceState:
         return not (self.position["open"][0] or self.order["live"][0])
 
 
-def simulate(strategy: Strategy, bars: Bars, instrument: Instrument, *, finer: Bars | None = None) -> pd.DataFrame:
+def simulate(
+    strategy: Strategy, bars: Bars, instrument: Instrument, *, finer: Bars | Covering | None = None
+) -> pd.DataFrame:
     """Generate the trades of a strategy on a symbol.
 
     Parameters
     ----------
-    finer : bars of a finer timeframe, which settle the order of events within a bar; see `market.fills`.
+    finer : bars of a finer timeframe, which settle the order of events within a bar, see `market.fills`; laid over the
+        bars once (`market.covering.cover`) where many strategies share them.
 
     Returns
     -------
@@ -80,14 +83,14 @@ def run_signals(
     state: InstanceState,
     *,
     policy: Policy,
-    finer: Bars | None = None,
+    finer: Bars | Covering | None = None,
 ) -> np.ndarray:
     """Carry an instance through bars; `state` is changed to where it stands after the last one.
 
     Parameters
     ----------
     policy : how the instance lives with its signals.
-    finer : bars of a finer timeframe, which settle the order of events within a bar; see `market.fills`.
+    finer : as in `simulate`.
 
     Returns
     -------

@@ -51,11 +51,11 @@ class Bot:
         Transient, TradesieveError : if the service fails. No new position is opened then; the journal says why.
         """
         for broker in self._brokers:
-            broker.catch_up(feed.history)
+            broker.catch_up(feed.history, finer=feed.finer)
         tables = []
         for done, known in enumerate(feed, start=1):
             try:
-                tables += self.on_closed_bar(known)
+                tables += self.on_closed_bar(known, finer=feed.within(known[-1:]))
                 if on_bar is not None:
                     on_bar(done, len(feed))
             except BaseException as error:  # also Ctrl-C: positions may be open, whatever ended the bot
@@ -63,12 +63,17 @@ class Bot:
                 raise
         return pool_trades(tables).reset_index(drop=True)
 
-    def on_closed_bar(self, known: Bars) -> list[pd.DataFrame]:
-        """Live through the last bar of `known`, all that is known at its close; return the trades that it closed."""
+    def on_closed_bar(self, known: Bars, *, finer: Bars | None = None) -> list[pd.DataFrame]:
+        """Live through the last bar of `known`, all that is known at its close; return the trades that it closed.
+
+        Parameters
+        ----------
+        finer : the bars of a shorter timeframe within it, which settle what came first; see `market.fills`.
+        """
         now = int(known.close_time[-1])
         tables = []
         for broker in self._brokers:
-            closed = broker.advance(known[-1:])
+            closed = broker.advance(known[-1:], finer=finer)
             if len(closed):
                 tables.append(closed)
                 for trade in closed.to_dict("records"):

@@ -20,6 +20,7 @@ class ReplayFeed:
     bars : all that is stored, of one symbol at one timeframe.
     start_time, end_time : int64 ns UTC; bars with start_time < close_time <= end_time are replayed, those before are
         history. None leaves that side open.
+    finer : bars of a shorter timeframe, which settle what came first within a bar, see `market.fills`; None: none do.
 
     Raises
     ------
@@ -29,6 +30,7 @@ class ReplayFeed:
     bars: Bars
     start_time: int | None = None
     end_time: int | None = None
+    finer: Bars | None = None
 
     def __post_init__(self) -> None:
         if len(self) == 0:
@@ -50,6 +52,12 @@ class ReplayFeed:
         first, last = self._rows()
         for stop in range(first + 1, last + 1):
             yield self.bars[:stop]
+
+    def within(self, bar: Bars) -> Bars | None:
+        """Give the finer bars within one bar, all of them known at its close."""
+        if self.finer is None:
+            return None
+        return self.finer.between(int(bar.open_time[0]), int(bar.close_time[0]))
 
     def _rows(self) -> tuple[int, int]:
         times = self.bars.close_time

@@ -36,6 +36,10 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--from", "start", help="Use bars after this time, ISO 8601."),
         click.option("--to", "end", help="Use bars up to this time, ISO 8601."),
         click.option(
+            "--settle-with",
+            help="A shorter timeframe, such as 1m, whose stored bars settle what came first within a bar.",
+        ),
+        click.option(
             "--features",
             help=f"Sets ({', '.join(SETS)}) and features, separated by commas, such as "
             "'minimal,close|close_1h__slope__window_20|50'.",
@@ -70,7 +74,7 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
         values["strategies"] = [] if given["strategies"] == "all" else words(given["strategies"])
         if usual_count(values["strategies"]) is None:
             values["num_strategies"] = None
-    for name in ("num_strategies", "sampling", "start", "end"):
+    for name in ("num_strategies", "sampling", "start", "end", "settle_with"):
         if given.get(name) is not None:
             values[name] = given[name]
     for name in ("symbols", "timeframes"):

@@ -47,6 +47,7 @@ def optimise(rule: str, windows: int, trials: int, min_trades: int, as_json: boo
             walk = walk_forward(
                 kind, chunk.bars, chunk.instrument,
                 n_windows=windows, n_trials=trials, minimum_trades=min_trades, seed=experiment.plan.seed,
+                finer=chunk.covering,
                 on_progress=partial(progress, "optimise"),
             )  # fmt: skip
             found.append({"symbol": chunk.symbol, "timeframe": str(chunk.timeframe), **walk.as_dict()})

@@ -28,7 +28,7 @@ from trading.journal import read_journal
 pytestmark = pytest.mark.slow
 
 DAY = 86_400_000_000_000
-SYMBOL, TIMEFRAME = "TREND-A", "15m"
+SYMBOL, TIMEFRAME, FINER = "TREND-A", "15m", "5m"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Released:
     settings: Settings
     artifact: Artifact
     bars: Bars
+    finer: Bars
     url: str
 
     def replay(self, start: int | None, end: int | None) -> PaperResult:
@@ -47,7 +48,8 @@ class Released:
         )  # fmt: skip
 
     def research(self, bars: Bars, start: int | None) -> pd.DataFrame:
-        return research_trades(self.artifact, bars, instrument_of(self.artifact, SYMBOL), start_time=start)
+        terms = instrument_of(self.artifact, SYMBOL)
+        return research_trades(self.artifact, bars, terms, start_time=start, finer=self.finer)
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +67,23 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def artifact(settings: Settings) -> Artifact:
-    market = SyntheticMarket(edge=0.2, reversion=0.06, n_days=90, timeframe=parse_timeframe(TIMEFRAME))
+    market = SyntheticMarket(edge=0.2, reversion=0.06, n_days=90, timeframe=parse_timeframe(FINER))
     for symbol in (SYMBOL, "TREND-B"):
         settings.bars.append(market.generate(symbol)[0])
     experiment = Experiment(
         symbols=(SYMBOL, "TREND-B"),
         timeframes=(TIMEFRAME,),
+        # One so tight that finer bars have to settle whether its stop or its target came first.
+        strategies=(
+            "volatility_breakout(stop_ranges=0.5,reward=1)",
+            "opening_range_breakout",
+            "dip_buying",
+            "donchian_channel",
+        ),
         num_strategies=4,
         # Terms of its own, which live has to know from the manifest.
         instruments={SYMBOL: {"taker_fee": 0.0003, "tick": 0.01}},
+        settle_with=FINER,
         features="minimal",
         plan=Plan(engines={"lightgbm": 2}, applications=("proportional",), n_folds=3, minimum_trades=5),
     )
@@ -84,9 +94,9 @@ def artifact(settings: Settings) -> Artifact:
 
 @pytest.fixture(scope="module")
 def released(settings: Settings, artifact: Artifact) -> Iterator[Released]:
-    bars = settings.bars.load(SYMBOL, parse_timeframe(TIMEFRAME))
+    bars, finer = (settings.bars.load(SYMBOL, parse_timeframe(text)) for text in (TIMEFRAME, FINER))
     with served(artifact.folder, settings) as url:
-        yield Released(settings, artifact, bars, url)
+        yield Released(settings, artifact, bars, finer, url)
 
 
 def in_the_middle_of_a_position(released: Released) -> int:
@@ -146,6 +156,19 @@ def test_a_start_at_the_very_moment_of_a_decision(released: Released) -> None:
     assert decided in set(before_it.trades["decision_time"])
 
 
+def test_the_finer_bars_matter(released: Released) -> None:
+    """The alarm: a bot that did not have them would take some trades that touched stop and target for losses."""
+    without = replace(released, finer=released.finer[:0])
+    first, second = (each.research(released.bars, None) for each in (released, without))
+    both = min(len(first), len(second))
+    differs = first["net_return"].to_numpy()[:both] != second["net_return"].to_numpy()[:both]
+    start = int(first["decision_time"][int(np.flatnonzero(differs)[-1])]) - 1
+    met = released.replay(start, start + 2 * DAY).trades
+    until = released.bars.between(None, start + 2 * DAY)
+    assert difference(met, released.research(until, start)) is None
+    assert difference(met, without.research(until, start)) is not None
+
+
 def test_the_open_position_matters(released: Released) -> None:
     """The alarm: a bot that began flat would meet another trade there."""
     start = in_the_middle_of_a_position(released)
@@ -189,7 +212,7 @@ def test_a_service_with_another_threshold_is_reported(released: Released, tmp_pa
     """A model that differs in nothing but its application is another model, and is not traded with."""
     given = {name: released.artifact.manifest[name] for name in (
         "experiment", "run_id", "created", "code", "dataset", "bars", "instances", "data_span", "n_trials", "gate",
-        "override", "instruments",
+        "override", "instruments", "settle_with",
     )}  # fmt: skip
     application = released.artifact.application
     assert isinstance(application, Proportional)

@@ -82,6 +82,7 @@ def test_every_field_is_part_of_the_identity() -> None:
         Experiment(symbols=("A",), start="2019"),
         Experiment(symbols=("A",), end="2019"),
         Experiment(symbols=("A",), instruments={"A": {"tick": 0.5}}),
+        Experiment(symbols=("A",), settle_with="1m"),
         Experiment(symbols=("A",), features="minimal"),
     ]
     changes: dict[str, Any] = {
@@ -350,10 +351,10 @@ def test_words_are_split_outside_of_parentheses_alone() -> None:
     assert words(None) == words("") == words(" , ") == []
 
 
-def test_an_experiment_without_sampling_keeps_the_identity_that_it_had_before_there_was_any() -> None:
+def test_an_experiment_without_younger_keys_keeps_the_identity_that_it_had_before_there_were_any() -> None:
     experiment = Experiment(symbols=("BTC-USD",))
     values = experiment.as_dict()
-    assert values.pop("sampling") == "grid"
+    assert (values.pop("sampling"), values.pop("settle_with")) == ("grid", None)
     assert values.pop("feature_sets") == {}
     canonical = json.dumps(values, sort_keys=True).replace(".0,", ",").replace(".0}", "}")
     assert experiment.hash == hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -17,6 +17,9 @@ import pytest
 from market.bars import Bars
 from market.errors import BadInput, TradesieveError, Transient
 from market.instruments import Instrument
+from market.resampling import resample
+from market.synthetic import SyntheticMarket
+from market.timeframes import parse_timeframe
 from serving.client import ScoringClient
 from strategies.base import Strategy
 from strategies.simulator import simulate
@@ -148,6 +151,22 @@ def test_bot_trades_what_research_has(
     for column in ("entry_price", "exit_price", "net_return", "size", "score", "exit_time", "exit_reason", "strategy"):
         assert kept[column].tolist() == trades[column].tolist(), column
     assert [entry["time"] for entry in entries] == sorted(entry["time"] for entry in entries)
+
+
+def test_bot_settles_what_came_first_by_finer_bars(
+    wishes: Wishes, serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    finer = SyntheticMarket(n_days=6, timeframe=parse_timeframe("5m")).generate("BTC-USD")[0]
+    bars = resample(finer, parse_timeframe("15m"))
+    strategy, start = wishes(4, reverses=True, rate=0.5), int(bars.close_time[150])
+    _, trades, error = run([strategy], ReplayFeed(bars, start, None, finer), serve().url, tmp_path / "bot.jsonl")
+    assert error is None
+    assert trades is not None
+    for given, equal in ((finer, True), (None, False)):
+        found = simulate(strategy, bars, INSTRUMENT, finer=given)
+        found = found[(found["exit_reason"] != "end_of_data") & (found["decision_time"] > start)]
+        assert trades["net_return"].tolist() == found["net_return"].tolist() or not equal
+        assert trades["net_return"].tolist() != found["net_return"].tolist() or equal
 
 
 def test_bot_sends_the_last_bars_and_nothing_later(
