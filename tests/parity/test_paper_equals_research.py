@@ -231,7 +231,8 @@ def test_a_service_with_another_threshold_is_reported(released: Released, tmp_pa
             other.folder, released.settings,
             symbol=SYMBOL, timeframe=None, start_time=end - 2 * DAY, end_time=end, url=released.url,
         )  # fmt: skip
-    sizes = research_trades(other, released.bars, instrument_of(other, SYMBOL), start_time=end - 20 * DAY)
+    terms = instrument_of(other, SYMBOL)
+    sizes = research_trades(other, released.bars, terms, start_time=end - 20 * DAY, finer=released.finer)
     said = difference(sizes, released.research(released.bars, end - 20 * DAY))
     assert said is not None
     assert "size is" in said
