@@ -68,7 +68,9 @@ class Instrument:
                 "but they are fractions of the price and must stay below 1"
             )
         if self.slippage_ticks > 0 and self.tick == 0:
-            raise BadInput(f"{self.symbol}: slippage_ticks is {self.slippage_ticks:g}, but there is no tick: give it too")
+            raise BadInput(
+                f"{self.symbol}: slippage_ticks is {self.slippage_ticks:g}, but there is no tick: give it too"
+            )
         calendar_named(self.calendar)
 
     @property

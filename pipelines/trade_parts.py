@@ -77,24 +77,30 @@ def each_part(
 
 
 def _keep_all(parts: Sequence[Part], cache: TableCache, progress: Progress) -> None:
-    """Simulate parts on all cores and keep them, saying how long the rest will take."""
+    """Simulate parts on all cores and keep them, saying how long the rest will take once that is known."""
     import joblib
 
-    total, all_bars = sum(len(part.strategies) for part in parts), sum(part.n_bars for part in parts)
-    started, done, bars_done = time.monotonic(), 0, 0
+    n_workers, total = os.cpu_count() or 1, sum(len(part.strategies) for part in parts)
+    bars_left, done, timed, seconds = sum(part.n_bars for part in parts), 0, 0, 0.0
     if parts:
         progress("trades", 0, total, f"{parts[0].chunk.name}: {total} instances")
     # Threads: the kernels leave the interpreter, so the bars are shared and nothing is imported twice.
-    workers = joblib.Parallel(n_jobs=os.cpu_count() or 1, backend="threading", return_as="generator_unordered")
-    for part in workers(joblib.delayed(_keep)(part, cache) for part in parts):
-        done, bars_done = done + len(part.strategies), bars_done + part.n_bars
-        left = (time.monotonic() - started) * (all_bars - bars_done) / max(bars_done, 1)
-        progress("trades", done, total, f"{part.chunk.name}, about {left:.0f} s left")
+    workers = joblib.Parallel(n_jobs=n_workers, backend="threading", return_as="generator_unordered")
+    for place, (part, took) in enumerate(workers(joblib.delayed(_keep)(part, cache) for part in parts)):
+        done, bars_left = done + len(part.strategies), bars_left - part.n_bars
+        if (
+            place >= n_workers
+        ):  # the first part of each worker may have compiled the kernels: it says nothing of the rest
+            timed, seconds = timed + part.n_bars, seconds + took
+        left = f", about {seconds / timed * bars_left / n_workers:.0f} s left" if timed and bars_left else ""
+        progress("trades", done, total, part.chunk.name + left)
 
 
-def _keep(part: Part, cache: TableCache) -> Part:
+def _keep(part: Part, cache: TableCache) -> tuple[Part, float]:
+    """Simulate and keep a part; give it back with the seconds that it took."""
+    started = time.monotonic()
     cache.write(_simulated(part), part.name)
-    return part
+    return part, time.monotonic() - started
 
 
 def _simulated(part: Part) -> pd.DataFrame:

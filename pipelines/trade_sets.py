@@ -82,12 +82,35 @@ def write_trade_set(
             pass
         return rows
     check_output(path)
+    _clear_drafts(path)
     if path.suffix:
         with replacing(path) as temporary:
             (_write_csv if path.suffix == ".csv" else _write_parquet)(parts, temporary)
     else:
         _write_folder(parts, path)
     return rows
+
+
+def _clear_drafts(path: Path) -> None:
+    """Remove what killed runs have left beside the output; a draft is named by its process."""
+    for draft in path.parent.glob(f".{path.name}.*"):
+        pid = draft.name.removeprefix(f".{path.name}.").removesuffix(".old")
+        if not pid.isdigit() or _runs(int(pid)):
+            continue
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def _counted(parts: Parts, rows: list[dict[str, Any]]) -> Parts:

@@ -104,7 +104,8 @@ def check(
     _show(console, found, page)
     n_defects = sum(checked.n_defects for checked, _ in found)
     if strict and n_defects:
-        raise Refused(f"{n_defects} kinds of defects were found, and --strict asks for none")
+        kinds = "one kind of defect was" if n_defects == 1 else f"{n_defects} kinds of defects were"
+        raise Refused(f"{kinds} found, and --strict asks for none")
 
 
 def _page(settings: Settings, plot: str | None) -> Path | None:

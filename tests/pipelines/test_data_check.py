@@ -89,7 +89,7 @@ def test_json_says_everything(run: Run, home: Path) -> None:
 def test_strict_is_for_scripts(run: Run, home: Path, tmp_path: Path) -> None:
     code, out, err = run("check", "--strict", "--json")
     assert (code, len(json.loads(out)["bars"])) == (2, 1)
-    assert err == "tradesieve: 1 kinds of defects were found, and --strict asks for none\n"
+    assert err == "tradesieve: one kind of defect was found, and --strict asks for none\n"
     clean = file_of(dirty_bars()[:900], tmp_path / "clean.csv")
     code, out, err = run("check", clean, "--timeframe", "5m", "--strict")
     assert (code, err) == (0, "")

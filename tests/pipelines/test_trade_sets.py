@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -130,6 +131,19 @@ def test_a_set_takes_the_place_of_the_one_before(many: Experiment, home: Setting
     write_trade_set(load_chunks(replace(many, timeframes=("1h",)), home), home, folder)
     assert [path.name for path in folder.glob("*/*")] == ["timeframe=1h"]
     assert [path.name for path in tmp_path.iterdir()] == ["trades"], "no draft is left"
+
+
+def test_what_a_killed_run_left_is_removed(many: Experiment, home: Settings, tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f".trades.csv.{ended.pid}", f".trades.csv.{os.getppid()}", ".trades.csv.mine"):
+        (tmp_path / name).write_text("half of it")
+    (tmp_path / f".trades.{ended.pid}.old").mkdir()
+    chunks = load_chunks(replace(many, timeframes=("1h",)), home)
+    for name in ("trades.csv", "trades"):
+        write_trade_set(chunks, home, tmp_path / name)
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"trades.csv", "trades", f".trades.csv.{os.getppid()}", ".trades.csv.mine"}, "and nothing else"
 
 
 def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
