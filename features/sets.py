@@ -93,7 +93,16 @@ _WIDE = (
 # Some of the standard set are among them. Weeks and months are not: their lookbacks are for those who ask for them.
 WIDE = tuple(dict.fromkeys(_WIDE))
 
-SETS = {"minimal": MINIMAL, "standard": STANDARD, "wide": WIDE}
+# What is known of the trade itself. Who asks the service with it sends stops, targets and results along.
+TRADE = (
+    *(f"trade__{distance}__window_20" for distance in ("stop_distance", "target_distance")),
+    "trade__reward_to_risk",
+    "trade__agreeing",
+    *(f"results__{factor}__window_20" for factor in ("win_share", "mean_result", "result_quality", "result_drawdown")),
+    "results__win_streak__window_10",
+)
+
+SETS = {"minimal": MINIMAL, "standard": STANDARD, "wide": WIDE, "trade": TRADE}
 
 
 def feature_set(name: str) -> tuple[str, ...]:
