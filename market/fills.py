@@ -97,7 +97,7 @@ def _tell_to_leave_nb(held: Record, order: Record, plan: Record, reason: int, te
 
 
 @njit(cache=True, nogil=True)
-def _barrier_nb(held: Record, plan: Record) -> tuple[float, int]:
+def barrier_nb(held: Record, plan: Record) -> tuple[float, int]:
     """Find the stop that rules this bar, in units of side, and what leaving by it is called; NaN: none."""
     barrier, reason = held.side * plan.stop, STOP
     if held.broke_even:
@@ -112,6 +112,16 @@ def _barrier_nb(held: Record, plan: Record) -> tuple[float, int]:
 
 
 @njit(cache=True, nogil=True)
+def know_prices_nb(held: Record, plan: Record, worst: float, best: float) -> None:
+    """Note what a position met in a bar it lived through, in units of side; it moves the stop for the next."""
+    side = held.side
+    held.best = side * max(side * held.best, best)
+    held.worst = side * min(side * held.worst, worst)
+    if side * held.best - side * held.entry_reference >= plan.break_even:
+        held.broke_even = 1
+
+
+@njit(cache=True, nogil=True)
 def _know_close_nb(
     held: Record,
     order: Record,
@@ -122,12 +132,8 @@ def _know_close_nb(
     terms: Record,
 ) -> None:
     """End a bar that the position lived through; `worst` and `best`, in units of side, are what it met there."""
-    side = held.side
     held.close = close
-    held.best = side * max(side * held.best, best)
-    held.worst = side * min(side * held.worst, worst)
-    if side * held.best - side * held.entry_reference >= plan.break_even:
-        held.broke_even = 1
+    know_prices_nb(held, plan, worst, best)
     if held.leaving == 0 and plan.max_hold > 0 and held.bars_held >= plan.max_hold:
         _tell_to_leave_nb(held, order, plan, TIME, terms)
 
@@ -175,7 +181,7 @@ def advance_nb(
 
     quiet = held.open and not order.live and not held.leaving
     if quiet and (plan.leave_at == 0 or time < plan.leave_at):
-        barrier, reason = _barrier_nb(held, plan)
+        barrier, reason = barrier_nb(held, plan)
         worst, best = min(held.side * low, held.side * high), max(held.side * low, held.side * high)
         if not (worst <= barrier or best >= held.nearest):  # as on most bars, nothing is within reach
             held.bars_held += 1
@@ -215,7 +221,7 @@ def advance_nb(
     side = held.side if held.open else wish.side
     worst, best = min(side * low, side * high), max(side * low, side * high)
     filled = _NOTHING  # how the position entered, when that was after the open
-    barrier, reason = _barrier_nb(held, plan)
+    barrier, reason = barrier_nb(held, plan)
     anchor = side * open_
     last = side * resting_price_nb(plan.target, -side, terms.tick)
     if held.open:
@@ -231,7 +237,7 @@ def advance_nb(
                 continue
             enter_nb(held, order, plan, wish, price, pending == _LIMIT, time, bar_range, terms)
             filled, pending, reached = pending, _NOTHING, False
-            barrier, reason = _barrier_nb(held, plan)
+            barrier, reason = barrier_nb(held, plan)
             anchor = side * price
             last = side * resting_price_nb(plan.target, -side, terms.tick)
             held.bars_held = 1

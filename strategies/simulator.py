@@ -11,12 +11,17 @@ from numba import njit
 from market.bars import Bars, format_time
 from market.covering import Covering, cover
 from market.errors import BadInput
-from market.fills import accept_nb, advance_nb, close_out_nb
+from market.fills import REFUSED, accept_nb, advance_nb, answer_nb, close_out_nb
 from market.instruments import Instrument
 from market.orders import CLOSED, ORDER, POSITION, SIGNAL, terms_of
+from market.quiet import may_be_quiet_nb, pass_quiet_nb
+from market.rows import first_absent_nb, first_at_nb
 from strategies.base import Policy, Strategy
 from strategies.signals import Signals
 from strategies.trades import trades_frame
+
+_ROOM = 64
+"""For so many trades at first; it doubles when they need more."""
 
 
 @dataclass(eq=False)
@@ -100,23 +105,19 @@ def run_signals(
     ------
     BadInput : if a signal was decided when no bar closed, or `finer` does not fit the bars.
     """
-    rows = np.searchsorted(bars.close_time, signals.decision_time)
-    known = rows < len(bars)
-    known[known] = bars.close_time[rows[known]] == signals.decision_time[known]
-    if not known.all():
-        time = signals.decision_time[int(np.argmax(~known))]
+    absent = first_absent_nb(signals.decision_time, bars.close_time)
+    if absent < len(signals):
+        time = signals.decision_time[absent]
         raise BadInput(
             f"{bars.symbol} {bars.timeframe}: a signal was decided at {format_time(time)}, when no bar closed"
         )
     covering = cover(bars, finer)
-    closed = np.zeros(len(signals) + 2, CLOSED)
-    n_closed = _run_nb(
+    return _run_nb(
         bars.close_time, bars.open, bars.high, bars.low, bars.close,
         covering.high, covering.low, covering.first, covering.n_finer,
-        rows, signals.records, terms_of(instrument), policy.record,
-        state.position, state.order, state.plan, state.wish, closed,
+        signals.decision_time, signals.side, signals.records, terms_of(instrument), policy.record,
+        state.position, state.order, state.plan, state.wish, np.zeros(_ROOM, CLOSED),
     )  # fmt: skip
-    return closed[:n_closed]
 
 
 def close_out(bars: Bars, instrument: Instrument, state: InstanceState, *, policy: Policy) -> np.ndarray:
@@ -134,14 +135,28 @@ def close_out(bars: Bars, instrument: Instrument, state: InstanceState, *, polic
 @njit(cache=True, nogil=True)
 def _run_nb(  # type: ignore[no-untyped-def]
     time, open_, high, low, close, finer_high, finer_low, finer_first, n_finer,
-    rows, signals, terms, policy, positions, orders, plans, wishes, closed,
+    decision_time, sides, signals, terms, policy, positions, orders, plans, wishes, closed,
 ):  # fmt: skip
     held, order, plan, wish = positions[0], orders[0], plans[0], wishes[0]
-    n_closed = 0
-    following = 0
+    n_closed, following = 0, 0
+    next_of = np.zeros(2, np.int64)  # for short and long: the first signal of that side, as far as it is known
     just_closed = np.zeros(2, closed.dtype)
     bar = 0
     while bar < len(close):
+        if may_be_quiet_nb(held, order):
+            end = len(close)  # or the first bar whose signal would be taken
+            for k in range(2):
+                side = 2.0 * k - 1.0
+                if answer_nb(held, order, side, policy[0]) != REFUSED:
+                    next_of[k] = _first_of_nb(sides, side, max(following, next_of[k]))
+                    if next_of[k] < len(sides):
+                        end = min(end, first_at_nb(time, decision_time[next_of[k]], bar))
+            after = pass_quiet_nb(held, plan, time, high, low, close, bar, end)
+            if after == len(close):
+                break
+            if after > bar:
+                following = first_at_nb(decision_time, time[after], following)
+                bar = after
         if held.open or order.live or held.rest > 0:
             first, n_covering = 0, 0
             if n_finer > 0 and finer_first[bar] >= 0:
@@ -154,12 +169,24 @@ def _run_nb(  # type: ignore[no-untyped-def]
             for k in range(n):
                 closed[n_closed] = just_closed[k]
                 n_closed += 1
-        elif following == len(rows):
+            if n_closed + 2 > len(closed):
+                more = np.empty(2 * len(closed), closed.dtype)
+                more[:n_closed] = closed[:n_closed]
+                closed = more
+        elif following == len(sides):
             break
-        elif rows[following] > bar:
-            bar = rows[following]  # nothing is open and nothing waits: on to the next signal
-        if following < len(rows) and rows[following] == bar:
+        else:
+            bar = first_at_nb(time, decision_time[following], bar)  # nothing is open and nothing waits
+        if following < len(sides) and decision_time[following] == time[bar]:
             accept_nb(held, order, plan, wish, following, signals[following], terms[0], policy[0])
             following += 1
         bar += 1
-    return n_closed
+    return closed[:n_closed]
+
+
+@njit(cache=True, nogil=True)
+def _first_of_nb(sides: np.ndarray, side: float, row: int) -> int:
+    """Find the first signal of a side, `row` or later; the number of signals if there is none."""
+    while row < len(sides) and sides[row] != side:
+        row += 1
+    return row

@@ -485,10 +485,10 @@ class Case:
         return reference_trades(self.signals, self.bars, self.instrument, policy=self.policy, finer=finer)
 
 
-def random_bars(random: np.random.Generator, step: float) -> tuple[Bars, Bars]:
+def random_bars(random: np.random.Generator, step: float, scale: int) -> tuple[Bars, Bars]:
     """Draw bars on a coarse grid, where opens, limits, stops and targets often meet, and finer bars of most of them."""
-    n, parts = int(random.integers(1, 60)), 3
-    path = 100.0 + step * np.cumsum(random.integers(-2, 3, size=(n * parts, 4)), axis=None).reshape(-1, 4)
+    n, parts = int(random.integers(1, 60 * scale)), 3
+    path = 100.0 * scale + step * np.cumsum(random.integers(-2, 3, size=(n * parts, 4)), axis=None).reshape(-1, 4)
     path = np.clip(path, 20.0, None)
     if random.random() < 0.5:
         path[1:, 0] = path[:-1, 3]  # no gaps between bars
@@ -508,29 +508,29 @@ def random_bars(random: np.random.Generator, step: float) -> tuple[Bars, Bars]:
     return bars, finer
 
 
-def random_case(seed: int) -> Case:
-    """Draw bars, and signals of every kind at some of them."""
+def random_case(seed: int, *, scale: int = 1) -> Case:
+    """Draw bars, and signals of every kind at some of them; so many times as many, and exits so many times as far."""
     random = np.random.default_rng(seed)
     step = random.choice([0.25, 1.0])
-    bars, finer = random_bars(random, step)
+    bars, finer = random_bars(random, step, scale)
     n = len(bars)
-    rows = np.flatnonzero(random.random(n) < random.choice([0.1, 0.4, 1.0]))
+    rows = np.flatnonzero(random.random(n) < random.choice([0.1 / scale, 0.4, 1.0]))
     k = len(rows)
     side = random.choice([-1.0, 1.0], k, p=random.choice([0.1, 0.5]) * np.array([1, -1]) + [0, 1])
 
     def maybe(values: np.ndarray, share: float = 0.6) -> np.ndarray:
         return np.where(random.random(k) < share, values, np.nan)
 
-    close = bars.close[rows]
+    close, far = bars.close[rows], step * scale
     near = close + step * random.integers(-2, 3, k)  # stops and targets may lie on the wrong side of the price
     kind = random.random(k)
-    stop = maybe(near - side * step * random.integers(1, 8, k))
-    target = maybe(near + side * step * random.integers(2, 10, k))
+    stop = maybe(near - side * far * random.integers(1, 8, k))
+    target = maybe(near + side * far * random.integers(2, 10, k))
     limit = np.where(kind < 0.35, close + step * random.integers(-4, 4, k), np.nan)
     trigger = np.where(kind > 0.7, close + step * random.integers(-4, 5, k), np.nan)
     bounds = np.stack([side * each for each in (stop, limit, trigger, close - side * 2 * step)])
     floor = np.nanmax(bounds, axis=0)
-    partials = floor[:, np.newaxis] + step * np.cumsum(random.integers(1, 3, (k, 3)), axis=1)
+    partials = floor[:, np.newaxis] + far * np.cumsum(random.integers(1, 3, (k, 3)), axis=1)
     absent = (random.random((k, 3)) < 0.6) | (partials >= np.where(np.isnan(target), 1e9, side * target)[:, np.newaxis])
     absent = np.logical_or.accumulate(absent, axis=1)
     policy = Policy(
@@ -538,7 +538,7 @@ def random_case(seed: int) -> Case:
         cooldown=int(random.choice([0, 0, 1, 3])),
         max_entries=int(random.choice([1, 1, 2, 4])),
     )
-    leave_at = bars.close_time[rows] + THREE_MINUTES.duration * random.integers(1, 12, k)
+    leave_at = bars.close_time[rows] + THREE_MINUTES.duration * scale * random.integers(1, 12, k)
     signals = make_signals(
         decision_time=bars.close_time[rows],
         side=side,
@@ -548,9 +548,9 @@ def random_case(seed: int) -> Case:
         target=target,
         partial_target=np.where(absent, np.nan, side[:, np.newaxis] * partials),
         partial_share=np.where(absent, np.nan, random.choice([0.1, 0.25, 0.3], (k, 3))),
-        trail=maybe(step * random.integers(1, 8, k), 0.3),
-        break_even=maybe(step * random.integers(1, 6, k), 0.3),
-        max_hold=random.integers(0, 6, k),
+        trail=maybe(far * random.integers(1, 8, k), 0.3),
+        break_even=maybe(far * random.integers(1, 6, k), 0.3),
+        max_hold=scale * random.integers(0, 6, k),
         leave_at=np.where(random.random(k) < 0.3, leave_at, 0),
         exit_wait=random.integers(0, 3, k) * (random.random(k) < 0.5),
         expiry=random.integers(1, 4, k),

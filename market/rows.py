@@ -1,0 +1,63 @@
+"""Rows: where in an increasing column of times a time stands, found from where one already is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_TOGETHER = 32
+"""Rows compared at a time."""
+
+
+@njit(cache=True, nogil=True)
+def first_at_nb(times: np.ndarray, time: int, first: int) -> int:
+    """Find the first row, `first` or later, whose time is not before `time`; the number of rows if there is none.
+
+    Parameters
+    ----------
+    times : int64, increasing.
+    first : a row, at most the number of rows. Steps of growing length go out from it: what is near is found fast.
+
+    Notes
+    -----
+    Equals: ``first + np.searchsorted(times[first:], time)``.
+    """
+    step, low, high = 1, first, first
+    while high < len(times) and times[high] < time:
+        low, high, step = high + 1, high + step, 2 * step
+    high = min(high, len(times))
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < time:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def first_absent_nb(times: np.ndarray, among: np.ndarray) -> int:
+    """Find the first row of `times` whose time is not among others; the number of rows if there is none.
+
+    Parameters
+    ----------
+    times, among : int64, increasing.
+
+    Notes
+    -----
+    Equals: ``np.argmin(np.append(np.isin(times, among), False))``.
+    """
+    row, other = 0, 0
+    while row < len(times):
+        if row + _TOGETHER <= len(times) and other + _TOGETHER <= len(among):
+            differ = 0
+            for k in range(_TOGETHER):
+                differ |= times[row + k] ^ among[other + k]
+            if differ == 0:
+                row, other = row + _TOGETHER, other + _TOGETHER
+                continue
+        other = first_at_nb(among, times[row], other)
+        if other == len(among) or among[other] != times[row]:
+            return row
+        row, other = row + 1, other + 1
+    return row
