@@ -258,14 +258,14 @@ def test_one_changed_price_is_reported(released: Released, column: str) -> None:
 
 @pytest.mark.parametrize("column", [*TRADE_COLUMNS, "size", "score"])
 def test_one_other_value_is_reported_by_its_column(released: Released, column: str) -> None:
-    """One bit of one number, or one letter of one name."""
+    """One bit of one number, one letter of one name, or a number where there is none."""
     research = released.research(released.bars, int(released.bars.close_time[-500]))
     live = research.copy()
     value = live[column].iloc[2]
     if isinstance(value, str):
         other: object = value + "x"
     elif isinstance(value, float):
-        other = float(np.nextafter(value, np.inf))
+        other = 1.0 if np.isnan(value) else float(np.nextafter(value, np.inf))
     else:
         other = value + 1
     live.loc[2, column] = other
