@@ -16,6 +16,7 @@ from features.decisions import Decisions
 from features.factor import Feature
 from features.names import parse_feature
 from features.sight import Sight, sight_of_bars, sight_of_results
+from features.uncompiled import uncompiled_column
 from features.view import View
 from market.bars import Bars, format_time
 from market.errors import BadInput
@@ -143,11 +144,7 @@ class _Part:
         for run in self.runs:
             run.fill(sight, matrix, terms=terms)
         for feature, place, window, needed in self.libraries:
-            for row in range(len(matrix)):
-                # A copy, aligned like any other: what a library makes of it cannot depend on where it lay in history.
-                known = sight.known[row] >= needed
-                values = sight.window(row, column=feature.column, n=window) if known else None
-                matrix[row, place] = np.nan if values is None else feature.factor.kernel(values)
+            matrix[:, place] = uncompiled_column(feature, sight, window=window, needed=needed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from features.sight import PRICES
 from features.view import SERIES_INPUTS, View, parse_view
 from market.errors import BadInput
 from market.timeframes import Timeframe
+
+if TYPE_CHECKING:
+    from features.user_modules import UserModule
 
 Kernel = Callable[..., Any]
 
@@ -28,9 +31,12 @@ class Factor:
         and are compiled by numba.
     parameters : the names of its parameters, in the order of its feature names; ``window`` is in bars.
     lookback : bars that one value needs, from the parameters and the timeframe.
-    compiled : False for kernels that call a library and stay Python.
+    compiled : False for kernels that call a library and stay Python; they are given what the compiled ones are.
     family : the file that it lives in.
     terms : what it needs to know of the trade, fields of `features.decisions.Decisions`.
+    whole : of a factor that was written over all bars at once: the function as it was written, from a frame of bars to
+        one value a bar. Its values are never used; `features.laws` holds those of the windows against them.
+    module : the user module that defines it; None for the factors that come with the project.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Factor:
     compiled: bool = True
     family: str = ""
     terms: frozenset[str] = frozenset()
+    whole: Kernel | None = None
+    module: UserModule | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:

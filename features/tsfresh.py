@@ -110,7 +110,7 @@ def _calculator(name: str, tsfresh_name: str, window: int) -> Kernel:
     parameters = settings[0] if settings else {}
     combines = function.fctype == "combiner"
 
-    def kernel(values: np.ndarray) -> float:
+    def kernel(values: np.ndarray, _: object = None) -> float:
         # A window without variation has no value for some calculators: numpy warns, the value is NaN.
         with np.errstate(all="ignore"):
             if combines:

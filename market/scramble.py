@@ -26,6 +26,21 @@ def scramble_after(bars: Bars, time: int, *, seed: int) -> Bars:
     return Bars(bars.symbol, bars.timeframe, close_time=bars.close_time, **columns)
 
 
+def scramble_before(bars: Bars, first: int, *, seed: int) -> Bars:
+    """Replace every bar before the row `first` by another one that keeps the laws of bars: another earlier history.
+
+    As `scramble_after` does with the later bars.
+    """
+    random = np.random.default_rng(seed)
+    order = random.permutation(first)
+    factor = np.exp(random.uniform(-np.log(2.0), np.log(2.0), size=first))
+    columns = {
+        name: np.concatenate([getattr(bars, name)[order] * factor, getattr(bars, name)[first:]])
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    return Bars(bars.symbol, bars.timeframe, close_time=bars.close_time, **columns)
+
+
 def isolate(bars: Bars) -> Bars:
     """Copy bars to where nothing of their history lies beside them.
 

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from features.names import parse_feature
 from features.sets import expand
+from features.user_modules import UserModule, load_user_modules
 from market.errors import BadInput, Unknown
 from market.instruments import Instrument, instrument_from
 from market.symbols import normal_symbol
@@ -46,6 +47,8 @@ class Experiment:
         are.
     features : the name of a set; or a list of features, sets and patterns, see `features.sets.expand`.
     feature_sets : sets of one's own by name, lists of the same kinds, for `features` to name.
+    modules : Python files with factors of one's own, by path from the current folder (``my_factors.py``) or by the name
+        under which Python would import them, see `features.user_modules`; one that another imports comes before it.
     plan : how the dataset is searched and judged, see `models.protocol.Plan`.
     """
 
@@ -58,6 +61,7 @@ class Experiment:
     end: str | None = None
     instruments: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
     settle_with: str | None = None
+    modules: tuple[str, ...] = ()
     features: str | tuple[str, ...] = "standard"
     feature_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
@@ -75,6 +79,7 @@ class Experiment:
             if len(set(values)) != len(values):
                 raise BadInput(f"{name} are {', '.join(getattr(self, name))}: one of them is named twice")
         self.chosen_strategies()
+        self.user_modules()
         self.feature_names()
         self.period()
         self._check_settling()
@@ -122,6 +127,10 @@ class Experiment:
                 feature.lookback(timeframe)
         return names
 
+    def user_modules(self) -> tuple[UserModule, ...]:
+        """Load the modules, so that their factors have names."""
+        return load_user_modules(self.modules)
+
     def instrument(self, symbol: str) -> Instrument:
         """Give the terms of a symbol."""
         return instrument_from(symbol, dict(self.instruments.get(symbol, {})))
@@ -148,6 +157,8 @@ class Experiment:
             del values["settle_with"]
         if not self.feature_sets:
             del values["feature_sets"]
+        if not self.modules:
+            del values["modules"]
         return hashlib.sha256(json.dumps(_canonical(values), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:

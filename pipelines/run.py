@@ -25,6 +25,7 @@ from models.report import equity_figure, leaderboard, summarise
 from models.tracking import EXPERIMENT_TAG, track_experiment
 from pipelines.chunks import Chunk, load_chunks
 from pipelines.experiment import Experiment
+from pipelines.factor_checks import require_lawful
 from pipelines.identity import code_fingerprint, identity
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
@@ -53,6 +54,7 @@ def run_experiment(
     Raises
     ------
     BadInput : if bars are missing or make no trades, or the state folder cannot be written.
+    Refused : if a factor of the user's breaks a law; says which, and when it first shows.
     """
     started = time.perf_counter()
     chunks = load_chunks(experiment, settings)
@@ -61,6 +63,7 @@ def run_experiment(
     kept = _read_result(result_path)
     if kept is not None:
         return kept | {"reused": True}
+    require_lawful(experiment, chunks, settings, progress=progress)
     dataset = build_dataset(experiment, chunks, settings, progress=progress)
     development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
     plan = experiment.plan
@@ -133,7 +136,7 @@ def certify(
                 seed=experiment.plan.seed,
             )
             for violation in violations:
-                found[violation.law].append(str(violation))
+                found[violation.certificate].append(str(violation))
         for strategy in chunk.strategies:
             found["causality"] += check_strategy(strategy, chunk.bars.between(None, border), seed=experiment.plan.seed)
     progress("certify", 1, 1, "laws of rules and factors")
@@ -151,7 +154,8 @@ def _decisions_of(dataset: Dataset, chunk: Chunk) -> np.ndarray:
 
 
 def _folder(experiment: Experiment, chunks: Sequence[Chunk], settings: Settings) -> Path:
-    state = identity([chunk.bars_fingerprint for chunk in chunks], code_fingerprint(*_CODE))
+    own = [module.fingerprint for module in experiment.user_modules()]
+    state = identity([chunk.bars_fingerprint for chunk in chunks], code_fingerprint(*_CODE), *own)
     return settings.home / "experiments" / experiment.hash / state
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from features.decisions import Decisions
 from features.engine import compute
+from features.names import parse_feature
 from models.dataset import Dataset, dataset_from_trades
 from pipelines.chunks import Chunk, calendar_of, instance_names, period_of
 from pipelines.experiment import Experiment
@@ -33,7 +34,8 @@ def compute_features(
 ) -> np.ndarray:
     """Compute the features of a chunk's trades, or read them when they were computed before."""
     code = code_fingerprint("market", "features")
-    key = identity(chunk.key, list(names), code)
+    own = {factor.module.fingerprint for factor in (parse_feature(name).factor for name in names) if factor.module}
+    key = identity(chunk.key, list(names), code, *sorted(own))
     place = f"{chunk.symbol}/{chunk.timeframe}/{key}"
     kept = settings.factors.read(place, names)
     if kept is not None and len(kept) == len(trades):

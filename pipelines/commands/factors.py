@@ -6,21 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pandas as pd
 
-from features.decisions import Decisions
 from features.factor import FACTORS
 from features.families import FAMILIES
-from features.laws import check_features
+from features.laws import LAWS
 from features.names import parse_feature
 from features.sets import SETS
+from features.user_modules import load_user_modules, tried_features
+from market.bars import Bars, format_time
 from market.errors import BadInput, Refused
 from market.store import replacing
+from market.synthetic import SyntheticMarket
 from pipelines.chunks import load_chunks
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
 from pipelines.console import Console
-from pipelines.settings import read_settings
+from pipelines.experiment import words
+from pipelines.factor_checks import check_on, others_of
+from pipelines.settings import Settings, read_settings
 from pipelines.steps import compute_features, generate_trades
 
 
@@ -31,10 +34,12 @@ def factors() -> None:
 
 @factors.command("list")
 @click.argument("search", required=False)
+@click.option("--module", "--modules", "modules", help="Python files with factors of your own, to list them too.")
 @as_json
-def list_(search: str | None, as_json: bool) -> None:
+def list_(search: str | None, modules: str | None, as_json: bool) -> None:
     """List the factors and the sets, or those that contain SEARCH."""
     console = Console(as_json=as_json)
+    load_user_modules(words(modules))
     rows = [
         {"factor": factor.name, "family": factor.family, "looks_at": factor.kind,
          "parameters": ", ".join(factor.parameters), "formula": factor.formula}
@@ -75,27 +80,52 @@ def compute_(output: Path, as_json: bool, **given: Any) -> None:
 
 @factors.command()
 @experiment_options
+@click.option("--times", type=click.IntRange(min=4), default=24, show_default=True, help="Decisions to check at.")
 @as_json
-def check(as_json: bool, **given: Any) -> None:
-    """Check on stored bars that features are causal and that live values equal batch values; name the culprit."""
+def check(times: int, as_json: bool, **given: Any) -> None:
+    """Hold features to their laws and name the culprit: the certificate of any factor, and of factors of your own.
+
+    Without --features, of --module the factors in it. At many times the future is taken away and changed, the past
+    before the lookback is changed and taken away, and everything is computed again, alone and in another order. Nothing
+    may change. Without stored bars a synthetic market serves.
+    """
     settings, console = read_settings(), Console(as_json=as_json)
-    experiment = chosen_experiment(settings, **given)
-    names = experiment.feature_names()
-    rows = []
+    histories, names, seed = _to_check(settings, given)
+    rows: list[dict[str, Any]] = []
+    sentences: list[str] = []
     with console.progress() as progress:
-        for chunk in load_chunks(experiment, settings):
-            progress("check", 0, 1, chunk.name)
-            random = np.random.default_rng(experiment.plan.seed)
-            at = np.sort(random.choice(chunk.bars.close_time, size=min(200, len(chunk.bars)), replace=False))
-            found = check_features(chunk.bars, Decisions(at, np.ones(len(at))), names, seed=experiment.plan.seed)
-            broken = {(violation.feature, violation.law): str(violation) for violation in found}
+        for done, bars in enumerate(histories):
+            chunk = f"{bars.symbol} {bars.timeframe}"
+            progress("check", done, len(histories), chunk)
+            others = others_of(bars, names, settings)
+            found = check_on(bars, names, others=others, times=times, seed=seed)
+            sentences += [f"{chunk}: {violation}" for violation in found]
+            broken = {(violation.feature, violation.law): format_time(violation.time) for violation in found}
             rows += [
-                {"feature": name, "bars": chunk.name, "lookback": parse_feature(name).lookback(chunk.timeframe),
-                 "causality": broken.get((name, "causality"), "holds"), "parity": broken.get((name, "parity"), "holds")}
+                {"feature": name, "bars": chunk, "lookback": parse_feature(name).lookback(bars.timeframe),
+                 **{law: broken.get((name, law), "holds") for law in LAWS}}
                 for name in names
             ]  # fmt: skip
-    culprits = [row for row in rows if row["causality"] != "holds" or row["parity"] != "holds"]
-    console.json({"passed": not culprits, "features": rows})
-    console.table("laws of the features", rows)
+    culprits = list(dict.fromkeys(row["feature"] for row in rows if any(row[law] != "holds" for law in LAWS)))
+    console.json({"passed": not culprits, "culprits": culprits, "violations": sentences, "features": rows})
+    console.table("laws of the features: they hold, or the first time at which they do not", rows)
+    for sentence in sentences:
+        console.say(sentence)
     if culprits:
-        raise Refused(f"{len(culprits)} of {len(rows)} features break a law, the first is {culprits[0]['feature']}")
+        raise Refused(f"{len(culprits)} of {len(names)} features break a law: {', '.join(culprits)}")
+
+
+def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], list[str], int]:
+    """Find the bars to check on, the features to check, and the seed."""
+    if given["config"] is None and given["symbols"] is None and not settings.bars.list():
+        given["symbols"] = "SYNTHETIC"
+        market = [SyntheticMarket(n_days=60).generate("SYNTHETIC")[0]]
+    else:
+        market = []
+    whole_module = given["features"] is None and given["modules"] is not None
+    if whole_module:
+        modules = load_user_modules(words(given["modules"]))
+        given["features"] = ",".join(feature.name for module in modules for feature in tried_features(module))
+    experiment = chosen_experiment(settings, **given)
+    bars = market or [chunk.bars for chunk in load_chunks(experiment, settings)]
+    return bars, list(experiment.feature_names()), experiment.plan.seed

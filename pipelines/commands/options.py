@@ -44,6 +44,12 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help=f"Sets ({', '.join(SETS)}) and features, separated by commas, such as "
             "'minimal,close|close_1h__slope__window_20|50'.",
         ),
+        click.option(
+            "--module",
+            "--modules",
+            "modules",
+            help="Python files with factors of your own, separated by commas, such as my_factors.py.",
+        ),
         click.option("--fitness", help="What ranks the trials: sortino, sharpe, expectancy, profit_factor."),
         click.option("--applications", help="How scores become sizes, separated by commas, such as threshold,kelly."),
         click.option("--candidates", type=int, help="Candidates that each engine tries.  [default: 6]"),
@@ -84,6 +90,8 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
         values["symbols"] = [normal_symbol(symbol) for symbol in values["symbols"]]
     if "symbols" not in values:
         values["symbols"] = list(dict.fromkeys(symbol for symbol, _ in settings.bars.list()))
+    if given.get("modules") is not None:
+        values["modules"] = words(given["modules"])
     if given.get("features") is not None:
         values["features"] = words(given["features"])
     for name in ("fitness", "seed"):

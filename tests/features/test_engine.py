@@ -58,7 +58,7 @@ def test_what_has_no_value_is_nan_and_never_infinite():
     matrix = compute(rising, rising.close_time[-1:], ["volume__change__window_2", "volume__relative__window_3"])
     assert np.isnan(matrix).all()
 
-    def infinite(values: np.ndarray) -> float:
+    def infinite(values: np.ndarray, parameters: np.ndarray) -> float:
         """Be infinite."""
         return np.inf
 

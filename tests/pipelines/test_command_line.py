@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.laws import LAWS
 from market.bars import Bars
 from pipelines.command_line import main, tradesieve
 from pipelines.settings import Settings
@@ -413,7 +414,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
 
 
 def test_without_bars_it_says_how_to_get_some(run: Command, tmp_path: Path) -> None:
-    for command in (("model", "experiment"), ("trades", "generate"), ("factors", "check")):
+    for command in (("model", "experiment"), ("trades", "generate"), ("factors", "compute", "--output", "f.csv")):
         refuses(run(*command), "no bars are stored: import some with `tradesieve data import")
     ended = run("data", "list")
     assert ended.code == 0
@@ -505,7 +506,8 @@ def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path)
     assert set(computed["features"]) <= set(table.columns)
     checked = run("factors", "check", *given, "--json").json()
     assert checked["passed"] is True
-    assert {row["causality"] for row in checked["features"]} == {"holds"}
+    assert checked["passed"]
+    assert {row[law] for row in checked["features"] for law in LAWS} == {"holds"}
 
 
 KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate"}

@@ -1,0 +1,260 @@
+"""User modules: Python files with factors of one's own, loaded by name or path, known by their source.
+
+A module's whole source decides what its factors are: it is part of the identity of all that follows from them, and it
+travels with a model. So whatever a module imports is either installed, or part of this project, or a module that was
+named before it; another file of the user's would be a change that nobody sees.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+
+from features.factor import FACTORS, Factor, Feature
+from features.names import parse_feature
+from features.user_factors import tried_values
+from market.errors import BadInput
+
+_ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
+_TAKEN = (*_ROOMS, *sys.stdlib_module_names)
+
+
+@dataclass(frozen=True)
+class UserModule:
+    """A loaded module.
+
+    Parameters
+    ----------
+    name : as Python imports it.
+    source : its text.
+    factors : the names of the factors that it registered, in the order of the file.
+    libraries : (name, version) of what it imports that is installed.
+    needs : the modules that it imports and those that these import, in the order in which they are loaded.
+    path : where it was read.
+    """
+
+    name: str
+    source: str
+    factors: tuple[str, ...]
+    libraries: tuple[tuple[str, str], ...]
+    needs: tuple[UserModule, ...]
+    path: Path = field(compare=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of its source, of what it needs, and of the versions of the libraries that it imports."""
+        parts = [(one.name, one.source, one.libraries) for one in (*self.needs, self)]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+_LOADED: dict[str, UserModule] = {}
+
+
+def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> tuple[UserModule, ...]:
+    """Load modules in their order and register their factors, or keep them where they are loaded and unchanged.
+
+    A module that changed takes the place of what it was: its former factors are forgotten.
+
+    Parameters
+    ----------
+    modules : each one's path, ending in ``.py``, or its name as Python imports it.
+    folder : where paths and names begin; the current folder when None.
+
+    Raises
+    ------
+    BadInput : if a module is missing, fails, defines no factor while none imports it, or imports another file of the
+        user's that was not named before it; or if a factor's name is taken.
+    """
+    folder = Path.cwd() if folder is None else folder
+    loaded: dict[str, UserModule] = {}
+    for given in modules:
+        name, path = _found(given, folder)
+        if name in loaded:
+            raise BadInput(f"modules: {given} has the name of another one, {name}; give one of them another file name")
+        try:
+            source = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"modules: {path} cannot be read: {error}") from error
+        loaded[name] = load_source(name, source, path, known=loaded)
+    used = {needed.name for module in loaded.values() for needed in module.needs}
+    for name, module in loaded.items():
+        if not module.factors and name not in used:
+            raise BadInput(f"modules: {name} defines no factor; features/user_factors.py says how one is written")
+    return tuple(loaded.values())
+
+
+def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserModule]) -> UserModule:
+    """Run a module's source and register its factors, unless this very source is loaded under its name.
+
+    Parameters
+    ----------
+    path : where it lies, for tracebacks.
+    known : the modules that it may import, by name.
+
+    Raises
+    ------
+    BadInput : as `load_user_modules`.
+    """
+    if name.partition(".")[0] in _TAKEN or (name in sys.modules and name not in _LOADED):
+        raise BadInput(f"modules: another module is called {name}; give {path.name} another file name")
+    needs, libraries = _imported(name, source, path, known)
+    old = _LOADED.get(name)
+    if old is not None and (old.source, old.needs) == (source, needs):
+        return old
+    factors = _run(name, source, path, instead_of=old)
+    versions = tuple((library, str(getattr(sys.modules.get(library), "__version__", ""))) for library in libraries)
+    module = UserModule(name, source, tuple(factors), versions, needs, path)
+    FACTORS.update({factor: replace(definition, module=module) for factor, definition in factors.items()})
+    _LOADED[name] = module
+    return module
+
+
+def freshly_run(feature: Feature) -> Feature:
+    """Run the module of a user's feature beside itself: the same feature, and nothing that it may have remembered."""
+    module = feature.factor.module
+    if module is None:
+        return feature
+    modules = (*module.needs, module)
+    with _put_back(*modules):
+        for one in modules:
+            factors = _run(one.name, one.source, one.path, instead_of=one)
+        return replace(feature, factor=replace(factors[feature.factor.name], module=module))
+
+
+def tried_features(module: UserModule) -> list[Feature]:
+    """Give one feature of each factor of a module, with its default parameters, to check it by.
+
+    Raises
+    ------
+    BadInput : if a parameter has no default.
+    """
+    found = []
+    for name in module.factors:
+        factor = FACTORS[name]
+        values = tried_values(factor)
+        if values is None:
+            raise BadInput(
+                f"{module.name}: {name} has parameters without defaults; give each one, or name its features with "
+                "--features"
+            )
+        written = [f"{key}_{int(value) if value.is_integer() else repr(value)}" for key, value in values.items()]
+        found.append(parse_feature("__".join([factor.inputs[0], name, *written])))
+    return found
+
+
+def _found(given: str, folder: Path) -> tuple[str, Path]:
+    """Find the name and the file of a module."""
+    if given.endswith(".py"):
+        path = folder / Path(given).expanduser()
+        if not path.is_file():
+            raise BadInput(f"modules: there is no file {path}")
+        if not path.stem.isidentifier():
+            raise BadInput(f"modules: {path.name}: a module's file is named like a variable, such as my_factors.py")
+        return path.stem, path
+    if not all(part.isidentifier() for part in given.split(".")):
+        raise BadInput(f"modules: {given!r} is neither a path that ends in .py nor a module's name, such as my_factors")
+    base = folder.joinpath(*given.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return given, path
+    try:
+        specification = importlib.util.find_spec(given)
+    except (ImportError, ValueError):
+        specification = None
+    if specification is None or not specification.origin or not specification.origin.endswith(".py"):
+        raise BadInput(f"modules: there is no module {given}: no {base.with_suffix('.py')}, and none is installed")
+    return given, Path(specification.origin)
+
+
+def _imported(
+    name: str, source: str, path: Path, known: Mapping[str, UserModule]
+) -> tuple[tuple[UserModule, ...], tuple[str, ...]]:
+    """Sort what a module imports: modules that are named before it, and libraries."""
+    try:
+        tree = ast.parse(source, filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        raise BadInput(f"modules: {path} is no Python: {error}") from error
+    direct, libraries = set(), set()
+    for imported in _imports(tree, path):
+        top = imported.partition(".")[0]
+        own = [one for one in (imported, imported.rpartition(".")[0]) if one in known]
+        if own:
+            direct.add(own[0])
+        elif top in _TAKEN:
+            continue
+        elif top == name or any(_holds(place, top) for place in {path.parent, Path.cwd()}):
+            raise BadInput(
+                f"modules: {path.name} imports {top}, which is a file of yours too: name it in modules, before {name}"
+            )
+        else:
+            libraries.add(top)
+    needed = {one.name for other in direct for one in (*known[other].needs, known[other])}
+    return tuple(module for name, module in known.items() if name in needed), tuple(sorted(libraries))
+
+
+def _imports(tree: ast.Module, path: Path) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or not node.module:
+                raise BadInput(f"modules: {path.name}, line {node.lineno}: write imports without leading dots")
+            # `from package import module` names the module last.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _holds(folder: Path, module: str) -> bool:
+    """Tell whether a folder that is not Python's own holds a module."""
+    if str(folder) in sysconfig.get_paths().values():
+        return False
+    return (folder / f"{module}.py").is_file() or any((folder / module).glob("*.py"))
+
+
+def _run(name: str, source: str, path: Path, *, instead_of: UserModule | None) -> dict[str, Factor]:
+    """Run a module and give the factors that it registered; where it fails, all is as before."""
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    before, code = dict(FACTORS), sys.modules.get(name)
+    for factor in instead_of.factors if instead_of else ():
+        FACTORS.pop(factor, None)
+    others = set(FACTORS)
+    sys.modules[name] = module  # so that functions find their module, and other modules find this one
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except Exception as error:
+        _restore(before, {name: code})
+        if isinstance(error, BadInput):
+            raise
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = f", line {own[-1].lineno}" if own else ""
+        raise BadInput(f"modules: {path.name}{line}: {type(error).__name__}: {error}") from error
+    return {factor: FACTORS[factor] for factor in FACTORS if factor not in others}
+
+
+@contextmanager
+def _put_back(*modules: UserModule) -> Iterator[None]:
+    before, code = dict(FACTORS), {module.name: sys.modules.get(module.name) for module in modules}
+    try:
+        yield
+    finally:
+        _restore(before, code)
+
+
+def _restore(factors: dict[str, Factor], code: Mapping[str, ModuleType | None]) -> None:
+    for factor in set(FACTORS) - set(factors):
+        del FACTORS[factor]
+    FACTORS.update(factors)
+    for name, module in code.items():
+        if module is None:
+            sys.modules.pop(name, None)
+        else:
+            sys.modules[name] = module
