@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,22 @@ class Factor:
     def formula(self) -> str:
         """The first line of the kernel's docstring."""
         return (self.kernel.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def equals(self) -> str:
+        """The expression of a library that it equals, as its docstring says; empty where that says none."""
+        found = re.search(r"Equals: ``(.+?)``", self._text)
+        return found[1] if found else ""
+
+    @property
+    def source(self) -> str:
+        """Author, year and title, as its docstring says; empty where that says none."""
+        found = re.search(r"Source: (.+?)\.?$", self._text)
+        return found[1] if found else ""
+
+    @property
+    def _text(self) -> str:
+        return " ".join((self.kernel.__doc__ or "").split())
 
 
 @dataclass(frozen=True)

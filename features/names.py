@@ -17,7 +17,7 @@ import re
 from math import inf
 
 import features.families  # noqa: F401  registers every factor
-from features.factor import FACTORS, Feature
+from features.factor import FACTORS, Factor, Feature
 from features.tsfresh import PREFIX, tsfresh_feature
 from features.view import parse_view
 from market.errors import BadInput, Unknown
@@ -26,6 +26,11 @@ from market.errors import BadInput, Unknown
 _WHOLE: dict[str, tuple[float, float]] = {
     "fast": (1, inf), "slow": (2, inf), "signal": (1, inf), "smooth": (1, inf), "past": (1, inf), "days": (1, inf),
     "session_minute": (0, 1439),
+}  # fmt: skip
+
+_USUAL = {
+    "window": 20, "fast": 12, "slow": 26, "signal": 9, "smooth": 3, "past": 12, "days": 5, "threshold": 0.3,
+    "session_minute": 810,
 }  # fmt: skip
 
 
@@ -59,6 +64,19 @@ def parse_feature(name: str) -> Feature:
     return Feature(name, factor, input_name, values)
 
 
+def example_of(factor: Factor) -> Feature | None:
+    """Give a feature of a factor, of its usual parameters; None when one of them has no usual value."""
+    usual = {**_USUAL, **getattr(factor.kernel, "defaults", {})}
+    if not all(parameter in usual for parameter in factor.parameters):
+        return None
+    pieces = [f"{parameter}_{_written(float(usual[parameter]))}" for parameter in factor.parameters]
+    return parse_feature("__".join([factor.inputs[0], factor.name, *pieces]))
+
+
+def _written(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
 def _check_value(name: str, parameter: str, value: float) -> None:
     if parameter == "window" and (value < 2 or not value.is_integer()):
         raise BadInput(f"feature {name!r}: a window has at least 2 bars, and a whole number of them")
@@ -75,7 +93,7 @@ def _parse_value(name: str, piece: str) -> tuple[str, float]:
     if match is None:
         raise BadInput(f"feature {name!r}: {piece!r} is no parameter; write name_number, as in window_20")
     value = float(match[2])
-    written = str(int(value)) if value.is_integer() else repr(value)
+    written = _written(value)
     if match[2] != written:
         # One feature has one name, or the same column would be computed, learned and stored twice.
         raise BadInput(f"feature {name!r}: write {match[1]}_{written}, not {piece}")

@@ -124,16 +124,6 @@ def whole_values(factor: Factor, bars: Bars, values: tuple[float, ...]) -> np.nd
     return np.where(np.isfinite(made), made, np.nan)
 
 
-def tried_values(factor: Factor) -> dict[str, float] | None:
-    """Give the parameters that a factor is checked with when nobody names any: its defaults, and 20 bars for a window.
-
-    None, if a parameter has no default.
-    """
-    defaults = {"window": 20.0, **getattr(factor.kernel, "defaults", {})}
-    known = all(parameter in defaults for parameter in factor.parameters)
-    return {parameter: defaults[parameter] for parameter in factor.parameters} if known else None
-
-
 def _registering(
     function: Kernel | None,
     kind: str,

@@ -20,8 +20,7 @@ from pathlib import Path
 from types import ModuleType
 
 from features.factor import FACTORS, Factor, Feature
-from features.names import parse_feature
-from features.user_factors import tried_values
+from features.names import example_of
 from market.errors import BadInput
 
 _ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
@@ -139,15 +138,13 @@ def tried_features(module: UserModule) -> list[Feature]:
     """
     found = []
     for name in module.factors:
-        factor = FACTORS[name]
-        values = tried_values(factor)
-        if values is None:
+        feature = example_of(FACTORS[name])
+        if feature is None:
             raise BadInput(
                 f"{module.name}: {name} has parameters without defaults; give each one, or name its features with "
                 "--features"
             )
-        written = [f"{key}_{int(value) if value.is_integer() else repr(value)}" for key, value in values.items()]
-        found.append(parse_feature("__".join([factor.inputs[0], name, *written])))
+        found.append(feature)
     return found
 
 

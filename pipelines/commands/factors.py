@@ -8,16 +8,16 @@ from typing import Any
 import click
 import pandas as pd
 
-from features.factor import FACTORS
-from features.families import FAMILIES
+from features.factor import FACTORS, Factor
 from features.laws import LAWS
-from features.names import parse_feature
+from features.names import example_of, parse_feature
 from features.sets import SETS
 from features.user_modules import load_user_modules, tried_features
 from market.bars import Bars, format_time
 from market.errors import BadInput, Refused
 from market.store import replacing
 from market.synthetic import SyntheticMarket
+from market.timeframes import Timeframe, parse_timeframe
 from pipelines.chunks import load_chunks
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
 from pipelines.console import Console
@@ -35,23 +35,37 @@ def factors() -> None:
 @factors.command("list")
 @click.argument("search", required=False)
 @click.option("--module", "--modules", "modules", help="Python files with factors of your own, to list them too.")
+@click.option("--timeframe", default="5m", show_default=True, help="Of the bars that lookbacks are counted in.")
 @as_json
-def list_(search: str | None, modules: str | None, as_json: bool) -> None:
-    """List the factors and the sets, or those that contain SEARCH."""
+def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool) -> None:
+    """List the factors and the sets, or the factors that have SEARCH in their name, formula or source."""
     console = Console(as_json=as_json)
     load_user_modules(words(modules))
-    rows = [
-        {"factor": factor.name, "family": factor.family, "looks_at": factor.kind,
-         "parameters": ", ".join(factor.parameters), "formula": factor.formula}
-        for factor in FACTORS.values()
-        if not search or search in f"{factor.name} {factor.family} {factor.formula}".lower()
-    ]  # fmt: skip
+    bars = parse_timeframe(timeframe)
+    rows = [_listed(factor, bars) for factor in FACTORS.values()]
+    if search:
+        rows = [row for row in rows if search.lower() in " ".join(map(str, row.values())).lower()]
     sets = {name: list(names) for name, names in SETS.items()}
     console.json({"factors": rows, "sets": sets})
-    console.table(f"factors of {len(FAMILIES)} families", rows)
+    shown = ("feature", "family", "lookback", "formula", "source")
+    console.table(
+        f"{len(rows)} of {len(FACTORS)} factors, each with a feature of it and the bars of {bars} that one value needs",
+        [{key: row[key] for key in shown} for row in rows],
+    )
+    console.say("on a longer timeframe, or of another symbol: close_1h__..., bars_1d_so_far__..., close_of_SPY__...")
     console.say("any tsfresh calculator too: close__tsfresh_autocorrelation__lag_1__window_50")
     for name, names in sets.items():
         console.say(f"set {name}: {len(names)} features")
+
+
+def _listed(factor: Factor, timeframe: Timeframe) -> dict[str, Any]:
+    example = example_of(factor)
+    return {
+        "factor": factor.name, "feature": example.name if example else factor.name, "family": factor.family,
+        "looks_at": factor.kind, "parameters": ", ".join(factor.parameters),
+        "lookback": example.lookback(timeframe) if example else None,
+        "formula": factor.formula, "equals": factor.equals, "source": factor.source,
+    }  # fmt: skip
 
 
 @factors.command("compute")

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from features.names import parse_feature
+from features.factor import FACTORS
+from features.names import example_of, parse_feature
 from features.sets import MINIMAL, SETS, expand
 from market.errors import BadInput, Unknown
 
@@ -47,3 +48,14 @@ def test_sets_hold_sets_and_every_feature_once():
 def test_a_list_that_cannot_be_written_out_says_why(items, own, error, match):
     with pytest.raises(error, match=match):
         expand(items, own)
+
+
+def test_every_factor_has_an_example_that_reads_back():
+    for factor in FACTORS.values():
+        feature = example_of(factor)
+        assert feature is not None, factor.name
+        assert parse_feature(feature.name) == feature
+    assert example_of(FACTORS["macd"]).name == "close__macd__fast_12__slow_26__signal_9"
+    assert FACTORS["mean_pair"].source == "Brock, Lakonishok and LeBaron (1992), Simple technical trading rules"
+    assert FACTORS["win_share"].equals == "(results > 0).rolling(window).mean()"
+    assert FACTORS["win_share"].source == ""

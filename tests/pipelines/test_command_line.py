@@ -500,6 +500,12 @@ def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path)
         assert found["groups"]
     listed = run("factors", "list", "slope", "--json").json()
     assert [row["factor"] for row in listed["factors"]].count("slope") == 1
+    (wilder,) = run("factors", "list", "RSI_wilder", "--timeframe", "1h", "--json").json()["factors"]
+    assert (wilder["feature"], wilder["lookback"], wilder["source"]) == (
+        "close__rsi_wilder__window_20",
+        80,
+        "Wilder (1978)",
+    )
     computed = run("factors", "compute", *given, "--output", tmp_path / "f.csv", "--json").json()
     table = pd.read_csv(tmp_path / "f.csv")
     assert computed["n_trades"] == len(table) == made["n_trades"]
