@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from market.bars import PRICES, Bars, format_time
-from market.errors import BadInput, Unknown
+from market.errors import BadData, BadInput, Unknown
 from market.timeframes import Timeframe
 
 # Exchanges that give both times often write the close a millisecond early: the open is the one on the grid.
@@ -79,7 +79,7 @@ def bars_from_frame(
     ------
     BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times are not understood or
         do not step by `timeframe`.
-    BadData : if a bar breaks a law.
+    BadData : if a bar breaks a law, or the newest row stands first.
     """
     columns = columns_from_frame(frame, timeframe=timeframe, stamps=stamps, name=name, price_scale=price_scale)
     _check_steps(columns["close_time"], timeframe, name)
@@ -146,7 +146,7 @@ def _nanoseconds(column: pd.Series, stamps: Stamps, name: str) -> np.ndarray:
         reason = str(error).partition(". ")[0].partition("\n")[0]
         raise BadInput(
             f"{name}: column {column.name} holds {column.iloc[0]!r}, no time that is understood "
-            f"(ISO 8601, or whole s, ms, us or ns since 1970): {reason}"
+            f"(ISO 8601, or whole s, ms, us or ns since 1970; --time-format for others): {reason}"
         ) from error
 
 
@@ -188,6 +188,11 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
 
 def _check_steps(time: np.ndarray, timeframe: Timeframe, name: str) -> None:
     steps = np.diff(time)
+    if len(steps) > 1 and (steps < 0).all():
+        raise BadData(
+            f"{name}: row 1 at {format_time(time[1])} is earlier than the row before it, and so on to the end: the "
+            "newest row stands first; sort the file by its time"
+        )
     steps = steps[steps > 0]  # a step back or none at all is told by the laws of bars, with its row
     if len(steps) == 0:
         return

@@ -46,8 +46,10 @@ class Patience:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def __post_init__(self) -> None:
-        if self.tries < 1 or not (self.first_wait >= 0 and self.timeout > 0):
-            raise BadInput(f"a request is tried at least once, and waits some time, not {self}")
+        if self.tries < 1:
+            raise BadInput(f"a request is tried at least once, not {self.tries} times")
+        if not (self.first_wait >= 0 and self.timeout > 0):
+            raise BadInput(f"first_wait is {self.first_wait} and timeout {self.timeout}, but they are seconds to wait")
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +182,9 @@ def _asked(client: Any, ask: Callable[[], Any], patience: Patience) -> Any:
             if _FINAL.search(f"{said} "):
                 raise BadInput(f"{client.id} refuses: {said}") from error
             if failed == patience.tries:
+                often = "once" if failed == 1 else f"{failed} times"
                 raise Transient(
-                    f"{client.id} does not answer, asked {failed} times: {said}; what came is stored, and the same "
+                    f"{client.id} does not answer, asked {often}: {said}; what came is stored, and the same "
                     "command goes on from there"
                 ) from error
             wait = patience.first_wait * 2 ** (failed - 1)

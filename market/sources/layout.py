@@ -98,12 +98,13 @@ class Layout:
         BadInput : if a column that was named is not there, or a cell is no time or no number; names the row.
         """
         frame = self._named(frame, name)
+        written = {str(column).strip().lower(): column for column in frame.columns}  # the file's own capitals
         if self.time_format is not None:
-            time = next((column for column in TIME_NAMES if column in frame.columns), None)
+            time = next((written[known] for known in TIME_NAMES if known in written), None)
             if time is not None:
                 frame = frame.assign(**{time: self._times(frame[time], name)})
         if self.decimal == ",":
-            numbers = [column for column in (*PRICES, "volume") if column in frame.columns]
+            numbers = [written[known] for known in (*PRICES, "volume") if known in written]
             frame = frame.assign(**{column: _comma_numbers(frame[column], name) for column in numbers})
         return frame
 

@@ -16,6 +16,7 @@ from market.sources.layout import Layout, columns_from
 from market.timeframes import parse_timeframe
 from market.trading_hours import check_hours
 from pipelines.commands.options import as_json
+from pipelines.commands.tables import counted
 from pipelines.console import Console
 from pipelines.experiment import words
 from pipelines.progress import Progress
@@ -189,7 +190,9 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _repaired(row: dict[str, Any]) -> list[str]:
-    return [f"repaired on {made['asked']}: {made['fix']}, {made['n_changes']:,} changes" for made in row["repairs"]]
+    return [
+        f"repaired on {made['asked']}: {made['fix']}, {counted(made['n_changes'], 'change')}" for made in row["repairs"]
+    ]
 
 
 def _spread(row: dict[str, Any]) -> dict[str, Any]:

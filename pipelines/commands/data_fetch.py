@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from market.bars import format_time
+from market.errors import BadInput
+from market.symbols import normal_symbol
 from market.timeframes import parse_timeframe
 from pipelines.commands.options import as_json
 from pipelines.console import Console
@@ -39,14 +43,24 @@ def fetch(
     settings, console = read_settings(), Console(as_json=as_json)
     kept = parse_timeframe(timeframe)
     start_time, end_time = parse_time("--from", start), parse_time("--to", end)
-    # ccxt takes seconds to import: what can be told without it is told first.
+    # ccxt takes seconds to import, and a network that does not answer a minute: what can be told before is told first.
+    if start_time is not None and end_time is not None and start_time >= end_time:
+        raise BadInput(f"--from {start} is not before --to {end}")
+    named = symbol or market
+    if start_time is None and named is not None and (normal_symbol(named), kept) not in settings.bars.list():
+        raise BadInput(f"{normal_symbol(named)} {kept}: nothing is stored to go on from: say the start with --from")
     from market.sources.exchange import Patience, open_market
     from market.sources.fetching import fetch_bars
 
     with console.progress() as progress:
         progress("connect", 0, 1, exchange)
+
+        def wait(seconds: float) -> None:
+            progress("wait", 0, 1, f"{exchange} does not answer: asked again in {seconds:.0f} s")
+            time.sleep(seconds)
+
         found = open_market(
-            exchange, symbol=symbol, timeframe=kept, market=market, url=url, patience=Patience(tries=tries)
+            exchange, symbol=symbol, timeframe=kept, market=market, url=url, patience=Patience(tries=tries, sleep=wait)
         )
         fetched = fetch_bars(
             found,

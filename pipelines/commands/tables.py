@@ -76,6 +76,17 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     console.say(f"These bars were opened {found['opening']} time(s) so far; the more often, the less they prove.")
 
 
+def counted(n: int, thing: str) -> str:
+    """Write how many there are of a thing, whose plural ends in s.
+
+    Examples
+    --------
+    >>> counted(1, "repair"), counted(2000, "repair")
+    ('1 repair', '2,000 repairs')
+    """
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
+
+
 def shortened(rows: Sequence[Mapping[str, Any]], key: str = "instance") -> list[dict[str, Any]]:
     """Leave out of strategies' names what all rows of the same rule share, so that a table stays narrow."""
     values: dict[tuple[str, str], set[str]] = {}

@@ -141,6 +141,15 @@ def test_times_in_a_form_that_is_said(tmp_path, form, times, zone, suffix):
     assert bars.open.tolist() == [2.5, 2.5]
 
 
+def test_capitals_are_the_files_own_business(tmp_path):
+    text = (
+        "Date;Open;High;Low;Close;Volume\n14.11.2023 22:14;2,5;3,5;1,5;2,0;1,0\n14.11.2023 22:15;2,5;3,5;1,5;2,0;1,0\n"
+    )
+    bars, _ = read(tmp_path / "a.csv", text, time_format="%d.%m.%Y %H:%M")
+    assert bars.open_time.tolist() == [START * 10**9, (START + 60) * 10**9]
+    assert bars.open.tolist() == [2.5, 2.5]
+
+
 def test_a_time_in_another_form_is_named(tmp_path):
     text = f"{HEADER}\n14.11.2023,1,1,1,1,1\n11/14/2023,1,1,1,1,1\n"
     with pytest.raises(BadInput, match=r"row 1 has '11/14/2023', which is no time written as %d\.%m\.%Y"):

@@ -197,10 +197,10 @@ def test_a_repair_is_asked_for_said_and_undone(run: Run, home: Path) -> None:
     (row,) = json.loads(run("check", "--json")[1])["bars"]
     assert [finding["kind"] for finding in row["findings"]] == ["gap"], "no bar is made up"
     assert row["repairs"] == [record]
-    assert f"repaired on {record['asked']}: bad_prints, 1 changes" in run("check")[1]
+    assert f"repaired on {record['asked']}: bad_prints, 1 change" in run("check")[1]
     assert json.loads(run("list", "--json")[1])["bars"][0]["repaired"] == "bad_prints"
     assert "nothing to repair" in run("repair", *given, "--fix", "bad_prints")[1]
 
     code, out, _ = run("repair", *given, "--undo")
-    assert (code, "1 repairs were undone" in out, stored.read_bytes() == before) == (0, True, True)
+    assert (code, "1 repair undone" in out, stored.read_bytes() == before) == (0, True, True)
     assert json.loads(run("list", "--json")[1])["bars"][0]["repaired"] is None
