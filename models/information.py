@@ -57,8 +57,8 @@ def information_coefficients(
 
     The coefficient is the mean over trades of ``u v``, the standardised ranks of the feature and of the result. Its
     error is that of the sums by day of the decision, with days up to `n_lags` apart allowed to hang together (Newey and
-    West, 1987, Bartlett weights). `n_lags` is their rule of 1994, or the days within which 19 of 20 trades have ended
-    where that is longer. The p-value is Student's with as many degrees of freedom as there are stretches of
+    West, 1987, Bartlett weights). `n_lags` is their rule of 1994 and the days within which 19 of 20 trades have ended
+    on top. The p-value is Student's with as many degrees of freedom as there are stretches of
     ``n_lags + 1`` days, less one.
 
     Parameters
@@ -149,7 +149,7 @@ def _correlations(first: np.ndarray, second: np.ndarray, period: np.ndarray) -> 
 def _lags(day: np.ndarray, held: np.ndarray) -> int:
     n_days = int(day.max()) + 1
     longest = math.ceil(float(np.quantile(held, 0.95)) / DAY)
-    return min(max(int(4 * (n_days / 100) ** (2 / 9)), longest), n_days - 1)
+    return min(int(4 * (n_days / 100) ** (2 / 9)) + longest, n_days - 1)
 
 
 def _long_run_deviation(daily: np.ndarray, n_lags: int) -> float:

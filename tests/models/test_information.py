@@ -59,18 +59,18 @@ def test_the_error_is_that_of_statsmodels(planted) -> None:
 
     X, net_return, times = planted
     found = judged(X, net_return, times)
-    assert found.n_lags == int(4 * (300 / 100) ** (2 / 9)) == 5
+    assert found.n_lags == int(4 * (300 / 100) ** (2 / 9)) + 1 == 6
     for column in (0, 3, 7):
         known = ~np.isnan(X[:, column])
         u, v = (np.argsort(np.argsort(values[known])) for values in (X[:, column], net_return))
         product = (u - u.mean()) * (v - v.mean()) / (u.std() * v.std())
         daily = np.bincount(times[0][known] // DAY, product - product.mean())
-        fit = OLS(daily, np.ones(len(daily))).fit(cov_type="HAC", cov_kwds={"maxlags": 5, "use_correction": False})
+        fit = OLS(daily, np.ones(len(daily))).fit(cov_type="HAC", cov_kwds={"maxlags": 6, "use_correction": False})
         error = fit.bse[0] * len(daily) / known.sum()
         assert found.standard_error[column] == pytest.approx(error, rel=1e-9)
         t_statistic = product.mean() / error
         assert found.t_statistic[column] == pytest.approx(t_statistic, rel=1e-9)
-        assert found.p_value[column] == pytest.approx(2 * student.sf(abs(t_statistic), 300 // 6 - 1), rel=1e-9)
+        assert found.p_value[column] == pytest.approx(2 * student.sf(abs(t_statistic), 300 // 7 - 1), rel=1e-9)
 
 
 def test_the_rest_follows_from_the_coefficients(planted) -> None:
