@@ -90,5 +90,6 @@ def _summarise(values: np.ndarray) -> dict[str, float]:
     if n > 1:
         row["standard_deviation"] = spread * np.sqrt(n / (n - 1))
     if n > 2 and spread > 0:
-        row["skewness"] = float(np.mean((deviation / spread) ** 3)) * np.sqrt(n * (n - 1)) / (n - 2)
+        scaled = deviation / spread
+        row["skewness"] = float(np.mean(scaled * scaled * scaled)) * np.sqrt(n * (n - 1)) / (n - 2)
     return row

@@ -6,6 +6,8 @@ of data are told apart by people who do not see red and green (Tol, "Colour sche
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +40,19 @@ def new_figure(*, height: int, legend: bool = False, **grid: Any) -> Figure:
         hovermode="closest", bargap=0.15, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
     )  # fmt: skip
     return figure
+
+
+def figure_json(figure: Figure | Mapping[str, Any]) -> str:
+    """Write a figure as plotly.js reads it.
+
+    Parameters
+    ----------
+    figure : or its ``data`` and ``layout`` as plain values, which are made a hundred times
+        faster and checked by nobody.
+    """
+    if isinstance(figure, Mapping):
+        return json.dumps(figure, separators=(",", ":"), allow_nan=False)
+    return str(figure.to_json())
 
 
 def plotly_script() -> str:

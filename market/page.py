@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from market.figures import plotly_script
+from market.figures import figure_json, plotly_script
 from market.page_looks import POLICY, SCRIPT, STYLE
 
 if TYPE_CHECKING:
@@ -43,11 +43,12 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One of several figures that take turns in one place: its name, a sentence about it, and the figure."""
+    """One of several figures that take turns in one place: its name, a sentence about it, and the figure or its values
+    as `market.figures.figure_json` takes them."""
 
     name: str
     told: str
-    figure: Figure
+    figure: Figure | Mapping[str, Any]
 
 
 def page_html(title: str, parts: Sequence[str], *, told: str = "") -> str:
@@ -90,7 +91,7 @@ def figure_html(name: str, title: str, told: str, figure: Figure) -> str:
         f'<figure aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>'
         f"<figcaption>{escape(told)}</figcaption>"
         f'<div data-figure="{name}" role=img aria-label="{escape(f"{title}. {told}")}"></div></figure>'
-        + _embedded(name, str(figure.to_json()))
+        + _embedded(name, figure_json(figure))
     )
 
 
@@ -111,7 +112,7 @@ def chooser_html(
         f'<option value="{name}-{number}" data-told="{escape(choice.told)}">{escape(choice.name)}</option>'
         for number, choice in enumerate(choices)
     )
-    data = "".join(_embedded(f"{name}-{number}", str(choice.figure.to_json())) for number, choice in enumerate(choices))
+    data = "".join(_embedded(f"{name}-{number}", figure_json(choice.figure)) for number, choice in enumerate(choices))
     return (
         f"<figure aria-label='{escape(title)}'><h2>{escape(title)}</h2><figcaption>{escape(told)}</figcaption>"
         f"<div class=controls><label for={name}-chooser>{escape(label)}</label>"
@@ -158,8 +159,8 @@ def table_html(
         "rows": [[_short(value) for value in row] for row in rows],
     }
     heads = "".join(
-        f'<th scope=col title="{escape(column.told)}"><button type=button data-column="{column.name}">'
-        f"{escape(column.heading)}</button>"
+        f'<th scope=col class="{"words" if column.kind == "text" else ""}" title="{escape(column.told)}">'
+        f'<button type=button data-column="{column.name}">{escape(column.heading)}</button>'
         for column in columns
     )
     return (
@@ -168,8 +169,8 @@ def table_html(
         f"<label for={name}-filter>Filter</label>"
         f'<input id={name}-filter type=search placeholder="words of a name, or {escape(example)}" autocomplete=off '
         f"aria-describedby={name}-status><span id={name}-status class=quiet role=status></span></div>"
-        f"<div class=wide tabindex=0><table id={name}-table data-rows={name}><thead><tr>{heads}<tbody></table></div>"
-        f"<p><button id={name}-more class=more type=button hidden></button></p></section>"
+        f'<div class="wide tall" tabindex=0><table id={name}-table data-rows={name}><thead><tr>{heads}<tbody></table>'
+        f"</div><p><button id={name}-more class=more type=button hidden></button></p></section>"
         + _embedded(name, json.dumps(held, separators=(",", ":"), allow_nan=False))
     )
 

@@ -28,7 +28,9 @@ dl div { border-left: 3px solid var(--rule); padding-left: 10px; }
 dt { color: var(--quiet); font-size: 13px; }
 dd { margin: 0; font-size: 20px; font-variant-numeric: tabular-nums; }
 dd small { display: block; line-height: 1.3; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; } .tall { max-height: 620px; overflow-y: auto; }
+.tall thead th { position: sticky; top: 0; z-index: 1; background: var(--panel); }
+.tall thead th:first-child { z-index: 2; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th:first-child { text-align: left; white-space: normal; min-width: 260px; position: sticky; left: 0;
@@ -49,8 +51,9 @@ input, select, .more { font: inherit; font-size: 14px; color: var(--text); backg
   border: 1px solid var(--rule); border-radius: 6px; max-width: 100%; }
 input { width: 340px; } label { font-weight: 600; font-size: 14px; }
 :focus-visible { outline: 2px solid var(--mark); outline-offset: 2px; }
-table.plain { width: auto; min-width: 60%; } table.plain td { white-space: normal; }
-table.plain th:first-child { min-width: 120px; } ul.quiet { margin: 14px 0 0; padding-left: 18px; }
+table.plain { width: auto; min-width: 60%; } table.plain td.words { white-space: normal; }
+table.plain th:first-child { min-width: 0; } table td.name { text-align: left; white-space: nowrap; }
+ul.quiet { margin: 14px 0 0; padding-left: 18px; }
 @media print { .controls, .more { display: none; } section, figure { break-inside: avoid; } }
 """
 
@@ -73,8 +76,9 @@ function looks(layout) {
 }
 
 function draw(place, figure) {
-  const textfont = { color: colour("--text") };
-  const data = figure.data.map((trace) => trace.type === "heatmap" ? { ...trace, textfont } : trace);
+  const color = colour("--text");
+  const written = (trace) => ({ ...trace, textfont: { ...trace.textfont, color } });
+  const data = figure.data.map((trace) => trace.type === "heatmap" ? written(trace) : trace);
   place.figure = figure;
   const tools = { displayModeBar: "tools" in place.dataset, modeBarButtons: TOOLS };
   return Plotly.react(place, data, looks(figure.layout), { displaylogo: false, responsive: true, ...tools });

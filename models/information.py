@@ -109,7 +109,7 @@ def information_coefficients(
         product = u * v
         coefficient[column] = product.mean()
         own_day = day if every else day[known]
-        n_stretches = len(np.unique(own_day)) // (n_lags + 1)
+        n_stretches = np.count_nonzero(np.bincount(own_day)) // (n_lags + 1)
         if n_stretches > 1:
             daily = np.bincount(own_day, weights=product - coefficient[column])
             error[column] = _long_run_deviation(daily, n_lags) / len(own)

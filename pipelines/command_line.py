@@ -28,7 +28,7 @@ _COMMANDS = {
     "demo": "Run everything on a synthetic market, in minutes.",
     "data": "Bring bars in, list them, check and repair them.",
     "trades": "Generate the trades that rules would have made, and look at them.",
-    "factors": "List, compute and check factors.",
+    "factors": "List, compute, check and describe factors.",
     "model": "Search for filters, judge, export and serve them.",
     "up": "Start Prefect, the MLflow UI and the service; stop on Ctrl-C.",
     "paper": "Replay bars through the bot and the service.",

@@ -1,4 +1,4 @@
-"""tradesieve factors: list, compute and check factors."""
+"""tradesieve factors: list, compute, check and describe factors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from market.store import replacing
 from market.synthetic import SyntheticMarket
 from market.timeframes import Timeframe, parse_timeframe
 from pipelines.chunks import load_chunks
+from pipelines.commands.factors_describe import describe
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
 from pipelines.console import Console
 from pipelines.experiment import words
@@ -29,7 +30,7 @@ from pipelines.steps import compute_features, generate_trades
 
 @click.group()
 def factors() -> None:
-    """List, compute and check factors."""
+    """List, compute, check and describe factors."""
 
 
 @factors.command("list")
@@ -143,3 +144,6 @@ def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], li
     experiment = chosen_experiment(settings, **given)
     bars = market or [chunk.bars for chunk in load_chunks(experiment, settings)]
     return bars, list(experiment.feature_names()), experiment.plan.seed
+
+
+factors.add_command(describe)
