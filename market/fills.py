@@ -144,7 +144,8 @@ def advance_nb(
     order: Record,
     plan: Record,
     wish: Record,
-    closed: np.ndarray,
+    closed: Record,
+    next_closed: Record,
     time: int,
     open_: float,
     high: float,
@@ -163,7 +164,8 @@ def advance_nb(
     ----------
     held, order : one POSITION and one ORDER record, changed in place.
     plan, wish : two SIGNAL records: what the position was opened for, and what the order is for.
-    closed : room for two CLOSED records: an old position may leave at the open and a new one be stopped in the bar.
+    closed, next_closed : two CLOSED records, written in this order when trades close: an old position may leave at
+        the open and a new one be stopped in the bar.
     time : close_time of the bar.
     open_, high, low, close : its prices.
     finer_high, finer_low : float64, of finer bars.
@@ -192,13 +194,11 @@ def advance_nb(
         overdue = plan.leave_at != 0 and time > plan.leave_at
         waits = held.exit_bars_left > 0
         if overdue:
-            n_closed = close_nb(
-                held, order, plan, closed, n_closed, open_, False, SESSION_END, time, bar_range, terms, policy
-            )
+            close_nb(held, order, plan, closed, open_, False, SESSION_END, time, bar_range, terms, policy)
+            n_closed = 1
         elif held.leaving and (not waits or held.side * open_ >= held.side * held.exit_limit):
-            n_closed = close_nb(
-                held, order, plan, closed, n_closed, open_, waits, held.leaving, time, bar_range, terms, policy
-            )
+            close_nb(held, order, plan, closed, open_, waits, held.leaving, time, bar_range, terms, policy)
+            n_closed = 1
 
     pending, price = _NOTHING, math.nan  # what may enter after the open
     if order.live and wish.leave_at != 0 and time > wish.leave_at:
@@ -220,6 +220,7 @@ def advance_nb(
     # In units of side, a larger number is always better: one comparison serves long and short.
     side = held.side if held.open else wish.side
     worst, best = min(side * low, side * high), max(side * low, side * high)
+    trade = next_closed if n_closed else closed
     filled = _NOTHING  # how the position entered, when that was after the open
     barrier, reason = barrier_nb(held, plan)
     anchor = side * open_
@@ -247,10 +248,10 @@ def advance_nb(
         if lowest <= barrier:
             if reached and (pending == _TRIGGER or side * price > barrier):
                 enter_nb(held, order, plan, wish, price, pending == _LIMIT, time, bar_range, terms)
-            return close_nb(
-                held, order, plan, closed, n_closed, side * min(barrier, anchor), False, reason, time, bar_range,
-                terms, policy,
-            )  # fmt: skip
+            close_nb(
+                held, order, plan, trade, side * min(barrier, anchor), False, reason, time, bar_range, terms, policy
+            )
+            return n_closed + 1
         if not targets_wait:
             ending, level = 0, math.inf
             if highest >= last:
@@ -265,10 +266,10 @@ def advance_nb(
                 leave_nb(held, quantity, side * max(partial, anchor), True, time, bar_range, terms)
                 held.next_partial += 1
             if ending:
-                return close_nb(
-                    held, order, plan, closed, n_closed, side * max(level, anchor), True, ending, time, bar_range,
-                    terms, policy,
-                )  # fmt: skip
+                close_nb(
+                    held, order, plan, trade, side * max(level, anchor), True, ending, time, bar_range, terms, policy
+                )
+                return n_closed + 1
         if reached:
             enter_nb(held, order, plan, wish, price, pending == _LIMIT, time, bar_range, terms)
             pending = _NOTHING
@@ -290,7 +291,8 @@ def advance_nb(
         held.nearest = partial if math.isnan(last) else min(partial, last)
     _know_close_nb(held, order, plan, close, worst, best, terms)
     if time == plan.leave_at:
-        return close_nb(held, order, plan, closed, n_closed, close, False, SESSION_END, time, bar_range, terms, policy)
+        close_nb(held, order, plan, trade, close, False, SESSION_END, time, bar_range, terms, policy)
+        return n_closed + 1
     return n_closed
 
 
@@ -349,7 +351,7 @@ def close_out_nb(
     held: Record,
     order: Record,
     plan: Record,
-    closed: np.ndarray,
+    closed: Record,
     time: int,
     high: float,
     low: float,
@@ -360,4 +362,5 @@ def close_out_nb(
     """End the data: an open position leaves at the last close, flagged; return how many trades that made (0 or 1)."""
     if not held.open:
         return 0
-    return close_nb(held, order, plan, closed, 0, close, False, END_OF_DATA, time, high - low, terms, policy)
+    close_nb(held, order, plan, closed, close, False, END_OF_DATA, time, high - low, terms, policy)
+    return 1

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
 
 from market.orders import Record, copy_nb, market_price_nb
@@ -110,8 +109,7 @@ def close_nb(
     held: Record,
     order: Record,
     plan: Record,
-    closed: np.ndarray,
-    n_closed: int,
+    trade: Record,
     reference: float,
     resting: bool,
     reason: int,
@@ -119,9 +117,8 @@ def close_nb(
     bar_range: float,
     terms: Record,
     policy: Record,
-) -> int:
-    """Take the rest off the position, write the closed trade; return the new number of closed trades."""
-    trade = closed[n_closed]
+) -> None:
+    """Take the rest off the position; write the closed trade, a CLOSED record."""
     leave_nb(held, held.left, reference, resting, time, bar_range, terms)
     side, paid, entered = held.side, held.entry_price, held.entry_reference
     price, left_at = held.exit_value / held.quantity, held.exit_reference_value / held.quantity
@@ -157,4 +154,3 @@ def close_nb(
         held.rest = policy.cooldown
     if order.adds:
         order.live = 0
-    return n_closed + 1

@@ -16,13 +16,22 @@ def first_at_nb(times: np.ndarray, time: int, first: int) -> int:
     Parameters
     ----------
     times : int64, increasing.
-    first : a row, at most the number of rows. Steps of growing length go out from it: what is near is found fast.
+    first : a row, at most the number of rows.
 
     Notes
     -----
+    Times are mostly even: the row where it stands if they are from here on is looked at first. Else steps of growing
+    length go out from `first`, so that what is near is found soon.
+
     Equals: ``first + np.searchsorted(times[first:], time)``.
     """
-    step, low, high = 1, first, first
+    if first == len(times) or times[first] >= time:
+        return first
+    if first + 1 < len(times):
+        guess = first + 1 + (time - 1 - times[first]) // (times[first + 1] - times[first])
+        if guess < len(times) and times[guess - 1] < time <= times[guess]:
+            return guess
+    step, low, high = 1, first + 1, first + 1
     while high < len(times) and times[high] < time:
         low, high, step = high + 1, high + step, 2 * step
     high = min(high, len(times))

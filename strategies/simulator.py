@@ -20,9 +20,6 @@ from strategies.base import Policy, Strategy
 from strategies.signals import Signals
 from strategies.trades import trades_frame
 
-_ROOM = 64
-"""For so many trades at first; it doubles when they need more."""
-
 
 @dataclass(eq=False)
 class InstanceState:
@@ -112,11 +109,12 @@ def run_signals(
             f"{bars.symbol} {bars.timeframe}: a signal was decided at {format_time(time)}, when no bar closed"
         )
     covering = cover(bars, finer)
+    closed = np.empty(len(signals) + 4, CLOSED)  # what is open, what waits, and two to write to
     return _run_nb(
         bars.close_time, bars.open, bars.high, bars.low, bars.close,
         covering.high, covering.low, covering.first, covering.n_finer,
         signals.decision_time, signals.side, signals.records, terms_of(instrument), policy.record,
-        state.position, state.order, state.plan, state.wish, np.zeros(_ROOM, CLOSED),
+        state.position, state.order, state.plan, state.wish, closed,
     )  # fmt: skip
 
 
@@ -126,7 +124,7 @@ def close_out(bars: Bars, instrument: Instrument, state: InstanceState, *, polic
     if not len(bars):
         return closed[:0]
     n_closed = close_out_nb(
-        state.position[0], state.order[0], state.plan[0], closed,
+        state.position[0], state.order[0], state.plan[0], closed[0],
         bars.close_time[-1], bars.high[-1], bars.low[-1], bars.close[-1], terms_of(instrument)[0], policy.record[0],
     )  # fmt: skip
     return closed[:n_closed]
@@ -140,7 +138,6 @@ def _run_nb(  # type: ignore[no-untyped-def]
     held, order, plan, wish = positions[0], orders[0], plans[0], wishes[0]
     n_closed, following = 0, 0
     next_of = np.zeros(2, np.int64)  # for short and long: the first signal of that side, as far as it is known
-    just_closed = np.zeros(2, closed.dtype)
     bar = 0
     while bar < len(close):
         if may_be_quiet_nb(held, order):
@@ -161,18 +158,11 @@ def _run_nb(  # type: ignore[no-untyped-def]
             first, n_covering = 0, 0
             if n_finer > 0 and finer_first[bar] >= 0:
                 first, n_covering = finer_first[bar], n_finer
-            n = advance_nb(
-                held, order, plan, wish, just_closed,
+            n_closed += advance_nb(
+                held, order, plan, wish, closed[n_closed], closed[n_closed + 1],
                 time[bar], open_[bar], high[bar], low[bar], close[bar],
                 finer_high, finer_low, first, n_covering, terms[0], policy[0],
             )  # fmt: skip
-            for k in range(n):
-                closed[n_closed] = just_closed[k]
-                n_closed += 1
-            if n_closed + 2 > len(closed):
-                more = np.empty(2 * len(closed), closed.dtype)
-                more[:n_closed] = closed[:n_closed]
-                closed = more
         elif following == len(sides):
             break
         else:

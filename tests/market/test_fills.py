@@ -75,7 +75,7 @@ class Instance:
         closed = np.zeros(2, CLOSED)
         high, low = (np.array([each[k] for each in finer]) for k in (0, 1))
         n_closed = advance_nb(
-            *self.state.records, closed, self.time, *prices, high, low, 0, len(finer),
+            *self.state.records, *closed, self.time, *prices, high, low, 0, len(finer),
             terms_of(self.instrument)[0], self.policy.record[0],
         )  # fmt: skip
         return list(closed[:n_closed])
@@ -84,7 +84,7 @@ class Instance:
         closed = np.zeros(1, CLOSED)
         position, order, plan, _ = self.state.records
         terms, policy = terms_of(self.instrument)[0], self.policy.record[0]
-        return list(closed[: close_out_nb(position, order, plan, closed, self.time, *prices[1:], terms, policy)])
+        return list(closed[: close_out_nb(position, order, plan, closed[0], self.time, *prices[1:], terms, policy)])
 
 
 def play(wish: Wish, *bars: Prices, instrument: Instrument = FREE) -> Any:

@@ -25,7 +25,7 @@ def opened(side: int = 1, **wishes: float) -> InstanceState:
     signals = make_signals(np.array([0]), float(side), **wishes)
     accept_nb(*state.records, 0, signals.records[0], TERMS, POLICY)
     room = np.zeros(2, CLOSED)
-    assert advance_nb(*state.records, room, 1, 100.0, 101.0, 99.0, 100.0, NONE, NONE, 0, 0, TERMS, POLICY) == 0
+    assert advance_nb(*state.records, *room, 1, 100.0, 101.0, 99.0, 100.0, NONE, NONE, 0, 0, TERMS, POLICY) == 0
     return state
 
 

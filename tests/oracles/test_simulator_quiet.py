@@ -33,7 +33,7 @@ def every_bar_nb(
     for bar in range(len(close)):
         covered = n_finer > 0 and finer_first[bar] >= 0
         n_closed += advance_nb(
-            held, order, plan, wish, closed[n_closed:],
+            held, order, plan, wish, closed[n_closed], closed[n_closed + 1],
             time[bar], open_[bar], high[bar], low[bar], close[bar],
             finer_high, finer_low, finer_first[bar] if covered else 0, n_finer if covered else 0, terms, policy,
         )  # fmt: skip
@@ -45,7 +45,7 @@ def every_bar_nb(
 
 def every_bar(case: Case, state: InstanceState) -> np.ndarray:
     bars, covering = case.bars, cover(case.bars, case.finer)
-    closed = np.zeros(len(case.signals) + 3, CLOSED)
+    closed = np.zeros(len(case.signals) + 4, CLOSED)
     n_closed = every_bar_nb(
         bars.close_time, bars.open, bars.high, bars.low, bars.close,
         covering.high, covering.low, covering.first, covering.n_finer,

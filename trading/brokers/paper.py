@@ -97,7 +97,7 @@ class PaperBroker:
         covering = cover(bar, finer)
         covered = finer is not None and covering.first[0] >= 0
         n_closed = advance_nb(
-            *self._state.records, self._closed,
+            *self._state.records, self._closed[0], self._closed[1],
             bar.close_time[0], bar.open[0], bar.high[0], bar.low[0], bar.close[0],
             covering.high, covering.low, covering.first[0] if covered else 0, covering.n_finer if covered else 0,
             self._terms, self._policy,
