@@ -18,6 +18,7 @@ from numba import float64, int64, njit, types
 from numba.core.errors import NumbaExperimentalFeatureWarning
 from numba.typed import List
 
+from features.code import digest_of
 from features.factor import Feature, Kernel
 from features.sight import PRICES, Sight
 
@@ -121,14 +122,18 @@ def _part(function: Kernel) -> Any:
 
 
 def _calling_compiled(function: Kernel) -> Kernel:
-    """Let a function call its plain functions in `_nb` compiled: so can the families do without numba."""
+    """Let a function call its plain functions in `_nb` compiled: so can the families do without numba.
+
+    Its name says what code it is with all that it calls: numba, which keeps compiled functions by name, would else
+    look at its own file alone, and go on running what another file held before it was changed.
+    """
     found = {name: function.__globals__.get(name) for name in function.__code__.co_names if name.endswith("_nb")}
     parts = {name: _part(value) for name, value in found.items() if isinstance(value, FunctionType)}
-    if not parts:
-        return function
-    return FunctionType(
+    made = FunctionType(
         function.__code__, {**function.__globals__, **parts}, function.__name__, None, function.__closure__
     )
+    made.__qualname__ = f"{function.__qualname__}_{digest_of(function)}"
+    return made
 
 
 @njit([_KERNELS[kind](_KERNEL[kind]) for kind in _KERNELS], cache=True, nogil=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from market.pruning import prune
 from market.store import replacing
 
 
@@ -59,16 +59,4 @@ class TableCache:
 
     def prune(self) -> int:
         """Delete tables until those that are left take at most `limit` bytes; return how many were deleted."""
-        found = []
-        for path in self.folder.rglob("*.parquet"):
-            with suppress(FileNotFoundError):  # another process may prune too
-                state = path.stat()
-                found.append((state.st_mtime_ns, state.st_size, path))
-        excess, deleted = sum(size for _, size, _ in found) - self.limit, 0
-        for _, size, path in sorted(found):
-            if excess <= 0:
-                break
-            path.unlink(missing_ok=True)
-            excess -= size
-            deleted += 1
-        return deleted
+        return prune(self.folder, self.limit)

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from features.cache import FactorCache
 from market.errors import BadInput, Unknown
 from market.store import BarStore
 from models.ledger import Ledger
@@ -60,9 +61,9 @@ class Settings:
         return TableCache(self.home / "trades", self.cache_bytes)
 
     @property
-    def factors(self) -> TableCache:
+    def factors(self) -> FactorCache:
         """The factors that were computed."""
-        return TableCache(self.home / "factors", self.cache_bytes)
+        return FactorCache(self.home / "factors", self.cache_bytes)
 
     @property
     def ledger(self) -> Ledger:

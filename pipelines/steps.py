@@ -12,12 +12,9 @@ import numpy as np
 import pandas as pd
 
 from features.decisions import Decisions
-from features.engine import compute
-from features.names import parse_feature
 from models.dataset import Dataset, dataset_from_trades
 from pipelines.chunks import Chunk, calendar_of, instance_names, period_of
 from pipelines.experiment import Experiment
-from pipelines.identity import code_fingerprint, identity
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
 from pipelines.trade_parts import each_part
@@ -33,22 +30,18 @@ def compute_features(
     chunk: Chunk, trades: pd.DataFrame, names: Sequence[str], settings: Settings, *, progress: Progress = silent
 ) -> np.ndarray:
     """Compute the features of a chunk's trades, or read them when they were computed before."""
-    code = code_fingerprint("market", "features")
-    own = {factor.module.fingerprint for factor in (parse_feature(name).factor for name in names) if factor.module}
-    key = identity(chunk.key, list(names), code, *sorted(own))
-    place = f"{chunk.symbol}/{chunk.timeframe}/{key}"
-    kept = settings.factors.read(place, names)
-    if kept is not None and len(kept) == len(trades):
-        progress("factors", 1, 1, f"{chunk.name}: read {len(names)} factors")
-        return np.ascontiguousarray(kept.to_numpy(dtype=np.float64))
     decisions = Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(dtype=np.float64))
-    columns = []
-    for done, name in enumerate(names):
-        progress("factors", done, len(names), f"{chunk.name}: {name}")
-        columns.append(compute(chunk.bars, decisions, [name])[:, 0])
-    settings.factors.write(pd.DataFrame(dict(zip(names, columns, strict=True))), place)
-    progress("factors", 1, 1, f"{chunk.name}: {len(names)} factors of {len(trades)} trades")
-    return np.stack(columns, axis=1) if len(trades) else np.empty((0, len(names)))
+    computed = 0
+
+    def tell(done: int, total: int, name: str) -> None:
+        nonlocal computed
+        computed = total
+        progress("factors", done, total, f"{chunk.name}: {name}" if name else f"{chunk.name}: {total} factors computed")
+
+    X = settings.factors.compute(chunk.bars, decisions, names, on_progress=tell)
+    if not computed:
+        progress("factors", 1, 1, f"{chunk.name}: read {len(names)} factors")
+    return X
 
 
 def build_dataset(

@@ -212,3 +212,12 @@ def test_the_arrays_of_the_caller_are_left_alone(market_bars):
     assert at.tolist() == market_bars.close_time[[900, 800]].tolist()
     assert side.tolist() == [1.0, -1.0]
     assert at.flags.writeable
+
+
+def test_a_compiled_kernel_is_kept_under_the_code_of_all_that_it_calls():
+    """Or numba, which looks at a kernel's own file alone, would go on running what another file once held."""
+    from features.code import digest_of
+    from features.compiled import _compiled
+
+    kernel = parse_feature("bars__from_last_week_high").factor.kernel
+    assert _compiled(kernel, "bars").py_func.__qualname__ == f"{kernel.__qualname__}_{digest_of(kernel)}"
