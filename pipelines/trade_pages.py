@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,8 @@ from market.errors import BadInput
 from market.store import replacing
 from pipelines.chunks import Chunk, backtest_of
 from strategies.base import instance_name
-from strategies.report import choose_shown, plot_html, report_html
+from strategies.optimisation import Walk
+from strategies.report import choose_shown, plot_html, report_html, walk_html
 from strategies.statistics import trade_statistics
 from strategies.trade_windows import TradeWindow, trade_window
 
@@ -50,6 +51,16 @@ def write_plot(chunks: Sequence[Chunk], trades: pd.DataFrame, path: Path, *, n_t
     rules = sorted({strategy.name for chunk in chunks for strategy in chunk.strategies})
     _write(plot_html(windows, title=f"{', '.join(rules)} at work"), path)
     return sum(len(window.trades) for window in windows)
+
+
+def write_walks(walks: Mapping[str, Walk], path: Path, *, title: str) -> None:
+    """Write the page of an optimisation's walks.
+
+    Raises
+    ------
+    BadInput : if the file cannot be written.
+    """
+    _write(walk_html(walks, title=title), path)
 
 
 def _windows(

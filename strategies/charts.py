@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,34 @@ def equity_chart(days: np.ndarray, returns: np.ndarray) -> Figure:
     figure.update_yaxes(title_text="capital, start = 1", row=1, col=1)
     figure.update_yaxes(title_text="drawdown, %", tickformat=".1%", row=2, col=1)
     figure.update_xaxes(title_text="day of the exit, UTC", row=2, col=1)
+    return figure
+
+
+def paths_chart(days: np.ndarray, paths: Mapping[str, np.ndarray], borders: Sequence[int]) -> Figure:
+    """Draw the compounded capital of several paths over the same days, on one scale.
+
+    Parameters
+    ----------
+    days : datetime64[D] (n_days,).
+    paths : name: daily returns, float (n_days,); the first is drawn as the one that counts.
+    borders : int64 ns UTC, drawn as lines from bottom to top.
+    """
+    figure = new_figure(height=460, legend=True)
+    x = np.datetime_as_string(days, unit="D")
+    for place, (name, returns) in enumerate(paths.items()):
+        look = (
+            {"color": PLAIN, "width": 2.2}
+            if place == 0
+            else {"color": LINES[2 * place - 2], "width": 1.2, "dash": "dot"}
+        )
+        figure.add_scatter(
+            x=x, y=np.round(equity(returns), 6), mode="lines", name=name, line=look,
+            hovertemplate="%{x}<br>capital %{y:.4f}<extra>" + name + "</extra>",
+        )  # fmt: skip
+    for border in dates(np.asarray(borders, dtype=np.int64)):
+        figure.add_vline(x=border, line={"color": "rgba(128,128,128,0.5)", "width": 1})
+    figure.update_yaxes(title_text="capital, start = 1")
+    figure.update_xaxes(title_text="day of the exit, UTC")
     return figure
 
 

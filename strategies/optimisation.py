@@ -7,14 +7,15 @@ between the two is what optimisation promised and did not keep.
 A trade that is open across a border counts on neither side of it.
 
 The search has two stages: first the parameters that say when to enter, with the exits as they are by default; then, at
-the best entries, those that say how to leave. Optuna's TPE sampler (Bergstra et al., 2011) proposes the values.
+the best entries, those that say how to leave, of the rule and of its modifiers. Optuna's TPE sampler (Bergstra et al.,
+2011) proposes the values.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -26,12 +27,8 @@ from market.errors import BadInput
 from market.instruments import Instrument
 from strategies.base import Strategy
 from strategies.returns import capital_effect, equity, exit_days, sortino
+from strategies.search_space import STAGES, SearchSpace
 from strategies.simulator import simulate
-
-EXIT_PARAMETERS = frozenset(
-    {"max_hold", "reward", "stop_ranges", "stop_loss", "stop_deviations", "exit_window", "profit_target"}
-)
-"""Parameters that say how a trade is left; all others say when it is entered."""
 
 Told = Callable[[int, int, str], None]
 
@@ -78,12 +75,14 @@ class Walk:
     windows : its steps.
     paths : name: daily returns, float64 (n_days,), over the same days: ``out_of_sample`` (the walk), ``in_sample`` (the
         best parameters in hindsight) and ``default`` (the rule as it comes).
+    days : datetime64[D] (n_days,), the days of the paths; one that a border falls into stands there twice.
     hindsight : the id of the best parameters in hindsight.
     days_per_year : of the instrument's calendar.
     """
 
     windows: tuple[Window, ...]
     paths: dict[str, np.ndarray]
+    days: np.ndarray
     hindsight: str
     days_per_year: float
 
@@ -104,7 +103,7 @@ class Walk:
 
 
 def walk_forward(
-    rule: type[Strategy],
+    space: SearchSpace,
     bars: Bars,
     instrument: Instrument,
     *,
@@ -115,11 +114,11 @@ def walk_forward(
     finer: Bars | Covering | None = None,
     on_progress: Told | None = None,
 ) -> Walk:
-    """Optimise a rule window by window, each on all that came before it.
+    """Optimise a strategy window by window, each on all that came before it.
 
     Parameters
     ----------
-    rule : its `grid` gives the range of each parameter, from the least value to the largest.
+    space : the strategy and which of its parameters are searched, see `strategies.search_space.search_space`.
     bars, instrument : what it trades, and on which terms.
     n_windows : windows of equal time, at least 2; the first is only searched on.
     n_trials : values that each of the two stages tries, at least 2.
@@ -142,24 +141,26 @@ def walk_forward(
     windows, walked = [], []
     for step, (border, end) in enumerate(pairwise(borders[1:])):
         if on_progress is not None:
-            on_progress(step, n_windows, f"{rule.name} up to {format_time(border)}")
+            on_progress(step, n_windows, f"{space.text} up to {format_time(border)}")
         search = _Search(trader, first, border, n_trials, minimum_trades, seed + step)
-        chosen, fitness = search.best(rule)
+        chosen, fitness = search.best(space)
         days, count = trader.days(chosen, border, end)
         walked.append(days)
         out = sortino(days, days_per_year=trader.days_per_year)
         windows.append(Window(first, border, end, chosen.id, fitness, out, count))
     if on_progress is not None:
-        on_progress(n_windows - 1, n_windows, f"{rule.name} in hindsight")
+        on_progress(n_windows - 1, n_windows, f"{space.text} in hindsight")
     start = borders[1]
-    hindsight, _ = _Search(trader, start, last, n_trials, minimum_trades, seed + n_windows).best(rule)
+    hindsight, _ = _Search(trader, start, last, n_trials, minimum_trades, seed + n_windows).best(space)
     paths = {
         "out_of_sample": np.concatenate(walked),
         # Cut at the same borders: a day that a border falls into counts on both sides of it.
         "in_sample": np.concatenate([trader.days(hindsight, w.border, w.end_time)[0] for w in windows]),
-        "default": np.concatenate([trader.days(rule(), w.border, w.end_time)[0] for w in windows]),
+        "default": np.concatenate([trader.days(space.make({}), w.border, w.end_time)[0] for w in windows]),
     }
-    return Walk(tuple(windows), paths, hindsight.id, trader.days_per_year)
+    calendar = instrument.trading_calendar
+    days_of = [calendar.days(w.border + 1, w.end_time).astype("datetime64[D]") for w in windows]
+    return Walk(tuple(windows), paths, np.concatenate(days_of), hindsight.id, trader.days_per_year)
 
 
 @dataclass(eq=False)
@@ -200,49 +201,44 @@ class _Search:
     minimum_trades: int
     seed: int
 
-    def best(self, rule: type[Strategy]) -> tuple[Strategy, float]:
+    def best(self, space: SearchSpace) -> tuple[Strategy, float]:
         """Search the entries, then the exits; return the choice and its Sortino ratio."""
-        entries = {name: values for name, values in rule.grid.items() if name not in EXIT_PARAMETERS}
-        exits = {name: values for name, values in rule.grid.items() if name in EXIT_PARAMETERS}
         found: dict[str, float] = {}
-        fitness = self.fitness(rule())
-        for grid in (entries, exits):
-            values, value = self._stage(rule, grid, found)
+        fitness = self.fitness(space.make({}))
+        for stage in STAGES:
+            values, value = self._stage(space, stage, found)
             if not value <= fitness:  # also where there was none
                 found, fitness = values, value
         if math.isnan(fitness):
             raise BadInput(
-                f"no parameters of {rule.name} make {self.minimum_trades} trades with a downside up to "
+                f"no parameters of {space.text} make {self.minimum_trades} trades with a downside up to "
                 f"{format_time(self.end)}: give longer bars, fewer windows, or a smaller minimum of trades"
             )
-        return rule(**found), fitness
+        return space.make(found), fitness
 
     def fitness(self, strategy: Strategy) -> float:
         """Give the Sortino ratio of its days; NaN with fewer trades than the minimum."""
         days, count = self.trader.days(strategy, self.start, self.end)
         return sortino(days, days_per_year=self.trader.days_per_year) if count >= self.minimum_trades else math.nan
 
-    def _stage(
-        self, rule: type[Strategy], grid: Mapping[str, tuple[float, ...]], fixed: Mapping[str, float]
-    ) -> tuple[dict[str, float], float]:
+    def _stage(self, space: SearchSpace, stage: str, fixed: Mapping[str, float]) -> tuple[dict[str, float], float]:
         import optuna
 
-        whole = {item.name for item in fields(rule) if item.type in ("int", int)}
-        varied = {name: values for name, values in grid.items() if len(set(values)) > 1}
-        if not varied:
+        searched = space.of_stage(stage)
+        if not searched:
             return dict(fixed), math.nan
 
         def proposed(trial: optuna.Trial) -> dict[str, float]:
             return {
-                name: trial.suggest_int(name, int(min(values)), int(max(values)))
-                if name in whole
-                else _short(trial.suggest_float(name, min(values), max(values)))
-                for name, values in varied.items()
+                each.name: trial.suggest_int(each.name, int(each.low), int(each.high))
+                if each.whole
+                else _short(trial.suggest_float(each.name, each.low, each.high))
+                for each in searched
             }
 
         def objective(trial: optuna.Trial) -> float:
             try:
-                value = self.fitness(rule(**fixed, **proposed(trial)))
+                value = self.fitness(space.make({**fixed, **proposed(trial)}))
             except BadInput as error:  # such as a fast average that is slower than the slow one
                 raise optuna.TrialPruned from error
             if math.isnan(value):

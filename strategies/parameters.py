@@ -70,6 +70,12 @@ def read_parameters(kind: type[Kind], text: str) -> list[Kind]:
     Unknown : if a parameter does not exist.
     BadInput : if a value is of the wrong kind or out of range, or one is given twice.
     """
+    axes = read_axes(kind, text)
+    return [kind(**dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
+
+
+def read_axes(kind: type[Parametrised], text: str) -> dict[str, list[Value]]:
+    """Read the values of each parameter that ``name(parameter=value|value,...)`` gives; errors as `read_parameters`."""
     known = {field.name: field.type for field in fields(kind)}
     axes: dict[str, list[Value]] = {}
     for piece in filter(None, (part.strip() for part in _parts(text)[1].split(","))):
@@ -81,7 +87,7 @@ def read_parameters(kind: type[Kind], text: str) -> list[Kind]:
         axes[name] = [_read(value.strip(), known[name], f"strategy {text!r}: {name}") for value in values.split("|")]
         if len(set(axes[name])) != len(axes[name]):
             raise BadInput(f"strategy {text!r}: one of the values of {name} is given twice")
-    return [kind(**dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
+    return axes
 
 
 def _parts(text: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -19,9 +19,11 @@ from strategies.charts import (
     excursions_chart,
     groups_chart,
     monthly_chart,
+    paths_chart,
     returns_chart,
 )
 from strategies.groups import Backtest
+from strategies.optimisation import Walk
 from strategies.statistics import MEASURES, closed_trades, pooled_returns, trade_statistics
 from strategies.trade_windows import TradeWindow
 
@@ -36,6 +38,9 @@ _COLUMNS = {
     "exposure_rate": ("exposure", "percent"), "bars_held": ("bars held", "number"),
 }  # fmt: skip
 """Measure: its heading and how its numbers are written."""
+
+_PATHS = {"out_of_sample": "out of sample", "in_sample": "in hindsight", "default": "by default"}
+"""What the paths of a walk are called."""
 
 _SIGNED = ("expectancy", "sortino", "sharpe", "calmar", "total_return", "system_quality")
 _MOST_INSTANCES = 3000
@@ -123,6 +128,56 @@ def plot_html(windows: Sequence[TradeWindow], *, title: str) -> str:
     if not windows:
         raise BadInput("there is nothing to plot: no window was given")
     return page_html(title, [_chooser(windows)])
+
+
+def walk_html(walks: Mapping[str, Walk], *, title: str) -> str:
+    """Write a page of walks: the out-of-sample path beside the in-sample one, and what was chosen at each border.
+
+    Parameters
+    ----------
+    walks : by name, such as ``BTC-USD 1h``.
+
+    Raises
+    ------
+    BadInput : if there is no walk.
+    """
+    if not walks:
+        raise BadInput("there is nothing to show: no walk was given")
+    parts = []
+    for number, (name, walk) in enumerate(walks.items()):
+        paths = {_PATHS[path]: returns for path, returns in walk.paths.items()}
+        told = (
+            "Thick: parameters chosen on what came before each grey line, traded up to the next; this is the result. "
+            "Dotted: the parameters that would have been best on these very days, and those by default."
+        )
+        chart = paths_chart(walk.days, paths, [window.border for window in walk.windows])
+        measures = walk.as_dict()["paths"]
+        numbers = [
+            (_PATHS[path], _written(_or_nan(measures[path]["sortino"]), "number"),
+             f"Sortino; return {_written(measures[path]['total_return'], 'percent')}")
+            for path in walk.paths
+        ]  # fmt: skip
+        columns = [
+            Column("border", "searched until", "parameters are chosen on all bars up to here", "text"),
+            Column("strategy", "strategy", "what was chosen", "text"),
+            Column("in_sample", "Sortino before", "of its days before the border, on which it was chosen"),
+            Column("out_of_sample", "Sortino after", "of its days after the border", signed=True),
+            Column("n_trades", "trades after", "how many it decided after the border", "count"),
+        ]
+        rows = [[format_time(w.border), w.strategy, w.in_sample, w.out_of_sample, w.n_trades] for w in walk.windows]
+        parts += [
+            summary_html(numbers, notes=[f"{name}; best in hindsight: {walk.hindsight}"]),
+            figure_html(f"paths-{number}", f"{name}: out of sample beside in sample", told, chart),
+            table_html(
+                f"windows{number or ''}", f"{name}: window by window", "A heading sorts.", columns, rows, sort="border",
+                descending=False, example="n_trades>=30",
+            ),
+        ]  # fmt: skip
+    return page_html(title, parts)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _scope(closed: pd.DataFrame, backtest: Backtest) -> str:

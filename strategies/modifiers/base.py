@@ -40,14 +40,15 @@ class Modifier(Parametrised, ABC):
     """A declared change of how any rule enters, leaves or sizes.
 
     Subclasses are frozen dataclasses whose fields are the parameters, with defaults. They set `name`, `kind` (one of
-    `KINDS`) and, where a rule may have several of them, `at_most`. They are pure and keep the laws of a rule: what they
-    do to a signal follows from bars up to its decision. A signal that makes no sense any more is dropped: one without
-    the history that they need, with a price that is not above zero, or whose entry does not lie between its stop and
-    its target.
+    `KINDS`) and, where a rule may have several of them, `at_most`; `search_range` says between which values a parameter
+    that nobody gives is optimised. They are pure and keep the laws of a rule: what they do to a signal follows from
+    bars up to its decision. A signal that makes no sense any more is dropped: one without the history that they need,
+    with a price that is not above zero, or whose entry does not lie between its stop and its target.
     """
 
     kind: ClassVar[str]
     at_most: ClassVar[int] = 1
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {}
 
     def lookback(self, timeframe: Timeframe, inner: int) -> int:
         """Count the bars, the deciding one included, from which a signal follows; `inner` without this modifier."""

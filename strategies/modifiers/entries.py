@@ -46,6 +46,7 @@ class LimitEntry(_Waiting):
     """
 
     name: ClassVar[str] = "limit_entry"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"offset": (0.1, 1.0), "expiry": (1, 6)}
 
     offset: float = 0.5
     expiry: int = 3
@@ -70,6 +71,7 @@ class StopEntry(_Waiting):
     """
 
     name: ClassVar[str] = "stop_entry"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"offset": (0.0, 0.5), "expiry": (1, 6)}
 
     offset: float = 0.1
     expiry: int = 3
@@ -119,6 +121,7 @@ class Cooldown(Modifier):
 
     name: ClassVar[str] = "cooldown"
     kind: ClassVar[str] = "cooldown"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"bars": (2, 24)}
 
     bars: int = 10
 

@@ -27,6 +27,7 @@ class FixedStop(WindowModifier):
 
     name: ClassVar[str] = "fixed_stop"
     kind: ClassVar[str] = "stop"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"ranges": (1.0, 4.0)}
 
     ranges: float = 2.0
     window: int = 20
@@ -53,6 +54,7 @@ class Trailing(WindowModifier):
 
     name: ClassVar[str] = "trailing"
     kind: ClassVar[str] = "trail"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"ranges": (1.5, 6.0)}
 
     ranges: float = 3.0
     window: int = 20
@@ -78,6 +80,7 @@ class FixedTarget(WindowModifier):
 
     name: ClassVar[str] = "fixed_target"
     kind: ClassVar[str] = "target"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"ranges": (1.0, 6.0)}
 
     ranges: float = 3.0
     window: int = 20
@@ -104,6 +107,7 @@ class RewardTarget(WindowModifier):
 
     name: ClassVar[str] = "reward_target"
     kind: ClassVar[str] = "target"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"reward": (1.0, 4.0)}
 
     reward: float = 2.0
     window: int = 20
@@ -135,6 +139,7 @@ class ScaleOut(WindowModifier):
     name: ClassVar[str] = "scale_out"
     kind: ClassVar[str] = "partial"
     at_most: ClassVar[int] = 3
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"reward": (0.5, 1.5)}
 
     share: float = 0.5
     reward: float = 1.0
@@ -179,6 +184,7 @@ class BreakEven(WindowModifier):
 
     name: ClassVar[str] = "break_even"
     kind: ClassVar[str] = "break_even"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"after": (0.5, 2.0)}
 
     after: float = 1.0
     window: int = 20

@@ -30,6 +30,7 @@ class TimeExit(Modifier):
 
     name: ClassVar[str] = "time_exit"
     kind: ClassVar[str] = "time"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"bars": (6, 96)}
 
     bars: int = 24
 
@@ -128,6 +129,7 @@ class LimitExit(Modifier):
 
     name: ClassVar[str] = "limit_exit"
     kind: ClassVar[str] = "wait"
+    search_range: ClassVar[dict[str, tuple[float, float]]] = {"wait": (1, 5)}
 
     wait: int = 2
 

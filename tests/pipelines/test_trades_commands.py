@@ -131,6 +131,28 @@ def test_a_rule_is_plotted_at_work(run: Command, tmp_path: Path) -> None:
     assert f"written to {path}" in said
 
 
+def test_a_strategy_is_optimised_with_its_modifiers(run: Command, tmp_path: Path) -> None:
+    path = tmp_path / "walk.html"
+    few = ["--timeframe", "15m", "--windows", "2", "--trials", "2", "--min-trades", "5"]
+    strategy = "volatility_breakout(multiple=1)+trailing(ranges=2|4)+fixed_fraction"
+    code, out, err = run("optimise", strategy, *few, "--html", path, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["searched"]["entries"] == ["window 20 to 50"]
+    assert told["searched"]["exits"][-1] == "trailing.ranges 2 to 4"
+    (walk,) = told["walks"]
+    assert set(walk["paths"]) == {"out_of_sample", "in_sample", "default"}
+    assert "out of sample beside in sample" in path.read_text()
+    said = run("optimise", strategy, *few)[1]
+    assert "searched, entries: window 20 to 50; exits: " in said
+    assert "; as written: fixed_fraction" in said
+    assert "ending in .html" in refused(run, "optimise", strategy, "--html", tmp_path / "walk.pdf")
+    assert "leaves nothing to search" in refused(
+        run, "optimise", "moving_average_cross(fast=5,slow=9,stop_ranges=1,reward=1)"
+    )
+    assert "did you mean 'trailing'" in refused(run, "optimise", "dip_buying+trailling")
+
+
 def test_what_cannot_be_drawn_is_refused(run: Command, home: Path, tmp_path: Path) -> None:
     assert "ending in .html" in refused(run, "plot", "--output", tmp_path / "plot.png")
     every = ["--strategies", "all", "--num-strategies", "30", "--timeframe", "15m"]
