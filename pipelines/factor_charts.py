@@ -110,9 +110,15 @@ def correlation_chart(description: Description) -> Figure:
         if end - start > 1:
             low, high = float(start) - 0.5, float(end) - 0.5
             figure.add_shape(type="rect", x0=low, x1=high, y0=low, y1=high, line={"width": 1.5, "color": LINES[0]})
-    figure.update_xaxes(showticklabels=False, showgrid=False, type="category")
+    figure.update_xaxes(showticklabels=False, showgrid=False, type="category", ticks="")
     figure.update_yaxes(
-        autorange="reversed", showticklabels=named, showgrid=False, type="category", dtick=1, tickfont={"size": 10}
+        autorange="reversed",
+        showticklabels=named,
+        showgrid=False,
+        type="category",
+        dtick=1,
+        ticks="",
+        tickfont={"size": 10},
     )
     return figure
 
