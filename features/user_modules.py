@@ -13,7 +13,7 @@ import importlib.util
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -129,6 +129,26 @@ def freshly_run(feature: Feature) -> Feature:
         return replace(feature, factor=replace(factors[feature.factor.name], module=module))
 
 
+@contextmanager
+def beside() -> Iterator[None]:
+    """Within the block no user module is loaded, and after it all is as before.
+
+    Features that were read within keep their factors; nobody else finds them.
+    """
+    before, loaded = dict(FACTORS), dict(_LOADED)
+    code = {name: sys.modules.pop(name, None) for name in loaded}
+    for module in loaded.values():
+        for factor in module.factors:
+            del FACTORS[factor]
+    _LOADED.clear()
+    try:
+        yield
+    finally:
+        _restore(before, {**dict.fromkeys(_LOADED), **code})
+        _LOADED.clear()
+        _LOADED.update(loaded)
+
+
 def tried_features(module: UserModule) -> list[Feature]:
     """Give one feature of each factor of a module, with its default parameters, to check it by.
 
@@ -181,10 +201,13 @@ def _imported(
     except (SyntaxError, ValueError) as error:
         raise BadInput(f"modules: {path} is no Python: {error}") from error
     direct, libraries = set(), set()
-    for imported in _imports(tree, path):
+    lasting = set(_imports(tree.body, path))
+    for imported in _imports(ast.walk(tree), path):
         top = imported.partition(".")[0]
         own = [one for one in (imported, imported.rpartition(".")[0]) if one in known]
         if own:
+            if imported not in lasting:
+                raise BadInput(f"modules: {path.name} imports {own[0]} within something else: import it at the top")
             direct.add(own[0])
         elif top in _TAKEN:
             continue
@@ -198,8 +221,8 @@ def _imported(
     return tuple(module for name, module in known.items() if name in needed), tuple(sorted(libraries))
 
 
-def _imports(tree: ast.Module, path: Path) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imports(nodes: Iterable[ast.AST], path: Path) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

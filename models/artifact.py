@@ -3,9 +3,11 @@
     manifest.json   what it is: versions, fingerprints, features, application, instances, the gate's verdict
     model/          the native model file, see `models.model_file`
     golden.npz      golden vectors, see `models.golden`
+    modules/        the source of factors of the user's own, see `models.user_modules`
 
-Nothing in it is a pickle. Loading it needs numpy, numba and the library of the model's own format, no AutoML library,
-and tsfresh only if a feature is tsfresh's. A folder is never changed once written: another model is another folder.
+Nothing in it is a pickle; what is in `modules` is Python that runs when it is loaded. Loading it needs numpy, numba and
+the library of the model's own format, no AutoML library, tsfresh only if a feature is tsfresh's, and what its modules
+import. A folder is never changed once written: another model is another folder.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from models import manifest as manifests
 from models.applications import Application, from_parameters
 from models.golden import GoldenAnswers, GoldenVector, differs, read_golden, trimmed, write_golden
 from models.model_file import Model, load_model
+from models.user_modules import described, modules_of, read_features, write_modules
 
 MODEL, GOLDEN = "model", "golden.npz"
 
@@ -135,11 +138,15 @@ def write_artifact(
     if folder.exists():
         raise BadInput(f"{folder} exists: an artifact is never rewritten, give another folder")
     parsed = tuple(parse_feature(name) for name in features)
+    modules = modules_of(parsed)
+    if modules:
+        manifest = {**manifest, "modules": described(modules)}
     whole = manifests.completed(manifest, model=model, features=features, application=application)
     with _drafted(folder) as draft:
         unwritten = Artifact(draft, whole, model, parsed, application)
         vectors = trimmed(golden, unwritten.lookback)
         model.save(draft / MODEL)
+        write_modules(draft, modules)
         write_golden(draft / GOLDEN, vectors, _answer(unwritten, vectors))
         whole["files"] = {
             path.relative_to(draft).as_posix(): manifests.checksum(path)
@@ -176,7 +183,7 @@ def release(source: Artifact, folder: Path, *, run_id: str, override: str | None
             raise BadInput(f"{folder} holds another artifact; give another folder")
         return load_artifact(folder)
     with _drafted(folder) as draft:
-        shutil.copytree(source.folder, draft, dirs_exist_ok=True)
+        shutil.copytree(source.folder, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         (draft / manifests.FILE).write_text(manifests.text(manifest), encoding="utf-8")
     return load_artifact(folder)
 
@@ -206,7 +213,7 @@ def load_artifact(folder: Path) -> Artifact:
     folder = Path(folder).resolve()
     manifest = manifests.read(folder)
     try:
-        features = tuple(parse_feature(name) for name in manifest["features"])
+        features = read_features(folder, manifest)
         application = from_parameters(manifest["application"]["name"], manifest["application"]["parameters"])
     except (AttributeError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / manifests.FILE} is not understood: {type(error).__name__} {error}") from error

@@ -15,6 +15,7 @@ from market.errors import BadInput, Refused
 from market.timeframes import parse_timeframe
 from models.applications import Application
 from models.model_file import Model
+from models.user_modules import packages_of
 
 FORMAT = 1
 """The version of the folder's layout. A folder of another version is refused."""
@@ -125,7 +126,8 @@ def require_release(manifest: Mapping[str, Any]) -> None:
 def packages(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the packages whose code computes an artifact's scores."""
     used = ("numpy", "numba", *_PACKAGES[manifest["model"]["format"]])
-    return (*used, "tsfresh") if any(map(needs_tsfresh, manifest["features"])) else used
+    tsfresh = ("tsfresh",) if any(map(needs_tsfresh, manifest["features"])) else ()
+    return tuple(dict.fromkeys((*used, *tsfresh, *packages_of(manifest))))
 
 
 def versions(manifest: Mapping[str, Any]) -> dict[str, str]:

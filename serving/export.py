@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def build_bento(artifact_folder: Path, *, bento_home: Path, name: str = "tradesi
     """
     artifact = load_artifact(artifact_folder)
     manifests.require_release(artifact.manifest)
-    modules = served_modules()
+    modules = served_modules(artifact.folder.glob("modules/*.py"))
     digest = hashlib.sha256(artifact.fingerprint.encode())
     for path in modules:
         digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
@@ -116,17 +116,22 @@ def build_bento(artifact_folder: Path, *, bento_home: Path, name: str = "tradesi
             destination = stage / path.relative_to(ROOT)
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, destination)
-        shutil.copytree(artifact.folder, stage / "artifact")
+        shutil.copytree(artifact.folder, stage / "artifact", ignore=shutil.ignore_patterns("__pycache__"))
         (stage / "bentofile.yaml").write_text(_bentofile(requirements(artifact.manifest)), encoding="utf-8")
         command = ["build", "--name", name, "--version", tag.partition(":")[2], "--output", "tag", str(stage)]
         _bentoml(command, Path(bento_home), stage)
     return tag
 
 
-def served_modules() -> list[Path]:
-    """List the files that the service imports, directly or through others, at its start or later."""
+def served_modules(own: Iterable[Path] = ()) -> list[Path]:
+    """List our files that the service imports, directly or through others, at its start or later.
+
+    Parameters
+    ----------
+    own : modules of the user's, which may import more of ours.
+    """
     found: set[Path] = set()
-    waiting = [ROOT / "serving" / "service.py"]
+    waiting = [ROOT / "serving" / "service.py", *(imported for path in own for imported in _imports(path))]
     while waiting:
         path = waiting.pop()
         if path in found:
