@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -141,6 +141,17 @@ class Experiment:
         if start is not None and end is not None and start >= end:
             raise BadInput(f"start {self.start} is not before end {self.end}")
         return start, end
+
+    def alone(self, symbol: str, timeframe: str) -> Experiment:
+        """Give the part of it that is one symbol at one timeframe: the same trades, under the same names."""
+        settling = self.settling_timeframe()
+        return replace(
+            self,
+            symbols=(symbol,),
+            timeframes=(timeframe,),
+            instruments={name: terms for name, terms in self.instruments.items() if name == symbol},
+            settle_with=self.settle_with if settling and settling < parse_timeframe(timeframe) else None,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, as YAML and JSON write them."""

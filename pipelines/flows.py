@@ -40,9 +40,7 @@ def passing(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 )
 def generate_chunk(values: dict[str, Any], symbol: str, timeframe: str) -> int:
     """Generate the trades of one chunk into the state folder; return how many."""
-    instruments = {name: terms for name, terms in values["instruments"].items() if name == symbol}
-    alone = {"symbols": [symbol], "timeframes": [timeframe], "instruments": instruments}
-    own, settings = experiment_from(values | alone), read_settings()
+    own, settings = experiment_from(values).alone(symbol, timeframe), read_settings()
     return sum(len(generate_trades(chunk, settings)) for chunk in load_chunks(own, settings))
 
 
