@@ -55,8 +55,15 @@ class TableCache:
         """
         with replacing(self.path(name)) as temporary:
             # Without checksums a flipped bit in a column would be read as another number.
-            table.to_parquet(temporary, index=False, compression="zstd", write_page_checksum=True)
+            table.to_parquet(
+                temporary, index=False, compression="zstd", use_dictionary=repeating(table), write_page_checksum=True
+            )
 
     def prune(self) -> int:
         """Delete tables until those that are left take at most `limit` bytes; return how many were deleted."""
         return prune(self.folder, self.limit)
+
+
+def repeating(table: pd.DataFrame) -> list[str]:
+    """Name the columns whose values repeat: all but the fractional ones, which a dictionary makes slow and large."""
+    return [str(name) for name, kind in table.dtypes.items() if kind.kind != "f"]

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from market.errors import BadInput
 from market.store import replacing
+from pipelines.cache import repeating
 from pipelines.chunks import Chunk
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
@@ -140,7 +141,8 @@ def _write_folder(parts: Parts, path: Path) -> None:
             file = draft / f"symbol={chunk.symbol}" / f"timeframe={chunk.timeframe}" / f"part-{part.number:04d}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
             # The two columns stand in the path: twice is an error to some readers.
-            trades.drop(columns=["symbol", "timeframe"]).to_parquet(file, index=False, compression="zstd")
+            table = trades.drop(columns=["symbol", "timeframe"])
+            table.to_parquet(file, index=False, compression="zstd", use_dictionary=repeating(table))
         _swap(draft, path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from error
@@ -171,5 +173,6 @@ def _write_parquet(parts: Parts, path: Path) -> None:
         for _, trades in parts:
             table = pa.Table.from_pandas(trades, preserve_index=False)
             if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
+                told = {"compression": "zstd", "use_dictionary": repeating(trades)}
+                writer = stack.enter_context(pq.ParquetWriter(path, table.schema, **told))
             writer.write_table(table)

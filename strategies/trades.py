@@ -52,6 +52,11 @@ prices are then the averages over them, times the first and the last. `exit_reas
 """
 
 
+_REASON_ROWS = np.zeros(max(EXIT_REASONS) + 1, np.int64)
+"""Where each reason stands in EXIT_REASONS."""
+_REASON_ROWS[list(EXIT_REASONS)] = np.arange(len(EXIT_REASONS))
+
+
 def trades_frame(closed: np.ndarray, strategy: str, symbol: str, timeframe: str) -> pd.DataFrame:
     """Make the trades table of one instance from the fill rule's records.
 
@@ -60,16 +65,20 @@ def trades_frame(closed: np.ndarray, strategy: str, symbol: str, timeframe: str)
     closed : CLOSED records.
     strategy, symbol, timeframe : the instance.
     """
-    closed = closed[np.argsort(closed["decision_time"], kind="stable")]
-    n = len(closed)
-    columns: dict[str, object] = {
-        name: closed[name] for name in TRADE_COLUMNS if name in (closed.dtype.names or ()) and name != "exit_reason"
+    closed = closed.take(np.argsort(closed["decision_time"], kind="stable"))
+    alike = np.zeros(len(closed), np.int64)
+    words = {
+        "strategy": ([strategy], alike),
+        "symbol": ([symbol], alike),
+        "timeframe": ([timeframe], alike),
+        "exit_reason": (list(EXIT_REASONS.values()), _REASON_ROWS[closed["exit_reason"]]),
     }
-    columns |= {"strategy": [strategy] * n, "symbol": [symbol] * n, "timeframe": [timeframe] * n}
-    columns |= {
-        "exit_reason": [EXIT_REASONS[reason] for reason in closed["exit_reason"]],
+    columns = {
+        # A word is taken for each trade, not made: most of the time went into that.
+        name: pd.array(words[name][0], dtype="str").take(words[name][1]) if name in words else closed[name].astype(kind)
+        for name, kind in TRADE_COLUMNS.items()
     }
-    return pd.DataFrame(columns, columns=list(TRADE_COLUMNS)).astype(TRADE_COLUMNS)
+    return pd.DataFrame(columns)
 
 
 def pool_trades(tables: list[pd.DataFrame]) -> pd.DataFrame:
