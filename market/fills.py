@@ -63,8 +63,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from market.kernels import kernel
 from market.orders import (
     BREAK_EVEN,
     END_OF_DATA,
@@ -87,7 +87,7 @@ REFUSED, ENTERS, ADDS = 0, 1, 2
 _NOTHING, _LIMIT, _TRIGGER = 0, 1, 2  # what waits to enter after the open, or has
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _tell_to_leave_nb(held: Record, order: Record, plan: Record, reason: int, terms: Record) -> None:
     held.leaving = reason
     held.exit_bars_left = plan.exit_wait
@@ -96,7 +96,7 @@ def _tell_to_leave_nb(held: Record, order: Record, plan: Record, reason: int, te
         order.live = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def barrier_nb(held: Record, plan: Record) -> tuple[float, int]:
     """Find the stop that rules this bar, in units of side, and what leaving by it is called; NaN: none."""
     barrier, reason = held.side * plan.stop, STOP
@@ -111,7 +111,7 @@ def barrier_nb(held: Record, plan: Record) -> tuple[float, int]:
     return barrier, reason
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def know_prices_nb(held: Record, plan: Record, worst: float, best: float) -> None:
     """Note what a position met in a bar it lived through, in units of side; it moves the stop for the next."""
     side = held.side
@@ -121,7 +121,7 @@ def know_prices_nb(held: Record, plan: Record, worst: float, best: float) -> Non
         held.broke_even = 1
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _know_close_nb(
     held: Record,
     order: Record,
@@ -138,7 +138,7 @@ def _know_close_nb(
         _tell_to_leave_nb(held, order, plan, TIME, terms)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def advance_nb(
     held: Record,
     order: Record,
@@ -296,7 +296,7 @@ def advance_nb(
     return n_closed
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def answer_nb(held: Record, order: Record, side: float, policy: Record) -> int:
     """Say what would become of a signal now: REFUSED, ENTERS or ADDS.
 
@@ -314,7 +314,7 @@ def answer_nb(held: Record, order: Record, side: float, policy: Record) -> int:
     return REFUSED if order.live or held.n_entries >= policy.max_entries else ADDS
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def accept_nb(
     held: Record,
     order: Record,
@@ -346,7 +346,7 @@ def accept_nb(
     return answer
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def close_out_nb(
     held: Record,
     order: Record,

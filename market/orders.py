@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from market.instruments import Instrument
+from market.kernels import kernel
 
 Record = Any
 """One row of a structured array, whose columns are attributes within a kernel."""
@@ -157,7 +157,7 @@ def terms_of(instrument: Instrument) -> np.ndarray:
     return terms
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _on_grid_nb(price: float, upwards: bool, tick: float) -> float:
     """Move a price to the grid; one that is already there stays, in spite of rounding error, and NaN stays NaN."""
     if tick <= 0.0:
@@ -167,7 +167,7 @@ def _on_grid_nb(price: float, upwards: bool, tick: float) -> float:
     return (np.ceil(steps * (1.0 - _ROUNDING)) if upwards else np.floor(steps * (1.0 + _ROUNDING))) * tick
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def market_price_nb(reference: float, direction: float, bar_range: float, terms: Record) -> float:
     """Price a market order: half-spread and slippage against us, rounded against us.
 
@@ -182,13 +182,13 @@ def market_price_nb(reference: float, direction: float, bar_range: float, terms:
     return _on_grid_nb(price, direction > 0.0, terms.tick)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def resting_price_nb(price: float, direction: float, tick: float) -> float:
     """Price a limit order or a target: as asked, or the next better price of the grid. `direction` is +1 to buy."""
     return _on_grid_nb(price, direction < 0.0, tick)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def copy_nb(to: Record, signal: Record) -> None:
     """Copy one SIGNAL record onto another."""
     to.decision_time = signal.decision_time

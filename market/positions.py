@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from market.kernels import kernel
 from market.orders import Record, copy_nb, market_price_nb
 
 _DAY = 86_400_000_000_000.0
 _ROUNDING = 1e-12  # a loss that is smaller is none
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _count_time_nb(held: Record, time: int) -> None:
     held.held_for += held.left * (time - held.held_until)
     held.held_until = time
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def enter_nb(
     held: Record,
     order: Record,
@@ -82,7 +81,7 @@ def enter_nb(
     held.exit_bars_left = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def leave_nb(
     held: Record,
     quantity: float,
@@ -104,7 +103,7 @@ def leave_nb(
     held.n_exits += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def close_nb(
     held: Record,
     order: Record,

@@ -20,9 +20,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from market.fills import barrier_nb, know_prices_nb
+from market.kernels import kernel
 from market.orders import Record
 from market.rows import first_at_nb
 
@@ -31,7 +31,7 @@ _RUN = 32
 
 
 # There is no NaN in bars, and no zero: said so, the compiler keeps eight maxima at a time.
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+@kernel(fastmath={"nnan", "nsz"})
 def _extremes_nb(high: np.ndarray, low: np.ndarray, first: int) -> tuple[float, float]:
     """Find the lowest low and the highest high of a run of bars."""
     lowest, highest = low[first], high[first]
@@ -40,7 +40,7 @@ def _extremes_nb(high: np.ndarray, low: np.ndarray, first: int) -> tuple[float, 
     return lowest, highest
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _pass_still_nb(held: Record, plan: Record, high: np.ndarray, low: np.ndarray, bar: int, end: int) -> int:
     """Pass over the quiet bars from `bar` up to `end`, for a stop that stands still."""
     side, nearest = held.side, held.nearest
@@ -64,7 +64,7 @@ def _pass_still_nb(held: Record, plan: Record, high: np.ndarray, low: np.ndarray
     return bar
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _pass_moving_nb(held: Record, plan: Record, high: np.ndarray, low: np.ndarray, bar: int, end: int) -> int:
     """Pass over the quiet bars from `bar` up to `end`, for a stop that may move at their closes."""
     side, nearest = held.side, held.nearest
@@ -90,13 +90,13 @@ def _pass_moving_nb(held: Record, plan: Record, high: np.ndarray, low: np.ndarra
     return bar
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def may_be_quiet_nb(held: Record, order: Record) -> bool:
     """Tell whether an instance is in a state in which bars can be quiet: it is open, and nothing is under way."""
     return bool(held.open and not order.live and not held.leaving and held.rest == 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def pass_quiet_nb(
     held: Record,
     plan: Record,

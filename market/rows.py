@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from market.kernels import kernel
 
 _TOGETHER = 32
 """Rows compared at a time."""
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def first_at_nb(times: np.ndarray, time: int, first: int) -> int:
     """Find the first row, `first` or later, whose time is not before `time`; the number of rows if there is none.
 
@@ -44,7 +45,7 @@ def first_at_nb(times: np.ndarray, time: int, first: int) -> int:
     return low
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def first_absent_nb(times: np.ndarray, among: np.ndarray) -> int:
     """Find the first row of `times` whose time is not among others; the number of rows if there is none.
 

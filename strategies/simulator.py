@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numba import njit
 
 from market.bars import Bars, format_time
 from market.covering import Covering, cover
 from market.errors import BadInput
 from market.fills import REFUSED, accept_nb, advance_nb, answer_nb, close_out_nb
 from market.instruments import Instrument
+from market.kernels import kernel
 from market.orders import CLOSED, ORDER, POSITION, SIGNAL, terms_of
 from market.quiet import may_be_quiet_nb, pass_quiet_nb
 from market.rows import first_absent_nb, first_at_nb
@@ -130,7 +130,7 @@ def close_out(bars: Bars, instrument: Instrument, state: InstanceState, *, polic
     return closed[:n_closed]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _run_nb(  # type: ignore[no-untyped-def]
     time, open_, high, low, close, finer_high, finer_low, finer_first, n_finer,
     decision_time, sides, signals, terms, policy, positions, orders, plans, wishes, closed,
@@ -174,7 +174,7 @@ def _run_nb(  # type: ignore[no-untyped-def]
     return closed[:n_closed]
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _first_of_nb(sides: np.ndarray, side: float, row: int) -> int:
     """Find the first signal of a side, `row` or later; the number of signals if there is none."""
     while row < len(sides) and sides[row] != side:
