@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 
 from features.decisions import Decisions
-from features.engine import compute, lookback
+from features.engine import compute
 from features.factor import Feature
 from features.names import parse_feature
+from features.needs import Needs, needs
 from market.bars import Bars, format_time
 from market.errors import BadInput, Refused, Unknown
 from market.timeframes import Timeframe, parse_timeframe
@@ -59,20 +60,20 @@ class Artifact:
     features: tuple[Feature, ...]
     application: Application
 
-    def score(self, bars: Bars, decision_time: np.ndarray, side: np.ndarray) -> np.ndarray:
+    def score(self, bars: Bars, decisions: Decisions, *, others: Mapping[str, Bars] | None = None) -> np.ndarray:
         """Score decisions.
 
         Parameters
         ----------
-        bars : history of one symbol, at least `lookback` bars before each decision.
-        decision_time : int64 ns UTC (n,); each is the close of a bar.
-        side : float64 (n,), +1 or -1.
+        bars : history of one symbol, with what `needs` says before each decision.
+        decisions : n of them, with the terms that `needs` names.
+        others : history of the other symbols that `needs` names.
 
         Returns
         -------
         float64 (n,), in [0, 1]. Bit for bit the same for one decision as for many, here as in research.
         """
-        return self.model.predict(compute(bars, Decisions(decision_time, side), self.features))
+        return self.model.predict(compute(bars, decisions, self.features, others=others))
 
     def sizes(self, scores: np.ndarray, instance_names: Sequence[str]) -> np.ndarray:
         """Turn scores into sizes, the multiple of each rule's own stake; 0 refuses the trade.
@@ -87,11 +88,21 @@ class Artifact:
             raise Unknown("strategy instance", error.args[0], self._index) from None
         return self.application.sizes(np.asarray(scores, dtype=np.float64), index)
 
-    def lookback(self, timeframe: Timeframe | str) -> int:
-        """Count the bars that a decision needs, the one that closes at the decision included."""
+    def needs(self, timeframe: Timeframe | str, symbol: str | None = None) -> Needs:
+        """Say what a decision needs, at least the bar that closes at the decision.
+
+        Parameters
+        ----------
+        symbol : the decision's own; None: one that no feature names.
+        """
         if isinstance(timeframe, str):
             timeframe = parse_timeframe(timeframe)
-        return max(1, lookback(self.features, timeframe))
+        found = needs(self.features, timeframe, symbol=symbol)
+        return replace(found, bars=max(1, found.bars))
+
+    def lookback(self, timeframe: Timeframe | str) -> int:
+        """Count the bars that a decision on any of the model's symbols needs, the one that closes then included."""
+        return max(self.needs(timeframe, symbol).bars for symbol in self.manifest["symbols"])
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -115,7 +126,7 @@ def write_artifact(
     features: Sequence[str],
     application: Application,
     manifest: Mapping[str, Any],
-    golden: Sequence[tuple[Bars, int, float, str]],
+    golden: Sequence[GoldenVector],
 ) -> Artifact:
     """Write an artifact, all of it or nothing, then load and verify it.
 
@@ -127,7 +138,7 @@ def write_artifact(
     manifest : the keys in `models.manifest.GIVEN`, plain JSON values; further keys are kept. ``instances`` in the
         order of the dataset's ``instance_names``; ``gate`` as `Gate.as_dict` gives it; ``override`` None,
         or why a closed gate is passed by.
-    golden : (bars, decision_time, side, instance_name), at least one. The answers are computed here.
+    golden : at least one; each is cut to what its decision needs. The answers are computed here.
 
     Raises
     ------
@@ -144,7 +155,7 @@ def write_artifact(
     whole = manifests.completed(manifest, model=model, features=features, application=application)
     with _drafted(folder) as draft:
         unwritten = Artifact(draft, whole, model, parsed, application)
-        vectors = trimmed(golden, unwritten.lookback)
+        vectors = trimmed(golden, unwritten.needs)
         model.save(draft / MODEL)
         write_modules(draft, modules)
         write_golden(draft / GOLDEN, vectors, _answer(unwritten, vectors))
@@ -258,9 +269,8 @@ def _answer(artifact: Artifact, vectors: Sequence[GoldenVector]) -> GoldenAnswer
     X = np.empty((len(vectors), len(artifact.features)))
     scores, sizes = np.empty(len(vectors)), np.empty(len(vectors))
     for row, vector in enumerate(vectors):
-        time, side = np.array([vector.decision_time], dtype=np.int64), np.array([vector.side])
-        X[row] = compute(vector.bars, Decisions(time, side), artifact.features)[0]
-        scores[row] = artifact.score(vector.bars, time, side)[0]
+        X[row] = compute(vector.bars, vector.decision, artifact.features, others=vector.others)[0]
+        scores[row] = artifact.score(vector.bars, vector.decision, others=vector.others)[0]
         sizes[row] = artifact.sizes(scores[row : row + 1], [vector.instance_name])[0]
     return GoldenAnswers(X, scores, sizes)
 

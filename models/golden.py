@@ -1,4 +1,4 @@
-"""Golden vectors: bars in, factors, score and size out, as they were when a model was exported.
+"""Golden vectors: a decision with all that it was given in, factors, score and size out, as when a model was exported.
 
 An artifact carries them, and whoever loads it asks the same questions again. One other bit in one answer, and it is not
 the model that was judged.
@@ -7,16 +7,20 @@ the model that was judged.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from features.decisions import Decisions
+from features.needs import Needs
 from market.bars import COLUMNS, Bars, format_time
 from market.errors import BadInput
 from market.timeframes import Timeframe
+
+_TERMS = ("side", "stop", "target", "agreeing")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +30,20 @@ class GoldenVector:
     Parameters
     ----------
     bars : the window; its last bar closes at the decision.
-    decision_time : int64 ns UTC.
-    side : +1 or -1.
+    decision : one decision.
     instance_name : ``strategy|symbol|timeframe``, one of those that the model was trained on.
+    others : windows of other symbols, at the timeframe of the bars.
     """
 
     bars: Bars
-    decision_time: int
-    side: float
+    decision: Decisions
     instance_name: str
+    others: Mapping[str, Bars] = field(default_factory=dict)
+
+    @property
+    def decision_time(self) -> int:
+        """When it was decided, int64 ns UTC."""
+        return int(self.decision.time[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,52 +61,91 @@ class GoldenAnswers:
     sizes: np.ndarray
 
 
-def trimmed(
-    vectors: Sequence[tuple[Bars, int, float, str]], lookback_of: Callable[[Timeframe], int]
-) -> list[GoldenVector]:
-    """Cut each window to what its decision needs.
+def trimmed(vectors: Sequence[GoldenVector], needs_of: Callable[[Timeframe, str], Needs]) -> list[GoldenVector]:
+    """Cut each vector to what its decision needs.
 
     Parameters
     ----------
-    vectors : (bars, decision_time, side, instance_name).
-    lookback_of : function of a timeframe to the bars that the features need.
+    vectors : with bars up to the decision or more.
+    needs_of : function of a timeframe and the decision's symbol to what the features need.
 
     Raises
     ------
-    BadInput : if there is no vector, or one has too few bars or none that closes at its decision.
+    BadInput : if there is no vector, or one lacks something that its decision needs.
     """
     if not vectors:
         raise BadInput("there are no golden vectors: an artifact without them cannot be verified")
-    kept = []
-    for number, (bars, decision_time, side, instance_name) in enumerate(vectors):
-        needed = max(1, lookback_of(bars.timeframe))
-        known = bars.between(end_time=int(decision_time))
-        if len(known) < needed or known.close_time[-1] != decision_time:
-            raise BadInput(
-                f"golden[{number}] of {instance_name}: needs {needed} bars up to one that closes at "
-                f"{format_time(decision_time)}, has {len(known)}"
-                + (f" up to {format_time(known.close_time[-1])}" if len(known) else "")
-            )
-        if side not in (1.0, -1.0):
-            raise BadInput(f"golden[{number}] of {instance_name}: side is {side!r}, but must be +1 or -1")
-        kept.append(GoldenVector(known[-needed:], int(decision_time), float(side), instance_name))
-    return kept
+    return [_trimmed(f"golden[{number}]", vector, needs_of) for number, vector in enumerate(vectors)]
+
+
+def _trimmed(name: str, vector: GoldenVector, needs_of: Callable[[Timeframe, str], Needs]) -> GoldenVector:
+    bars, decision, name = vector.bars, vector.decision, f"{name} of {vector.instance_name}"
+    needs = needs_of(bars.timeframe, bars.symbol)
+    if len(decision) != 1:
+        raise BadInput(f"{name}: holds {len(decision)} decisions, but a vector is one")
+    missing = [term for term in sorted({"side", *needs.terms}) if getattr(decision, term) is None]
+    missing += [symbol for symbol in needs.others if symbol not in vector.others]
+    if missing:
+        raise BadInput(f"{name}: the features need {', '.join(missing)}, which it does not have")
+    needed, time = max(1, needs.bars), vector.decision_time
+    known = bars.between(end_time=time)
+    if len(known) < needed or known.close_time[-1] != time:
+        raise BadInput(
+            f"{name}: needs {needed} bars up to one that closes at {format_time(time)}, has {len(known)}"
+            + (f" up to {format_time(known.close_time[-1])}" if len(known) else "")
+        )
+    others = {symbol: _last(vector.others[symbol].between(end_time=time), n) for symbol, n in needs.others.items()}
+    return GoldenVector(known[-needed:], _alone(decision, needs.results), vector.instance_name, others)
+
+
+def _alone(decision: Decisions, n_results: int) -> Decisions:
+    """Keep of the results the last that are needed, and say of every term what it is: what nothing needs is none."""
+    terms = {
+        name: np.full(1, np.nan) if getattr(decision, name) is None else getattr(decision, name) for name in _TERMS
+    }
+    results = np.zeros(0)
+    if decision.results is not None and decision.first_result is not None and decision.end_result is not None:
+        first, end = int(decision.first_result[0]), int(decision.end_result[0])
+        results = decision.results[max(first, end - n_results) : end]
+    return _decision(int(decision.time[0]), results, terms)
+
+
+def _decision(time: int, results: np.ndarray, terms: Mapping[str, np.ndarray]) -> Decisions:
+    return Decisions(
+        time=np.array([time]),
+        results=results,
+        first_result=np.zeros(1, np.int64),
+        end_result=np.array([len(results)]),
+        **terms,
+    )
+
+
+def _last(bars: Bars, n: int) -> Bars:
+    return bars[max(0, len(bars) - n) :]
 
 
 def write_golden(path: Path, vectors: Sequence[GoldenVector], answers: GoldenAnswers) -> None:
-    """Write vectors and answers as plain arrays: numbers and text, nothing that runs when it is read."""
+    """Write trimmed vectors and answers as plain arrays: numbers and text, nothing that runs when it is read."""
+    # The windows of all vectors, one after another: of each its own first, then those of others.
+    windows = [
+        (row, bars) for row, vector in enumerate(vectors) for bars in (vector.bars, *vector.others.values())
+    ]  # fmt: skip
+    results = [vector.decision.results for vector in vectors]
     arrays: dict[str, Any] = {
-        "symbol": np.array([vector.bars.symbol for vector in vectors]),
+        "window_of": np.array([row for row, _ in windows], dtype=np.int64),
+        "symbol": np.array([bars.symbol for _, bars in windows]),
+        "n_bars": np.array([len(bars) for _, bars in windows], dtype=np.int64),
         "duration": np.array([vector.bars.timeframe.duration for vector in vectors], dtype=np.int64),
-        "n_bars": np.array([len(vector.bars) for vector in vectors], dtype=np.int64),
         "decision_time": np.array([vector.decision_time for vector in vectors], dtype=np.int64),
-        "side": np.array([vector.side for vector in vectors]),
         "instance_name": np.array([vector.instance_name for vector in vectors]),
+        "n_results": np.array([0 if own is None else len(own) for own in results], dtype=np.int64),
+        "results": np.concatenate([np.zeros(0) if own is None else own for own in results]),
         "X": answers.X,
         "scores": answers.scores,
         "sizes": answers.sizes,
     }
-    arrays.update({name: np.concatenate([getattr(vector.bars, name) for vector in vectors]) for name in COLUMNS})
+    arrays |= {name: np.concatenate([getattr(vector.decision, name) for vector in vectors]) for name in _TERMS}
+    arrays |= {name: np.concatenate([getattr(bars, name) for _, bars in windows]) for name in COLUMNS}
     np.savez(path, **arrays)
 
 
@@ -111,20 +159,25 @@ def read_golden(path: Path) -> tuple[list[GoldenVector], GoldenAnswers]:
     try:
         with np.load(path, allow_pickle=False) as file:
             columns = {name: file[name] for name in file.files}
-        borders = np.cumsum(columns["n_bars"])[:-1]
-        windows = {name: np.split(columns[name], borders) for name in COLUMNS}
+        results = np.split(columns["results"], np.cumsum(columns["n_results"])[:-1])
+        windows: list[list[Bars]] = [[] for _ in columns["decision_time"]]
+        first = 0
+        for row, symbol, n_bars in zip(columns["window_of"], columns["symbol"], columns["n_bars"], strict=True):
+            window = (columns[name][first : first + n_bars] for name in COLUMNS)
+            windows[row].append(Bars(str(symbol), Timeframe(int(columns["duration"][row])), *window))
+            first += n_bars
         vectors = [
             GoldenVector(
-                Bars(
-                    str(columns["symbol"][row]),
-                    Timeframe(int(columns["duration"][row])),
-                    *(windows[name][row] for name in COLUMNS),
+                own,
+                _decision(
+                    int(columns["decision_time"][row]),
+                    results[row],
+                    {name: columns[name][row : row + 1] for name in _TERMS},
                 ),
-                int(columns["decision_time"][row]),
-                float(columns["side"][row]),
                 str(columns["instance_name"][row]),
+                {bars.symbol: bars for bars in others},
             )
-            for row in range(len(columns["n_bars"]))
+            for row, (own, *others) in enumerate(windows)
         ]
         return vectors, GoldenAnswers(columns["X"], columns["scores"], columns["sizes"])
     except (OSError, KeyError, IndexError, ValueError, EOFError, zipfile.BadZipFile) as error:

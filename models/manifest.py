@@ -17,8 +17,11 @@ from models.applications import Application
 from models.model_file import Model
 from models.user_modules import packages_of
 
-FORMAT = 1
-"""The version of the folder's layout. A folder of another version is refused."""
+FORMAT = 2
+"""The version of the folder's layout. A folder of another version is refused.
+
+1: golden vectors were bars and a side. 2: they hold all that a decision may be given.
+"""
 
 FILE = "manifest.json"
 
@@ -91,7 +94,9 @@ def read(folder: Path) -> dict[str, Any]:
         raise BadInput(f"{folder} is no artifact: {FILE} cannot be read: {error}") from error
     found = manifest.get("format") if isinstance(manifest, dict) else None
     if found != FORMAT:
-        raise BadInput(f"{path} is of format {found!r}; this version reads format {FORMAT}")
+        older = isinstance(found, int) and not isinstance(found, bool) and found < FORMAT
+        cure = "run the experiment again to write it anew" if older else "use the version that wrote it"
+        raise BadInput(f"{path} is of format {found!r}; this version reads format {FORMAT}: {cure}")
     for key in (*GIVEN, *FILLED_IN):
         if key not in manifest:
             raise BadInput(f"{path} has no {key!r}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from features.names import parse_feature
 from market.bars import Bars
 from market.calendars import ALWAYS, TradingCalendar
 from market.covering import Covering, cover
@@ -27,12 +28,14 @@ class Chunk:
     Parameters
     ----------
     finer : bars of a shorter timeframe, which settle what came first within a bar; None: none do.
+    others : bars of the other symbols that the experiment's features look at, by symbol.
     """
 
     bars: Bars
     instrument: Instrument
     strategies: tuple[Strategy, ...]
     finer: Bars | None = None
+    others: Mapping[str, Bars] = field(default_factory=dict)
 
     @property
     def symbol(self) -> str:
@@ -59,6 +62,12 @@ class Chunk:
         """Hash all bars that trades follow from."""
         return self.bars.fingerprint if self.finer is None else identity(self.bars.fingerprint, self.finer.fingerprint)
 
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Hash each symbol's bars, its own and those that features look at, by ``symbol|timeframe``."""
+        seen = [self.bars, *self.others.values()]
+        return {f"{bars.symbol}|{bars.timeframe}": bars.fingerprint for bars in seen}
+
     @property
     def key(self) -> str:
         """Hash everything that its trades follow from."""
@@ -76,8 +85,8 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
 
     Raises
     ------
-    BadInput : if bars are not stored, none lie between start and end, no strategy runs on a timeframe, or the finer
-        bars make up none of the bars.
+    BadInput : if bars are not stored, none lie between start and end, no strategy runs on a timeframe, the finer bars
+        make up none of the bars, or features look at a symbol whose bars are not stored.
 
     Notes
     -----
@@ -95,7 +104,8 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
             if not suited:
                 raise BadInput(f"{strategies[0].id} does not run on {timeframe} bars; choose a shorter timeframe")
             finer = load_finer(settings.bars, bars, experiment.settling_timeframe())
-            chunk = Chunk(bars, experiment.instrument(symbol), suited, finer)
+            others = load_others(looked_at(experiment.feature_names()) - {symbol}, bars, settings)
+            chunk = Chunk(bars, experiment.instrument(symbol), suited, finer, others)
             if finer is not None and not chunk.covering.covered_rate:
                 raise BadInput(
                     f"settle_with is {experiment.settle_with}, but such bars of {symbol} make up none of its "
@@ -115,6 +125,28 @@ def load_finer(store: BarStore, bars: Bars, timeframe: Timeframe | None) -> Bars
     if timeframe is None or timeframe >= bars.timeframe or len(bars) == 0:
         return None
     return store.load(bars.symbol, timeframe).between(int(bars.open_time[0]), int(bars.close_time[-1]))
+
+
+def looked_at(features: Sequence[str]) -> set[str]:
+    """Name the symbols that features look at by name."""
+    return {symbol for name in features if (symbol := parse_feature(name).view.symbol) is not None}
+
+
+def load_others(symbols: Collection[str], bars: Bars, settings: Settings) -> dict[str, Bars]:
+    """Load the bars of other symbols, at the timeframe of some bars and up to the last of these.
+
+    Raises
+    ------
+    BadInput : if there are none of a symbol.
+    """
+    found = {}
+    for symbol in sorted(symbols):
+        try:
+            stored = settings.bars.load(symbol, bars.timeframe)
+        except BadInput as error:
+            raise BadInput(f"features look at {symbol} beside {bars.symbol}: {error}") from error
+        found[symbol] = stored.between(None, int(bars.close_time[-1])) if len(bars) else stored[:0]
+    return found
 
 
 def instance_names(chunks: Sequence[Chunk]) -> list[str]:

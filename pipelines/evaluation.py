@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,11 @@ from models.dataset import dataset_from_trades
 from models.fitness import measure
 from models.report import compare_instances
 from models.significance import random_filter
-from pipelines.chunks import load_finer
+from pipelines.chunks import load_finer, load_others
 from pipelines.experiment import parse_time
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
-from strategies.base import instance_name
+from strategies.decisions import decisions_of
 from strategies.registry import parse_strategy
 from strategies.simulator import simulate
 from strategies.trades import pool_trades
@@ -71,7 +71,11 @@ def evaluate(
         instrument = instrument_of(artifact, symbol)
         calendars.add(instrument.trading_calendar)
         finer = finer_of(artifact, settings, bars)
-        tables.append(research_trades(artifact, bars, instrument, start_time=start_time, names=names, finer=finer))
+        others = load_others(artifact.needs(timeframe, symbol).others, bars, settings)
+        own = research_trades(
+            artifact, bars, instrument, start_time=start_time, names=names, finer=finer, others=others
+        )
+        tables.append(own)
         last = max(last, int(bars.close_time[-1])) if len(bars) else last
     trades = pool_trades(tables)
     if trades.empty:
@@ -119,6 +123,7 @@ def research_trades(
     start_time: int | None,
     names: Sequence[str] | None = None,
     finer: Bars | None = None,
+    others: Mapping[str, Bars] | None = None,
 ) -> pd.DataFrame:
     """Give the trades that research has of these bars and this artifact: simulated, scored and sized in one batch.
 
@@ -127,24 +132,28 @@ def research_trades(
     start_time : int64 ns UTC; trades decided after it are kept. Those that the end of the bars cut off are not.
     names : strategy instances; None takes all that the model knows. Those of other bars are passed over.
     finer : bars that settle what came first within a bar, as `finer_of` gives them.
+    others : bars of the other symbols that the model looks at.
 
     Returns
     -------
     The trades table with ``size`` and ``score``, in decision order.
     """
-    tables, covering = [], cover(bars, finer)
-    for name in artifact.manifest["instances"] if names is None else names:
-        strategy_id, symbol, timeframe = name.split("|")
-        if (symbol, timeframe) == (bars.symbol, str(bars.timeframe)):
-            trades = simulate(parse_strategy(strategy_id), bars, instrument, finer=covering)
-            kept = trades["exit_reason"] != "end_of_data"
-            if start_time is not None:
-                kept &= trades["decision_time"] > start_time
-            tables.append(trades[kept])
-    pooled = pool_trades(tables)
-    scores = artifact.score(bars, pooled["decision_time"].to_numpy(), pooled["side"].to_numpy(dtype=np.float64))
-    own = [instance_name(strategy, bars.symbol, bars.timeframe) for strategy in pooled["strategy"]]
-    return pooled.assign(size=artifact.sizes(scores, own), score=scores)
+    here = f"|{bars.symbol}|{bars.timeframe}"
+    known = [name for name in artifact.manifest["instances"] if name.endswith(here)]
+    wanted = known if names is None else [name for name in known if name in set(names)]
+    # Where the model asks who agrees, all that were there in training have to be there.
+    run = known if "agreeing" in artifact.needs(bars.timeframe, bars.symbol).terms else wanted
+    covering = cover(bars, finer)
+    trades = pool_trades(
+        [simulate(parse_strategy(name.split("|")[0]), bars, instrument, finer=covering) for name in run]
+    )
+    own = trades["strategy"] + here
+    kept = (trades["exit_reason"] != "end_of_data") & own.isin(wanted)
+    if start_time is not None:
+        kept &= trades["decision_time"] > start_time
+    decisions = decisions_of(trades, run)[kept.to_numpy()]
+    scores = artifact.score(bars, decisions, others=others)
+    return trades[kept].reset_index(drop=True).assign(size=artifact.sizes(scores, own[kept].tolist()), score=scores)
 
 
 def instrument_of(artifact: Artifact, symbol: str) -> Instrument:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.needs import Needs
 from market.bars import Bars
 from market.errors import BadInput, TradesieveError, Transient, Unknown
 from market.timeframes import parse_timeframe
 from models.artifact import Artifact, load_artifact
+from pipelines.chunks import load_others
 from pipelines.evaluation import finer_of, instrument_of, research_trades
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
@@ -77,7 +79,7 @@ def replay(
     ----------
     artifact_folder : the model that the service answers with.
     timeframe : None takes the only one that the model was trained on.
-    start_time, end_time : int64 ns UTC, see `trading.feed`. Bars that come before the model's lookback is full are
+    start_time, end_time : int64 ns UTC, see `trading.feed`. Bars that come before the model's windows are full are
         history: the service answers from whole windows only.
     url : of a running service; None starts one and stops it afterwards.
 
@@ -94,7 +96,9 @@ def replay(
         if name.split("|")[1:] == [symbol, timeframe]
     ]
     bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, end_time)
-    start_time = _first_decidable(bars, artifact.lookback(timeframe), start_time)
+    needs = artifact.needs(timeframe, symbol)
+    others = load_others(needs.others, bars, settings)
+    start_time = _first_decidable(bars, others, needs, start_time)
     finer = finer_of(artifact, settings, bars)
     feed = ReplayFeed(bars, start_time, end_time, finer)
     brokers = [PaperBroker(strategy, instrument, timeframe) for strategy in strategies]
@@ -109,9 +113,10 @@ def replay(
         if answering["fingerprint"] != artifact.fingerprint:
             raise BadInput(f"{url} answers with model {answering['fingerprint']}, not with {artifact.fingerprint}")
         journal = stack.enter_context(Journal(journal_path))
-        bot = Bot(brokers, client=client, journal=journal, lookback=artifact.lookback(timeframe))
+        feeds = {other: ReplayFeed(seen) for other, seen in others.items()}
+        bot = Bot(brokers, client=client, journal=journal, needs=needs, others=feeds)
         trades = bot.run(feed, on_bar=lambda done, total: progress("replay", done, total, f"{symbol} {timeframe}"))
-    research = research_trades(artifact, bars, instrument, start_time=start_time, finer=finer)
+    research = research_trades(artifact, bars, instrument, start_time=start_time, finer=finer, others=others)
     return PaperResult(trades, research, bot.n_asked, len(feed), journal_path)
 
 
@@ -130,17 +135,19 @@ def difference(live: pd.DataFrame, research: pd.DataFrame) -> str | None:
     return None
 
 
-def _first_decidable(bars: Bars, lookback: int, start_time: int | None) -> int | None:
-    """Move the start to where each replayed bar has the whole window behind it."""
-    if len(bars) < lookback:
-        raise BadInput(
-            f"{bars.symbol}: {len(bars)} bars of {bars.timeframe} lie up to the end of the replay, but the model needs "
-            f"{lookback} for its first decision"
-        )
-    if lookback < 2:
-        return start_time
-    full = int(bars.close_time[lookback - 2])
-    return full if start_time is None else max(start_time, full)
+def _first_decidable(bars: Bars, others: Mapping[str, Bars], needs: Needs, start_time: int | None) -> int | None:
+    """Move the start to where each replayed bar has every whole window behind it."""
+    found = start_time
+    for seen, needed in ((bars, needs.bars), *((others[symbol], n) for symbol, n in needs.others.items())):
+        if len(seen) < needed:
+            raise BadInput(
+                f"{seen.symbol}: {len(seen)} bars of {seen.timeframe} lie up to the end of the replay, but the model "
+                f"needs {needed} for its first decision"
+            )
+        if needed > 1 or seen is not bars:
+            full = int(seen.close_time[needed - 1]) - 1  # the bar that fills the window is the first one replayed
+            found = full if found is None else max(found, full)
+    return found
 
 
 def _known_timeframe(artifact: Artifact, symbol: str, timeframe: str | None) -> str:

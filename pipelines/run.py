@@ -11,25 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from features.decisions import Decisions
-from features.engine import lookback
 from features.laws import check_features
-from market.bars import Bars, format_time
+from features.needs import needs
+from market.bars import format_time
 from market.store import replacing
 from models.artifact import load_artifact, write_artifact
 from models.checkpoints import ScoreStore
 from models.dataset import Dataset
+from models.golden import GoldenVector
 from models.protocol import Developed, Judged, develop, open_holdout, record_trials, split_holdout
 from models.report import equity_figure, leaderboard, summarise
 from models.tracking import EXPERIMENT_TAG, track_experiment
-from pipelines.chunks import Chunk, load_chunks
+from pipelines.chunks import Chunk, instance_names, load_chunks
 from pipelines.experiment import Experiment
 from pipelines.factor_checks import require_lawful
 from pipelines.identity import code_fingerprint, identity
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
-from pipelines.steps import build_dataset
+from pipelines.steps import build_dataset, generate_trades
+from strategies.base import instance_name
+from strategies.decisions import decisions_of
 from strategies.laws import check_strategy
 
 _GOLDEN = 6  # decisions whose answers travel with the model
@@ -76,7 +80,7 @@ def run_experiment(
     )
     symbols = list(experiment.symbols)
     ledger = settings.ledger
-    certificates = certify(experiment, chunks, development, progress=progress)
+    certificates = certify(experiment, chunks, development, settings, progress=progress)
     if seal:
         record_trials(developed, ledger=ledger, experiment=experiment.hash, symbols=symbols)
         judged = None
@@ -87,7 +91,7 @@ def run_experiment(
             ledger=ledger, experiment=experiment.hash, symbols=symbols, certificates=certificates,
         )  # fmt: skip
     summary = summarise(developed, judged, seed=plan.seed)
-    artifact = _write_artifact(folder, experiment, chunks, developed, judged, summary)
+    artifact = _write_artifact(folder, experiment, chunks, settings, developed, judged, summary)
     result = {
         "experiment": experiment.hash,
         "data": _describe(chunks, development, holdout),
@@ -115,7 +119,12 @@ def _read_result(path: Path) -> dict[str, Any] | None:
 
 
 def certify(
-    experiment: Experiment, chunks: Sequence[Chunk], development: Dataset, *, progress: Progress = silent
+    experiment: Experiment,
+    chunks: Sequence[Chunk],
+    development: Dataset,
+    settings: Settings,
+    *,
+    progress: Progress = silent,
 ) -> dict[str, bool | str]:
     """Check on the development part that rules and factors are causal, and that live values are the batch values.
 
@@ -127,12 +136,14 @@ def certify(
     found: dict[str, list[str]] = {"causality": [], "parity": []}
     for done, chunk in enumerate(chunks):
         progress("certify", done, len(chunks), chunk.name)
-        own = _decisions_of(development, chunk)
+        own = _closed_decisions(chunk, settings, border)[1]
+        own = own[np.unique(own.time, return_index=True)[1]]
         if len(own):
             violations = check_features(
                 chunk.bars.between(None, border),
-                Decisions(development.decision_time[own], np.ones(len(own))),
+                own,
                 experiment.feature_names(),
+                others={symbol: bars.between(None, border) for symbol, bars in chunk.others.items()},
                 seed=experiment.plan.seed,
             )
             for violation in violations:
@@ -143,19 +154,17 @@ def certify(
     return {name: sentences[0] if sentences else True for name, sentences in found.items()}
 
 
-def _decisions_of(dataset: Dataset, chunk: Chunk) -> np.ndarray:
-    """Find the rows of a chunk, one a decision time."""
-    codes = [
-        code for code, name in enumerate(dataset.instance_names) if name.endswith(f"|{chunk.symbol}|{chunk.timeframe}")
-    ]
-    rows = np.flatnonzero(np.isin(dataset.instance, codes))
-    _, first = np.unique(dataset.decision_time[rows], return_index=True)
-    return rows[first]
+def _closed_decisions(chunk: Chunk, settings: Settings, border: int) -> tuple[pd.DataFrame, Decisions]:
+    """Give the trades of a chunk that closed up to a time, and their decisions."""
+    trades = generate_trades(chunk, settings)
+    closed = np.flatnonzero((trades["exit_reason"] != "end_of_data") & (trades["exit_time"] <= border))
+    return trades.iloc[closed], decisions_of(trades, instance_names([chunk]))[closed]
 
 
 def _folder(experiment: Experiment, chunks: Sequence[Chunk], settings: Settings) -> Path:
     own = [module.fingerprint for module in experiment.user_modules()]
-    state = identity([chunk.bars_fingerprint for chunk in chunks], code_fingerprint(*_CODE), *own)
+    bars = [(chunk.bars_fingerprint, chunk.fingerprints) for chunk in chunks]
+    state = identity(bars, code_fingerprint(*_CODE), *own)
     return settings.home / "experiments" / experiment.hash / state
 
 
@@ -175,6 +184,7 @@ def _write_artifact(
     folder: Path,
     experiment: Experiment,
     chunks: Sequence[Chunk],
+    settings: Settings,
     developed: Developed,
     judged: Judged | None,
     summary: Mapping[str, Any],
@@ -196,7 +206,8 @@ def _write_artifact(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "code": code_fingerprint(*_CODE),
             "dataset": developed.dataset.fingerprint,
-            "bars": {f"{chunk.symbol}|{chunk.timeframe}": chunk.bars.fingerprint for chunk in chunks},
+            "bars": {name: value for chunk in chunks for name, value in chunk.fingerprints.items()}
+            | {f"{chunk.symbol}|{chunk.timeframe}": chunk.bars.fingerprint for chunk in chunks},
             "instances": list(developed.dataset.instance_names),
             "data_span": list(developed.dataset.period),
             "n_trials": summary["n_trials"],
@@ -206,26 +217,39 @@ def _write_artifact(
             "instruments": {chunk.symbol: chunk.instrument.as_dict() for chunk in chunks},
             "settle_with": experiment.settle_with,
         },
-        golden=_golden(chunks, developed.dataset, experiment.feature_names(), experiment.plan.seed),
+        golden=_golden(chunks, settings, developed.dataset.period[1], experiment),
     )
     return path
 
 
-def _golden(
-    chunks: Sequence[Chunk], dataset: Dataset, features: Sequence[str], seed: int
-) -> list[tuple[Bars, int, float, str]]:
-    """Draw late decisions whose whole window is stored; symbols may begin late, too."""
-    bars = {f"{chunk.symbol}|{chunk.timeframe}": chunk.bars for chunk in chunks}
-    owner = [bars[name.split("|", 1)[1]] for name in dataset.instance_names]
-    first = [max(1, lookback(features, own.timeframe)) - 1 for own in owner]
-    whole = np.array([own.close_time[row] if row < len(own) else _NEVER for own, row in zip(owner, first, strict=True)])
-    rows = np.flatnonzero(dataset.decision_time >= whole[dataset.instance])
-    rows = rows[len(rows) // 2 :]
+def _golden(chunks: Sequence[Chunk], settings: Settings, border: int, experiment: Experiment) -> list[GoldenVector]:
+    """Draw late decisions whose whole windows are stored; symbols may begin late, too."""
+    every = [_closed_decisions(chunk, settings, border) for chunk in chunks]
+    whole = [
+        np.flatnonzero(decisions.time >= _first_whole(chunk, experiment.feature_names()))
+        for chunk, (_, decisions) in zip(chunks, every, strict=True)
+    ]
+    place = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(whole)])
+    row = np.concatenate(whole)
+    order = np.argsort(
+        np.concatenate([decisions.time[rows] for (_, decisions), rows in zip(every, whole, strict=True)]), kind="stable"
+    )
+    late = order[len(order) // 2 :]
+    random = np.random.default_rng(experiment.plan.seed)
     golden = []
-    for row in np.sort(np.random.default_rng(seed).choice(rows, size=min(_GOLDEN, len(rows)), replace=False)):
-        instance = dataset.instance[row]
-        golden.append((owner[instance], int(dataset.decision_time[row]), 1.0, dataset.instance_names[instance]))
+    for drawn in np.sort(random.choice(len(late), size=min(_GOLDEN, len(late)), replace=False)):
+        number, own = place[late[drawn]], row[late[drawn]]
+        chunk, (trades, decisions) = chunks[number], every[number]
+        name = instance_name(trades["strategy"].iloc[own], chunk.symbol, chunk.timeframe)
+        golden.append(GoldenVector(chunk.bars, decisions[own : own + 1], name, chunk.others))
     return golden
+
+
+def _first_whole(chunk: Chunk, features: Sequence[str]) -> int:
+    """Find the time from which on every window that a decision needs is whole."""
+    needed = needs(features, chunk.timeframe, symbol=chunk.symbol)
+    windows = [(chunk.bars, max(1, needed.bars)), *((chunk.others[symbol], n) for symbol, n in needed.others.items())]
+    return max(int(bars.close_time[n - 1]) if n <= len(bars) else _NEVER for bars, n in windows)
 
 
 def _track(

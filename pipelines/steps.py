@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from features.decisions import Decisions
 from models.dataset import Dataset, dataset_from_trades
 from pipelines.chunks import Chunk, calendar_of, instance_names, period_of
 from pipelines.experiment import Experiment
 from pipelines.progress import Progress, silent
 from pipelines.settings import Settings
 from pipelines.trade_parts import each_part
+from strategies.decisions import decisions_of
 from strategies.trades import pool_trades
 
 
@@ -29,8 +29,13 @@ def generate_trades(chunk: Chunk, settings: Settings, *, progress: Progress = si
 def compute_features(
     chunk: Chunk, trades: pd.DataFrame, names: Sequence[str], settings: Settings, *, progress: Progress = silent
 ) -> np.ndarray:
-    """Compute the features of a chunk's trades, or read them when they were computed before."""
-    decisions = Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(dtype=np.float64))
+    """Compute the features of a chunk's trades, or read them when they were computed before.
+
+    Parameters
+    ----------
+    trades : all of the chunk's, as `generate_trades` gives them: each is looked at beside the others.
+    """
+    decisions = decisions_of(trades, instance_names([chunk]))
     computed = 0
 
     def tell(done: int, total: int, name: str) -> None:
@@ -38,7 +43,7 @@ def compute_features(
         computed = total
         progress("factors", done, total, f"{chunk.name}: {name}" if name else f"{chunk.name}: {total} factors computed")
 
-    X = settings.factors.compute(chunk.bars, decisions, names, on_progress=tell)
+    X = settings.factors.compute(chunk.bars, decisions, names, others=chunk.others, on_progress=tell)
     if not computed:
         progress("factors", 1, 1, f"{chunk.name}: read {len(names)} factors")
     return X

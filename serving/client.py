@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -75,19 +76,30 @@ class ScoringClient:
         side: float,
         decision_time: int,
         bars: Bars | None = None,
+        stop: float | None = None,
+        target: float | None = None,
+        agreeing: float | None = None,
+        results: Sequence[float] | None = None,
+        others: Mapping[str, Bars | None] | None = None,
     ) -> Decision:
         """Ask whether to take a trade.
 
         Parameters
         ----------
-        bars : the last bars up to the decision, as many as `lookback` says or more; None: the service's own window.
+        bars : the last bars up to the decision, as many as `model` says or more; None: the service's own window.
+        stop, target, agreeing : see `features.decisions.Decisions`; NaN: there is none. None: not said, which is
+            enough unless `model` names it among what is needed; so for the following.
+        results : net returns of the instance's own closed trades, oldest first.
+        others : the last bars of other symbols, closed by the decision; None, as a whole or for one: the service's own
+            window.
 
         Raises
         ------
         BadInput : if the service refuses the request; says which field and what to do.
         Transient : if the service cannot be reached, after a few attempts.
         """
-        body = {
+        terms = {"stop": stop, "target": target, "agreeing": agreeing}
+        body: dict[str, Any] = {
             "strategy": strategy,
             "symbol": symbol,
             "timeframe": str(timeframe),
@@ -95,6 +107,12 @@ class ScoringClient:
             "decision_time": int(decision_time),
             "bars": None if bars is None else _columns(bars),
         }
+        # JSON has no NaN: there, what a wish does not have is null, and what is not said is absent.
+        body |= {name: None if value != value else float(value) for name, value in terms.items() if value is not None}
+        if results is not None:
+            body["results"] = [float(result) for result in results]
+        if others is not None:
+            body["others"] = {symbol: None if seen is None else _columns(seen) for symbol, seen in others.items()}
         return _read(Decision, self._ask("POST", "/score", body))
 
     def append_bars(self, bars: Bars, *, replace: bool = False) -> Appended:
@@ -113,7 +131,11 @@ class ScoringClient:
         return _read(Appended, self._ask("POST", "/bars", body))
 
     def model(self) -> dict[str, Any]:
-        """Fetch the manifest of the model that answers, with ``fingerprint`` and ``lookback`` in bars by timeframe.
+        """Fetch the manifest of the model that answers, its ``fingerprint``, and what a decision needs by timeframe.
+
+        Returns
+        -------
+        The manifest's keys; ``lookback`` in bars, ``needs`` with all of `features.needs.Needs`, its terms as a list.
 
         Raises
         ------

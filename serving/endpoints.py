@@ -21,12 +21,13 @@ from serving.schemas import AppendRequest, ScoreRequest, parse_request
 from serving.scoring import Scorer
 
 _BASE_BYTES, _BAR_BYTES = 1 << 18, 512
-"""A request may be as large as four windows written wastefully."""
+"""A request may be as large as four times its windows written wastefully, beside thousands of results."""
 
 _ADDRESSES = {
-    "/score": "POST {strategy, symbol, timeframe, side, decision_time, bars or null}: accept the trade, at which size?",
+    "/score": "POST {strategy, symbol, timeframe, side, decision_time, bars or null, and what GET /model says that the "
+    "model needs: stop, target, agreeing, results, others}: accept the trade, at which size?",
     "/bars": "POST {symbol, timeframe, bars, replace}: append closed bars to the service's own window",
-    "/model": "GET the manifest of the model that answers, its fingerprint, and the bars it needs by timeframe",
+    "/model": "GET the manifest of the model that answers, its fingerprint, and what a decision needs by timeframe",
     "/livez": "GET whether the process lives",
     "/readyz": "GET whether it answers",
     "/metrics": "GET counters for Prometheus",
@@ -77,7 +78,12 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
     async def model(request: Request) -> Response:
         scorer = champion.scorer
         artifact = scorer.artifact
-        content = {**artifact.manifest, "fingerprint": artifact.fingerprint, "lookback": scorer.lookback}
+        content = {
+            **artifact.manifest,
+            "fingerprint": artifact.fingerprint,
+            "lookback": scorer.lookback,
+            "needs": scorer.needs,
+        }
         return Response(json.dumps(content, indent=1), media_type="application/json")
 
     async def counts(request: Request) -> Response:
@@ -127,7 +133,7 @@ def _problem_of(error: Exception, request: Request) -> Problem:
 
 
 async def _body(request: Request, scorer: Scorer) -> bytes:
-    limit = _BASE_BYTES + _BAR_BYTES * 4 * max(scorer.lookback.values())
+    limit = _BASE_BYTES + _BAR_BYTES * 4 * scorer.most_bars
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -136,7 +142,7 @@ async def _body(request: Request, scorer: Scorer) -> bytes:
                 413,
                 "too-large",
                 f"the body has more than {limit} bytes",
-                hint=f"send the bars that a decision needs: {scorer.lookback}",
+                hint=f"send no more than a decision needs: {scorer.needs}",
             )
         chunks.append(chunk)
     return b"".join(chunks)

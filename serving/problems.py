@@ -21,6 +21,7 @@ _TITLES = {
     "unknowable-bars": "The window holds bars from after the decision",
     "off-grid": "A time is not on the timeframe's grid",
     "no-window": "The service has no bars",
+    "missing-term": "The model needs more to decide",
     "conflicting-bars": "The bars contradict those the service has",
     "too-large": "The body is too large",
     "not-found": "There is no such address",
@@ -91,7 +92,7 @@ def field_of(location: tuple[int | str, ...]) -> str:
     """Write a place in the request as it would be written in code, such as ``bars[17].close``."""
     written = ""
     for position, part in enumerate(location):
-        if position == 1 and location[0] == "bars" and part in ("columns", "rows"):
+        if position == {"bars": 1, "others": 2}.get(str(location[0])) and part in ("columns", "rows"):
             continue  # which of the two forms of bars it was, not a key
         # A key that the request invented may be anything, and of any length.
         written += f"[{part}]" if isinstance(part, int) else f"{'.' if written else ''}{part[:60]}"

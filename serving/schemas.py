@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 from market.bars import COLUMNS, Bars
 from market.errors import BadData
 from market.timeframes import Timeframe
-from serving.problems import Problem, field_of, invalid_value
+from serving.problems import Problem, invalid_value
 
 _LATEST = 2**63 - 1
 _SECOND = 1_000_000_000
@@ -70,6 +70,8 @@ Nanoseconds = Annotated[int, Field(ge=0, le=_LATEST)]
 Time = Annotated[Nanoseconds, BeforeValidator(read_time)]
 Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Volume = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Return = Annotated[float, Field(allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 ShortText = Annotated[str, Field(min_length=1, max_length=60)]
 
@@ -111,6 +113,9 @@ BarsGiven = Annotated[
 class ScoreRequest(BaseModel):
     """POST /score: may this rule open this trade?
 
+    What follows after `bars` is needed only by models whose features look at it: GET /model says which. What a model
+    does not need is checked and ignored.
+
     Parameters
     ----------
     strategy : the rule with its parameters, such as ``volatility_breakout(lookback=20,multiple=1.0)``.
@@ -118,6 +123,13 @@ class ScoreRequest(BaseModel):
     side : 1 or -1, or ``long`` or ``short``.
     decision_time : the close of the bar on which the rule decided.
     bars : the last bars, oldest first, up to that one; None: the service's own window, see POST /bars.
+    stop, target : of the wish, in quote: the fixed stop and the final target; None: it has none.
+    agreeing : the share of the other instances of the same rule, on the same symbol and timeframe, that hold a position
+        on this side now; None: there are no others.
+    results : net returns of the instance's own closed trades, oldest first: the last ones are looked at. It may hold
+        fewer than a feature looks back, which then has no value, as in research.
+    others : the last bars of other symbols at the same timeframe, oldest first, up to the last one closed by the
+        decision; None, as a whole or for one symbol: the service's own window.
     """
 
     model_config = _STRICT
@@ -127,6 +139,11 @@ class ScoreRequest(BaseModel):
     side: Annotated[float, BeforeValidator(_read_side)]
     decision_time: Time
     bars: BarsGiven | None = None
+    stop: Price | None = None
+    target: Price | None = None
+    agreeing: Share | None = None
+    results: list[Return] | None = None
+    others: dict[ShortText, BarsGiven | None] | None = None
 
 
 class AppendRequest(BaseModel):
@@ -223,8 +240,12 @@ def parse_request(kind: type[Any], body: bytes) -> Any:
         raise invalid_value(error) from error
 
 
-def bars_of(given: Any, symbol: str, timeframe: Timeframe) -> Bars:
+def bars_of(given: Any, symbol: str, timeframe: Timeframe, *, field: str = "bars") -> Bars:
     """Make bars of what a request gave.
+
+    Parameters
+    ----------
+    field : where in the request.
 
     Raises
     ------
@@ -240,15 +261,15 @@ def bars_of(given: Any, symbol: str, timeframe: Timeframe) -> Bars:
                 raise Problem(
                     422,
                     "invalid-value",
-                    f"bars.{name} has {length} values and bars.close_time {lengths['close_time']}",
-                    field=field_of(("bars", name)),
+                    f"{field}.{name} has {length} values and {field}.close_time {lengths['close_time']}",
+                    field=f"{field}.{name}",
                     hint="give every column one value a bar",
                 )
     try:
         return Bars(symbol, timeframe, *(np.array(columns[name], dtype=_KINDS[name]) for name in COLUMNS))
     except BadData as error:
         raise Problem(
-            422, "invalid-value", str(error), field="bars", hint="send closed bars, oldest first, each once"
+            422, "invalid-value", str(error), field=field, hint="send closed bars, oldest first, each once"
         ) from error
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from typing import Any
 
 import numpy as np
 
-from market.bars import Bars, format_time
-from market.calendars import DAY
+from features.decisions import Decisions
+from features.needs import Needs
 from market.errors import BadInput
 from market.timeframes import Timeframe, parse_timeframe
 from models.artifact import Artifact
+from serving.history import History, oddities
 from serving.problems import Problem, unknown_name
 from serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
 from serving.windows import Windows
 
 _PARTS = ("strategy", "symbol", "timeframe")
+
+_HINTS = {
+    "stop": "send the wish's stop, in quote, or null for none",
+    "target": "send the wish's target, in quote, or null for none",
+    "agreeing": "send the share of the rule's other instances on this symbol and timeframe that hold a position on this"
+    " side now, or null when there are no others",
+    "results": "send the net returns of the instance's last closed trades, oldest first, or [] when none has closed",
+}
 
 
 class Scorer:
@@ -32,35 +41,55 @@ class Scorer:
         self.windows = Windows() if windows is None else windows
         names = artifact.manifest["instances"]
         self._instances = frozenset(names)
-        self._pairs = frozenset(name.partition("|")[2] for name in names)
         self._parts = {part: {name.split("|")[i] for name in names} for i, part in enumerate(_PARTS)}
-        self._lookback = {timeframe: artifact.lookback(timeframe) for timeframe in artifact.manifest["timeframes"]}
-        self._phases = _phases(artifact)
+        self._needs = {
+            (symbol, timeframe): artifact.needs(timeframe, symbol)
+            for symbol, timeframe in {(name.split("|")[1], name.split("|")[2]) for name in names}
+        }
+        self._history = History(artifact, self.windows)
+        self._kept = _kept(self._needs)
         self._thresholds = dict(zip(names, acceptance_thresholds(artifact), strict=True))
         override = artifact.manifest["override"]
         self._warnings = [] if override is None else [f"the gate refused this model; exported all the same: {override}"]
 
     @property
     def lookback(self) -> dict[str, int]:
-        """The bars that a decision needs, by timeframe."""
-        return dict(self._lookback)
+        """The bars that a decision needs of its own symbol, by timeframe."""
+        return {timeframe: self.artifact.lookback(timeframe) for timeframe in self.artifact.manifest["timeframes"]}
+
+    @property
+    def most_bars(self) -> int:
+        """The most bars that one decision needs, those of other symbols included."""
+        return max(needs.bars + sum(needs.others.values()) for needs in self._needs.values())
+
+    @property
+    def needs(self) -> dict[str, dict[str, Any]]:
+        """All that a decision needs, by timeframe: JSON of `features.needs.Needs`. A symbol is no other to itself."""
+        found = {}
+        for timeframe, n_bars in self.lookback.items():
+            needs = self.artifact.needs(timeframe)
+            found[timeframe] = {
+                "bars": n_bars,
+                "others": needs.others,
+                "results": needs.results,
+                "terms": sorted(needs.terms),
+            }
+        return found
 
     def score(self, request: ScoreRequest) -> Decision:
         """Decide.
 
         Raises
         ------
-        Problem : 404 for names that the model does not know, 409 when the service's own window does not fit, 422 when
-            the bars of the request do not.
+        Problem : 404 for names that the model does not know, 409 when the service's own windows do not fit, 422 when
+            the bars of the request do not, or the request lacks what the model needs.
         """
-        timeframe = self._timeframe(request.symbol, request.timeframe, request.strategy)
-        instance = f"{request.strategy}|{request.symbol}|{timeframe}"
-        if request.bars is None:
-            window = self._own_window(request, timeframe)
-        else:
-            given = bars_of(request.bars, request.symbol, timeframe)
-            window = self._given_window(given, request.decision_time, timeframe)
-        score = self.artifact.score(window, window.close_time[-1:], np.array([request.side]))
+        instance, timeframe = self._asked(request)
+        needs = self._needs[request.symbol, str(timeframe)]
+        decision = _decision(request, needs)
+        window = self._history.own(request, timeframe, needs)
+        others = self._history.others(request, timeframe, needs) if needs.others else {}
+        score = self.artifact.score(window, decision, others=others)
         size = float(self.artifact.sizes(score, [instance])[0])
         threshold = self._thresholds[instance]
         return Decision(
@@ -69,22 +98,28 @@ class Scorer:
             score=float(score[0]),
             threshold=threshold,
             model=self.artifact.fingerprint,
-            reasons=[_verdict(float(score[0]), size, threshold), *_gaps(window), *self._warnings],
+            reasons=[_verdict(float(score[0]), size, threshold), *oddities(window, others), *self._warnings],
         )
 
     def append(self, request: AppendRequest) -> Appended:
-        """Append closed bars to the service's own window.
+        """Append closed bars to the service's own window, of a symbol that the model trades or looks at.
 
         Raises
         ------
         Problem : as `score`; 409 if they contradict bars that the window holds.
         """
-        timeframe = self._timeframe(request.symbol, request.timeframe)
+        timeframe = self._timeframe(request.timeframe)
+        pair = (request.symbol, str(timeframe))
+        for part, name, known in zip(("symbol", "timeframe"), pair, zip(*self._kept, strict=True), strict=True):
+            if name not in known:
+                raise unknown_name(part, name, set(known))
+        if pair not in self._kept:
+            raise unknown_name("instance", "|".join(pair), map("|".join, self._kept))
         bars = bars_of(request.bars, request.symbol, timeframe)
         if not len(bars):
             raise Problem(422, "too-few-bars", "there are no bars", field="bars", hint="send at least one closed bar")
-        self._refuse_off_grid(bars, timeframe)
-        needed = self._lookback[str(timeframe)]
+        self._history.refuse_off_grid(bars)
+        needed = self._kept[pair]
         result = self.windows.append(bars, lookback=needed, replace=request.replace)
         return Appended(
             symbol=request.symbol,
@@ -97,99 +132,61 @@ class Scorer:
             last_time=int(result.bars.close_time[-1]),
         )
 
-    def _timeframe(self, symbol: str, text: str, strategy: str | None = None) -> Timeframe:
-        """Check the names; the timeframe may be written otherwise, as 60m for 1h."""
+    def _asked(self, request: ScoreRequest) -> tuple[str, Timeframe]:
+        """Check the names; give the instance and its timeframe, which may be written otherwise, as 60m for 1h."""
+        timeframe = self._timeframe(request.timeframe)
+        for part, name in zip(_PARTS, (request.strategy, request.symbol, str(timeframe)), strict=True):
+            if name not in self._parts[part]:
+                raise unknown_name(part, name, self._parts[part])
+        instance = f"{request.strategy}|{request.symbol}|{timeframe}"
+        if instance not in self._instances:
+            raise unknown_name("instance", instance, self._instances)
+        return instance, timeframe
+
+    def _timeframe(self, text: str) -> Timeframe:
         try:
-            timeframe = parse_timeframe(text)
+            return parse_timeframe(text)
         except BadInput:
             raise unknown_name("timeframe", text, self._parts["timeframe"]) from None
-        for part, name in (("strategy", strategy), ("symbol", symbol), ("timeframe", str(timeframe))):
-            if name is not None and name not in self._parts[part]:
-                raise unknown_name(part, name, self._parts[part])
-        wanted, known = f"{symbol}|{timeframe}", self._pairs
-        if strategy is not None:
-            wanted, known = f"{strategy}|{wanted}", self._instances
-        if wanted not in known:
-            raise unknown_name("instance", wanted, known)
-        return timeframe
 
-    def _given_window(self, bars: Bars, decision_time: int, timeframe: Timeframe) -> Bars:
-        needed = self._lookback[str(timeframe)]
-        if not len(bars):
-            raise _too_few(0, needed, timeframe)
-        self._refuse_off_grid(bars, timeframe)
-        last = int(bars.close_time[-1])
-        if last > decision_time:
-            raise Problem(
-                422,
-                "unknowable-bars",
-                f"the last bar closes at {format_time(last)} ({last}), after the decision at "
-                f"{format_time(decision_time)} ({decision_time})",
-                field="bars",
-                hint="send only bars that were closed at the decision",
-            )
-        if last < decision_time:
-            raise Problem(
-                422,
-                "stale-window",
-                f"the last bar closes at {format_time(last)} ({last}), the decision is at "
-                f"{format_time(decision_time)} ({decision_time})",
-                field="decision_time",
-                hint="a decision is made at the close of the last bar, in nanoseconds since 1970 UTC; "
-                "send the bars up to it",
-            )
-        if len(bars) < needed:
-            raise _too_few(len(bars), needed, timeframe)
-        return bars[-needed:]
 
-    def _own_window(self, request: ScoreRequest, timeframe: Timeframe) -> Bars:
-        held = self.windows.get(request.symbol, str(timeframe))
-        needed, time = self._lookback[str(timeframe)], request.decision_time
-        name = f"{request.symbol} {timeframe}"
-        if held is None:
-            raise Problem(
-                409,
-                "no-window",
-                f"the service holds no bars of {name}",
-                field="bars",
-                hint=f"send bars, or append the last {needed} closed bars by POST /bars first",
-            )
-        known = held if held.close_time[-1] == time else held.between(end_time=time)
-        if not len(known) or known.close_time[-1] != time:
-            raise Problem(
-                409,
-                "stale-window",
-                f"the service's bars of {name} close from {format_time(held.close_time[0])} to "
-                f"{format_time(held.close_time[-1])}; none closes at the decision, {format_time(time)} ({time})",
-                field="decision_time",
-                hint="append the bars up to the decision by POST /bars first",
-            )
-        if len(known) < needed:
-            raise Problem(
-                409,
-                "too-few-bars",
-                f"the service holds {len(known)} bars of {name} up to the decision, it needs {needed}",
-                field="bars",
-                hint=f"append the last {needed} closed bars by POST /bars, with replace true",
-            )
-        return known[-needed:]
+def _kept(needs: dict[tuple[str, str], Needs]) -> dict[tuple[str, str], int]:
+    """Say how many bars of each symbol and timeframe some decision looks at."""
+    kept: dict[tuple[str, str], int] = {}
+    for (symbol, timeframe), need in needs.items():
+        for seen, n_bars in {**need.others, symbol: need.bars}.items():
+            kept[seen, timeframe] = max(kept.get((seen, timeframe), 0), n_bars)
+    return kept
 
-    def _refuse_off_grid(self, bars: Bars, timeframe: Timeframe) -> None:
-        if timeframe.duration >= DAY:
-            return  # a day may begin at local midnight, and then lasts 23 or 25 hours when the clocks change
-        phases = self._phases[bars.symbol, str(timeframe)]
-        phase = bars.close_time % timeframe.duration
-        off = phase != phases[0] if len(phases) == 1 else ~np.isin(phase, phases)
-        if off.any():
-            row = int(np.argmax(off))
-            time = int(bars.close_time[row])
-            raise Problem(
-                422,
-                "off-grid",
-                f"bar {row} closes at {format_time(time)} ({time}), which is no close of a {timeframe} bar",
-                field=f"bars.close_time[{row}]",
-                hint="send bars of the request's timeframe, with their close times in nanoseconds since 1970 UTC",
-            )
+
+def _decision(request: ScoreRequest, needs: Needs) -> Decisions:
+    """Lay out what the model needs to know of a decision beside its bars.
+
+    Raises
+    ------
+    Problem : 422 if the request does not say it, or its stop lies beyond its target.
+    """
+    given: dict[str, Any] = {}
+    for term in sorted(needs.terms - {"side"}):
+        value = getattr(request, term)
+        if term not in request.model_fields_set or (term == "results" and value is None):
+            raise Problem(422, "missing-term", f"the model needs {term} to decide", field=term, hint=_HINTS[term])
+        if term == "results":
+            value = value[max(0, len(value) - needs.results) :]
+            given |= {"results": value, "first_result": [0], "end_result": [len(value)]}
+        else:
+            given[term] = [np.nan if value is None else value]
+    if request.stop is not None and request.target is not None and request.side * (request.target - request.stop) <= 0:
+        raise Problem(
+            422,
+            "invalid-value",
+            f"the stop, {request.stop:.17g}, lies beyond the target, {request.target:.17g}",
+            field="stop",
+            hint="of a long trade the target is above the stop, of a short one below it",
+        )
+    return Decisions(
+        np.array([request.decision_time]), np.array([request.side]), **{name: np.array(v) for name, v in given.items()}
+    )
 
 
 def acceptance_thresholds(artifact: Artifact) -> list[float | None]:
@@ -213,41 +210,9 @@ def acceptance_thresholds(artifact: Artifact) -> list[float | None]:
     return [None if refused else float(threshold) for refused, threshold in zip(never, found, strict=True)]
 
 
-def _phases(artifact: Artifact) -> dict[tuple[str, str], np.ndarray]:
-    """Learn where each grid lies: hourly bars of an exchange that opens at half past close at half past."""
-    found = defaultdict(set)
-    for vector in artifact.golden[0]:
-        duration = vector.bars.timeframe.duration
-        found[vector.bars.symbol, str(vector.bars.timeframe)].update((vector.bars.close_time % duration).tolist())
-    keys = {tuple(name.split("|")[1:]) for name in artifact.manifest["instances"]}
-    return {(symbol, timeframe): np.array(sorted(found.get((symbol, timeframe), {0}))) for symbol, timeframe in keys}
-
-
-def _too_few(n_bars: int, needed: int, timeframe: Timeframe) -> Problem:
-    return Problem(
-        422,
-        "too-few-bars",
-        f"{n_bars} bars were sent, a decision on {timeframe} needs {needed}",
-        field="bars",
-        hint=f"send the last {needed} closed bars",
-    )
-
-
 def _verdict(score: float, size: float, threshold: float | None) -> str:
     if threshold is None:
         return f"refused: the score is {score:.4g}, and no score of this instance is accepted"
     if size == 0.0:
         return f"refused: the score {score:.4g} is below {threshold:.4g}"
     return f"accepted at {size:.4g} of the rule's stake: the score {score:.4g} is at least {threshold:.4g}"
-
-
-def _gaps(window: Bars) -> list[str]:
-    steps = np.diff(window.close_time) // window.timeframe.duration
-    if not np.any(steps > 1):
-        return []
-    first = window.close_time[int(np.argmax(steps > 1))]
-    n_absent, n_gaps = int((steps[steps > 1] - 1).sum()), int((steps > 1).sum())
-    return [
-        f"{n_absent} bars are absent in {n_gaps} {'gap' if n_gaps == 1 else 'gaps'} of the window, the first after "
-        f"{format_time(first)}; an absent bar means that nothing traded"
-    ]

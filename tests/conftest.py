@@ -36,6 +36,7 @@ from models.applications import Application, Threshold
 from models.artifact import Artifact, write_artifact
 from models.engines.base import Candidate
 from models.engines.lightgbm import LightGBMEngine
+from models.golden import GoldenVector
 
 # The same cases on every run: a change is judged by what it changes, not by what was drawn this time.
 # No time is asserted: a busy machine is slow, not wrong.
@@ -104,7 +105,8 @@ def build_artifact(
         instance = instances[number % len(instances)]
         symbol = instance.split("|")[1]
         row = rows[symbol][number * 7]
-        golden.append((bars[symbol][: row + 1], int(bars[symbol].close_time[row]), sides[symbol][number * 7], instance))
+        decision = Decisions(bars[symbol].close_time[[row]], sides[symbol][[number * 7]])
+        golden.append(GoldenVector(bars[symbol][: row + 1], decision, instance))
     return write_artifact(
         folder,
         model=model,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from features.needs import Needs
 from market.bars import Bars
+from market.errors import BadInput
 from serving.client import ScoringClient
+from strategies.signals import Signals
 from strategies.trades import pool_trades
 from trading.brokers.paper import PaperBroker
 from trading.feed import ReplayFeed
@@ -23,16 +27,31 @@ class Bot:
     brokers : one for each strategy instance; they share the feed's symbol and timeframe.
     client : asks the service.
     journal : gets every decision and every closed trade before the bot goes on.
-    lookback : bars that the service needs for one decision.
+    needs : what the service needs for one decision.
+    others : feeds of the other symbols that it needs, at the same timeframe.
+
+    Raises
+    ------
+    BadInput : if the feed of a symbol that is needed is missing.
     """
 
     def __init__(
-        self, brokers: Sequence[PaperBroker], *, client: ScoringClient, journal: Journal, lookback: int
+        self,
+        brokers: Sequence[PaperBroker],
+        *,
+        client: ScoringClient,
+        journal: Journal,
+        needs: Needs,
+        others: Mapping[str, ReplayFeed] | None = None,
     ) -> None:
         self._brokers = tuple(brokers)
         self._client = client
         self._journal = journal
-        self._lookback = lookback
+        self._needs = needs
+        self._others = dict(others or {})
+        for symbol in needs.others:
+            if symbol not in self._others:
+                raise BadInput(f"the model looks at {symbol}: give the bot its feed")
         self.n_asked = 0
 
     def run(self, feed: ReplayFeed, *, on_bar: Callable[[int, int], None] | None = None) -> pd.DataFrame:
@@ -78,6 +97,8 @@ class Bot:
                 tables.append(closed)
                 for trade in closed.to_dict("records"):
                     self._journal.write("closed", now, **_plain(trade))
+        # Only now, because a decision may look at who else holds a position at this close.
+        for broker in self._brokers:
             self._decide(broker, known, now)
         return tables
 
@@ -101,7 +122,8 @@ class Bot:
             timeframe=broker.timeframe,
             side=side,
             decision_time=now,
-            bars=known[-self._lookback :],
+            bars=known[-self._needs.bars :],
+            **self._beside(broker, signals, row, now),
         )
         self.n_asked += 1
         ticket = broker.place(signals, row, size=answer.size, score=answer.score)
@@ -109,6 +131,25 @@ class Bot:
             "decision", now, strategy=strategy.id, symbol=known.symbol, timeframe=broker.timeframe,
             side=int(ticket.side), accept=answer.accept, size=ticket.size, score=ticket.score, model=answer.model,
         )  # fmt: skip
+
+    def _beside(self, broker: PaperBroker, signals: Signals, row: int, now: int) -> dict[str, Any]:
+        """Gather what else the service needs to know of a decision."""
+        needs, found = self._needs, dict[str, Any]()
+        for term in needs.terms & {"stop", "target"}:
+            found[term] = float(getattr(signals, term)[row])
+        if "agreeing" in needs.terms:
+            found["agreeing"] = self._agreeing(broker, float(signals.side[row]))
+        if "results" in needs.terms:
+            found["results"] = broker.results[max(0, len(broker.results) - needs.results) :]
+        if needs.others:
+            found["others"] = {symbol: self._others[symbol].known_at(now)[-n:] for symbol, n in needs.others.items()}
+        return found
+
+    def _agreeing(self, broker: PaperBroker, side: float) -> float:
+        """Share the other instances of the same rule that hold a position on this side; NaN where there are none."""
+        name = broker.strategy.name
+        others = [other.side == side for other in self._brokers if other is not broker and other.strategy.name == name]
+        return sum(others) / len(others) if others else math.nan
 
 
 def _plain(trade: dict[Any, Any]) -> dict[str, Any]:

@@ -47,6 +47,10 @@ class ReplayFeed:
         """The bars before the replay."""
         return self.bars[: self._rows()[0]]
 
+    def known_at(self, time: int) -> Bars:
+        """Give the bars that are closed at a time, int64 ns UTC."""
+        return self.bars.between(end_time=time)
+
     def __iter__(self) -> Iterator[Bars]:
         """Give, for each bar that closes, all bars known at its close; the last one is the new one."""
         first, last = self._rows()

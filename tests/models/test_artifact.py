@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,12 @@ def test_scores_of_a_loaded_artifact_are_those_of_the_engine_and_the_model(
 ) -> None:
     bars = bars_maker("BTC-USD")
     loaded = load_artifact(artifact.folder)
-    at, side = bars.close_time[200:260], np.where(np.arange(60) % 2, 1.0, -1.0)
-    expected = artifact.model.predict(compute(bars, Decisions(at, side), MINIMAL))
-    assert loaded.score(bars, at, side).tobytes() == expected.tobytes()
+    decisions = Decisions(bars.close_time[200:260], np.where(np.arange(60) % 2, 1.0, -1.0))
+    expected = artifact.model.predict(compute(bars, decisions, MINIMAL))
+    assert loaded.score(bars, decisions).tobytes() == expected.tobytes()
     one_by_one = [
-        loaded.score(bars.between(end_time=int(t))[-loaded.lookback("5m") :], np.array([t]), np.array([s]))[0]
-        for t, s in zip(at, side, strict=True)
+        loaded.score(bars[201 + row - loaded.lookback("5m") : 201 + row], decisions[row : row + 1])[0]
+        for row in range(60)
     ]
     assert np.array(one_by_one).tobytes() == expected.tobytes()
 
@@ -116,8 +117,10 @@ def test_a_missing_or_short_file_is_named(copy: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format", 2, "format 2; this version reads format 1"),
+        ("format", 1, "format 1; this version reads format 2: run the experiment again"),
+        ("format", 3, "format 3; this version reads format 2: use the version that wrote it"),
         ("format", None, "format None"),
+        ("format", True, "format True.*use the version"),
         ("features", ["close__slope__window_nine"], "is no parameter"),
         ("features", ["close__slop__window_20"], "slop"),
         ("features", 7, "not understood"),
@@ -136,7 +139,7 @@ def test_a_manifest_that_is_not_understood_is_refused(copy: Path, key: str, valu
         load_artifact(copy)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "7", '{"format": 1}', "\x00\xff", "{"])
+@pytest.mark.parametrize("text", ["", "[]", "null", "7", '{"format": 2}', "\x00\xff", "{"])
 def test_a_manifest_that_is_none_is_refused(copy: Path, text: str) -> None:
     (copy / "manifest.json").write_text(text, encoding="latin-1")
     with pytest.raises(BadInput, match=r"manifest\.json"):
@@ -194,7 +197,7 @@ def test_writing_is_all_or_nothing(
     artifact: Artifact, tmp_path: Path, artifact_builder: Callable[..., Artifact]
 ) -> None:
     given = {key: artifact.manifest[key] for key in manifests.GIVEN}
-    vectors = [(v.bars, v.decision_time, v.side, v.instance_name) for v in artifact.golden[0]]
+    vectors = artifact.golden[0]
     parts = {"model": artifact.model, "features": MINIMAL, "application": artifact.application}
 
     def attempt(error: type[Exception], message: str, **changes: object) -> None:
@@ -204,11 +207,13 @@ def test_writing_is_all_or_nothing(
         assert list(tmp_path.iterdir()) == []
 
     attempt(BadInput, "no golden vectors", golden=[])
-    bars, time, side, name = vectors[0]
-    attempt(BadInput, r"golden\[0\].*needs 100 bars.*has 99", golden=[(bars[1:], time, side, name)])
-    attempt(BadInput, r"golden\[0\].*closes at", golden=[(bars, time + 1, side, name)])
-    attempt(BadInput, "side is 0.5", golden=[(bars, time, 0.5, name)])
-    attempt(Unknown, "strategy instance", golden=[(bars, time, side, "x|y|5m")])
+    whole = vectors[0]
+    later = replace(whole.decision, time=whole.decision.time + 1)
+    attempt(BadInput, r"golden\[0\].*needs 100 bars.*has 99", golden=[replace(whole, bars=whole.bars[1:])])
+    attempt(BadInput, r"golden\[0\].*closes at", golden=[replace(whole, decision=later)])
+    attempt(BadInput, r"golden\[0\].*need side", golden=[replace(whole, decision=Decisions(whole.decision.time))])
+    attempt(BadInput, r"golden\[0\].*holds 0 decisions", golden=[replace(whole, decision=whole.decision[:0])])
+    attempt(Unknown, "strategy instance", golden=[replace(whole, instance_name="x|y|5m")])
     attempt(BadInput, "no gate", manifest={k: v for k, v in given.items() if k != "gate"})
     attempt(BadInput, "gate is", manifest={**given, "gate": {"open": "yes"}})
     attempt(BadInput, "override is", manifest={**given, "override": " "})

@@ -223,7 +223,7 @@ def test_a_service_with_another_threshold_is_reported(released: Released, tmp_pa
         features=[feature.name for feature in released.artifact.features],
         application=replace(application, low=float(np.nextafter(application.low, 0.0))),
         manifest=given | {"model": {"candidate": released.artifact.manifest["model"]["candidate"]}},
-        golden=[(vector.bars, vector.decision_time, vector.side, vector.instance_name) for vector in vectors],
+        golden=vectors,
     )
     end = int(released.bars.close_time[-1])
     with pytest.raises(BadInput, match=f"answers with model {released.artifact.fingerprint}, not with"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from features.sets import MINIMAL
 from market.bars import Bars
 from models.applications import Kelly
@@ -43,7 +44,7 @@ def test_served_equals_batch(judged: Artifact, url: str, symbol: str, bars_maker
     rows = np.arange(400, 3000, 13)
     side = np.where(np.arange(len(rows)) % 2, 1.0, -1.0)
     instance = f"reversion(window=10)|{symbol}|5m"
-    scores = judged.score(bars, bars.close_time[rows], side)
+    scores = judged.score(bars, Decisions(bars.close_time[rows], side))
     sizes = judged.sizes(scores, [instance] * len(rows))
     assert 0 < np.count_nonzero(sizes) < len(sizes)
     assert len(np.unique(scores)) > 50

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from market.bars import Bars, format_time
 from market.errors import BadInput, Unknown
 from market.instruments import Instrument
@@ -105,8 +106,7 @@ def test_research_trades_are_simulated_and_scored(trained: Artifact, small_bars:
     row = trades.iloc[len(trades) // 2]
     alone = trained.score(
         small_bars.between(None, int(row["decision_time"]))[-trained.lookback("15m") :],
-        np.array([row["decision_time"]]),
-        np.array([float(row["side"])]),
+        Decisions(np.array([row["decision_time"]]), np.array([float(row["side"])])),
     )
     assert alone[0] == row["score"]
 

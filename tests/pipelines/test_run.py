@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from market.bars import Bars
 from market.errors import BadInput
 from models.artifact import load_artifact, verify
@@ -121,7 +122,7 @@ def test_the_artifact_answers_as_the_run_did(finished: Any) -> None:
     rows = dataset.decision_time > border
     names = [dataset.instance_names[code] for code in dataset.instance[rows]]
     side = dataset.X[rows, dataset.feature_names.index("trade__side")]
-    scores = artifact.score(chunks[0].bars, dataset.decision_time[rows], side)
+    scores = artifact.score(chunks[0].bars, Decisions(dataset.decision_time[rows], side))
     sizes = artifact.sizes(scores, names)
     assert np.count_nonzero(sizes) == finished.result["filtered"]["holdout"]["n_trades"]
     assert len(sizes) == finished.result["baseline"]["holdout"]["n_trades"]
@@ -326,9 +327,9 @@ def test_an_experiment_that_cheats_gets_no_certificate(finished: Any, monkeypatc
 
     chunks = load_chunks(finished.experiment, finished.settings)
     development = build_dataset(finished.experiment, chunks, finished.settings)
-    assert certify(finished.experiment, chunks, development) == {"causality": True, "parity": True}
+    assert certify(finished.experiment, chunks, development, finished.settings) == {"causality": True, "parity": True}
     monkeypatch.setattr(VolatilityBreakout, "signals", peeking)
-    verdict = certify(finished.experiment, chunks, development)["causality"]
+    verdict = certify(finished.experiment, chunks, development, finished.settings)["causality"]
     assert isinstance(verdict, str)
     assert "volatility_breakout" in verdict
     assert "looks at the future" in verdict

@@ -81,7 +81,8 @@ def test_features_are_read_the_second_time(small_experiment: Experiment, home: S
     second = compute_features(chunk, trades, names, home, progress=listener)
     assert listener.read
     assert first.tobytes() == second.tobytes()
-    expected = compute(chunk.bars, Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(float)), names)
+    decisions = Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(float))
+    expected = compute(chunk.bars, decisions, names)
     assert first.tobytes() == expected.tobytes()
     assert second.flags.c_contiguous
 
@@ -205,11 +206,8 @@ def test_the_dataset_pools_chunks_in_decision_order(
     for chunk in chunks:
         trades = generate_trades(chunk, settings)
         trades = trades[trades["exit_reason"] != "end_of_data"]
-        X = compute(
-            chunk.bars,
-            Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(dtype=np.float64)),
-            dataset.feature_names,
-        )
+        decisions = Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(dtype=np.float64))
+        X = compute(chunk.bars, decisions, dataset.feature_names)
         for strategy in chunk.strategies:
             code = dataset.instance_names.index(f"{strategy.id}|{chunk.symbol}|{chunk.timeframe}")
             mine, theirs = dataset.instance == code, (trades["strategy"] == strategy.id).to_numpy()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from market.bars import COLUMNS, Bars
 from models.applications import Application, Kelly, PerStrategyThreshold, Proportional, Quantile, Threshold
 from models.artifact import Artifact
@@ -46,7 +47,7 @@ def test_a_decision_is_the_models(
     outcomes = set()
     for row in range(300, 340):
         decision = scorer.score(ScoreRequest(**make_request(row, side=-1)))
-        expected = artifact.score(bars, bars.close_time[[row]], np.array([-1.0]))[0]
+        expected = artifact.score(bars, Decisions(bars.close_time[[row]], np.array([-1.0])))[0]
         assert decision.score == expected
         assert decision.threshold == threshold
         assert decision.accept == (expected >= threshold)
@@ -180,7 +181,8 @@ def test_a_grid_lies_where_the_training_bars_lay(
     artifact: Artifact, make_request: Callable[..., dict], bars_maker: Callable[..., Bars], columns_of: Callable
 ) -> None:
     scorer = Scorer(artifact)
-    scorer._phases = dict.fromkeys(scorer._phases, np.array([60_000_000_000]))  # bars that close a minute past
+    learned = scorer._history._phases
+    learned.update(dict.fromkeys(learned, np.array([60_000_000_000])))  # bars that close a minute past
     window = shifted(bars_maker("BTC-USD")[401:501], 60_000_000_000)
     content = make_request(500, bars=columns_of(window), decision_time=int(window.close_time[-1]))
     assert 0 <= scorer.score(ScoreRequest(**content)).score <= 1

@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 
+from features.decisions import Decisions
 from market.bars import Bars
 from market.errors import BadInput
 from models.artifact import Artifact
@@ -85,7 +86,10 @@ def test_its_own_window_answers_alike(
 
 def test_the_manifest_and_the_usual_addresses(http: httpx.Client, artifact: Artifact) -> None:
     manifest = http.get("/model").json()
-    assert manifest == {**artifact.manifest, "fingerprint": artifact.fingerprint, "lookback": {"5m": 100}}
+    needs = {"5m": {"bars": 100, "others": {}, "results": 0, "terms": ["side"]}}
+    assert manifest == {
+        **artifact.manifest, "fingerprint": artifact.fingerprint, "lookback": {"5m": 100}, "needs": needs,
+    }  # fmt: skip
     for path in ("/livez", "/readyz", "/healthz"):
         assert http.get(path).status_code == 200
     assert set(http.get("/").json()) == {"/score", "/bars", "/model", "/livez", "/readyz", "/metrics"}
@@ -360,7 +364,7 @@ def test_a_new_champion_takes_over_without_dropping_a_request(
     other = artifact_builder(tmp_path / "second", seed=5)
     bars, rows = bars_maker("BTC-USD"), list(range(300, 308))
     truth = {
-        (model.fingerprint, row): float(model.score(bars, bars.close_time[[row]], np.array([1.0]))[0])
+        (model.fingerprint, row): float(model.score(bars, Decisions(bars.close_time[[row]], np.array([1.0])))[0])
         for model in (artifact, other)
         for row in rows
     }

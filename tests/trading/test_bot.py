@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features.needs import Needs
 from market.bars import Bars
 from market.errors import BadInput, TradesieveError, Transient
 from market.instruments import Instrument
@@ -115,7 +116,7 @@ def run(
     """Run a bot to its end; give the trades, or the error that ended it."""
     brokers = [PaperBroker(strategy, INSTRUMENT, "15m") for strategy in strategies]
     with ScoringClient(url, timeout=5.0) as client, Journal(path) as journal:
-        bot = Bot(brokers, client=client, journal=journal, lookback=LOOKBACK)
+        bot = Bot(brokers, client=client, journal=journal, needs=Needs(bars=LOOKBACK))
         try:
             return bot, bot.run(feed), None
         except Exception as error:
@@ -239,7 +240,7 @@ def test_an_interruption_is_written_down(
     """Ctrl-C is no failure of the service, and yet positions may be open: the journal has to say that it ended."""
     with ScoringClient(serve().url) as client, Journal(tmp_path / "bot.jsonl") as journal:
         broker = PaperBroker(wishes(1, reverses=False), INSTRUMENT, "15m")
-        bot = Bot([broker], client=client, journal=journal, lookback=LOOKBACK)
+        bot = Bot([broker], client=client, journal=journal, needs=Needs(bars=LOOKBACK))
 
         def interrupt(done: int, total: int) -> None:
             if done == 20:

@@ -62,6 +62,8 @@ class PaperBroker:
         self.timeframe = timeframe
         self.name = instance_name(strategy.id, instrument.symbol, timeframe)
         self.tickets: list[Ticket] = []
+        self.results: list[float] = []
+        """Net returns of the trades that closed, shadows and those of history included, in the order of their exits."""
         self._terms = terms_of(instrument)[0]
         self._policy = strategy.policy.record[0]
         self._state = InstanceState()
@@ -77,7 +79,8 @@ class PaperBroker:
         """
         self._state = InstanceState()
         signals = self.strategy.signals(history)
-        run_signals(history, signals, self.instrument, self._state, policy=self.strategy.policy, finer=finer)
+        closed = run_signals(history, signals, self.instrument, self._state, policy=self.strategy.policy, finer=finer)
+        self.results = closed["net_return"].tolist()
         self._state.position["tag"] = _INHERITED
         self._state.order["tag"] = _INHERITED
 
@@ -103,9 +106,16 @@ class PaperBroker:
             self._terms, self._policy,
         )  # fmt: skip
         closed = self._closed[:n_closed]
+        self.results += closed["net_return"].tolist()
         own = closed[closed["tag"] != _INHERITED]
         # Almost every bar closes nothing, and an empty table takes as long to make as a full one.
         return self._table(own) if len(own) else self._nothing
+
+    @property
+    def side(self) -> float:
+        """Side of the open position, a shadow too; 0 when there is none."""
+        held = self._state.position[0]
+        return float(held["side"]) if held["open"] else 0.0
 
     def would_accept(self, side: float) -> bool:
         """Say whether a signal would become a trade of its own now, so that the service is asked only then."""
