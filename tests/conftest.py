@@ -26,7 +26,8 @@ import numpy as np
 import pytest
 
 from features.decisions import Decisions
-from features.engine import compute, lookback
+from features.engine import compute
+from features.needs import needs
 from features.sets import MINIMAL
 from market.bars import Bars
 from market.sources import read_bars
@@ -52,6 +53,43 @@ SYMBOLS = ("BTC-USD", "ETH-USD")
 def synthetic_bars(symbol: str, *, timeframe: str = "5m", n_days: int = 12) -> Bars:
     """Make bars that are the same in every test."""
     return SyntheticMarket(n_days=n_days, timeframe=parse_timeframe(timeframe)).generate(symbol)[0]
+
+
+KNOWING = (
+    "close__slope__window_20",
+    "trade__side",
+    "trade__agreeing",
+    "trade__reward_to_risk",
+    "trade__stop_distance__window_20",
+    "trade__target_distance__window_20",
+    "results__win_share__window_5",
+    "results__mean_result__window_10",
+    "close_of_ETH-USD__slope__window_30",
+    "close_1h__slope__window_5",
+    "bars_1h_so_far__range__window_2",
+    "close_1h_of_ETH-USD__change__window_3",
+)
+"""Features of all that a decision may know: bars, longer ones and those of another symbol, its terms, its record."""
+
+
+def synthetic_decisions(bars: Bars, rows: np.ndarray, side: np.ndarray, *, seed: int = 0) -> Decisions:
+    """Make decisions that know everything, in part that there is none of it."""
+    random = np.random.default_rng([seed, len(rows)])
+    price = bars.close[rows]
+    distance = price * random.uniform(0.002, 0.02, len(rows))
+    stop, target = price - side * distance, price + side * 2 * random.uniform(0.5, 1.5, len(rows)) * distance
+    stop[random.random(len(rows)) < 0.1] = np.nan
+    target[random.random(len(rows)) < 0.1] = np.nan
+    return Decisions(
+        time=bars.close_time[rows],
+        side=side,
+        stop=stop,
+        target=target,
+        agreeing=random.choice([np.nan, 0.0, 0.25, 1.0], len(rows)),
+        results=random.normal(0.0, 0.01, len(rows) + 20),
+        first_result=np.zeros(len(rows), np.int64),
+        end_result=np.arange(len(rows)),
+    )
 
 
 def manifest_of(instances: list[str], **changes: object) -> dict:
@@ -89,13 +127,14 @@ def build_artifact(
     instances = [f"{strategy}|{symbol}|{timeframe}" for strategy in STRATEGIES for symbol in SYMBOLS]
     random = np.random.default_rng(seed)
     bars = {symbol: synthetic_bars(symbol, timeframe=timeframe) for symbol in SYMBOLS}
-    first = lookback(features, parse_timeframe(timeframe)) + 5
-    rows, sides, matrices = {}, {}, []
+    needed = needs(features, parse_timeframe(timeframe))
+    first = max(needed.bars, *needed.others.values(), 0) + 5
+    rows, known, matrices = {}, {}, []
     for symbol in SYMBOLS:
         rows[symbol] = np.sort(random.choice(np.arange(first, len(bars[symbol])), size=400, replace=False))
-        sides[symbol] = random.choice([-1.0, 1.0], size=400)
-        times = bars[symbol].close_time[rows[symbol]]
-        matrices.append(compute(bars[symbol], Decisions(times, sides[symbol]), features))
+        sides = random.choice([-1.0, 1.0], size=400)
+        known[symbol] = synthetic_decisions(bars[symbol], rows[symbol], sides)
+        matrices.append(compute(bars[symbol], known[symbol], features, others=bars))
     X = np.concatenate(matrices)
     y = (np.nan_to_num(X[:, 0]) + random.normal(size=len(X)) * 0.2 > np.nanmedian(X[:, 0])).astype(np.float64)
     chosen = candidate or Candidate("lightgbm", "gbdt", {"n_trees": 30})
@@ -105,8 +144,8 @@ def build_artifact(
         instance = instances[number % len(instances)]
         symbol = instance.split("|")[1]
         row = rows[symbol][number * 7]
-        decision = Decisions(bars[symbol].close_time[[row]], sides[symbol][[number * 7]])
-        golden.append(GoldenVector(bars[symbol][: row + 1], decision, instance))
+        decision = known[symbol][number * 7 : number * 7 + 1]
+        golden.append(GoldenVector(bars[symbol][: row + 1], decision, instance, bars))
     return write_artifact(
         folder,
         model=model,
@@ -149,6 +188,18 @@ def artifact_builder() -> Callable[..., Artifact]:
 def bars_maker() -> Callable[..., Bars]:
     """The function that makes the bars that the artifacts were trained on."""
     return synthetic_bars
+
+
+@pytest.fixture(scope="session")
+def decisions_maker() -> Callable[..., Decisions]:
+    """The function that makes decisions that know everything."""
+    return synthetic_decisions
+
+
+@pytest.fixture(scope="session")
+def knowing(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """An artifact that looks at all that a decision may know; no test changes it."""
+    return build_artifact(tmp_path_factory.mktemp("knowing") / "first", features=KNOWING, n_golden=8)
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,14 @@ import pytest
 
 from features.decisions import Decisions
 from features.engine import compute
+from features.needs import Needs
 from features.sets import MINIMAL
 from market.bars import Bars
 from market.errors import BadInput, Refused, Unknown
 from models import manifest as manifests
 from models.applications import Kelly, PerStrategyThreshold
 from models.artifact import Artifact, load_artifact, release, verify, write_artifact
+from models.golden import GoldenVector
 from models.model_file import ScikitModel
 
 
@@ -168,6 +170,58 @@ def test_one_other_bit_in_an_answer_is_refused(copy: Path, array: str, message: 
     reseal(copy)
     with pytest.raises(Refused, match=f"golden vector 0.*{message}"):
         verify(load_artifact(copy))
+
+
+def test_all_that_a_decision_was_given_is_kept(knowing: Artifact) -> None:
+    """What it looks at, no more; and a whole record where the decision had less than a feature looks back."""
+    vectors, _ = knowing.golden
+    assert knowing.needs("5m", "BTC-USD") == Needs(
+        bars=71, others={"ETH-USD": 47}, results=10, terms=frozenset({"side", "stop", "target", "agreeing", "results"})
+    )
+    assert knowing.needs("5m", "ETH-USD").others == {}
+    assert {vector.bars.symbol: list(vector.others) for vector in vectors} == {"BTC-USD": ["ETH-USD"], "ETH-USD": []}
+    assert {len(vector.bars) for vector in vectors} == {71}
+    assert {len(bars) for vector in vectors for bars in vector.others.values()} == {47}
+    assert sorted({len(vector.decision.results) for vector in vectors}) == [0, 7, 10]
+    assert len({float(vector.decision.stop[0]) for vector in vectors}) > 5
+    assert verify(load_artifact(knowing.folder)) == 8
+
+
+@pytest.mark.parametrize("array", ["stop", "target", "agreeing", "results", "close"])
+def test_one_other_bit_in_what_a_decision_was_given_is_refused(knowing: Artifact, tmp_path: Path, array: str) -> None:
+    path = Path(shutil.copytree(knowing.folder, tmp_path / "copy")) / "golden.npz"
+    with np.load(path) as file:
+        columns = {name: file[name] for name in file.files}
+    if array == "close":  # the last close of another symbol's window, moved within its bar
+        other = int(np.flatnonzero(np.diff(columns["window_of"]) == 0)[0]) + 1
+        row = int(columns["n_bars"][: other + 1].sum()) - 1
+        columns["close"][row] = (columns["low"][row] + columns["high"][row]) / 2
+    else:
+        row = int(np.flatnonzero(np.isfinite(columns[array]))[-1])
+        columns[array][row] += 0.5
+    np.savez(path, **columns)
+    reseal(path.parent)
+    with pytest.raises((Refused, BadInput), match=r"golden vector \d.*feature|agreeing is"):
+        verify(load_artifact(path.parent))
+
+
+def test_a_vector_has_to_know_what_the_features_look_at(knowing: Artifact, tmp_path: Path) -> None:
+    whole = next(vector for vector in knowing.golden[0] if vector.others)
+    given = {key: knowing.manifest[key] for key in manifests.GIVEN}
+    features = knowing.manifest["features"]
+
+    def attempt(vector: GoldenVector, message: str) -> None:
+        with pytest.raises(BadInput, match=message):
+            write_artifact(
+                tmp_path / "new", model=knowing.model, features=features, application=knowing.application,
+                manifest=given, golden=[vector],
+            )  # fmt: skip
+
+    for name in ("stop", "target", "agreeing"):
+        attempt(replace(whole, decision=replace(whole.decision, **{name: None})), f"need {name}, which")
+    silent = replace(whole.decision, results=None, first_result=None, end_result=None)
+    attempt(replace(whole, decision=silent), "need results, which")
+    attempt(replace(whole, others={}), "need ETH-USD, which")
 
 
 def test_another_model_is_refused(copy: Path, artifact_builder: Callable[..., Artifact], tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from features.decisions import Decisions
 from features.engine import compute
 from market.bars import Bars
 from market.errors import BadInput
-from pipelines.chunks import Chunk, calendar_of, load_chunks, period_of
+from pipelines.chunks import Chunk, calendar_of, instance_names, load_chunks, period_of
 from pipelines.experiment import Experiment
 from pipelines.settings import Settings
 from pipelines.steps import build_dataset, compute_features, generate_trades
+from strategies.decisions import decisions_of
 from strategies.simulator import simulate
 
 MakeHome = Callable[..., Settings]
@@ -176,6 +177,56 @@ def test_no_flipped_bit_is_read_as_another_number(small_experiment: Experiment, 
     for place in np.random.default_rng(0).integers(0, len(whole), 60):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         pd.testing.assert_frame_equal(generate_trades(chunk, home), trades, check_exact=True)
+
+
+def test_features_of_all_that_a_decision_knows(
+    small_experiment: Experiment, make_home: MakeHome, few_bars: Bars
+) -> None:
+    """Computed with the trades' own terms and record, and bars of another symbol; kept under all of these."""
+    names = (
+        "trade__agreeing",
+        "trade__reward_to_risk",
+        "results__win_share__window_3",
+        "close_of_BBB__change__window_2",
+    )
+    experiment = replace(small_experiment, features=names, strategies=("volatility_breakout",), num_strategies=4)
+    settings = make_home(bars=few_bars)
+    with pytest.raises(BadInput, match="features look at BBB beside AAA: no bars of BBB"):
+        load_chunks(experiment, settings)
+    settings.bars.append(replace(few_bars[700::2], symbol="BBB"))
+    (chunk,) = load_chunks(experiment, settings)
+    assert list(chunk.fingerprints) == ["AAA|15m", "BBB|15m"]
+    trades = generate_trades(chunk, settings)
+    X = compute_features(chunk, trades, names, settings)
+    decisions = decisions_of(trades, instance_names([chunk]))
+    expected = compute(chunk.bars, decisions, names, others={"BBB": replace(few_bars[700::2], symbol="BBB")})
+    np.testing.assert_array_equal(X, expected)
+    early = trades["decision_time"] < few_bars.close_time[702]
+    assert np.isnan(X[early, 3]).all()
+    assert np.isfinite(X[~early, 3]).all()
+    assert np.isfinite(X[:, :3]).any(axis=0).all()
+
+
+@pytest.mark.parametrize(("row", "known"), [(300, True), (640, False)])
+def test_other_bars_of_another_symbol_are_other_features(
+    small_experiment: Experiment, make_home: MakeHome, few_bars: Bars, row: int, known: bool
+) -> None:
+    """If they were known by the end of the own bars."""
+    names = ("close_of_BBB__change__window_2", "close__slope__window_20")
+    end = str(np.datetime64(int(few_bars.close_time[1500]), "ns"))[:16]
+    experiment = replace(small_experiment, features=names, end=end)
+    settings, other = make_home(bars=few_bars), replace(few_bars[700::2], symbol="BBB")
+    settings.bars.append(other)
+    (chunk,) = load_chunks(experiment, settings)
+    trades = generate_trades(chunk, settings)
+    first = compute_features(chunk, trades, names, settings)
+    settings.bars.append(changed(other, row), replace=True)
+    (chunk,) = load_chunks(experiment, settings)
+    listener = Listener()
+    again = compute_features(chunk, trades, names, settings, progress=listener)
+    assert listener.read != known
+    assert (again[:, 0].tobytes() != first[:, 0].tobytes()) == known
+    assert again[:, 1].tobytes() == first[:, 1].tobytes()
 
 
 def test_rules_that_never_trade_make_an_empty_table(small_experiment: Experiment, home: Settings) -> None:

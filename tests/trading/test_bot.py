@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import http.server
 import json
+import math
 import socket
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,6 +26,7 @@ from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
 from serving.client import ScoringClient
 from strategies.base import Strategy
+from strategies.decisions import decisions_of
 from strategies.simulator import simulate
 from strategies.trades import TRADE_COLUMNS, pool_trades
 from trading.bot import Bot
@@ -111,12 +115,18 @@ def serve() -> Iterator[Callable[..., Service]]:
 
 
 def run(
-    strategies: list[Strategy], feed: ReplayFeed, url: str, path: Path
+    strategies: list[Strategy],
+    feed: ReplayFeed,
+    url: str,
+    path: Path,
+    *,
+    needs: Needs = Needs(bars=LOOKBACK),  # noqa: B008  frozen
+    others: dict[str, ReplayFeed] | None = None,
 ) -> tuple[Bot, pd.DataFrame | None, Exception | None]:
     """Run a bot to its end; give the trades, or the error that ended it."""
     brokers = [PaperBroker(strategy, INSTRUMENT, "15m") for strategy in strategies]
     with ScoringClient(url, timeout=5.0) as client, Journal(path) as journal:
-        bot = Bot(brokers, client=client, journal=journal, needs=Needs(bars=LOOKBACK))
+        bot = Bot(brokers, client=client, journal=journal, needs=needs, others=others)
         try:
             return bot, bot.run(feed), None
         except Exception as error:
@@ -183,6 +193,65 @@ def test_bot_sends_the_last_bars_and_nothing_later(
         assert question["bars"]["close_time"] == window.close_time.tolist()
         assert question["bars"]["close"] == window.close.tolist()
         assert question["timeframe"] == "15m"
+
+
+def test_the_service_is_given_what_research_knows(
+    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    """Of every trade: its stop and target, who agreed, the own record, and bars of another symbol, bit for bit."""
+    strategies = [
+        wishes(1, reverses=False),
+        wishes(2, reverses=True),
+        wishes(3, reverses=True, rate=0.6),
+        wishes(4, reverses=True),
+    ]
+    start, service = int(short_bars.close_time[150]), serve()
+    other = short_bars[::3]  # often closed
+    needs = Needs(LOOKBACK, {"ETH-USD": 3}, 4, frozenset({"side", "stop", "target", "agreeing", "results"}))
+    _, trades, error = run(
+        strategies, ReplayFeed(short_bars, start), service.url, tmp_path / "bot.jsonl",
+        needs=needs, others={"ETH-USD": ReplayFeed(replace(other, symbol="ETH-USD"))},
+    )  # fmt: skip
+    assert error is None
+    assert trades is not None
+    research = pool_trades([simulate(strategy, short_bars, INSTRUMENT) for strategy in strategies])
+    known = decisions_of(research, [f"{strategy.id}|BTC-USD|15m" for strategy in strategies])
+    asked = {(question["strategy"], question["decision_time"]): question for question in service.asked}
+    rows = np.flatnonzero((research["decision_time"] > start) & (research["exit_reason"] != "end_of_data"))
+    assert len(rows) == len(trades) > 100
+    for row in rows:
+        question = asked[research["strategy"][row], int(known.time[row])]
+        for name in ("stop", "target", "agreeing"):
+            value = float(getattr(known, name)[row])
+            assert question[name] == (None if math.isnan(value) else value), name
+        first, end = known.first_result[row], known.end_result[row]
+        assert question["results"] == known.results[max(first, end - 4) : end].tolist()
+        seen = other.between(end_time=int(known.time[row]))[-3:]
+        assert question["others"]["ETH-USD"]["close"] == seen.close.tolist()
+        assert question["others"]["ETH-USD"]["close_time"] == seen.close_time.tolist()
+    assert {question["agreeing"] for question in asked.values()} == {None, 0.0, 0.5, 1.0}
+    assert known.end_result[rows[0]] > known.first_result[rows[0]], "the record begins before the replay"
+
+
+def test_a_rule_without_others_is_asked_for_as_none(
+    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+) -> None:
+    """And what the model does not look at is not sent."""
+    service, feed = serve(), ReplayFeed(short_bars, None, int(short_bars.close_time[99]))
+    needs = Needs(bars=LOOKBACK, terms=frozenset({"agreeing"}))
+    run([wishes(1, reverses=False)], feed, service.url, tmp_path / "bot.jsonl", needs=needs)
+    assert {question["agreeing"] for question in service.asked} == {None}
+    plain = {"strategy", "symbol", "timeframe", "side", "decision_time", "bars"}
+    assert all(set(question) == plain | {"agreeing"} for question in service.asked)
+
+
+def test_a_feed_that_is_missing_is_said(tmp_path: Path) -> None:
+    with (
+        ScoringClient("http://127.0.0.1:1") as client,
+        Journal(tmp_path / "bot.jsonl") as journal,
+        pytest.raises(BadInput, match="the model looks at SPY: give the bot its feed"),
+    ):
+        Bot([], client=client, journal=journal, needs=Needs(bars=1, others={"SPY": 3}))
 
 
 @pytest.mark.parametrize(
