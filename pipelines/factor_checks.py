@@ -11,13 +11,11 @@ from features.engine import lookback
 from features.factor import Feature
 from features.laws import Violation, check_features
 from features.names import parse_feature
-from features.needs import needs
 from market.bars import Bars
 from market.errors import Refused
 from pipelines.chunks import Chunk, period_of
 from pipelines.experiment import Experiment
 from pipelines.progress import Progress, silent
-from pipelines.settings import Settings
 
 _MOST_BARS = 20_000
 """Bars on which features are checked; a law that is broken shows in fewer."""
@@ -59,22 +57,9 @@ def invented_decisions(bars: Bars, n: int, *, seed: int) -> Decisions:
     )
 
 
-def others_of(bars: Bars, features: Sequence[str | Feature], settings: Settings) -> dict[str, Bars]:
-    """Load the bars of the other symbols that features look at, up to the last of `bars`.
-
-    Raises
-    ------
-    BadInput : if they are not stored.
-    """
-    symbols = needs(features, bars.timeframe, symbol=bars.symbol).others
-    last = int(bars.close_time[-1])
-    return {symbol: settings.bars.load(symbol, bars.timeframe).between(None, last) for symbol in symbols}
-
-
 def require_lawful(
     experiment: Experiment,
     chunks: Sequence[Chunk],
-    settings: Settings,
     *,
     times: int = 16,
     progress: Progress = silent,
@@ -97,7 +82,8 @@ def require_lawful(
         bars = chunk.bars.between(None, border)
         if len(bars) == 0:
             continue
-        found = check_on(bars, own, others=others_of(bars, own, settings), times=times, seed=experiment.plan.seed)
+        others = {symbol: other.between(None, border) for symbol, other in chunk.others.items()}
+        found = check_on(bars, own, others=others, times=times, seed=experiment.plan.seed)
         if found:
             raise Refused(
                 f"{chunk.name}: {found[0]}; `tradesieve factors check --module FILE` says which laws it keeps"

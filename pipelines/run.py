@@ -67,7 +67,7 @@ def run_experiment(
     kept = _read_result(result_path)
     if kept is not None:
         return kept | {"reused": True}
-    require_lawful(experiment, chunks, settings, progress=progress)
+    require_lawful(experiment, chunks, progress=progress)
     dataset = build_dataset(experiment, chunks, settings, progress=progress)
     development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
     plan = experiment.plan

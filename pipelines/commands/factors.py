@@ -18,12 +18,12 @@ from market.errors import BadInput, Refused
 from market.store import replacing
 from market.synthetic import SyntheticMarket
 from market.timeframes import Timeframe, parse_timeframe
-from pipelines.chunks import load_chunks
+from pipelines.chunks import load_chunks, load_others, looked_at
 from pipelines.commands.factors_describe import describe
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
 from pipelines.console import Console
 from pipelines.experiment import words
-from pipelines.factor_checks import check_on, others_of
+from pipelines.factor_checks import check_on
 from pipelines.settings import Settings, read_settings
 from pipelines.steps import compute_features, generate_trades
 
@@ -112,7 +112,7 @@ def check(times: int, as_json: bool, **given: Any) -> None:
         for done, bars in enumerate(histories):
             chunk = f"{bars.symbol} {bars.timeframe}"
             progress("check", done, len(histories), chunk)
-            others = others_of(bars, names, settings)
+            others = load_others(looked_at(names) - {bars.symbol}, bars, settings)
             found = check_on(bars, names, others=others, times=times, seed=seed)
             sentences += [f"{chunk}: {violation}" for violation in found]
             broken = {(violation.feature, violation.law): format_time(violation.time) for violation in found}
