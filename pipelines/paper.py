@@ -114,7 +114,7 @@ def replay(
             raise BadInput(f"{url} answers with model {answering['fingerprint']}, not with {artifact.fingerprint}")
         journal = stack.enter_context(Journal(journal_path))
         feeds = {other: ReplayFeed(seen) for other, seen in others.items()}
-        bot = Bot(brokers, client=client, journal=journal, needs=needs, others=feeds)
+        bot = Bot(brokers, client=client, journal=journal, needs=client.needs(timeframe), others=feeds)
         trades = bot.run(feed, on_bar=lambda done, total: progress("replay", done, total, f"{symbol} {timeframe}"))
     research = research_trades(artifact, bars, instrument, start_time=start_time, finer=finer, others=others)
     return PaperResult(trades, research, bot.n_asked, len(feed), journal_path)

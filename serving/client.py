@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from market.bars import COLUMNS, Bars
 from market.errors import BadInput, TradesieveError, Transient
-from serving.schemas import Appended, Decision
+from serving.schemas import Appended, Decision, Needed
 
 Answer = TypeVar("Answer", Decision, Appended)
 
@@ -135,13 +135,25 @@ class ScoringClient:
 
         Returns
         -------
-        The manifest's keys; ``lookback`` in bars, ``needs`` with all of `features.needs.Needs`, its terms as a list.
+        The manifest's keys; ``lookback`` in bars, ``needs`` as `needs` gives it.
 
         Raises
         ------
         BadInput, Transient : as `score`.
         """
         return self._ask("GET", "/model").json()
+
+    def needs(self, timeframe: str) -> Needed:
+        """Fetch what a decision at a timeframe has to be asked with.
+
+        Raises
+        ------
+        BadInput, Transient : as `score`; BadInput if the model knows no such timeframe.
+        """
+        found = self.model()["needs"]
+        if timeframe not in found:
+            raise BadInput(f"timeframe is {timeframe}, but the model knows {', '.join(found)}")
+        return Needed.model_validate(found[timeframe])
 
     def wait_ready(self, timeout: float) -> None:
         """Wait until the service answers.

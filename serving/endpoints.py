@@ -82,7 +82,7 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
             **artifact.manifest,
             "fingerprint": artifact.fingerprint,
             "lookback": scorer.lookback,
-            "needs": scorer.needs,
+            "needs": {timeframe: needed.model_dump() for timeframe, needed in scorer.needs.items()},
         }
         return Response(json.dumps(content, indent=1), media_type="application/json")
 
@@ -142,7 +142,7 @@ async def _body(request: Request, scorer: Scorer) -> bytes:
                 413,
                 "too-large",
                 f"the body has more than {limit} bytes",
-                hint=f"send no more than a decision needs: {scorer.needs}",
+                hint="send no more than a decision needs, see GET /model",
             )
         chunks.append(chunk)
     return b"".join(chunks)

@@ -183,6 +183,24 @@ class Decision(BaseModel):
     reasons: list[str]
 
 
+class Needed(BaseModel):
+    """What a decision at a timeframe has to be asked with, as GET /model says it.
+
+    Parameters
+    ----------
+    bars : of the decision's own symbol.
+    others : bars of other symbols, by symbol. A symbol is no other to itself.
+    results : of the instance's own last closed trades.
+    terms : which of side, stop, target, agreeing and results.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    bars: int = 1
+    others: dict[str, int] = {}
+    results: int = 0
+    terms: list[str] = []
+
+
 class Appended(BaseModel):
     """The answer to an AppendRequest.
 

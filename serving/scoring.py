@@ -13,7 +13,7 @@ from market.timeframes import Timeframe, parse_timeframe
 from models.artifact import Artifact
 from serving.history import History, oddities
 from serving.problems import Problem, unknown_name
-from serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
+from serving.schemas import Appended, AppendRequest, Decision, Needed, ScoreRequest, bars_of
 from serving.windows import Windows
 
 _PARTS = ("strategy", "symbol", "timeframe")
@@ -63,17 +63,14 @@ class Scorer:
         return max(needs.bars + sum(needs.others.values()) for needs in self._needs.values())
 
     @property
-    def needs(self) -> dict[str, dict[str, Any]]:
-        """All that a decision needs, by timeframe: JSON of `features.needs.Needs`. A symbol is no other to itself."""
+    def needs(self) -> dict[str, Needed]:
+        """All that a decision needs, by timeframe."""
         found = {}
         for timeframe, n_bars in self.lookback.items():
             needs = self.artifact.needs(timeframe)
-            found[timeframe] = {
-                "bars": n_bars,
-                "others": needs.others,
-                "results": needs.results,
-                "terms": sorted(needs.terms),
-            }
+            found[timeframe] = Needed(
+                bars=n_bars, others=needs.others, results=needs.results, terms=sorted(needs.terms)
+            )
         return found
 
     def score(self, request: ScoreRequest) -> Decision:

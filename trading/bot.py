@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from features.needs import Needs
 from market.bars import Bars
 from market.errors import BadInput
 from serving.client import ScoringClient
+from serving.schemas import Needed
 from strategies.signals import Signals
 from strategies.trades import pool_trades
 from trading.brokers.paper import PaperBroker
@@ -27,7 +27,7 @@ class Bot:
     brokers : one for each strategy instance; they share the feed's symbol and timeframe.
     client : asks the service.
     journal : gets every decision and every closed trade before the bot goes on.
-    needs : what the service needs for one decision.
+    needs : what the service needs for one decision; see `serving.client.ScoringClient.needs`.
     others : feeds of the other symbols that it needs, at the same timeframe.
 
     Raises
@@ -41,7 +41,7 @@ class Bot:
         *,
         client: ScoringClient,
         journal: Journal,
-        needs: Needs,
+        needs: Needed,
         others: Mapping[str, ReplayFeed] | None = None,
     ) -> None:
         self._brokers = tuple(brokers)
@@ -49,8 +49,9 @@ class Bot:
         self._journal = journal
         self._needs = needs
         self._others = dict(others or {})
+        own = {broker.instrument.symbol for broker in brokers}
         for symbol in needs.others:
-            if symbol not in self._others:
+            if symbol not in self._others and symbol not in own:
                 raise BadInput(f"the model looks at {symbol}: give the bot its feed")
         self.n_asked = 0
 
@@ -135,14 +136,14 @@ class Bot:
     def _beside(self, broker: PaperBroker, signals: Signals, row: int, now: int) -> dict[str, Any]:
         """Gather what else the service needs to know of a decision."""
         needs, found = self._needs, dict[str, Any]()
-        for term in needs.terms & {"stop", "target"}:
-            found[term] = float(getattr(signals, term)[row])
+        found |= {name: float(getattr(signals, name)[row]) for name in ("stop", "target") if name in needs.terms}
         if "agreeing" in needs.terms:
             found["agreeing"] = self._agreeing(broker, float(signals.side[row]))
         if "results" in needs.terms:
             found["results"] = broker.results[max(0, len(broker.results) - needs.results) :]
-        if needs.others:
-            found["others"] = {symbol: self._others[symbol].known_at(now)[-n:] for symbol, n in needs.others.items()}
+        others = {symbol: n for symbol, n in needs.others.items() if symbol != broker.instrument.symbol}
+        if others:
+            found["others"] = {symbol: self._others[symbol].known_at(now)[-n:] for symbol, n in others.items()}
         return found
 
     def _agreeing(self, broker: PaperBroker, side: float) -> float:

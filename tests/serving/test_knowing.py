@@ -15,7 +15,7 @@ from market.bars import COLUMNS, Bars
 from models import manifest as manifests
 from models.artifact import Artifact, write_artifact
 from serving.problems import Problem
-from serving.schemas import AppendRequest, ScoreRequest, parse_request
+from serving.schemas import AppendRequest, Needed, ScoreRequest, parse_request
 from serving.scoring import Scorer
 
 OTHER = "ETH-USD"
@@ -141,12 +141,12 @@ def test_what_the_model_does_not_look_at_is_ignored(
     given = {"stop": 1.0, "target": None, "agreeing": 0.5, "results": [0.1]}
     others = {"SPY": columns_of(bars_maker("BTC-USD")[:3])}
     assert plain.score(ScoreRequest(**make_request(**given, others=others))) == exact
-    assert plain.needs == {"5m": {"bars": 100, "others": {}, "results": 0, "terms": ["side"]}}
+    assert plain.needs == {"5m": Needed(bars=100, terms=["side"])}
 
 
 def test_what_is_needed_is_said(scorer: Scorer) -> None:
     terms = ["agreeing", "results", "side", "stop", "target"]
-    assert scorer.needs == {"5m": {"bars": 71, "others": {OTHER: 47}, "results": 10, "terms": terms}}
+    assert scorer.needs == {"5m": Needed(bars=71, others={OTHER: 47}, results=10, terms=terms)}
     assert scorer.lookback == {"5m": 71}
 
 

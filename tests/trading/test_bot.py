@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.needs import Needs
 from market.bars import Bars
 from market.errors import BadInput, TradesieveError, Transient
 from market.instruments import Instrument
@@ -25,6 +24,7 @@ from market.resampling import resample
 from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
 from serving.client import ScoringClient
+from serving.schemas import Needed
 from strategies.base import Strategy
 from strategies.decisions import decisions_of
 from strategies.simulator import simulate
@@ -120,7 +120,7 @@ def run(
     url: str,
     path: Path,
     *,
-    needs: Needs = Needs(bars=LOOKBACK),  # noqa: B008  frozen
+    needs: Needed = Needed(bars=LOOKBACK),  # noqa: B008  frozen
     others: dict[str, ReplayFeed] | None = None,
 ) -> tuple[Bot, pd.DataFrame | None, Exception | None]:
     """Run a bot to its end; give the trades, or the error that ended it."""
@@ -207,7 +207,9 @@ def test_the_service_is_given_what_research_knows(
     ]
     start, service = int(short_bars.close_time[150]), serve()
     other = short_bars[::3]  # often closed
-    needs = Needs(LOOKBACK, {"ETH-USD": 3}, 4, frozenset({"side", "stop", "target", "agreeing", "results"}))
+    needs = Needed(
+        bars=LOOKBACK, others={"ETH-USD": 3}, results=4, terms=["side", "stop", "target", "agreeing", "results"]
+    )
     _, trades, error = run(
         strategies, ReplayFeed(short_bars, start), service.url, tmp_path / "bot.jsonl",
         needs=needs, others={"ETH-USD": ReplayFeed(replace(other, symbol="ETH-USD"))},
@@ -238,7 +240,7 @@ def test_a_rule_without_others_is_asked_for_as_none(
 ) -> None:
     """And what the model does not look at is not sent."""
     service, feed = serve(), ReplayFeed(short_bars, None, int(short_bars.close_time[99]))
-    needs = Needs(bars=LOOKBACK, terms=frozenset({"agreeing"}))
+    needs = Needed(bars=LOOKBACK, terms=["agreeing"])
     run([wishes(1, reverses=False)], feed, service.url, tmp_path / "bot.jsonl", needs=needs)
     assert {question["agreeing"] for question in service.asked} == {None}
     plain = {"strategy", "symbol", "timeframe", "side", "decision_time", "bars"}
@@ -251,7 +253,7 @@ def test_a_feed_that_is_missing_is_said(tmp_path: Path) -> None:
         Journal(tmp_path / "bot.jsonl") as journal,
         pytest.raises(BadInput, match="the model looks at SPY: give the bot its feed"),
     ):
-        Bot([], client=client, journal=journal, needs=Needs(bars=1, others={"SPY": 3}))
+        Bot([], client=client, journal=journal, needs=Needed(bars=1, others={"SPY": 3}))
 
 
 @pytest.mark.parametrize(
@@ -309,7 +311,7 @@ def test_an_interruption_is_written_down(
     """Ctrl-C is no failure of the service, and yet positions may be open: the journal has to say that it ended."""
     with ScoringClient(serve().url) as client, Journal(tmp_path / "bot.jsonl") as journal:
         broker = PaperBroker(wishes(1, reverses=False), INSTRUMENT, "15m")
-        bot = Bot([broker], client=client, journal=journal, needs=Needs(bars=LOOKBACK))
+        bot = Bot([broker], client=client, journal=journal, needs=Needed(bars=LOOKBACK))
 
         def interrupt(done: int, total: int) -> None:
             if done == 20:
