@@ -142,7 +142,7 @@ async def _body(request: Request, scorer: Scorer) -> bytes:
                 413,
                 "too-large",
                 f"the body has more than {limit} bytes",
-                hint="send no more than a decision needs, see GET /model",
+                hint=f"send no more than a decision needs: bars {scorer.lookback}, for the rest see GET /model",
             )
         chunks.append(chunk)
     return b"".join(chunks)
