@@ -32,6 +32,9 @@ def paper(
 ) -> None:
     """Replay stored bars through the bot and the service over HTTP, and compare with what research would have taken.
 
+    The bot sends all that the model looks at: bars of the symbol and of others, the trade's stop and target, who of the
+    rule's instances agrees, and the record of the instance's closed trades, those from before the replay included.
+
     \b
         tradesieve paper --symbol BTC-USD --from 2019-11-01 --to 2019-12-01
     """

@@ -86,3 +86,37 @@ def test_one_other_bit_in_a_bar_is_not_lost_on_the_way(
         assert client.append_bars(window, replace=True).known == 0
         with pytest.raises(ValueError, match=f"{close[-1]:.17g}"):
             client.append_bars(other)
+
+
+def test_all_that_a_decision_knows_is_served_as_in_batch(
+    knowing: Artifact, start_server: Callable[..., Any], bars_maker: Callable[..., Bars], decisions_maker: Callable
+) -> None:
+    """Its terms, its record and the bars of another symbol, sent along or held by the service."""
+    bars, other, rows = bars_maker("BTC-USD"), bars_maker("ETH-USD"), np.arange(400, 1400, 9)
+    decisions = decisions_maker(bars, rows, np.where(np.arange(len(rows)) % 2, 1.0, -1.0))
+    expected = knowing.score(bars, decisions, others={"ETH-USD": other})
+    given, held = [], []
+    with ScoringClient(start_server(knowing.folder).url, timeout=10.0) as client:
+        needs = client.needs("5m")
+        client.append_bars(other[: rows[0]], replace=True)
+        last = rows[0]
+        for place, row in enumerate(rows):
+            client.append_bars(other[last : row + 1])
+            last = row + 1
+            end = decisions.end_result[place]
+            question: dict[str, Any] = {
+                "strategy": "reversion(window=10)",
+                "symbol": "BTC-USD",
+                "timeframe": "5m",
+                "side": decisions.side[place],
+                "decision_time": bars.close_time[row],
+                "bars": bars[row + 1 - needs.bars : row + 1],
+                **{name: getattr(decisions, name)[place] for name in ("stop", "target", "agreeing")},
+                "results": decisions.results[max(0, end - needs.results) : end],
+            }
+            seen = {symbol: other[row + 1 - n : row + 1] for symbol, n in needs.others.items()}
+            given.append(client.score(**question, others=seen))
+            held.append(client.score(**question))
+    for answers in (given, held):
+        assert np.array([answer.score for answer in answers]).tobytes() == expected.tobytes()
+    assert len(np.unique(expected)) > 30

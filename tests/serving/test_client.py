@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import numpy as np
 import pytest
 
 from market.bars import Bars
@@ -87,6 +89,24 @@ def test_passing_trouble_is_retried_with_the_same_request(bars_maker: Callable[.
         assert client.score(**asked).score == 0.6
     assert len(server.bodies) == 3
     assert len(set(server.bodies)) == 1
+
+
+def test_what_is_not_said_is_absent_and_what_there_is_none_of_is_null(bars_maker: Callable[..., Bars]) -> None:
+    """JSON has no NaN; and a model that needs a term has to know whether it was forgotten."""
+    bars = bars_maker("BTC-USD")[400:405]
+    asked = question(bars)
+    other = bars_maker("ETH-USD")[400:402]
+    with Scripted([(200, DECISION)] * 3) as server, ScoringClient(server.url) as client:
+        client.score(**asked)
+        client.score(**asked, stop=float("nan"), target=np.float64(7.5), agreeing=0.0, results=[])
+        client.score(**asked, results=np.array([0.25, -0.5]), others={"ETH-USD": other, "SPY": None})
+    plain, given, beside = (json.loads(body) for body in server.bodies)
+    assert set(plain) == {"strategy", "symbol", "timeframe", "side", "decision_time", "bars"}
+    assert given == plain | {"stop": None, "target": 7.5, "agreeing": 0.0, "results": []}
+    assert beside["results"] == [0.25, -0.5]
+    assert beside["others"]["SPY"] is None
+    assert beside["others"]["ETH-USD"]["close"] == other.close.tolist()
+    assert "stop" not in beside
 
 
 def test_lasting_trouble_is_transient(bars_maker: Callable[..., Bars]) -> None:
