@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -55,3 +57,32 @@ def test_the_experiment_of_the_readme_is_one() -> None:
     experiment = experiment_from(yaml.safe_load(text[1]))
     assert experiment_from(yaml.safe_load(experiment.to_yaml())) == experiment
     assert len(experiment.chosen_strategies()) == 4
+
+
+def test_the_factors_of_the_readme_keep_the_laws(tmp_path: Path) -> None:
+    text = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert text is not None
+    (tmp_path / "my_factors.py").write_text(text[1])
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.command_line",
+        "factors",
+        "check",
+        "--module",
+        tmp_path / "my_factors.py",
+    ]
+    environment = {**os.environ, "TRADESIEVE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [*command, str(tmp_path / "my_factors.py"), "--json"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    checked = json.loads(done.stdout)
+    assert [row["feature"] for row in checked["features"]] == [
+        "bars__closing_strength__window_20", "bars__from_mean__window_20",
+    ]  # fmt: skip

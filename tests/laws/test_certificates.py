@@ -1,0 +1,70 @@
+"""No factor that comes with the project is ever flagged: every set, and views of longer bars and other symbols."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.factor import FACTORS
+from features.laws import LAWS, check_features
+from features.needs import needs
+from features.sets import SETS
+from features.user_factors import frame_factor
+from market.bars import Bars
+from market.resampling import resample
+from market.timeframes import parse_timeframe
+from pipelines.factor_checks import check_on, invented_decisions
+
+EVERY = list(dict.fromkeys(name for names in SETS.values() for name in names))
+SOME = [name for name in EVERY if "window_10" in name and name.startswith(("close__", "bars__"))][::4]
+VIEWS = [
+    name.replace("__", f"{view}__", 1)
+    for name in SOME
+    for view in ("_1h", "_1h_so_far", "_4h_so_far", "_of_OTHER", "_1h_of_OTHER", "_1h_so_far_of_OTHER")
+]
+
+
+@pytest.mark.parametrize("market", ["synthetic", "real"])
+def test_no_factor_of_ours_is_flagged(market, request, bars_maker):
+    bars = request.getfixturevalue("market_bars" if market == "synthetic" else "real_bars")[:8000]
+    # Another symbol's bars lag behind and have gaps of their own.
+    other = replace(bars_maker("ETH-USD", n_days=30), symbol="OTHER")
+    kept = np.flatnonzero(np.random.default_rng(5).random(len(other)) < 0.9)
+    columns = {name: getattr(other, name)[kept] for name in ("close_time", "open", "high", "low", "close", "volume")}
+    shift = bars.close_time[0] - other.close_time[0]
+    other = Bars("OTHER", other.timeframe, **{**columns, "close_time": columns["close_time"] + shift})
+    assert check_on(bars, [*EVERY, *VIEWS], others={"OTHER": other}, times=10, seed=1) == []
+
+
+def test_no_factor_of_ours_is_flagged_on_longer_bars(real_bars):
+    for timeframe in ("15m", "1h"):
+        assert check_on(resample(real_bars, parse_timeframe(timeframe)), EVERY, others={}, times=8, seed=2) == []
+
+
+def test_what_is_invented_for_the_check_is_all_that_a_factor_may_need(market_bars):
+    decisions = invented_decisions(market_bars, 50, seed=1)
+    for term in needs(EVERY, market_bars.timeframe).terms:
+        assert getattr(decisions, term) is not None, term
+    assert np.all((decisions.target - decisions.stop) * decisions.side > 0)
+
+
+def test_a_look_ahead_in_longer_bars_and_other_symbols_is_caught_too(market_bars, bars_maker):
+    @frame_factor
+    def peeks(frame, window=10):
+        """Take the next close."""
+        return frame["close"].shift(-1) / frame["close"]
+
+    try:
+        others = {"ETH-USD": bars_maker("ETH-USD")}
+        bars = market_bars[:3400]
+        at = bars.close_time[200::31]
+        names = [f"bars{view}__peeks__window_10" for view in ("_1h", "_1h_so_far", "_of_ETH-USD", "_1h_of_ETH-USD")]
+        found = check_features(bars, at, [*names, *SOME], others=others, n_samples=8, seed=1)
+        assert {one.feature for one in found} == set(names)
+        assert {one.law for one in found} <= set(LAWS)
+        for name in names:
+            assert {"truncation", "perturbation"} <= {one.law for one in found if one.feature == name}, name
+    finally:
+        FACTORS.pop("peeks")
