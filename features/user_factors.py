@@ -26,6 +26,7 @@ import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -216,8 +217,16 @@ def _plain(values: Any) -> list[int | float]:
 def _frame(columns: Any) -> pd.DataFrame:
     import pandas as pd
 
-    index = pd.DatetimeIndex(columns[0].view("datetime64[ns]"), name="close_time").tz_localize("UTC")
-    return pd.DataFrame(dict(zip(COLUMNS[1:], columns[1:], strict=True)), index=index)
+    # One array and one index, since each decision makes a frame: pandas takes five times as long to join five columns.
+    index = pd.DatetimeIndex(columns[0].view("datetime64[ns]"), name="close_time", tz="UTC")
+    return pd.DataFrame(np.array(columns[1:]).T, index=index, columns=_columns(), copy=False)
+
+
+@cache
+def _columns() -> pd.Index:
+    import pandas as pd
+
+    return pd.Index(COLUMNS[1:])
 
 
 def _one_a_row(plain: Kernel, made: Any, n_rows: int) -> np.ndarray:

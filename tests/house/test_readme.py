@@ -63,15 +63,7 @@ def test_the_factors_of_the_readme_keep_the_laws(tmp_path: Path) -> None:
     text = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert text is not None
     (tmp_path / "my_factors.py").write_text(text[1])
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.command_line",
-        "factors",
-        "check",
-        "--module",
-        tmp_path / "my_factors.py",
-    ]
+    command = [sys.executable, "-m", "pipelines.command_line", "factors", "check", "--module"]
     environment = {**os.environ, "TRADESIEVE_HOME": str(tmp_path)}
     done = subprocess.run(
         [*command, str(tmp_path / "my_factors.py"), "--json"],
