@@ -99,7 +99,9 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
         for timeframe in experiment.parsed_timeframes():
             bars = settings.bars.load(symbol, timeframe).between(start, end)
             if len(bars) == 0:
-                raise BadInput(f"no bars of {symbol} lie between {experiment.start} and {experiment.end}")
+                borders = {"after": experiment.start, "up to": experiment.end}
+                asked = " and ".join(f"{word} {time}" for word, time in borders.items() if time is not None)
+                raise BadInput(f"no bars of {symbol} lie {asked or 'in the store'}")
             suited = tuple(strategy for strategy in strategies if strategy.runs_on(timeframe))
             if not suited:
                 raise BadInput(f"{strategies[0].id} does not run on {timeframe} bars; choose a shorter timeframe")

@@ -32,7 +32,15 @@ class Parametrised:
             if not holds:
                 value = getattr(self, name)
                 shown = value if isinstance(value, str) else f"{value:g}"
-                raise BadInput(f"{self.name}: {name} is {shown}, which is out of range; see its docstring")
+                raise BadInput(f"{self.name}: {name} is {shown}, which is out of range{self._meaning(name)}")
+
+    @classmethod
+    def _meaning(cls, parameter: str) -> str:
+        """Say what a parameter is, and within which bounds, as its line in the class's docstring does."""
+        lines = re.search(
+            rf"^ +(?:\w+, )*{parameter}(?:, \w+)* : (.+(?:\n {{8,}}.+)*)", cls.__doc__ or "", re.MULTILINE
+        )
+        return f": {' '.join(lines[1].split()).replace('`', '').rstrip('.')}" if lines else ""
 
 
 def split_outside(text: str, separator: str) -> list[str]:

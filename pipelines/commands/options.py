@@ -11,6 +11,7 @@ import click
 from features.sets import SETS
 from market.errors import BadInput
 from market.symbols import normal_symbol
+from pipelines.commands.tables import counted
 from pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, usual_count, words
 from pipelines.settings import Settings
 from strategies.registry import count_strategies
@@ -112,5 +113,7 @@ def _fitting(most: int, values: dict[str, Any]) -> int:
     """Count the strategies that fit into a number of instances."""
     pairs = len(values["symbols"]) * len(values.get("timeframes", ("5m",)))
     if most < pairs:
-        raise BadInput(f"--max is {most}, but one strategy on every symbol and timeframe makes {pairs} instances")
+        raise BadInput(
+            f"--max is {most}, but one strategy on every symbol and timeframe makes {counted(pairs, 'instance')}"
+        )
     return count_strategies(values.get("strategies", ()), at_most=most // pairs)

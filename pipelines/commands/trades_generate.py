@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipelines.chunks import load_chunks
 from pipelines.commands.options import as_json, chosen_experiment, experiment_options
+from pipelines.commands.tables import counted
 from pipelines.console import Console
 from pipelines.settings import read_settings
 from pipelines.trade_sets import check_output, write_trade_set
@@ -54,7 +55,9 @@ def generate(most: int | None, output: Path | None, as_json: bool, **given: Any)
                 f"{chunk.finer.timeframe} bars settle what came first within {chunk.covering.covered_rate:.1%} of the "
                 f"{chunk.timeframe} bars of {chunk.symbol}"
             )
-    console.say(f"{len(rows):,} instances, {count:,} trades" + (f", written to {output}" if output else ""))
+    console.say(
+        f"{counted(len(rows), 'instance')}, {counted(count, 'trade')}" + (f", written to {output}" if output else "")
+    )
 
 
 def _by_rule(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -355,7 +355,7 @@ AAA = ("--symbols", "AAA", "--timeframe", "15m")
         (["--timeframe", "1m"], "no bars of AAA at 1m or shorter"),
         (["--from", "yesterday"], "is 'yesterday'"),
         (["--from", "2023-02-01", "--to", "2023-01-01"], "is not before"),
-        (["--from", "2030-01-01"], "no bars of AAA lie between"),
+        (["--from", "2030-01-01"], "no bars of AAA lie after 2030-01-01"),
         (["--features", "standart"], "did you mean 'standard'?"),
         (["--features", "close__slop__window_20"], "did you mean 'slope'?"),
         (["--fitness", "sortinoo"], "did you mean 'sortino'?"),

@@ -268,7 +268,7 @@ def test_the_dataset_pools_chunks_in_decision_order(
 
 
 def test_a_period_without_bars_is_refused(small_experiment: Experiment, home: Settings) -> None:
-    with pytest.raises(BadInput, match="no bars of AAA lie between 2030 and None"):
+    with pytest.raises(BadInput, match="no bars of AAA lie after 2030"):
         load_chunks(replace(small_experiment, start="2030"), home)
     with pytest.raises(BadInput, match="no bars of BBB at 15m or shorter are stored; stored: AAA 15m"):
         load_chunks(replace(small_experiment, symbols=("BBB",)), home)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from market.errors import BadInput, Unknown
 from strategies.base import instance_name
-from strategies.registry import RULES, choose_strategies, parse_strategy, rule_named
+from strategies.registry import MODIFIERS, RULES, choose_strategies, parse_strategy, rule_named
 from strategies.rules.dip_buying import DipBuying
 from strategies.rules.volatility_breakout import VolatilityBreakout
 
@@ -59,7 +59,7 @@ def test_two_strategies_never_share_an_id(price_move, drop, history):
         ("volatility_breakout(window=2.5)", "window is 2.5, but must be a whole number"),
         ("volatility_breakout(reward=inf)", "reward is inf, but must be finite"),
         ("volatility_breakout(multiple=nan)", "multiple is nan, but must be finite"),
-        ("volatility_breakout(window=1)", "window is 1, which is out of range; see its docstring"),
+        ("volatility_breakout(window=1)", "window is 1, which is out of range: bars of"),
         ("volatility_breakout(", "is not understood: write rule or rule"),
         ("volatility breakout", "is not understood"),
         ("", "is not understood"),
@@ -128,3 +128,9 @@ def test_unknown_names_are_unknown():
     with pytest.raises(Unknown):
         rule_named("")
     assert instance_name("rule(x=1)", "BTC-USD", "5m") == "rule(x=1)|BTC-USD|5m"
+
+
+def test_every_parameter_says_what_it_is_when_it_is_refused():
+    for kind in (*RULES.values(), *MODIFIERS.values()):
+        for field in fields(kind):
+            assert kind._meaning(field.name).startswith(": "), f"{kind.name}: {field.name} is not in its docstring"

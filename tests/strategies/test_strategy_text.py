@@ -80,7 +80,7 @@ def test_a_modifier_that_is_given_several_times_adds_one_each():
     [
         ("dip_buying+trailling(ranges=2)", "unknown modifier 'trailling': did you mean 'trailing'"),
         ("dip_buying+trailing(range=2)", "unknown parameter of trailing 'range': did you mean 'ranges'"),
-        ("dip_buying+trailing(ranges=0)", "trailing: ranges is 0, which is out of range; see its docstring"),
+        ("dip_buying+trailing(ranges=0)", "trailing: ranges is 0, which is out of range: how far it trails"),
         ("dip_buying+trailing(ranges=x)", "ranges is 'x', which is no number"),
         ("dip_buying+time_exit(bars=2.5)", "bars is 2.5, but must be a whole number"),
         ("dip_buying+exchange_close(calendar=12)", "calendar is '12', which is no word"),
