@@ -7,7 +7,7 @@ pandas, DuckDB and polars read as one table with the columns symbol and timefram
     duckdb.sql("FROM read_parquet('trades/**/*.parquet', hive_partitioning = true)")
     polars.scan_parquet("trades", hive_partitioning=True)
 
-Whatever its size, one part is in memory at a time. Within a part, trades are in decision order.
+Whatever its size, two parts at most are in memory at a time. Within a part, trades are in decision order.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -136,18 +137,29 @@ def _counted(parts: Parts, rows: list[dict[str, Any]]) -> Parts:
 def _write_folder(parts: Parts, path: Path) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        for part, trades in parts:
-            chunk = part.chunk
-            file = draft / f"symbol={chunk.symbol}" / f"timeframe={chunk.timeframe}" / f"part-{part.number:04d}.parquet"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # The two columns stand in the path: twice is an error to some readers.
-            table = trades.drop(columns=["symbol", "timeframe"])
-            table.to_parquet(file, index=False, compression="zstd", use_dictionary=repeating(table))
+        # A part is written while the next one is read.
+        with ThreadPoolExecutor(max_workers=1) as writer:
+            written = None
+            for part, trades in parts:
+                if written is not None:
+                    written.result()
+                written = writer.submit(_write_part, part, trades, draft)
+            if written is not None:
+                written.result()
         _swap(draft, path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write_part(part: Part, trades: pd.DataFrame, folder: Path) -> None:
+    chunk = part.chunk
+    file = folder / f"symbol={chunk.symbol}" / f"timeframe={chunk.timeframe}" / f"part-{part.number:04d}.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # The two columns stand in the path: twice is an error to some readers.
+    table = trades.drop(columns=["symbol", "timeframe"])
+    table.to_parquet(file, index=False, compression="zstd", use_dictionary=repeating(table))
 
 
 def _swap(draft: Path, path: Path) -> None:

@@ -5,8 +5,10 @@ do otherwise (see `tests/oracles`): every order pays one fee and no spread, and 
 the bar of its entry, at which vectorbt does not look. Times are seconds of one core, the fastest of several runs,
 without compilation.
 
-Our simulator skips bars at which nothing is open and nothing waits, which flatters it where a rule trades seldom. In
-the dense cases there is a signal at nearly every bar and a position is nearly always open: nothing can be skipped.
+Our simulator skips bars at which nothing is open and nothing waits, and passes over quiet bars (`market.quiet`) many
+at a time: what is left is paid by the signal and by the trade. In the dense cases there is a signal at nearly every bar
+and a position is nearly always open; held long, they cost what it takes to read bars and signals once, held shortly,
+what the trades cost. SIGNAL records, laid out once for signals, are laid out before, as vectorbt's arrays are.
 """
 
 from __future__ import annotations
