@@ -52,11 +52,12 @@ def test_the_experiment_of_the_readme_is_one() -> None:
 
     from pipelines.experiment import experiment_from
 
-    text = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert text is not None
-    experiment = experiment_from(yaml.safe_load(text[1]))
+    whole, sets = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    experiment = experiment_from(yaml.safe_load(whole))
     assert experiment_from(yaml.safe_load(experiment.to_yaml())) == experiment
     assert len(experiment.chosen_strategies()) == 4
+    features = experiment_from({"symbols": ["BTC-USD"], **yaml.safe_load(sets)}).feature_names()
+    assert len(features) == 67 + 12 + 1
 
 
 def test_the_factors_of_the_readme_keep_the_laws(tmp_path: Path) -> None:
