@@ -6,6 +6,7 @@ all cores. However a run ends, the parts that it finished are kept, and the next
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -45,9 +46,13 @@ class Part:
 
 
 def parts_of(chunk: Chunk) -> list[Part]:
-    """Cut a chunk's strategies into batches."""
-    rows = range(0, len(chunk.strategies), BATCH)
-    return [Part(chunk, number, chunk.strategies[row : row + BATCH]) for number, row in enumerate(rows)]
+    """Cut a chunk's strategies into batches, those of one rule and its parameters side by side."""
+    together: dict[Strategy, list[Strategy]] = {}
+    for strategy in chunk.strategies:
+        together.setdefault(strategy.bare, []).append(strategy)
+    ordered = tuple(itertools.chain.from_iterable(together.values()))
+    rows = range(0, len(ordered), BATCH)
+    return [Part(chunk, number, ordered[row : row + BATCH]) for number, row in enumerate(rows)]
 
 
 def each_part(
@@ -105,8 +110,14 @@ def _keep(part: Part, cache: TableCache) -> tuple[Part, float]:
 
 def _simulated(part: Part) -> pd.DataFrame:
     chunk = part.chunk
-    finer = chunk.covering
-    tables = [simulate(strategy, chunk.bars, chunk.instrument, finer=finer) for strategy in part.strategies]
+    tables = []
+    # What a rule decides is found once, whatever modifiers follow.
+    for rule, strategies in itertools.groupby(part.strategies, key=lambda strategy: strategy.bare):
+        decided = rule.signals(chunk.bars)
+        tables += [
+            simulate(strategy, chunk.bars, chunk.instrument, finer=chunk.covering, decided=decided)
+            for strategy in strategies
+        ]
     trades = pool_trades(tables)
     check_trades(trades)
     return trades

@@ -42,7 +42,12 @@ class InstanceState:
 
 
 def simulate(
-    strategy: Strategy, bars: Bars, instrument: Instrument, *, finer: Bars | Covering | None = None
+    strategy: Strategy,
+    bars: Bars,
+    instrument: Instrument,
+    *,
+    finer: Bars | Covering | None = None,
+    decided: Signals | None = None,
 ) -> pd.DataFrame:
     """Generate the trades of a strategy on a symbol.
 
@@ -50,6 +55,7 @@ def simulate(
     ----------
     finer : bars of a finer timeframe, which settle the order of events within a bar, see `market.fills`; laid over the
         bars once (`market.covering.cover`) where many strategies share them.
+    decided : the signals of the bare rule on these bars, where strategies of one rule share them.
 
     Returns
     -------
@@ -73,7 +79,8 @@ def simulate(
         raise BadInput(f"{bars.symbol} bars cannot be traded on the terms of {instrument.symbol}")
     state = InstanceState()
     policy = strategy.policy
-    closed = run_signals(bars, strategy.signals(bars), instrument, state, policy=policy, finer=finer)
+    signals = strategy.signals(bars) if decided is None else strategy.changed(decided, bars)
+    closed = run_signals(bars, signals, instrument, state, policy=policy, finer=finer)
     closed = np.concatenate([closed, close_out(bars, instrument, state, policy=policy)])
     return trades_frame(closed, strategy.id, bars.symbol, str(bars.timeframe))
 

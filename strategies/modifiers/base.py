@@ -152,7 +152,15 @@ class ModifiedStrategy(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         """Decide as the rule does, then change its signals."""
-        signals = self.rule.signals(bars)
+        return self.changed(self.rule.signals(bars), bars)
+
+    @property
+    def bare(self) -> Strategy:
+        """The rule itself, without modifiers."""
+        return self.rule
+
+    def changed(self, signals: Signals, bars: Bars) -> Signals:
+        """Change the rule's signals by each modifier in turn."""
         for modifier in self.modifiers:
             signals = modifier.apply(signals, bars)
         return signals

@@ -25,7 +25,10 @@ from pipelines.experiment import Experiment
 from pipelines.settings import Settings
 from pipelines.steps import generate_trades
 from pipelines.trade_sets import check_output, write_trade_set
-from strategies.trades import TRADE_COLUMNS
+from strategies.rules.dip_buying import DipBuying
+from strategies.rules.volatility_breakout import VolatilityBreakout
+from strategies.simulator import simulate
+from strategies.trades import TRADE_COLUMNS, pool_trades
 
 MakeHome = Callable[..., Settings]
 FolderState = Callable[[Path], dict[str, str]]
@@ -82,6 +85,23 @@ def test_parts_do_not_change_the_trades(
     other = make_home(bars=small_bars[:3000])
     pd.testing.assert_frame_equal(generate_trades(load_chunks(many, other)[0], other), whole, check_exact=True)
     assert len(list((other.home / "trades").rglob("*.parquet"))) == 6
+
+
+def test_strategies_of_one_rule_share_what_it_decides(
+    small_experiment: Experiment, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = ("volatility_breakout", "dip_buying")
+    texts = [f"{rule}{exits}" for exits in ("", "+trailing(ranges=2|4)", "+cooldown(bars=5)") for rule in rules]
+    experiment = replace(small_experiment, strategies=tuple(texts), num_strategies=24)
+    (chunk, *_) = load_chunks(experiment, home)
+    alone = pool_trades([simulate(strategy, chunk.bars, chunk.instrument) for strategy in chunk.strategies])
+    assert len({strategy.bare for strategy in chunk.strategies}) < 24
+    asked: list[str] = []
+    for rule in (VolatilityBreakout, DipBuying):
+        own = rule.signals
+        monkeypatch.setattr(rule, "signals", lambda self, bars, own=own: asked.append(self.id) or own(self, bars))
+    pd.testing.assert_frame_equal(generate_trades(chunk, home), alone, check_exact=True)
+    assert sorted(asked) == sorted({strategy.bare.id for strategy in chunk.strategies})
 
 
 _GENERATE = """
