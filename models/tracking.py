@@ -252,7 +252,7 @@ def _search(client: MlflowClient, store: TrackingStore, condition: str, *, limit
 
 def _check_artifact(client: MlflowClient, run_id: str) -> None:
     if not client.list_artifacts(run_id, ARTIFACT_FOLDER):
-        raise BadInput(f"run {run_id!r} has no artifact: its experiment had no winner")
+        raise BadInput(f"run {run_id!r} has no artifact: it is one trial of an experiment, or that had no winner")
 
 
 def _check_hash(experiment_hash: str) -> None:

@@ -35,6 +35,7 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
         f"Experiment {result['experiment']}: {data['n_instances']} strategy instances on {', '.join(data['symbols'])} "
         f"at {', '.join(data['timeframes'])}, {data['n_bars']:,} bars"
         + (", read from an earlier run" if result["reused"] else f", {result['seconds']} s")
+        + ("" if result["run_id"] is None else f"; run {result['run_id']} in MLflow")
     )
     trials = result["leaderboard"]
     console.table(

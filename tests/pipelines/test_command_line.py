@@ -538,6 +538,7 @@ def test_json_of_an_experiment(run: Command, ran: Settings, config: Path, finish
     assert tables.code == 0
     verdict = "GATE OPEN" if found["gate"]["open"] else "GATE CLOSED"
     assert verdict in tables.out
+    assert f"run {found['run_id']} in MLflow" in tables.out
 
 
 def test_options_change_the_file(run: Command, ran: Settings, config: Path, finished: Any) -> None:
