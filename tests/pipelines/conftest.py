@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,19 @@ from market.bars import Bars
 from market.synthetic import SyntheticMarket
 from market.timeframes import parse_timeframe
 from models.protocol import Plan
+from pipelines.command_line import main
 from pipelines.experiment import Experiment
 from pipelines.run import run_experiment
 from pipelines.settings import Settings
+from tests.pipelines.asked_commands import Command, Ended
+
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "BENTOML_DO_NOT_TRACK": "True",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+}
 
 
 def settings_in(home: Path) -> Settings:
@@ -102,3 +113,50 @@ def finished(make_home: Callable[..., Settings], small_experiment: Experiment) -
     settings, steps = make_home(), []
     result = run_experiment(small_experiment, settings, progress=lambda *step: steps.append(step))
     return Finished(small_experiment, settings, result, steps)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """A function that runs a command in this process, with a home of its own unless one is given."""
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path / "home"))
+
+    def call(*arguments: object, home: Path | None = None) -> Ended:
+        if home is not None:
+            monkeypatch.setenv("TRADESIEVE_HOME", str(home))
+        monkeypatch.setattr(sys, "argv", ["tradesieve", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        out, err = capsys.readouterr()
+        return Ended(code, out, err)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def home(make_home: Callable[..., Settings], small_bars: Bars) -> Path:
+    """A home with a few bars and nothing else, which bad input must not change."""
+    return make_home(bars=small_bars[:1000]).home
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory, small_experiment: Any) -> Path:
+    path = tmp_path_factory.mktemp("config") / "experiment.yaml"
+    path.write_text(small_experiment.to_yaml())
+    return path
+
+
+@pytest.fixture(scope="module")
+def ran(make_home: Callable[..., Settings], finished: Any) -> Settings:
+    """A home in which the small experiment ran."""
+    from pipelines.run import run_experiment
+
+    settings = make_home()
+    run_experiment(finished.experiment, settings)
+    return settings

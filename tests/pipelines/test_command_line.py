@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -12,45 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pandas as pd
 import pytest
 
 from features.laws import LAWS
 from market.bars import Bars
-from pipelines.command_line import main, tradesieve
+from pipelines.command_line import tradesieve
 from pipelines.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
-QUIET = {
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "BENTOML_DO_NOT_TRACK": "True",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
-}
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-
-Command = Callable[..., Ended]
-State = Callable[[Path], dict[str, str]]
+from tests.pipelines.asked_commands import ROOT, Command, State, ended, frame_of, process, refuses
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -64,80 +35,6 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[t
             yield from commands(found, (*path, name))
         else:
             yield (*path, name), found
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """A function that runs a command in this process, with a home of its own unless one is given."""
-    for name, value in QUIET.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path / "home"))
-
-    def call(*arguments: object, home: Path | None = None) -> Ended:
-        if home is not None:
-            monkeypatch.setenv("TRADESIEVE_HOME", str(home))
-        monkeypatch.setattr(sys, "argv", ["tradesieve", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        out, err = capsys.readouterr()
-        return Ended(code, out, err)
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def home(make_home: Callable[..., Settings], small_bars: Bars) -> Path:
-    """A home with a few bars and nothing else, which bad input must not change."""
-    return make_home(bars=small_bars[:1000]).home
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory, small_experiment: Any) -> Path:
-    path = tmp_path_factory.mktemp("config") / "experiment.yaml"
-    path.write_text(small_experiment.to_yaml())
-    return path
-
-
-@pytest.fixture(scope="module")
-def ran(make_home: Callable[..., Settings], finished: Any) -> Settings:
-    """A home in which the small experiment ran."""
-    from pipelines.run import run_experiment
-
-    settings = make_home()
-    run_experiment(finished.experiment, settings)
-    return settings
-
-
-def process(*arguments: object, home: Path, **options: Any) -> subprocess.Popen[str]:
-    """Start a command as a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipelines.command_line", *map(str, arguments)],
-        cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-        | {"TRADESIEVE_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-_PROGRESS = re.compile(r" *\d+\.\d s  \w+ \d+ of \d+: ")
-
-
-def refuses(ended: Ended, *said: str) -> None:
-    """Check the one clear line; a slow machine shows progress before it."""
-    assert ended.code == 2, ended
-    assert ended.out == ""
-    (line,) = (line for line in ended.err.splitlines() if not _PROGRESS.match(line))
-    assert line.startswith("tradesieve: ")
-    for text in said:
-        assert text in line, line
 
 
 # -- help --------------------------------------------------------------------------------------------------------------
@@ -195,143 +92,6 @@ def test_the_version_is_told(run: Command) -> None:
 )
 def test_a_wrong_call_is_one_line(run: Command, arguments: list[str]) -> None:
     refuses(run(*arguments), "--help")
-
-
-# -- bad files ---------------------------------------------------------------------------------------------------------
-
-
-def frame_of(bars: Bars, **changes: Any) -> pd.DataFrame:
-    """Write bars as a vendor does, with the open time in whole seconds."""
-    columns = {
-        "time": bars.open_time // 1_000_000_000,
-        **{name: getattr(bars, name).copy() for name in ("open", "high", "low", "close", "volume")},
-    }
-    return pd.DataFrame(columns | changes)
-
-
-def with_value(frame: pd.DataFrame, column: str, row: int, value: float) -> pd.DataFrame:
-    changed = frame.astype({column: np.float64})
-    changed.loc[row, column] = value
-    return changed
-
-
-def turned(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = frame.index.to_numpy().copy()
-    rows[[3, 4]] = rows[[4, 3]]
-    return frame.loc[rows].reset_index(drop=True)
-
-
-BAD_TABLES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
-    "no close": (lambda frame: frame.drop(columns="close"), "no column close"),
-    "no time": (lambda frame: frame.drop(columns="time"), "no column time"),
-    "no column at all": (
-        lambda frame: pd.DataFrame({"a": [1], "b": [2]}),
-        "no column time, open, high, low, close, volume",
-    ),
-    "unknown unit": (lambda frame: frame.assign(time=np.arange(len(frame))), "column time holds 0"),
-    "text for time": (lambda frame: frame.assign(time="soon"), "'soon'"),
-    "missing time": (lambda frame: with_value(frame, "time", 5, np.nan), "the time of row 5 is missing"),
-    "negative price": (lambda frame: with_value(frame, "low", 7, -1.0), "row 7"),
-    "zero price": (lambda frame: with_value(frame, "low", 7, 0.0), "row 7"),
-    "missing price": (lambda frame: with_value(frame, "close", 7, np.nan), "row 7"),
-    "infinite price": (lambda frame: with_value(frame, "high", 7, np.inf), "row 7"),
-    "negative volume": (lambda frame: with_value(frame, "volume", 7, -1.0), "row 7"),
-    "high below low": (lambda frame: with_value(frame, "high", 7, 0.01), "row 7"),
-    "text for price": (lambda frame: frame.astype({"open": object}).assign(open="dear"), "'dear' in column open"),
-    "unsorted": (turned, "row 4"),
-    "duplicate": (lambda frame: pd.concat([frame[:5], frame[4:]], ignore_index=True), "row 5"),
-    "empty": (lambda frame: frame[:0], "empty"),
-    "other timeframe": (lambda frame: frame.assign(time=frame["time"] * 1 - np.arange(len(frame)) * 600), "15m"),
-}
-
-
-@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-@pytest.mark.parametrize("case", BAD_TABLES)
-def test_a_wrong_table_is_refused(
-    run: Command, home: Path, folder_state: State, tmp_path: Path, small_bars: Bars, case: str, suffix: str
-) -> None:
-    spoil, said = BAD_TABLES[case]
-    path = tmp_path / f"bars{suffix}"
-    frame = spoil(frame_of(small_bars[:100]))
-    frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
-    before = folder_state(home)
-    ended = run("data", "import", path, "--symbol", "NEW", "--timeframe", "15m", home=home)
-    refuses(ended, path.name if "row" not in said else "", said)
-    assert folder_state(home) == before
-
-
-def test_the_table_that_the_cases_spoil_is_right(run: Command, tmp_path: Path, small_bars: Bars) -> None:
-    """The alarm: it is the fault that is refused, not the table."""
-    for suffix in (".parquet", ".csv"):
-        path = tmp_path / f"bars{suffix}"
-        frame = frame_of(small_bars[:100])
-        frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
-        found = run("data", "import", path, "--symbol", "NEW", "--timeframe", "15m", "--json").json()
-        assert found["files"][0]["bars"] == 100
-    assert found["files"][0]["new"] == 0
-
-
-def test_a_wrong_file_is_refused(run: Command, home: Path, folder_state: State, tmp_path: Path) -> None:
-    (tmp_path / "empty.parquet").write_bytes(b"")
-    (tmp_path / "empty.csv").write_bytes(b"")
-    (tmp_path / "text.parquet").write_text("no parquet at all")
-    (tmp_path / "bytes.csv").write_bytes(bytes(range(256)))
-    (tmp_path / "sheet.xlsx").write_bytes(b"PK")
-    (tmp_path / "folder.parquet").mkdir()
-    before = folder_state(home)
-    names = ["none.parquet", "none.csv", *(path.name for path in sorted(tmp_path.iterdir()) if path.name != "home")]
-    assert len(names) == 8
-    for name in names:
-        refuses(run("data", "import", tmp_path / name, "--symbol", "NEW", "--timeframe", "15m", home=home), name)
-    assert folder_state(home) == before
-
-
-def test_wrong_options_of_an_import_are_refused(
-    run: Command, home: Path, folder_state: State, tmp_path: Path, small_bars: Bars
-) -> None:
-    path = tmp_path / "bars.parquet"
-    frame_of(small_bars[:100]).to_parquet(path)
-    before = folder_state(home)
-
-    def importing(*arguments: str) -> Ended:
-        given = ["--symbol", "NEW", "--timeframe", "15m", *arguments]
-        return run("data", "import", path, *given, home=home)
-
-    refuses(importing("--time-unit", "weeks"), "time unit 'weeks'")
-    refuses(importing("--time-unit", "ns"), "less than the timeframe 15m")
-    refuses(importing("--timezone", "Mars"), "time zone 'Mars'")
-    refuses(importing("--stamp", "middle"), "middle")
-    refuses(importing("--timeframe", "15x"), "timeframe '15x'")
-    refuses(importing("--timeframe", "1h"), "1h")
-    refuses(importing("--symbol", "../../etc"), "symbol '../../etc'")
-    refuses(importing("--symbol", ""), "symbol ''")
-    assert folder_state(home) == before
-
-
-def test_one_wrong_file_among_good_ones_stores_nothing(
-    run: Command, home: Path, folder_state: State, tmp_path: Path, small_bars: Bars
-) -> None:
-    frame_of(small_bars[:100]).to_parquet(tmp_path / "good.parquet")
-    with_value(frame_of(small_bars[100:200]), "low", 7, -1.0).to_parquet(tmp_path / "bad.parquet")
-    before = folder_state(home)
-    files = [tmp_path / "good.parquet", tmp_path / "bad.parquet"]
-    refuses(run("data", "import", *files, "--symbol", "NEW", "--timeframe", "15m", home=home), "row 7")
-    assert folder_state(home) == before
-
-
-def test_files_that_contradict_each_other_store_nothing(
-    run: Command, home: Path, folder_state: State, tmp_path: Path, small_bars: Bars
-) -> None:
-    """The second file of one import says otherwise about a bar of the first, or about a stored one."""
-    frame_of(small_bars[:100]).to_parquet(tmp_path / "one.parquet")
-    other = frame_of(small_bars[50:150])
-    other.loc[3, "volume"] += 1.0
-    other.to_parquet(tmp_path / "two.parquet")
-    before = folder_state(home)
-    files = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
-    refuses(run("data", "import", *files, "--symbol", "NEW", "--timeframe", "15m", home=home), "volume", "--replace")
-    refuses(run("data", "import", files[1], "--symbol", "AAA", "--timeframe", "15m", home=home), "volume", "--replace")
-    assert folder_state(home) == before
 
 
 # -- bad names and numbers ---------------------------------------------------------------------------------------------
@@ -591,152 +351,6 @@ def test_export_and_paper(run: Command, ran: Settings, config: Path) -> None:
     assert found["agrees_with_research"] is True
     assert found["n_trades"] > 0
     assert found["n_bars"] == 192
-
-
-# -- disks -------------------------------------------------------------------------------------------------------------
-
-
-def ended(process: subprocess.Popen[str], seconds: float = 120) -> Ended:
-    out, err = process.communicate(timeout=seconds)
-    return Ended(process.returncode, out, err)
-
-
-def ends_with_one_line(found: Ended, *said: str) -> None:
-    """Check the last line, after whatever progress was told before it, and that no trace was."""
-    assert found.code == 2, found
-    assert found.out == ""
-    assert "Traceback" not in found.err
-    last = found.err.splitlines()[-1]
-    assert last.startswith("tradesieve: "), found.err
-    assert any(text in last for text in said), last
-
-
-def test_a_home_below_a_file_is_refused(run: Command, tmp_path: Path, small_bars: Bars) -> None:
-    frame_of(small_bars[:100]).to_parquet(tmp_path / "bars.parquet")
-    (tmp_path / "file").write_text("kept")
-    for home in (tmp_path / "file", tmp_path / "file" / "home"):
-        for arguments in (
-            ["data", "list"],
-            ["data", "import", tmp_path / "bars.parquet", "--symbol", "NEW", "--timeframe", "15m"],
-            ["model", "experiment"],
-            ["up"],
-        ):
-            refuses(run(*arguments, home=home), "the state folder", "TRADESIEVE_HOME")
-    assert (tmp_path / "file").read_text() == "kept"
-
-
-def limited(n_bytes: int) -> Callable[[], None]:
-    """Limit the size of every file, which fails writes as a full disk does."""
-
-    def limit() -> None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
-
-    return limit
-
-
-def test_a_full_disk_leaves_the_bars_as_they_were(
-    make_home: Callable[..., Settings], folder_state: State, tmp_path: Path, small_bars: Bars
-) -> None:
-    home = make_home(bars=small_bars[:500]).home
-    frame_of(small_bars).to_parquet(tmp_path / "bars.parquet")
-    before = folder_state(home)
-    command = ["data", "import", tmp_path / "bars.parquet", "--timeframe", "15m", "--symbol"]
-    for symbol in ("AAA", "NEW"):
-        found = ended(process(*command, symbol, home=home, preexec_fn=limited(8192)))
-        ends_with_one_line(found, "cannot be written")
-        assert "nothing was changed" in found.err
-        left = {path: kind for path, kind in folder_state(home).items() if kind != "folder" and "lock" not in path}
-        assert left == {path: kind for path, kind in before.items() if kind != "folder"}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("n_bytes", [2_000, 60_000, 200_000, 800_000])
-def test_an_experiment_on_a_full_disk_goes_on_once_there_is_room(
-    make_home: Callable[..., Settings], config: Path, finished: Any, n_bytes: int, run: Command
-) -> None:
-    """Wherever it runs out of room it says so in one line, and leaves nothing that a later run would stumble over."""
-    home = make_home().home
-    found = ended(process("model", "experiment", "--config", config, "--json", home=home, preexec_fn=limited(n_bytes)))
-    ends_with_one_line(found, "cannot be", "full", "disk")
-    again = run("model", "experiment", "--config", config, "--json", home=home).json()
-    for key in ("gate", "baseline", "filtered", "leaderboard", "n_trials", "holdout_opening"):
-        assert again[key] == finished.result[key], key
-
-
-def can_mount() -> bool:
-    """Say whether this user may mount a file system of its own."""
-    probe = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]
-    return (
-        shutil.which("unshare") is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    )
-
-
-MOUNTED = """
-set -e
-mount -t tmpfs -o size={size} none "$MOUNT"
-cp -a "$FROM"/. "$MOUNT"/
-{then}
-before=$(cd "$MOUNT" && find . -type f | sort | xargs sha256sum | sha256sum)
-code=0
-"$PYTHON" -m pipelines.command_line "$@" || code=$?
-after=$(cd "$MOUNT" && find . -type f | sort | xargs sha256sum | sha256sum)
-test "$before" = "$after" || echo "CHANGED" >&2
-exit $code
-"""
-
-
-def in_mount(home: Path, mount: Path, *arguments: object, size: str, then: str = "") -> Ended:
-    """Run a command in a file system of its own that holds a copy of a home."""
-    mount.mkdir(exist_ok=True)
-    environment = {"MOUNT": str(mount), "FROM": str(home), "PYTHON": sys.executable, "TRADESIEVE_HOME": str(mount)}
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", MOUNTED.format(size=size, then=then), "sh", *map(str, arguments)],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    return Ended(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root; the mount below is")
-def test_a_read_only_home_is_refused(run: Command, tmp_path: Path) -> None:
-    home = tmp_path / "locked"
-    home.mkdir(mode=0o555)
-    refuses(run("data", "list", home=home), "the state folder", "cannot be written")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not can_mount(), reason="mounting is not allowed here")
-def test_a_read_only_disk_is_refused(
-    make_home: Callable[..., Settings], tmp_path: Path, small_bars: Bars, config: Path
-) -> None:
-    home = make_home().home
-    frame_of(small_bars[:100]).to_parquet(tmp_path / "bars.parquet")
-    for arguments in (
-        ["data", "import", tmp_path / "bars.parquet", "--symbol", "NEW", "--timeframe", "15m"],
-        ["model", "experiment", "--config", config],
-        ["trades", "generate", "--config", config],
-        ["up"],
-    ):
-        found = in_mount(home, tmp_path / "mount", *arguments, size="16m", then='mount -o remount,ro "$MOUNT"')
-        refuses(found, "cannot be")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not can_mount(), reason="mounting is not allowed here")
-def test_a_full_file_system_is_refused(
-    make_home: Callable[..., Settings], tmp_path: Path, small_bars: Bars, config: Path
-) -> None:
-    """Every byte is taken before the command begins."""
-    home = make_home().home
-    frame_of(small_bars).to_parquet(tmp_path / "bars.parquet")
-    fill = 'dd if=/dev/zero of="$MOUNT/filler" bs=4096 2>/dev/null || true'
-    for arguments in (
-        ["data", "import", tmp_path / "bars.parquet", "--symbol", "NEW", "--timeframe", "15m"],
-        ["model", "experiment", "--config", config],
-    ):
-        found = in_mount(home, tmp_path / "mount", *arguments, size="6m", then=fill)
-        refuses(found, "cannot be", "No space left")
 
 
 # -- signals and pipes -------------------------------------------------------------------------------------------------
