@@ -90,7 +90,7 @@ def kernel_run(
     ends = np.cumsum([0] + [len(feature.values) for feature in features])
     layout = np.empty((len(features), 6), dtype=np.int64)
     layout[:, 0], layout[:, 1], layout[:, 2], layout[:, 3] = windows, places, ends[:-1], ends[1:]
-    layout[:, 4] = [feature.column for feature in features]
+    layout[:, 4] = [feature.price_index for feature in features]
     layout[:, 5] = known
     parameters = np.array([value for feature in features for _, value in feature.values], dtype=np.float64)
     kernels = None

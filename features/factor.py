@@ -108,7 +108,7 @@ class Feature:
         return parse_view(self.input)
 
     @property
-    def column(self) -> int:
+    def price_index(self) -> int:
         """Which of `PRICES` a series factor looks at; 0 for others."""
         return PRICES.index(self.view.column) if self.view.column in PRICES else 0
 

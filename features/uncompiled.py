@@ -23,7 +23,7 @@ def uncompiled_column(feature: Feature, sight: Sight, *, window: int, needed: in
     float64 (n,). NaN where too little is known.
     """
     whole_bars = feature.factor.kind == "bars"
-    columns = range(len(PRICES)) if whole_bars else (feature.column,)
+    columns = range(len(PRICES)) if whole_bars else (feature.price_index,)
     parameters = np.array([value for _, value in feature.values], dtype=np.float64)
     made = np.full(len(sight.stops), np.nan)
     for row, stop in enumerate(sight.stops):

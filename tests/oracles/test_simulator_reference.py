@@ -21,9 +21,9 @@ from strategies.rules.volatility_breakout import VolatilityBreakout
 from strategies.signals import Signals, make_signals
 from strategies.simulator import InstanceState, close_out, run_signals, simulate
 from strategies.trades import check_trades
-from tests.oracles.reference_simulator import PLAIN, ReferenceSimulator, Wish
+from tests.oracles.reference_simulator import MINUTE, PLAIN, ReferenceSimulator, Wish
 
-MINUTE, THREE_MINUTES = parse_timeframe("1m"), parse_timeframe("3m")
+THREE_MINUTES = parse_timeframe("3m")
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def test_closed_longer_bars_are_those_that_are_resampled_bit_for_bit(bars):
     np.testing.assert_array_equal(compute(bars, at, names)[:, :2], longer[:, :2])
     np.testing.assert_allclose(compute(bars, at, names), longer, rtol=1e-9)
     so_far = [name.replace("_1h", "_1h_so_far") for name in names]
-    np.testing.assert_array_equal(compute(bars, at, so_far), compute(bars, at, names)), "whole at its close"
+    np.testing.assert_array_equal(compute(bars, at, so_far), compute(bars, at, names))  # whole at its close
 
 
 def test_the_bar_that_is_forming_is_not_the_one_that_closed(bars):
