@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from market.bars import format_time
-from market.errors import BadInput
+from tradesieve.market.bars import format_time
+from tradesieve.market.errors import BadInput
 
 
 @dataclass(frozen=True, eq=False)

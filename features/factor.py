@@ -1,21 +1,48 @@
-"""Factors and features: a factor is a definition, a feature is one column that it makes. See `features.names`."""
+"""Factors and features: a factor is a definition, a feature is one column that it makes. See
+`features.feature_names`."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from features.sight import PRICES
-from features.view import SERIES_INPUTS, View, parse_view
-from market.errors import BadInput
-from market.timeframes import Timeframe
-
-if TYPE_CHECKING:
-    from features.user_modules import UserModule
+from tradesieve.features.inputs import PRICES, SERIES_INPUTS, View, parse_view
+from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import Timeframe
 
 Kernel = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class UserModule:
+    """A Python file of the user's that was loaded; see `features.user_modules`.
+
+    Parameters
+    ----------
+    name : as Python imports it.
+    source : its text.
+    factors : the names of the factors that it registered, in the order of the file.
+    libraries : (name, version) of what it imports that is installed.
+    needs : the modules that it imports and those that these import, in the order in which they are loaded.
+    path : where it was read.
+    """
+
+    name: str
+    source: str
+    factors: tuple[str, ...]
+    libraries: tuple[tuple[str, str], ...]
+    needs: tuple[UserModule, ...]
+    path: Path = field(compare=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of its source, of what it needs, and of the versions of the libraries that it imports."""
+        parts = [(one.name, one.source, one.libraries) for one in (*self.needs, self)]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -36,7 +63,8 @@ class Factor:
     family : the file that it lives in.
     terms : what it needs to know of the trade, fields of `features.decisions.Decisions`.
     whole : of a factor that was written over all bars at once: the function as it was written, from a frame of bars to
-        one value a bar. Its values are never used; `features.laws` holds those of the windows against them.
+        one value a bar. Its values are never used; `features.invariants.features` holds those of the windows against
+        them.
     module : the user module that defines it; None for the factors that come with the project.
     """
 
@@ -53,7 +81,7 @@ class Factor:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What it may look at, see `features.view`; all but the last three with a timeframe or another symbol."""
+        """What it may look at, see `features.inputs`; all but the last three with a timeframe or another symbol."""
         decision = "trade" if self.family == "trade" else "clock"
         return {
             "series": SERIES_INPUTS, "bars": ("bars",), "results": ("results",), "trade": ("trade",),
@@ -88,9 +116,9 @@ class Feature:
 
     Parameters
     ----------
-    name : reads back to this feature by `features.names.parse_feature`.
+    name : reads back to this feature by `features.feature_names.parse_feature`.
     factor : the definition.
-    input : what it looks at, as `features.view` writes it.
+    input : what it looks at, as `features.inputs` writes it.
     values : the parameters, by name.
     """
 

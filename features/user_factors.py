@@ -1,6 +1,6 @@
 """Factors of one's own: a plain function with a decorator, in a module that an experiment names.
 
-    from features.user_factors import column_factor, frame_factor, window_factor
+    from tradesieve.features.user_factors import column_factor, frame_factor, window_factor
 
     @window_factor
     def closing_strength(bars, window=20):
@@ -15,8 +15,9 @@ for `features.factor.series_factor` and `bars_factor` work in such a module too.
 decision's bar. `frame_factor` takes what people write in pandas, one value for each bar of a whole frame. The engine
 gives it the window as well and takes the last value, so that no value that is used has seen the future; but the
 function may have been *meant* to see it (a centred window, a mean of the whole sample, a label of a bar that is not
-closed), and then its values are not what its author tested. So `features.laws` also runs it over all of history, and
-names it where one of its own values there has to change with the future, or with history beyond its lookback.
+closed), and then its values are not what its author tested. So `features.invariants.features` also runs it over all of
+history, and names it where one of its own values there has to change with the future, or with history beyond its
+lookback.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from features.factor import FACTORS, Factor, Kernel
-from market.bars import COLUMNS, Bars, format_time
-from market.errors import BadInput
-from market.timeframes import Timeframe
+from tradesieve.features.factor import FACTORS, Factor, Kernel
+from tradesieve.market.bars import COLUMNS, Bars, format_time
+from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import Timeframe
 
 if TYPE_CHECKING:
     import pandas as pd

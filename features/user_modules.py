@@ -8,51 +8,21 @@ named before it; another file of the user's would be a change that nobody sees.
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.util
 import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from features.factor import FACTORS, Factor, Feature
-from features.names import example_of
-from market.errors import BadInput
+from tradesieve.features.factor import FACTORS, Factor, Feature, UserModule
+from tradesieve.features.feature_names import example_of
+from tradesieve.market.errors import BadInput
 
-_ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
-_TAKEN = (*_ROOMS, *sys.stdlib_module_names)
-
-
-@dataclass(frozen=True)
-class UserModule:
-    """A loaded module.
-
-    Parameters
-    ----------
-    name : as Python imports it.
-    source : its text.
-    factors : the names of the factors that it registered, in the order of the file.
-    libraries : (name, version) of what it imports that is installed.
-    needs : the modules that it imports and those that these import, in the order in which they are loaded.
-    path : where it was read.
-    """
-
-    name: str
-    source: str
-    factors: tuple[str, ...]
-    libraries: tuple[tuple[str, str], ...]
-    needs: tuple[UserModule, ...]
-    path: Path = field(compare=False)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of its source, of what it needs, and of the versions of the libraries that it imports."""
-        parts = [(one.name, one.source, one.libraries) for one in (*self.needs, self)]
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+_TAKEN = ("tradesieve", *sys.stdlib_module_names)
 
 
 _LOADED: dict[str, UserModule] = {}

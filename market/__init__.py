@@ -2,3 +2,19 @@
 
 A bar is known at its close, never before. Indicators and strategies live in the rooms to the right.
 """
+
+__all__ = [
+    "errors",
+    "timeframes",
+    "symbols",
+    "bars",
+    "resampling",
+    "instruments",
+    "synthetic",
+    "perturbation",
+    "storage",
+    "calendars",
+    "execution",
+    "quality",
+    "sources",
+]

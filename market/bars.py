@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from market.errors import BadData, BadInput
-from market.timeframes import Timeframe
+from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.timeframes import Timeframe
 
 COLUMNS = ("close_time", "open", "high", "low", "close", "volume")
 PRICES = ("open", "high", "low", "close")

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from market.calendars import ALWAYS, TradingCalendar, calendar_named
-from market.errors import BadInput, Unknown
+from tradesieve.market.calendars.trading_days import ALWAYS, TradingCalendar, calendar_named
+from tradesieve.market.errors import BadInput, Unknown
 
 COSTS = (
     "maker_fee", "taker_fee", "half_spread", "slippage", "tick",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from market.bars import Bars, format_time
-from market.calendars import DAY
-from market.errors import BadInput
-from market.sessions import Sessions
-from market.timeframes import Timeframe
+from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.calendars.sessions import Sessions
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import Timeframe
 
 
 def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = None) -> Bars:
@@ -37,8 +37,8 @@ def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = No
 
     Examples
     --------
-    >>> from market.synthetic import SyntheticMarket
-    >>> from market.timeframes import parse_timeframe
+    >>> from tradesieve.market.synthetic import SyntheticMarket
+    >>> from tradesieve.market.timeframes import parse_timeframe
     >>> bars, _ = SyntheticMarket(n_days=1, seed=7).generate("BTC-USD")
     >>> [len(resample(part, parse_timeframe("1h"))) for part in (bars, bars[:-1])]
     [24, 23]

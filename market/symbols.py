@@ -16,7 +16,7 @@ import re
 from contextlib import suppress
 from itertools import pairwise
 
-from market.errors import BadInput
+from tradesieve.market.errors import BadInput
 
 _FIAT = frozenset((
     "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD", "CNH", "CNY", "HKD", "SGD", "SEK", "NOK", "DKK", "PLN",

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from market.bars import Bars
-from market.calendars import DAY
-from market.errors import BadInput
-from market.timeframes import Timeframe, parse_timeframe
+from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 _STEPS = 12  # of the path within a bar
 

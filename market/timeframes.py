@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from market.errors import BadInput
+from tradesieve.market.errors import BadInput
 
 _UNITS = {"s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
 _CENTURY = 36_525 * _UNITS["d"]

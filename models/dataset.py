@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from market.calendars import TradingCalendar
-from market.errors import BadData, BadInput
-from models.labels import label_named
+from tradesieve.market.calendars.trading_days import TradingCalendar
+from tradesieve.market.errors import BadData, BadInput
+from tradesieve.models.labels import label_named
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,8 +1,8 @@
 """Fitness: what the trades that a filter lets through were worth, by day and in one number.
 
-The arithmetic of the days is that of `strategies.returns`, with a trade's effect multiplied by its size. Days without
-exits count as zero, for the baseline (sizes of ones) and for the filtered trades alike, so both are judged over the
-same calendar.
+The arithmetic of the days is that of `strategies.statistics.daily_returns`, with a trade's effect multiplied by its
+size. Days without exits count as zero, for the baseline (sizes of ones) and for the filtered trades alike, so both are
+judged over the same calendar.
 
 NaN rules: a ratio that is undefined (no downside, no variance, fewer than two days, no trade kept) is NaN, never a
 magic number; NaN in `returns` makes every ratio NaN, it is never skipped; NaN in sizes or trades is refused.
@@ -17,9 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from market.errors import BadInput, Unknown
-from models.dataset import Dataset
-from strategies.returns import capital_effect, equity, exit_days, max_drawdown, sharpe, sortino
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.dataset import Dataset
+from tradesieve.strategies.statistics.daily_returns import (
+    capital_effect,
+    equity,
+    exit_days,
+    max_drawdown,
+    sharpe,
+    sortino,
+)
 
 __all__ = [
     "FITNESS",

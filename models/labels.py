@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from market.errors import Unknown
+from tradesieve.market.errors import Unknown
 
 if TYPE_CHECKING:
     import pandas as pd

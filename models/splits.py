@@ -14,9 +14,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from market.calendars import DAY
-from market.errors import BadInput, Unknown
-from models.dataset import Dataset
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,3 +2,19 @@
 
 Arithmetic lives in the rooms to the left; here it is only put in order.
 """
+
+__all__ = [
+    "settings",
+    "experiment",
+    "fingerprints",
+    "table_cache",
+    "progress",
+    "console",
+    "steps",
+    "runs",
+    "reports",
+    "stack",
+    "flows",
+    "commands",
+    "command_line",
+]

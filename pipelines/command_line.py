@@ -13,7 +13,7 @@ from importlib import import_module
 
 import click
 
-from market.errors import TradesieveError
+from tradesieve.market.errors import TradesieveError
 
 _QUIET = {
     "DO_NOT_TRACK": "true",
@@ -59,7 +59,7 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"pipelines.commands.{cmd_name}")
+        module = import_module(f"tradesieve.pipelines.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 

@@ -13,7 +13,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from pipelines.progress import Progress as Report
+from tradesieve.pipelines.progress import Progress as Report
 
 _FILE_WIDTH = 160
 _PATIENCE = 1.0  # seconds before progress shows, so that quick commands stay quiet

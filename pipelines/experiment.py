@@ -14,17 +14,18 @@ from typing import Any, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from features.names import parse_feature
-from features.sets import expand
-from features.user_modules import UserModule, load_user_modules
-from market.errors import BadInput, Unknown
-from market.instruments import Instrument, instrument_from
-from market.symbols import normal_symbol
-from market.timeframes import Timeframe, parse_timeframe
-from models.protocol import Plan
-from strategies.base import Strategy
-from strategies.parameters import split_outside
-from strategies.registry import choose_strategies, is_written_out
+from tradesieve.features.factor import UserModule
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_sets import expand
+from tradesieve.features.user_modules import load_user_modules
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.instruments import Instrument, instrument_from
+from tradesieve.market.symbols import normal_symbol
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
+from tradesieve.models.protocol.protocol import Plan
+from tradesieve.strategies.parameter_text import split_outside
+from tradesieve.strategies.registry import choose_strategies, is_written_out
+from tradesieve.strategies.strategy import Strategy
 
 _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
 
@@ -43,13 +44,13 @@ class Experiment:
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
     instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the default ones.
     settle_with : a shorter timeframe, such as 1m, whose stored bars settle what came first within a bar, see
-        `market.fills`; None: a bar that touches stop and target is a loss. Timeframes that are not longer stay as they
-        are.
-    features : the name of a set; or a list of features, sets and patterns, see `features.sets.expand`.
+        `market.execution.fill_rule`; None: a bar that touches stop and target is a loss. Timeframes that are not
+        longer stay as they are.
+    features : the name of a set; or a list of features, sets and patterns, see `features.feature_sets.expand`.
     feature_sets : sets of one's own by name, lists of the same kinds, for `features` to name.
     modules : Python files with factors of one's own, by path from the current folder (``my_factors.py``) or by the name
         under which Python would import them, see `features.user_modules`; one that another imports comes before it.
-    plan : how the dataset is searched and judged, see `models.protocol.Plan`.
+    plan : how the dataset is searched and judged, see `models.protocol.protocol.Plan`.
     """
 
     symbols: tuple[str, ...]

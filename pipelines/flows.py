@@ -15,13 +15,13 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
-from market.errors import Transient
-from pipelines.chunks import load_chunks
-from pipelines.experiment import Experiment, experiment_from, usual_count, words
-from pipelines.progress import Progress
-from pipelines.run import run_experiment
-from pipelines.settings import read_settings
-from pipelines.steps import generate_trades
+from tradesieve.market.errors import Transient
+from tradesieve.pipelines.experiment import Experiment, experiment_from, usual_count, words
+from tradesieve.pipelines.progress import Progress
+from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.dataset import generate_trades
 
 
 def passing(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:

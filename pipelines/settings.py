@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from features.cache import FactorCache
-from market.errors import BadInput, Unknown
-from market.store import BarStore
-from models.ledger import Ledger
-from models.tracking import TrackingStore
-from pipelines.cache import TableCache
+from tradesieve.features.engine.column_cache import FactorCache
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.storage.bar_store import BarStore
+from tradesieve.models.protocol.ledger import Ledger
+from tradesieve.models.tracking.runs import TrackingStore
+from tradesieve.pipelines.table_cache import TableCache
 
 ROOT = Path(__file__).resolve().parents[1]
 """The folder of the project's own files: mlflow.yml, prefect.yaml."""

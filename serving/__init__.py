@@ -2,3 +2,17 @@
 
 The service computes the features itself, from bars; training lives in `models`.
 """
+
+__all__ = [
+    "schemas",
+    "problem_details",
+    "bar_windows",
+    "window_checks",
+    "scoring",
+    "champion",
+    "metrics",
+    "endpoints",
+    "service",
+    "client",
+    "export",
+]

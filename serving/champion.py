@@ -16,11 +16,11 @@ import sys
 import threading
 from pathlib import Path
 
-from market.errors import BadInput, TradesieveError
-from models import manifest as manifests
-from models.artifact import Artifact, load_artifact, verify
-from serving.scoring import Scorer
-from serving.windows import Windows
+from tradesieve.market.errors import BadInput, TradesieveError
+from tradesieve.models.artifact import manifest as manifests
+from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
+from tradesieve.serving.bar_windows import Windows
+from tradesieve.serving.scoring import Scorer
 
 POLL_SECONDS = 0.5
 
@@ -119,7 +119,8 @@ def load_verified(pointer: Path) -> Artifact:
 
     Raises
     ------
-    BadInput, Refused : as `load_artifact` and `verify`, and if the model was not released (see `models.manifest`).
+    BadInput, Refused : as `load_artifact` and `verify`, and if the model was not released (see
+        `models.artifact.manifest`).
     """
     manifest = manifests.read(Path(pointer).resolve())
     manifests.require_release(manifest)

@@ -11,9 +11,9 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from market.bars import COLUMNS, Bars
-from market.errors import BadInput, TradesieveError, Transient
-from serving.schemas import Appended, Decision, Needed
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.errors import BadInput, TradesieveError, Transient
+from tradesieve.serving.schemas import Appended, Decision, Needed
 
 Answer = TypeVar("Answer", Decision, Appended)
 

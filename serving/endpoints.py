@@ -12,13 +12,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from market.errors import BadData, BadInput
-from serving.champion import Champion
-from serving.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
-from serving.metrics import Metrics
-from serving.problems import MEDIA_TYPE, Problem, shortened, unexpected_problem
-from serving.schemas import AppendRequest, ScoreRequest, parse_request
-from serving.scoring import Scorer
+from tradesieve.market.errors import BadData, BadInput
+from tradesieve.serving.champion import Champion
+from tradesieve.serving.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
+from tradesieve.serving.metrics import Metrics
+from tradesieve.serving.problem_details import MEDIA_TYPE, Problem, shortened, unexpected_problem
+from tradesieve.serving.schemas import AppendRequest, ScoreRequest, parse_request
+from tradesieve.serving.scoring import Scorer
 
 _BASE_BYTES, _BAR_BYTES = 1 << 18, 512
 """A request may be as large as four times its windows written wastefully, beside thousands of results."""

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from market.errors import BadInput, TradesieveError
-from models import manifest as manifests
-from models.artifact import load_artifact
+from tradesieve.market.errors import BadInput, TradesieveError
+from tradesieve.models.artifact import manifest as manifests
+from tradesieve.models.artifact.artifact import load_artifact
 
-ROOT = Path(__file__).parent.parent
-ROOMS = ("market", "features", "strategies", "models", "serving")
-SERVICE = "serving.service"
+ROOT = Path(__file__).parents[2]
+"""The folder that holds the package."""
+PACKAGE = "tradesieve"
+SERVICE = "tradesieve.serving.service"
 KEEP_ALIVE_SECONDS = 75
 """A bot asks once a bar: a connection that is closed after 5 s, as by default, is opened anew for every decision."""
 
@@ -131,7 +132,7 @@ def served_modules(own: Iterable[Path] = ()) -> list[Path]:
     own : modules of the user's, which may import more of ours.
     """
     found: set[Path] = set()
-    waiting = [ROOT / "serving" / "service.py", *(imported for path in own for imported in _imports(path))]
+    waiting = [ROOT / PACKAGE / "serving" / "service.py", *(imported for path in own for imported in _imports(path))]
     while waiting:
         path = waiting.pop()
         if path in found:
@@ -157,7 +158,7 @@ def _imports(path: Path) -> Iterator[Path]:
         else:
             continue
         for name in names:
-            if name.partition(".")[0] in ROOMS:
+            if name.partition(".")[0] == PACKAGE:
                 base = ROOT.joinpath(*name.split("."))
                 for candidate in (base.with_suffix(".py"), base / "__init__.py"):
                     if candidate.is_file():

@@ -16,10 +16,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError, from_json
 from typing_extensions import TypedDict
 
-from market.bars import COLUMNS, Bars
-from market.errors import BadData
-from market.timeframes import Timeframe
-from serving.problems import Problem, invalid_value
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.errors import BadData
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.serving.problem_details import Problem, invalid_value
 
 _LATEST = 2**63 - 1
 _SECOND = 1_000_000_000

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from features.decisions import Decisions
-from features.needs import Needs
-from market.errors import BadInput
-from market.timeframes import Timeframe, parse_timeframe
-from models.artifact import Artifact
-from serving.history import History, oddities
-from serving.problems import Problem, unknown_name
-from serving.schemas import Appended, AppendRequest, Decision, Needed, ScoreRequest, bars_of
-from serving.windows import Windows
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.requirements import Needs
+from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
+from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.serving.bar_windows import Windows
+from tradesieve.serving.problem_details import Problem, unknown_name
+from tradesieve.serving.schemas import Appended, AppendRequest, Decision, Needed, ScoreRequest, bars_of
+from tradesieve.serving.window_checks import History, oddities
 
 _PARTS = ("strategy", "symbol", "timeframe")
 

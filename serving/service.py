@@ -12,10 +12,10 @@ from pathlib import Path
 import bentoml
 from bentoml.exceptions import BentoMLException
 
-from market.errors import TradesieveError
-from serving.champion import Champion, load_verified
-from serving.endpoints import build_application
-from serving.metrics import Metrics
+from tradesieve.market.errors import TradesieveError
+from tradesieve.serving.champion import Champion, load_verified
+from tradesieve.serving.endpoints import build_application
+from tradesieve.serving.metrics import Metrics
 
 ARTIFACT_VARIABLE = "TRADESIEVE_ARTIFACT"
 
@@ -25,7 +25,7 @@ champion = Champion()
 def artifact_pointer() -> Path:
     """Find where the artifact lies; a pointer is not followed here, because it may be turned later."""
     given = getattr(bentoml.use_arguments(), "artifact", None) or os.environ.get(ARTIFACT_VARIABLE)
-    return Path(given) if given else Path(__file__).parent.parent / "artifact"
+    return Path(given) if given else Path(__file__).parents[2] / "artifact"
 
 
 @bentoml.asgi_app(build_application(champion, Metrics()), path="/")

@@ -2,3 +2,19 @@
 
 A rule is a file in `strategies.rules`. Models that choose among its trades live to the right.
 """
+
+__all__ = [
+    "parameter_text",
+    "signals",
+    "trades",
+    "strategy",
+    "indicators",
+    "rules",
+    "modifiers",
+    "registry",
+    "parameter_grid",
+    "backtest",
+    "invariants",
+    "statistics",
+    "search",
+]

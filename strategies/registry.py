@@ -10,30 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from market.errors import BadInput, Unknown
-from strategies.base import Strategy
-from strategies.grids import Grid, in_turn
-from strategies.modifiers.base import Modifier
-from strategies.modifiers.entries import Cooldown, LimitEntry, ScaleIn, StopEntry
-from strategies.modifiers.exits import BreakEven, FixedStop, FixedTarget, RewardTarget, ScaleOut, Trailing
-from strategies.modifiers.kelly import Kelly
-from strategies.modifiers.sizing import FixedFraction, RiskToStop, VolatilityTarget
-from strategies.modifiers.times import ExchangeClose, LimitExit, OppositeExit, SessionEnd, TimeExit
-from strategies.parameters import name_in, read_parameters, split_outside
-from strategies.rules.bollinger_reversion import BollingerReversion
-from strategies.rules.dip_buying import DipBuying
-from strategies.rules.donchian_channel import DonchianChannel
-from strategies.rules.double_top_bottom import DoubleTopBottom
-from strategies.rules.moving_average_cross import MovingAverageCross
-from strategies.rules.opening_range_breakout import OpeningRangeBreakout
-from strategies.rules.random_entries import RandomEntries
-from strategies.rules.reversal_breakout import ReversalBreakout
-from strategies.rules.rsi_reversal import RsiReversal
-from strategies.rules.support_resistance_breakout import SupportResistanceBreakout
-from strategies.rules.time_of_day import TimeOfDay
-from strategies.rules.timeframe_confirmation import TimeframeConfirmation
-from strategies.rules.trend_day import TrendDay
-from strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.strategies.modifiers.base import Modifier
+from tradesieve.strategies.modifiers.entries import Cooldown, LimitEntry, ScaleIn, StopEntry
+from tradesieve.strategies.modifiers.exits import BreakEven, FixedStop, FixedTarget, RewardTarget, ScaleOut, Trailing
+from tradesieve.strategies.modifiers.kelly import Kelly
+from tradesieve.strategies.modifiers.sizing import FixedFraction, RiskToStop, VolatilityTarget
+from tradesieve.strategies.modifiers.timed_exits import ExchangeClose, LimitExit, OppositeExit, SessionEnd, TimeExit
+from tradesieve.strategies.parameter_grid import Grid, in_turn
+from tradesieve.strategies.parameter_text import name_in, read_parameters, split_outside
+from tradesieve.strategies.rules.bollinger_reversion import BollingerReversion
+from tradesieve.strategies.rules.dip_buying import DipBuying
+from tradesieve.strategies.rules.donchian_channel import DonchianChannel
+from tradesieve.strategies.rules.double_top_bottom import DoubleTopBottom
+from tradesieve.strategies.rules.moving_average_cross import MovingAverageCross
+from tradesieve.strategies.rules.opening_range_breakout import OpeningRangeBreakout
+from tradesieve.strategies.rules.random_entries import RandomEntries
+from tradesieve.strategies.rules.reversal_breakout import ReversalBreakout
+from tradesieve.strategies.rules.rsi_reversal import RsiReversal
+from tradesieve.strategies.rules.support_resistance_breakout import SupportResistanceBreakout
+from tradesieve.strategies.rules.time_of_day import TimeOfDay
+from tradesieve.strategies.rules.timeframe_confirmation import TimeframeConfirmation
+from tradesieve.strategies.rules.trend_day import TrendDay
+from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.strategies.strategy import Strategy
 
 RULES: dict[str, type[Strategy]] = {
     rule.name: rule

@@ -7,14 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
-from market.bars import format_time
-from market.errors import BadData, BadInput
-from market.orders import N_PARTIALS, SIGNAL
+from tradesieve.market.bars import format_time
+from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.execution.records import N_PARTIALS, SIGNAL
 
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """Wishes of one strategy instance, at most one a bar. `market.fills` says what becomes of them.
+    """Wishes of one strategy instance, at most one a bar. `market.execution.fill_rule` says what becomes of them.
 
     Parameters
     ----------

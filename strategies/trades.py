@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from market.errors import BadData
-from market.orders import CLOSED, EXIT_REASONS
+from tradesieve.market.errors import BadData
+from tradesieve.market.execution.records import CLOSED, EXIT_REASONS
 
 TRADE_COLUMNS = {
     "strategy": "str",
@@ -48,7 +48,7 @@ fills after the open, only what lies against us and the close, and of that of a 
 close. `bars_held` counts the bars it was open in, but not one
 at whose open it left. `n_entries` and `n_exits` count its fills: above 1 where it was scaled into, or left in parts;
 prices are then the averages over them, times the first and the last. `exit_reason` is that of the last exit, one of
-`market.orders.EXIT_REASONS`.
+`market.execution.records.EXIT_REASONS`.
 """
 
 

@@ -25,19 +25,19 @@ import hypothesis
 import numpy as np
 import pytest
 
-from features.decisions import Decisions
-from features.engine import compute
-from features.needs import needs
-from features.sets import MINIMAL
-from market.bars import Bars
-from market.sources import read_bars
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from models.applications import Application, Threshold
-from models.artifact import Artifact, write_artifact
-from models.engines.base import Candidate
-from models.engines.lightgbm import LightGBMEngine
-from models.golden import GoldenVector
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.feature_sets import MINIMAL
+from tradesieve.features.requirements import needs
+from tradesieve.market.bars import Bars
+from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.models.applications import Application, Threshold
+from tradesieve.models.artifact.artifact import Artifact, write_artifact
+from tradesieve.models.artifact.golden_vectors import GoldenVector
+from tradesieve.models.engines.base import Candidate
+from tradesieve.models.engines.lightgbm import LightGBMEngine
 
 # The same cases on every run: a change is judged by what it changes, not by what was drawn this time.
 # No time is asserted: a busy machine is slow, not wrong.
@@ -264,7 +264,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     """A function that starts a server on an artifact or a Bento; every one is stopped with the module."""
-    from serving.export import serve_command
+    from tradesieve.serving.export import serve_command
 
     started: list[Server] = []
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from market.bars import Bars
-from market.errors import BadInput
-from serving.client import ScoringClient
-from serving.schemas import Needed
-from strategies.signals import Signals
-from strategies.trades import pool_trades
-from trading.brokers.paper import PaperBroker
-from trading.feed import ReplayFeed
-from trading.journal import Journal
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
+from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.schemas import Needed
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.trades import pool_trades
+from tradesieve.trading.brokers.paper import PaperBroker
+from tradesieve.trading.feed import ReplayFeed
+from tradesieve.trading.journal import Journal
 
 
 class Bot:
@@ -88,7 +88,8 @@ class Bot:
 
         Parameters
         ----------
-        finer : the bars of a shorter timeframe within it, which settle what came first; see `market.fills`.
+        finer : the bars of a shorter timeframe within it, which settle what came first; see
+            `market.execution.fill_rule`.
         """
         now = int(known.close_time[-1])
         tables = []

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.bars import Bars
-from market.errors import BadInput
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,8 @@ class ReplayFeed:
     bars : all that is stored, of one symbol at one timeframe.
     start_time, end_time : int64 ns UTC; bars with start_time < close_time <= end_time are replayed, those before are
         history. None leaves that side open.
-    finer : bars of a shorter timeframe, which settle what came first within a bar, see `market.fills`; None: none do.
+    finer : bars of a shorter timeframe, which settle what came first within a bar, see `market.execution.fill_rule`;
+        None: none do.
 
     Raises
     ------

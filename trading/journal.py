@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from market.errors import BadInput
+from tradesieve.market.errors import BadInput
 
 
 class Journal:

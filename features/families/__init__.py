@@ -1,6 +1,6 @@
 """The factor families: one file each. Importing this package registers every factor."""
 
-from features.families import (
+from tradesieve.features.families import (
     candles,
     clock,
     day,

@@ -5,8 +5,8 @@ Source: Nison (1991), Japanese Candlestick Charting Techniques; Crabel (1990) fo
 
 from __future__ import annotations
 
-from features.factor import bars_factor
-from market.timeframes import Timeframe
+from tradesieve.features.factor import bars_factor
+from tradesieve.market.timeframes import Timeframe
 
 
 def _one_bar(values: dict[str, float], timeframe: Timeframe) -> int:

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from features.decisions import Decisions
-from features.factor import decision_factor, decision_factor_of
-from market.calendars import DAY
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.factor import decision_factor, decision_factor_of
+from tradesieve.market.calendars.trading_days import DAY
 
 _HOUR = DAY // 24
 _WEEK = 7 * DAY

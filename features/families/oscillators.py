@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.factor import bars_factor, series_factor_of
-from market.timeframes import Timeframe
+from tradesieve.features.factor import bars_factor, series_factor_of
+from tradesieve.market.timeframes import Timeframe
 
 
 def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.factor import results_factor
+from tradesieve.features.factor import results_factor
 
 
 @results_factor

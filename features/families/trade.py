@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.decisions import Decisions
-from features.factor import decision_factor_of, trade_factor
-from market.timeframes import Timeframe
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.factor import decision_factor_of, trade_factor
+from tradesieve.market.timeframes import Timeframe
 
 
 def _window_and_one(values: dict[str, float], timeframe: Timeframe) -> int:

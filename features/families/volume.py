@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.factor import bars_factor, series_factor
+from tradesieve.features.factor import bars_factor, series_factor
 
 
 @series_factor

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.factor import bars_factor
-from features.spans import (
+from tradesieve.features.factor import bars_factor
+from tradesieve.features.families.calendar_kernels import (
     LONGEST_MONTH,
     WEEK,
     first_after_nb,
@@ -21,7 +21,7 @@ from features.spans import (
     month_nb,
     week_nb,
 )
-from market.timeframes import Timeframe
+from tradesieve.market.timeframes import Timeframe
 
 
 def _week_and_one(values: dict[str, float], timeframe: Timeframe) -> int:

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from market.errors import BadInput, TradesieveError
-from models.dataset import Dataset
-from models.fitness import MINIMUM_TRADES, Fitness
+from tradesieve.market.errors import BadInput, TradesieveError
+from tradesieve.models.dataset import Dataset
+from tradesieve.models.fitness import MINIMUM_TRADES, Fitness
 
 
 class NoChoice(TradesieveError):

@@ -8,9 +8,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from market.errors import BadInput
-from models.applications.base import Application
-from models.dataset import Dataset
+from tradesieve.market.errors import BadInput
+from tradesieve.models.applications.base import Application
+from tradesieve.models.dataset import Dataset
 
 FRACTIONS = (20.0, 10.0, 5.0, 2.0, 1.0)
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from market.errors import BadInput
-from models.applications.base import NoChoice
-from models.applications.registry import application_named
-from models.dataset import Dataset
-from models.fitness import MINIMUM_TRADES, Fitness
-from models.splits import Fold
+from tradesieve.market.errors import BadInput
+from tradesieve.models.applications.base import NoChoice
+from tradesieve.models.applications.registry import application_named
+from tradesieve.models.dataset import Dataset
+from tradesieve.models.fitness import MINIMUM_TRADES, Fitness
+from tradesieve.models.splits import Fold
 
 
 def out_of_fold_sizes(

@@ -8,10 +8,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from models.applications.base import Application, NoChoice, scored_rows
-from models.applications.threshold import Threshold
-from models.dataset import Dataset
-from models.fitness import MINIMUM_TRADES, Fitness
+from tradesieve.models.applications.base import Application, NoChoice, scored_rows
+from tradesieve.models.applications.threshold import Threshold
+from tradesieve.models.dataset import Dataset
+from tradesieve.models.fitness import MINIMUM_TRADES, Fitness
 
 
 @dataclass(frozen=True)

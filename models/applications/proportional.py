@@ -8,9 +8,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from market.errors import BadInput
-from models.applications.base import Application
-from models.dataset import Dataset
+from tradesieve.market.errors import BadInput
+from tradesieve.models.applications.base import Application
+from tradesieve.models.dataset import Dataset
 
 LOW_QUANTILES = (0.0, 0.2, 0.4, 0.6)
 HIGH_QUANTILES = (0.7, 0.8, 0.9, 1.0)

@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from models.applications.base import Application
-from models.dataset import Dataset
+from tradesieve.models.applications.base import Application
+from tradesieve.models.dataset import Dataset
 
 FRACTIONS = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """The few fractions that are tried: a coarse grid is harder to overfit than a free threshold."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from market.errors import BadInput, Unknown
-from models.applications.base import Application
-from models.applications.kelly import Kelly
-from models.applications.per_strategy_threshold import PerStrategyThreshold
-from models.applications.proportional import Proportional
-from models.applications.quantile import Quantile
-from models.applications.threshold import Threshold
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.applications.base import Application
+from tradesieve.models.applications.kelly import Kelly
+from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
+from tradesieve.models.applications.proportional import Proportional
+from tradesieve.models.applications.quantile import Quantile
+from tradesieve.models.applications.threshold import Threshold
 
 APPLICATIONS: dict[str, type[Application]] = {
     kind.name: kind for kind in (Threshold, Quantile, Proportional, Kelly, PerStrategyThreshold)

@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from models.applications.base import Application
-from models.dataset import Dataset
+from tradesieve.models.applications.base import Application
+from tradesieve.models.dataset import Dataset
 
 QUANTILES = np.arange(0.0, 0.96, 0.05)
 """Where thresholds are tried, as quantiles of the scores: from all trades to the best twentieth."""

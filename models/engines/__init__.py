@@ -1,6 +1,6 @@
 """Engines: one vendor's estimators a file, all behind `models.engines.base.Engine`.
 
-No vendor is imported before it is needed; models themselves live in `models.model_file` and need no engine.
+No vendor is imported before it is needed; models themselves live in `models.fitted.models` and need no engine.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import importlib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from market.errors import Unknown
+from tradesieve.market.errors import Unknown
 
 if TYPE_CHECKING:
-    from models.engines.base import Engine
+    from tradesieve.models.engines.base import Engine
 
 ENGINES = {
-    "lightgbm": "models.engines.lightgbm:LightGBMEngine",
-    "pycaret": "models.engines.pycaret:PyCaretEngine",
+    "lightgbm": "tradesieve.models.engines.lightgbm:LightGBMEngine",
+    "pycaret": "tradesieve.models.engines.pycaret:PyCaretEngine",
 }
 """Name of an engine to the class that is it, imported when it is asked for."""
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from market.errors import Unknown
-from models.engines.base import Candidate, Engine
-from models.model_file import LightGBMModel
+from tradesieve.market.errors import Unknown
+from tradesieve.models.engines.base import Candidate, Engine
+from tradesieve.models.fitted.models import LightGBMModel
 
 _SHAPES: dict[str, dict[str, Any]] = {
     "gbdt": {"boosting": "gbdt"},

@@ -1,8 +1,8 @@
 """PyCaret as a registry: scikit-learn's estimators with the search spaces that PyCaret's authors chose for them.
 
 Nothing else of PyCaret runs. Its experiments split, preprocess and rank in ways that leak or mislead, so the imputer
-and the scaler are ours, fitted inside the fold, and the search is `models.search`. A model is a plain scikit-learn
-pipeline.
+and the scaler are ours, fitted inside the fold, and the search is `models.protocol.candidate_scores`. A model is a
+plain scikit-learn pipeline.
 
 Its families, and why some are not here:
 
@@ -26,9 +26,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from market.errors import BadInput, Unknown
-from models.engines.base import Candidate, Engine
-from models.model_file import ScikitModel
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.engines.base import Candidate, Engine
+from tradesieve.models.fitted.models import ScikitModel
 
 _WEAK = {"min_impurity_decrease": (1e-7, 3e-5)}
 """PyCaret draws up to 0.5, but a trade's outcome is nearly noise. On 20,000 rows with a weak signal, 20 trees of et, rf

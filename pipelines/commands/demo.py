@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from pipelines.commands.options import as_json
-from pipelines.commands.paper import describe, show_paper
-from pipelines.commands.tables import show_result
-from pipelines.console import Console
-from pipelines.demo import MARKETS, run_demo
-from pipelines.settings import read_settings
+from tradesieve.pipelines.commands.paper import describe, show_paper
+from tradesieve.pipelines.commands.shared.options import as_json
+from tradesieve.pipelines.commands.shared.tables import show_result
+from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.runs.demo import MARKETS, run_demo
+from tradesieve.pipelines.settings import read_settings
 
 
 @click.command()

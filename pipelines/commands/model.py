@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from market.errors import BadInput
-from models.artifact import load_artifact
-from pipelines.commands.options import as_json, chosen_experiment, experiment_options
-from pipelines.commands.tables import show_evaluation, show_result
-from pipelines.console import Console
-from pipelines.evaluation import evaluate
-from pipelines.experiment import words
-from pipelines.ports import require_free
-from pipelines.release import artifact_of, champion_run, release_run, service_command
-from pipelines.run import run_experiment
-from pipelines.settings import read_settings
+from tradesieve.market.errors import BadInput
+from tradesieve.models.artifact.artifact import load_artifact
+from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_result
+from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment import words
+from tradesieve.pipelines.runs.evaluation import evaluate
+from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.release import artifact_of, champion_run, release_run, service_command
+from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.stack.ports import require_free
 
 
 @click.group()

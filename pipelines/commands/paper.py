@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from market.errors import BadInput, Refused
-from pipelines.commands.options import as_json
-from pipelines.commands.tables import shortened
-from pipelines.console import Console
-from pipelines.experiment import parse_time
-from pipelines.paper import PaperResult, difference, replay
-from pipelines.settings import read_settings
+from tradesieve.market.errors import BadInput, Refused
+from tradesieve.pipelines.commands.shared.options import as_json
+from tradesieve.pipelines.commands.shared.tables import shortened
+from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment import parse_time
+from tradesieve.pipelines.runs.paper_replay import PaperResult, difference, replay
+from tradesieve.pipelines.settings import read_settings
 
 _SHOWN = {
     "strategy": "strategy", "trades": "trades met", "taken": "taken", "refused": "refused",

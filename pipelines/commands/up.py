@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from pipelines.console import Console
-from pipelines.release import service_command
-from pipelines.settings import ROOT, read_settings
-from pipelines.stack import Ports, Stack, run_stack
+from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.runs.release import service_command
+from tradesieve.pipelines.settings import ROOT, read_settings
+from tradesieve.pipelines.stack.supervisor import Ports, Stack, run_stack
 
 _PORT = click.IntRange(1, 65535)
 

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from market.bars import Bars
-from market.errors import BadInput
-from market.timeframes import Timeframe
-from strategies.base import Policy, Strategy
-from strategies.parameters import Parametrised
-from strategies.signals import Signals
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.parameter_text import Parametrised
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Policy, Strategy
 
 KINDS = {
     "entry": "how a trade is entered",

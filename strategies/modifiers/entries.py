@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from market.bars import Bars
-from strategies.base import Policy
-from strategies.modifiers.base import Modifier, WindowModifier
-from strategies.modifiers.levels import changed, range_of, rows_of
-from strategies.signals import Signals
+from tradesieve.market.bars import Bars
+from tradesieve.strategies.modifiers.base import Modifier, WindowModifier
+from tradesieve.strategies.modifiers.signal_prices import changed, range_of, rows_of
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Policy
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class ScaleIn(Modifier):
 
 @dataclass(frozen=True)
 class Cooldown(Modifier):
-    """Take no signal for some time after a losing trade, see `strategies.base.Policy`.
+    """Take no signal for some time after a losing trade, see `strategies.strategy.Policy`.
 
     Parameters
     ----------

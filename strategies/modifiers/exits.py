@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from market.bars import Bars
-from market.errors import BadInput
-from strategies.modifiers.base import Modifier, WindowModifier
-from strategies.modifiers.levels import changed, entry_price, range_of, unit_of
-from strategies.signals import Signals
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
+from tradesieve.strategies.modifiers.base import Modifier, WindowModifier
+from tradesieve.strategies.modifiers.signal_prices import changed, entry_price, range_of, unit_of
+from tradesieve.strategies.signals import Signals
 
 
 @dataclass(frozen=True)

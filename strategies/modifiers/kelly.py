@@ -11,11 +11,11 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from market.bars import Bars
-from market.timeframes import Timeframe
-from strategies.modifiers.base import Modifier
-from strategies.modifiers.levels import changed, entry_price, rows_of
-from strategies.signals import Signals
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.modifiers.base import Modifier
+from tradesieve.strategies.modifiers.signal_prices import changed, entry_price, rows_of
+from tradesieve.strategies.signals import Signals
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ _NEVER = np.iinfo(np.int64).max
 def _outcomes_nb(  # type: ignore[no-untyped-def]
     time, open_, high, low, rows, side, limit, trigger, stop, target, expiry, max_hold, leave_at
 ):
-    """Find the bar at which each signal met its target or its stop, and whether it was the target, as `market.fills`.
+    """Find the bar at which each signal met its target or its stop, and whether it was the target, as
+    `market.execution.fill_rule`.
 
     Returns
     -------

@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from market.bars import Bars, format_time
-from market.calendars import DAY
-from market.errors import BadInput
-from strategies.modifiers.base import Modifier, WindowModifier
-from strategies.modifiers.levels import changed, entry_price, risk_of, rows_of
-from strategies.signals import Signals
+from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.errors import BadInput
+from tradesieve.strategies.modifiers.base import Modifier, WindowModifier
+from tradesieve.strategies.modifiers.signal_prices import changed, entry_price, risk_of, rows_of
+from tradesieve.strategies.signals import Signals
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from market.bars import Bars
-from market.timeframes import Timeframe
-from strategies.base import Strategy
-from strategies.brackets import bracketed, stop_at
-from strategies.signals import Signals
-from strategies.windows import moving_moments
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.indicators.rolling import moving_moments
+from tradesieve.strategies.rules.bracket_orders import bracketed, stop_at
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)

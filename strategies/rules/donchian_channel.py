@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from market.bars import Bars
-from market.timeframes import Timeframe
-from strategies.base import Policy, Strategy
-from strategies.signals import Signals, make_signals
-from strategies.windows import before, moving_maximum, moving_minimum
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.indicators.rolling import before, moving_maximum, moving_minimum
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Policy, Strategy
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from market.bars import Bars
-from market.timeframes import Timeframe
-from strategies.base import Strategy
-from strategies.brackets import bracketed
-from strategies.pivots import pivot_highs_nb
-from strategies.signals import Signals
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.indicators.pivots import pivot_highs_nb
+from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from market.bars import Bars
-from market.timeframes import Timeframe
-from strategies.base import Policy, Strategy
-from strategies.brackets import bracketed, stop_at
-from strategies.signals import Signals
-from strategies.windows import average_true_range, before, moving_mean
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.indicators.rolling import average_true_range, before, moving_mean
+from tradesieve.strategies.rules.bracket_orders import bracketed, stop_at
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Policy, Strategy
 
 
 @dataclass(frozen=True)

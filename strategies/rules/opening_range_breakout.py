@@ -11,11 +11,11 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from market.bars import Bars
-from market.calendars import DAY
-from market.timeframes import Timeframe
-from strategies.base import Strategy
-from strategies.signals import Signals, make_signals
+from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Strategy
 
 MINUTE = 60_000_000_000
 

@@ -15,11 +15,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from market.bars import Bars
-from market.timeframes import Timeframe
-from strategies.base import Strategy
-from strategies.brackets import bracketed
-from strategies.signals import Signals
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from market.bars import Bars
-from market.timeframes import Timeframe
-from strategies.base import Strategy
-from strategies.brackets import bracketed
-from strategies.signals import Signals
-from strategies.windows import before, moving_maximum, moving_minimum
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.indicators.rolling import before, moving_maximum, moving_minimum
+from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)

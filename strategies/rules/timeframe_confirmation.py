@@ -10,14 +10,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from market.bars import Bars
-from market.errors import BadInput
-from market.resampling import resample
-from market.timeframes import Timeframe
-from strategies.base import Strategy
-from strategies.brackets import bracketed, stop_at
-from strategies.signals import Signals
-from strategies.windows import average_true_range, moving_mean
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
+from tradesieve.market.resampling import resample
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.indicators.rolling import average_true_range, moving_mean
+from tradesieve.strategies.rules.bracket_orders import bracketed, stop_at
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Strategy
 
 _MINUTE = 60_000_000_000
 

@@ -15,12 +15,12 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from market.bars import Bars
-from market.calendars import DAY
-from market.timeframes import Timeframe
-from strategies.base import Strategy
-from strategies.brackets import bracketed
-from strategies.signals import Signals
+from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Strategy
 
 _MINUTE = 60_000_000_000
 

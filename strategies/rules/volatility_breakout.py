@@ -12,11 +12,11 @@ from typing import ClassVar
 import numpy as np
 from numba import njit
 
-from market.bars import Bars
-from market.timeframes import Timeframe
-from strategies.base import Strategy
-from strategies.signals import Signals, make_signals
-from strategies.windows import before
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import Timeframe
+from tradesieve.strategies.indicators.rolling import before
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)

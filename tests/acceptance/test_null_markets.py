@@ -18,26 +18,26 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from features.decisions import Decisions
-from features.engine import compute
-from features.sets import MINIMAL
-from market.bars import Bars
-from market.calendars import ALWAYS
-from market.instruments import Instrument
-from market.synthetic import SyntheticMarket
-from market.timeframes import Timeframe, parse_timeframe
-from models.dataset import Dataset, dataset_from_trades
-from models.fitness import measure
-from models.ledger import Ledger
-from models.protocol import Developed, Judged, Plan, develop, open_holdout, split_holdout
-from pipelines.chunks import load_chunks
-from pipelines.experiment import Experiment
-from pipelines.settings import Settings
-from pipelines.steps import build_dataset
-from strategies.base import Strategy, instance_name
-from strategies.signals import Signals, make_signals
-from strategies.simulator import simulate
-from strategies.trades import pool_trades
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.feature_sets import MINIMAL
+from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.trading_days import ALWAYS
+from tradesieve.market.instruments import Instrument
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
+from tradesieve.models.dataset import Dataset, dataset_from_trades
+from tradesieve.models.fitness import measure
+from tradesieve.models.protocol.ledger import Ledger
+from tradesieve.models.protocol.protocol import Developed, Judged, Plan, develop, open_holdout, split_holdout
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.dataset import build_dataset
+from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Strategy, instance_name
+from tradesieve.strategies.trades import pool_trades
 
 pytestmark = pytest.mark.slow
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from features.cache import FactorCache
-from features.decisions import Decisions
-from features.engine import compute
-from features.sets import STANDARD
-from market.synthetic import SyntheticMarket
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.column_cache import FactorCache
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.feature_sets import STANDARD
+from tradesieve.market.synthetic import SyntheticMarket
 
 
 def seconds(run: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.decisions import Decisions
-from features.engine import compute, lookback
-from features.names import parse_feature
-from features.sets import feature_set
-from market.bars import Bars
-from market.sources import read_bars
-from market.timeframes import parse_timeframe
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute, lookback
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_sets import feature_set
+from tradesieve.market.bars import Bars
+from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.timeframes import parse_timeframe
 
 ONE = parse_timeframe("1m")
 N_BARS, N_DECISIONS = 1_600_000, 100_000
@@ -145,9 +145,9 @@ def test_tsfresh_on_the_same_windows():
 def test_a_cold_import():
     program = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
     for what in (
-        "import features",
-        "import features.engine",
-        "import features.families, features.engine, features.sets",
+        "import tradesieve.features",
+        "import tradesieve.features.engine.compute",
+        "import tradesieve.features.families, tradesieve.features.engine.compute, tradesieve.features.feature_sets",
     ):
         runs = [
             float(subprocess.run([sys.executable, "-c", program.format(what)], capture_output=True, check=True).stdout)

@@ -5,10 +5,11 @@ do otherwise (see `tests/oracles`): every order pays one fee and no spread, and 
 the bar of its entry, at which vectorbt does not look. Times are seconds of one core, the fastest of several runs,
 without compilation.
 
-Our simulator skips bars at which nothing is open and nothing waits, and passes over quiet bars (`market.quiet`) many
-at a time: what is left is paid by the signal and by the trade. In the dense cases there is a signal at nearly every bar
-and a position is nearly always open; held long, they cost what it takes to read bars and signals once, held shortly,
-what the trades cost. SIGNAL records, laid out once for signals, are laid out before, as vectorbt's arrays are.
+Our simulator skips bars at which nothing is open and nothing waits, and passes over quiet bars
+(`market.execution.fast_forward`) many at a time: what is left is paid by the signal and by the trade. In the dense
+cases there is a signal at nearly every bar and a position is nearly always open; held long, they cost what it takes to
+read bars and signals once, held shortly, what the trades cost. SIGNAL records, laid out once for signals, are laid out
+before, as vectorbt's arrays are.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from market.bars import Bars
-from market.instruments import Instrument
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from strategies.base import Policy
-from strategies.signals import Signals
-from strategies.simulator import InstanceState, run_signals, simulate
 from tests.oracles.simulator_cases import Told, assert_close, chosen, our_trades, random_signals, rows_of_signals
 from tests.oracles.test_simulator_backtesting import their_trades
 from tests.oracles.test_simulator_vectorbt import in_fractions, trades_of
+from tradesieve.market.bars import Bars
+from tradesieve.market.instruments import Instrument
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.backtest.simulator import InstanceState, run_signals, simulate
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Policy
 
 FEE = 0.0005
 INSTRUMENT = Instrument("X", maker_fee=FEE, taker_fee=FEE, half_spread=0.0, slippage=0.0)

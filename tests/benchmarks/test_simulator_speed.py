@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 
-from market.instruments import Instrument
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from strategies.base import Policy
-from strategies.rules.volatility_breakout import VolatilityBreakout
-from strategies.simulator import InstanceState, run_signals, simulate
 from tests.oracles.test_simulator_reference import assert_same, reference_trades
+from tradesieve.market.instruments import Instrument
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.backtest.simulator import InstanceState, run_signals, simulate
+from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.strategies.strategy import Policy
 
 YEAR = SyntheticMarket(n_days=365, timeframe=parse_timeframe("1m"), seed=11)
 INSTRUMENT = Instrument("BENCH")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from strategies.registry import RULES, parse_strategy
-from strategies.simulator import simulate
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.registry import RULES, parse_strategy
 
 N_DAYS = 365  # 525,600 one-minute bars
 N_INSTANCES = 1000
@@ -22,18 +22,18 @@ GOAL_SECONDS, GOAL_BYTES = 60.0, 2 * 2**30
 _RUN = """
 import sys
 from pathlib import Path
-from pipelines.chunks import load_chunks
-from pipelines.experiment import experiment_from_yaml
-from pipelines.settings import read_settings
-from pipelines.trade_sets import write_trade_set
+from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.experiment import experiment_from_yaml
+from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.trade_export import write_trade_set
 settings = read_settings()
 write_trade_set(load_chunks(experiment_from_yaml(Path(sys.argv[1])), settings), settings, Path(sys.argv[2]))
 """
 
 
 def test_a_thousand_instances(tmp_path: Path) -> None:
-    from pipelines.experiment import Experiment
-    from pipelines.settings import Settings
+    from tradesieve.pipelines.experiment import Experiment
+    from tradesieve.pipelines.settings import Settings
 
     home = tmp_path / "home"
     settings = Settings(home, "", "tradesieve", "tradesieve", "127.0.0.1", 5000)

@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.engine import compute, lookback
-from features.factor import FACTORS
-from features.laws import check_features
-from features.names import parse_feature
-from features.user_factors import column_factor, frame_factor, window_factor
-from features.user_modules import _LOADED, load_user_modules, tried_features
-from market.errors import BadInput, Unknown
-from market.timeframes import parse_timeframe
+from tradesieve.features.engine.compute import compute, lookback
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.invariants.features import check_features
+from tradesieve.features.user_factors import column_factor, frame_factor, window_factor
+from tradesieve.features.user_modules import _LOADED, load_user_modules, tried_features
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.timeframes import parse_timeframe
 
 GOOD = '''
 """Two factors."""
 
 import numpy as np
 
-from features.user_factors import column_factor, frame_factor, window_factor
+from tradesieve.features.user_factors import column_factor, frame_factor, window_factor
 
 
 @window_factor
@@ -186,7 +186,7 @@ def test_a_module_that_broke_leaves_what_it_was(folder):
     assert sys.modules["my_factors"].closing_strength
 
 
-@pytest.mark.parametrize("name", ["numpy.py", "features.py", "json.py"])
+@pytest.mark.parametrize("name", ["numpy.py", "tradesieve.py", "json.py"])
 def test_a_file_may_not_hide_another_module(folder, name):
     write(folder, GOOD, name)
     with pytest.raises(BadInput, match="another module is called"):
@@ -251,7 +251,7 @@ def test_infinite_and_missing_values_are_nan(market_bars):
 
 def test_state_that_stays_from_the_first_call_is_caught(folder, market_bars):
     write(folder, '''
-from features.user_factors import frame_factor
+from tradesieve.features.user_factors import frame_factor
 
 SCALE = []
 

@@ -15,14 +15,20 @@ ROOMS = ("market", "features", "strategies")
 def modules() -> list[str]:
     names = []
     for room in ROOMS:
-        package = importlib.import_module(room)
-        names += [found.name for found in pkgutil.walk_packages(package.__path__, f"{room}.")]
+        package = importlib.import_module(f"tradesieve.{room}")
+        names += [found.name for found in pkgutil.walk_packages(package.__path__, f"tradesieve.{room}.")]
     return names
 
 
 def test_the_main_functions_of_each_room_have_an_example():
-    shown = {"market.resampling", "market.synthetic", "market.timeframes", "features.engine", "strategies.registry"}
-    for name in shown | {"strategies.simulator"}:
+    shown = {
+        "tradesieve.market.resampling",
+        "tradesieve.market.synthetic",
+        "tradesieve.market.timeframes",
+        "tradesieve.features.engine.compute",
+        "tradesieve.strategies.registry",
+    }
+    for name in shown | {"tradesieve.strategies.backtest.simulator"}:
         finder = doctest.DocTestFinder(exclude_empty=True)
         assert any(test.examples for test in finder.find(importlib.import_module(name))), name
 

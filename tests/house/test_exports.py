@@ -11,13 +11,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
-ASLEEP = ("serving.service", "pipelines.flows")
+ASLEEP = ("tradesieve.serving.service", "tradesieve.pipelines.flows")
 """Modules that take seconds to import; their own tests import them."""
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
 
 def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(("tradesieve", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("name", [name for name in map(name_of, FILES) if name not in ASLEEP])

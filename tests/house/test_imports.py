@@ -15,24 +15,24 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
 VENDORS = ("mlflow", "prefect", "bentoml", "pycaret", "tsfresh", "lightgbm", "sklearn", "plotly")
 DOORS = {
-    "mlflow": ("models/tracking.py", "models/tracking_store.py", "models/tracking_values.py"),
+    "mlflow": ("models/tracking/runs.py", "models/tracking/connection.py", "models/tracking/serialisation.py"),
     "prefect": ("pipelines/flows.py",),
     "bentoml": ("serving/",),
     "pycaret": ("models/engines/pycaret.py",),
     "tsfresh": ("features/",),
-    "lightgbm": ("models/engines/lightgbm.py", "models/model_file.py", "serving/champion.py"),
+    "lightgbm": ("models/engines/lightgbm.py", "models/fitted/models.py", "serving/champion.py"),
     "sklearn": ("models/",),
-    "plotly": ("market/figures.py",),
+    "plotly": ("pipelines/reports/plotly_figures.py",),
 }
 """Vendor: the files that may import it, within a function or not."""
-AWAKE = {"serving.service": {"bentoml"}, "pipelines.flows": {"prefect"}}
+AWAKE = {"tradesieve.serving.service": {"bentoml"}, "tradesieve.pipelines.flows": {"prefect"}}
 """Modules that are nothing without their vendor, and that no other module imports at its head."""
 
 
 def modules(room: str) -> list[str]:
     """Name every module of a room."""
     paths = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / room).rglob("*.py"))]
-    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+    return [".".join(("tradesieve", *path.parts)).removesuffix(".__init__") for path in paths]
 
 
 def loaded_by(names: list[str]) -> set[str]:
@@ -68,7 +68,10 @@ def test_a_room_wakes_no_vendor(room: str) -> None:
 
 def test_a_room_alone_is_light() -> None:
     """The name of a room, and nothing that it holds."""
-    script = f"import sys\nfor room in {ROOMS!r}: __import__(room)\nprint(len(sys.modules), 'numpy' in sys.modules)"
+    script = (
+        f"import sys\nfor room in {ROOMS!r}: __import__(f'tradesieve.{{room}}')\n"
+        "print(len(sys.modules), 'numpy' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split()[1] == "False"
 

@@ -50,7 +50,7 @@ def test_the_commands_of_the_readme_exist() -> None:
 def test_the_experiment_of_the_readme_is_one() -> None:
     import yaml
 
-    from pipelines.experiment import experiment_from
+    from tradesieve.pipelines.experiment import experiment_from
 
     whole, sets = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     experiment = experiment_from(yaml.safe_load(whole))
@@ -64,7 +64,7 @@ def test_the_factors_of_the_readme_keep_the_laws(tmp_path: Path) -> None:
     text = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert text is not None
     (tmp_path / "my_factors.py").write_text(text[1])
-    command = [sys.executable, "-m", "pipelines.command_line", "factors", "check", "--module"]
+    command = [sys.executable, "-m", "tradesieve.pipelines.command_line", "factors", "check", "--module"]
     environment = {**os.environ, "TRADESIEVE_HOME": str(tmp_path)}
     done = subprocess.run(
         [*command, str(tmp_path / "my_factors.py"), "--json"],

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.factor import FACTORS
-from features.laws import LAWS, check_features
-from features.needs import needs
-from features.sets import SETS
-from features.user_factors import frame_factor
-from market.bars import Bars
-from market.resampling import resample
-from market.timeframes import parse_timeframe
-from pipelines.factor_checks import check_on, invented_decisions
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_sets import SETS
+from tradesieve.features.invariants.features import LAWS, check_features
+from tradesieve.features.requirements import needs
+from tradesieve.features.user_factors import frame_factor
+from tradesieve.market.bars import Bars
+from tradesieve.market.resampling import resample
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.pipelines.runs.factor_checks import check_on, invented_decisions
 
 EVERY = list(dict.fromkeys(name for names in SETS.values() for name in names))
 SOME = [name for name in EVERY if "window_10" in name and name.startswith(("close__", "bars__"))][::4]

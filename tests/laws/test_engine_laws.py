@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from market.errors import BadInput, Unknown
-from models.engines import ENGINES, engine_named
-from models.engines.base import Candidate, Model
-from models.model_file import load_model
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.engines import ENGINES, engine_named
+from tradesieve.models.engines.base import Candidate, Model
+from tradesieve.models.fitted.models import load_model
 
 ROOT = Path(__file__).parents[2]
 N_ROWS, N_FEATURES = 320, 12
@@ -144,12 +144,12 @@ def test_a_fresh_process_needs_no_engine_to_load_them(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 import numpy as np
-from models.model_file import load_model
+from tradesieve.models.fitted.models import load_model
 folder, names = Path(sys.argv[1]), sys.argv[2:]
 X, seen = np.load(folder / "X.npy"), {}
 for name in names:
     np.save(folder / f"{name}.npy", load_model(folder / name).predict(X))
-    seen[name] = [m for m in ("pycaret", "models.engines", "lightgbm", "mlflow") if m in sys.modules]
+    seen[name] = [m for m in ("pycaret", "tradesieve.models.engines", "lightgbm", "mlflow") if m in sys.modules]
 print(json.dumps(seen))
 """
     done = subprocess.run(

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.decisions import Decisions
-from features.engine import compute, lookback
-from features.factor import FACTORS, Factor, Feature
-from features.families import FAMILIES
-from features.laws import Violation, check_features
-from features.names import parse_feature
-from features.sets import SETS, STANDARD, feature_set
-from market.bars import COLUMNS, Bars
-from market.errors import BadInput, Unknown
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute, lookback
+from tradesieve.features.factor import FACTORS, Factor, Feature
+from tradesieve.features.families import FAMILIES
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_sets import SETS, STANDARD, feature_set
+from tradesieve.features.invariants.features import Violation, check_features
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.errors import BadInput, Unknown
 
 TSFRESH = (
     "close__tsfresh_cid_ce__normalize_True__window_50",

@@ -8,15 +8,15 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from market.bars import COLUMNS, Bars
-from market.timeframes import parse_timeframe
-from strategies.laws import check_strategy
-from strategies.modifiers.base import ModifiedStrategy, Modifier
-from strategies.modifiers.kelly import Kelly
-from strategies.modifiers.levels import changed, rows_of
-from strategies.registry import MODIFIERS, parse_strategy
-from strategies.rules.volatility_breakout import VolatilityBreakout
-from strategies.signals import Signals
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.invariants import check_strategy
+from tradesieve.strategies.modifiers.base import ModifiedStrategy, Modifier
+from tradesieve.strategies.modifiers.kelly import Kelly
+from tradesieve.strategies.modifiers.signal_prices import changed, rows_of
+from tradesieve.strategies.registry import MODIFIERS, parse_strategy
+from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.strategies.signals import Signals
 
 BUSY = "volatility_breakout(window=10,multiple=0.7)"
 RANGE = "opening_range_breakout(opening_minutes=30,session_minute=810)"

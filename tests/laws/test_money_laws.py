@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.bars import PRICES, Bars
-from market.instruments import COSTS, Instrument
-from market.orders import EXIT_REASONS
-from market.resampling import resample
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from strategies.registry import MODIFIERS, parse_strategy
-from strategies.simulator import simulate
+from tradesieve.market.bars import PRICES, Bars
+from tradesieve.market.execution.records import EXIT_REASONS
+from tradesieve.market.instruments import COSTS, Instrument
+from tradesieve.market.resampling import resample
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.registry import MODIFIERS, parse_strategy
 
 BUSY = "volatility_breakout(window=10,multiple=0.7)"
 KINDS = {

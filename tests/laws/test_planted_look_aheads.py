@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.factor import FACTORS
-from features.laws import CAUSALITY, Violation, check_features
-from features.user_factors import column_factor, frame_factor, window_factor
-from market.bars import Bars
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.invariants.features import CAUSALITY, Violation, check_features
+from tradesieve.features.user_factors import column_factor, frame_factor, window_factor
+from tradesieve.market.bars import Bars
 
 DAY_OF_BARS = 289  # of five minutes, and one
 

@@ -9,27 +9,27 @@ import numpy as np
 import pytest
 from numba import njit
 
-from market.bars import COLUMNS, Bars
-from market.calendars import DAY
-from market.scramble import isolate, scramble_after
-from strategies.base import Strategy
-from strategies.laws import check_strategy
-from strategies.registry import RULES
-from strategies.rules.bollinger_reversion import BollingerReversion
-from strategies.rules.dip_buying import DipBuying
-from strategies.rules.donchian_channel import DonchianChannel
-from strategies.rules.double_top_bottom import DoubleTopBottom
-from strategies.rules.moving_average_cross import MovingAverageCross
-from strategies.rules.opening_range_breakout import OpeningRangeBreakout
-from strategies.rules.random_entries import RandomEntries
-from strategies.rules.reversal_breakout import ReversalBreakout
-from strategies.rules.rsi_reversal import RsiReversal
-from strategies.rules.support_resistance_breakout import SupportResistanceBreakout
-from strategies.rules.time_of_day import TimeOfDay
-from strategies.rules.timeframe_confirmation import TimeframeConfirmation
-from strategies.rules.trend_day import TrendDay
-from strategies.rules.volatility_breakout import VolatilityBreakout
-from strategies.signals import Signals, make_signals
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.perturbation import isolate, scramble_after
+from tradesieve.strategies.invariants import check_strategy
+from tradesieve.strategies.registry import RULES
+from tradesieve.strategies.rules.bollinger_reversion import BollingerReversion
+from tradesieve.strategies.rules.dip_buying import DipBuying
+from tradesieve.strategies.rules.donchian_channel import DonchianChannel
+from tradesieve.strategies.rules.double_top_bottom import DoubleTopBottom
+from tradesieve.strategies.rules.moving_average_cross import MovingAverageCross
+from tradesieve.strategies.rules.opening_range_breakout import OpeningRangeBreakout
+from tradesieve.strategies.rules.random_entries import RandomEntries
+from tradesieve.strategies.rules.reversal_breakout import ReversalBreakout
+from tradesieve.strategies.rules.rsi_reversal import RsiReversal
+from tradesieve.strategies.rules.support_resistance_breakout import SupportResistanceBreakout
+from tradesieve.strategies.rules.time_of_day import TimeOfDay
+from tradesieve.strategies.rules.timeframe_confirmation import TimeframeConfirmation
+from tradesieve.strategies.rules.trend_day import TrendDay
+from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Strategy
 
 BUSY = {
     "volatility_breakout": VolatilityBreakout(window=10, multiple=0.7),

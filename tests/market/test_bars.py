@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from market.bars import COLUMNS, PRICES, Bars, format_time
-from market.errors import BadData, BadInput
-from market.timeframes import parse_timeframe
+from tradesieve.market.bars import COLUMNS, PRICES, Bars, format_time
+from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.timeframes import parse_timeframe
 
 MINUTE = parse_timeframe("1m")
 START = 1_700_000_040_000_000_000  # 2023-11-14T22:14:00Z

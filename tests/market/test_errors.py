@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from market.errors import BadData, BadInput, Refused, TradesieveError, Transient, Unknown
+from tradesieve.market.errors import BadData, BadInput, Refused, TradesieveError, Transient, Unknown
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from market.calendars import NEW_YORK
-from market.errors import BadInput, Unknown
-from market.instruments import Instrument, instrument_from
+from tradesieve.market.calendars.trading_days import NEW_YORK
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.instruments import Instrument, instrument_from
 
 RATES = ("maker_fee", "taker_fee", "half_spread", "slippage", "tick")
 

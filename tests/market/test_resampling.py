@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.bars import COLUMNS, Bars
-from market.calendars import DAY
-from market.errors import BadInput
-from market.resampling import resample
-from market.sources import read_bars
-from market.timeframes import parse_timeframe
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.errors import BadInput
+from tradesieve.market.resampling import resample
+from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.timeframes import parse_timeframe
 
 MINUTE = parse_timeframe("1m")
 AGGREGATE = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.errors import BadInput
-from market.symbols import is_pair, normal_symbol, pair_in_name, same_market
+from tradesieve.market.errors import BadInput
+from tradesieve.market.symbols import is_pair, normal_symbol, pair_in_name, same_market
 
 FORMS = {
     "BTC-USD": ["BTC-USD", "btc-usd", "BTC/USD", "BTCUSD", "btcusd", "BTC_USD", "XBT/USD", "XBTUSD", "tBTCUSD",

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from market.bars import COLUMNS, Bars
-from market.calendars import DAY
-from market.errors import BadInput
-from market.scramble import isolate, scramble_after
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.errors import BadInput
+from tradesieve.market.perturbation import isolate, scramble_after
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
 
 RANDOM = SyntheticMarket(edge=0.0, n_days=180)
 

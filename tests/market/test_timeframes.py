@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.errors import BadInput
-from market.timeframes import Timeframe, parse_timeframe
+from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 SECOND = 1_000_000_000
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from market.calendars import ALWAYS, DAY, TradingCalendar
-from models.dataset import Dataset
+from tradesieve.market.calendars.trading_days import ALWAYS, DAY, TradingCalendar
+from tradesieve.models.dataset import Dataset
 
 HOUR = DAY // 24
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from market.calendars import DAY, NEW_YORK, WEEKDAYS
-from market.errors import BadData, BadInput, Unknown
-from models.dataset import Dataset
-from models.fitness import (
+from tradesieve.market.calendars.trading_days import DAY, NEW_YORK, WEEKDAYS
+from tradesieve.market.errors import BadData, BadInput, Unknown
+from tradesieve.models.dataset import Dataset
+from tradesieve.models.fitness import (
     FITNESS,
     Fitness,
     daily_returns,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from market.calendars import DAY, NEW_YORK
-from market.errors import BadInput, Unknown
-from models.fitness import daily_returns
-from models.splits import FOLDS, folds_named, purged_folds, split_holdout, walk_forward_folds
+from tradesieve.market.calendars.trading_days import DAY, NEW_YORK
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.fitness import daily_returns
+from tradesieve.models.splits import FOLDS, folds_named, purged_folds, split_holdout, walk_forward_folds
 
 
 @st.composite

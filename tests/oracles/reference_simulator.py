@@ -1,4 +1,4 @@
-"""A slow simulator, written from the docstring of `market.fills` with plain loops and no arrays."""
+"""A slow simulator, written from the docstring of `market.execution.fill_rule` with plain loops and no arrays."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from market.instruments import Instrument
-from market.timeframes import parse_timeframe
-from strategies.base import Policy
+from tradesieve.market.instruments import Instrument
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.strategy import Policy
 
 PLAIN = Policy()
 MINUTE = parse_timeframe("1m")

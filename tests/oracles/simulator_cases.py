@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from market.bars import Bars
-from market.instruments import Instrument
-from market.sources import read_bars
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from strategies.base import Policy, Strategy
-from strategies.signals import Signals, make_signals
-from strategies.simulator import simulate
+from tradesieve.market.bars import Bars
+from tradesieve.market.instruments import Instrument
+from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Policy, Strategy
 
 REAL_FILES = (
     "crypto_5m/binance_BTCUSDT_5m",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from features.factor import FACTORS
-from features.names import parse_feature
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_names import parse_feature
 
 parse_feature("trade__side")  # registers the families
 

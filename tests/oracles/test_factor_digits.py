@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
 
-from features.engine import compute
-from features.factor import FACTORS, SERIES_INPUTS
-from features.names import parse_feature
-from market.bars import COLUMNS, Bars
-from market.timeframes import parse_timeframe
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.factor import FACTORS, SERIES_INPUTS
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.timeframes import parse_timeframe
 
 parse_feature("trade__side")  # registers the families
 FIVE = parse_timeframe("5m")
@@ -129,11 +129,11 @@ def test_a_running_sum_of_squares_would_be_caught(long_bars):
 MEASURE = """
 import sys, tracemalloc
 import numpy as np, psutil
-from features.decisions import Decisions
-from features.engine import compute
-from features.sets import STANDARD
-from market.bars import Bars
-from market.timeframes import parse_timeframe
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.feature_sets import STANDARD
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import parse_timeframe
 n, one = int(sys.argv[1]), parse_timeframe("1m")
 random = np.random.default_rng(0)
 close = 60_000 * np.exp(1e-4 * np.cumsum(random.standard_normal(n)))

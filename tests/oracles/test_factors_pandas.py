@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import linregress
 
-from features.decisions import Decisions
-from features.engine import compute
-from features.factor import FACTORS
-from features.names import parse_feature
-from market.bars import COLUMNS, Bars
-from market.calendars import DAY
-from market.timeframes import parse_timeframe
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import parse_timeframe
 
 parse_feature("trade__side")  # registers the families
 FIVE = parse_timeframe("5m")

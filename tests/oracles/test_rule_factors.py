@@ -11,11 +11,11 @@ import talib
 from scipy import stats
 from tsfresh.feature_extraction import feature_calculators
 
-from features.engine import compute
-from features.factor import FACTORS
-from features.names import parse_feature
-from market.bars import COLUMNS, Bars
-from market.timeframes import parse_timeframe
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.timeframes import parse_timeframe
 
 parse_feature("trade__side")  # registers the families
 FIVE = parse_timeframe("5m")

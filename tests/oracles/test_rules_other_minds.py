@@ -9,19 +9,19 @@ import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.bars import Bars
-from market.calendars import DAY
-from market.timeframes import parse_timeframe
-from strategies.registry import RULES
-from strategies.rules.bollinger_reversion import BollingerReversion
-from strategies.rules.donchian_channel import DonchianChannel
-from strategies.rules.double_top_bottom import DoubleTopBottom
-from strategies.rules.moving_average_cross import MovingAverageCross
-from strategies.rules.reversal_breakout import ReversalBreakout
-from strategies.rules.rsi_reversal import RsiReversal, rsi_wilder
-from strategies.rules.support_resistance_breakout import SupportResistanceBreakout
-from strategies.rules.timeframe_confirmation import TimeframeConfirmation
-from strategies.rules.trend_day import TrendDay
+from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.registry import RULES
+from tradesieve.strategies.rules.bollinger_reversion import BollingerReversion
+from tradesieve.strategies.rules.donchian_channel import DonchianChannel
+from tradesieve.strategies.rules.double_top_bottom import DoubleTopBottom
+from tradesieve.strategies.rules.moving_average_cross import MovingAverageCross
+from tradesieve.strategies.rules.reversal_breakout import ReversalBreakout
+from tradesieve.strategies.rules.rsi_reversal import RsiReversal, rsi_wilder
+from tradesieve.strategies.rules.support_resistance_breakout import SupportResistanceBreakout
+from tradesieve.strategies.rules.timeframe_confirmation import TimeframeConfirmation
+from tradesieve.strategies.rules.trend_day import TrendDay
 
 Row = tuple[int, int, float, float]
 """Bar, side, stop and target."""

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from market.covering import cover
-from market.fills import accept_nb, advance_nb
-from market.instruments import Instrument
-from market.orders import CLOSED, terms_of
-from strategies.base import Policy
-from strategies.simulator import InstanceState, run_signals
 from tests.oracles.simulator_cases import COSTS, random_signals, synthetic_case
 from tests.oracles.test_simulator_reference import Case, random_case
+from tradesieve.market.execution.fill_rule import accept_nb, advance_nb
+from tradesieve.market.execution.intrabar import cover
+from tradesieve.market.execution.records import CLOSED, terms_of
+from tradesieve.market.instruments import Instrument
+from tradesieve.strategies.backtest.simulator import InstanceState, run_signals
+from tradesieve.strategies.strategy import Policy
 
 COSTLY = Instrument("X", **COSTS)
 POLICIES = ((0, 1), (40, 1), (0, 3))  # bars of cooldown, entries of a position

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.bars import Bars
-from market.instruments import COSTS, Instrument
-from market.orders import EXIT_REASONS
-from market.timeframes import parse_timeframe
-from strategies.base import Policy, Strategy
-from strategies.rules.opening_range_breakout import OpeningRangeBreakout
-from strategies.rules.volatility_breakout import VolatilityBreakout
-from strategies.signals import Signals, make_signals
-from strategies.simulator import InstanceState, close_out, run_signals, simulate
-from strategies.trades import check_trades
 from tests.oracles.reference_simulator import MINUTE, PLAIN, ReferenceSimulator, Wish
+from tradesieve.market.bars import Bars
+from tradesieve.market.execution.records import EXIT_REASONS
+from tradesieve.market.instruments import COSTS, Instrument
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.backtest.simulator import InstanceState, close_out, run_signals, simulate
+from tradesieve.strategies.rules.opening_range_breakout import OpeningRangeBreakout
+from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Policy, Strategy
+from tradesieve.strategies.trades import check_trades
 
 THREE_MINUTES = parse_timeframe("3m")
 

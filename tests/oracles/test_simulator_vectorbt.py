@@ -16,9 +16,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.bars import Bars
-from market.instruments import Instrument
-from strategies.signals import Signals
 from tests.oracles.simulator_cases import (
     COSTS,
     REAL_FILES,
@@ -32,6 +29,9 @@ from tests.oracles.simulator_cases import (
     signals_at,
     synthetic_case,
 )
+from tradesieve.market.bars import Bars
+from tradesieve.market.instruments import Instrument
+from tradesieve.strategies.signals import Signals
 
 MARKET, LIMIT = "stopmarket", "stoplimit"
 FREE = Instrument("X", maker_fee=0.0, taker_fee=0.0, half_spread=0.0, slippage=0.0)

@@ -8,14 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.decisions import Decisions
-from features.engine import compute
-from features.factor import FACTORS
-from features.names import parse_feature
-from features.spans import day_nb, first_after_nb, highest_nb, lowest_nb, month_nb, week_nb
-from market.bars import COLUMNS, Bars
-from market.calendars import DAY
-from market.timeframes import parse_timeframe
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.families.calendar_kernels import (
+    day_nb,
+    first_after_nb,
+    highest_nb,
+    lowest_nb,
+    month_nb,
+    week_nb,
+)
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import parse_timeframe
 
 parse_feature("trade__side")  # registers the families
 HOUR = parse_timeframe("1h")

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from market.calendars import ALWAYS, DAY
-from strategies.groups import Backtest
-from strategies.returns import calmar, deepest_drawdown, drawdowns, equity, max_drawdown
-from strategies.statistics import trade_statistics
-from strategies.trades import TRADE_COLUMNS
+from tradesieve.market.calendars.trading_days import ALWAYS, DAY
+from tradesieve.strategies.statistics.daily_returns import calmar, deepest_drawdown, drawdowns, equity, max_drawdown
+from tradesieve.strategies.statistics.grouping import Backtest
+from tradesieve.strategies.statistics.trade_statistics import trade_statistics
+from tradesieve.strategies.trades import TRADE_COLUMNS
 
 RETURNS = arrays(np.float64, st.integers(1, 200), elements=st.floats(-0.3, 0.3).map(lambda value: round(value, 2)))
 N_DAYS = 400

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.engine import compute
-from features.sets import STANDARD
-from features.tsfresh import PREFIX, _calculator, needs_tsfresh, tsfresh_feature
-from features.tsfresh_kernels import sum_nb
-from market.bars import Bars
-from market.timeframes import parse_timeframe
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.feature_sets import STANDARD
+from tradesieve.features.tsfresh.calculators import PREFIX, _calculator, needs_tsfresh, tsfresh_feature
+from tradesieve.features.tsfresh.kernels import sum_nb
+from tradesieve.market.bars import Bars
+from tradesieve.market.timeframes import parse_timeframe
 
 NATIVE = (
     "mean",
@@ -115,7 +115,8 @@ def test_what_has_a_kernel_loads_no_tsfresh():
     for name in ("c3__lag_1", 'linear_trend__attr_"pvalue"', "cid_ce__normalize_1", "autocorrelation__lag_-1"):
         assert needs_tsfresh(f"close__tsfresh_{name}__window_9")
     program = (
-        "import sys; from features.names import parse_feature; from features.sets import SETS;"
+        "import sys; from tradesieve.features.feature_names import parse_feature;"
+        "from tradesieve.features.feature_sets import SETS;"
         "[parse_feature(name) for names in SETS.values() for name in names];"
         "sys.exit(' '.join({'tsfresh', 'pandas', 'statsmodels', 'mlflow', 'bentoml'} & set(sys.modules)) or 0)"
     )

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.decisions import Decisions
-from features.engine import compute, lookback
-from features.needs import needs
-from market.bars import COLUMNS, Bars
-from market.errors import BadData, BadInput
-from market.resampling import resample
-from market.timeframes import Timeframe, parse_timeframe
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute, lookback
+from tradesieve.features.requirements import needs
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.resampling import resample
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 HOUR, FOUR, DAY = (parse_timeframe(text) for text in ("1h", "4h", "1d"))
 SLOPE, RANGE, REACH = "slope__window_10", "range__window_5", "tsfresh_maximum__window_7"

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.tsa.stattools import acf
 
-from features.decisions import Decisions
-from features.engine import compute
-from features.factor import FACTORS
-from features.laws import check_features
-from features.names import parse_feature
-from features.sets import feature_set
-from market.bars import COLUMNS, Bars
-from market.calendars import DAY
-from market.timeframes import parse_timeframe
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_sets import feature_set
+from tradesieve.features.invariants.features import check_features
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import parse_timeframe
 
 parse_feature("trade__side")  # registers the families
 FIVE = parse_timeframe("5m")

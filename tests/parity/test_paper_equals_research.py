@@ -10,20 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.bars import Bars
-from market.errors import BadInput, Unknown
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from models.applications import Proportional
-from models.artifact import Artifact, load_artifact, release, write_artifact
-from models.protocol import Plan
-from pipelines.evaluation import instrument_of, research_trades
-from pipelines.experiment import Experiment
-from pipelines.paper import PaperResult, difference, replay, served
-from pipelines.run import run_experiment
-from pipelines.settings import Settings
-from strategies.trades import TRADE_COLUMNS
-from trading.journal import read_journal
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.models.applications import Proportional
+from tradesieve.models.artifact.artifact import Artifact, load_artifact, release, write_artifact
+from tradesieve.models.protocol.protocol import Plan
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.runs.evaluation import instrument_of, research_trades
+from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.paper_replay import PaperResult, difference, replay, served
+from tradesieve.pipelines.settings import Settings
+from tradesieve.strategies.trades import TRADE_COLUMNS
+from tradesieve.trading.journal import read_journal
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     patch = pytest.MonkeyPatch()
     patch.setenv("TRADESIEVE_HOME", str(home))
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    from pipelines.settings import read_settings
+    from tradesieve.pipelines.settings import read_settings
 
     found = read_settings()
     patch.undo()

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.decisions import Decisions
-from market.errors import BadInput
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from models.artifact import Artifact, load_artifact, release
-from models.protocol import Plan
-from pipelines.evaluation import evaluate, instrument_of, research_trades
-from pipelines.experiment import Experiment
-from pipelines.paper import PaperResult, replay, served
-from pipelines.run import run_experiment
-from pipelines.settings import Settings
-from strategies.trades import TRADE_COLUMNS
+from tradesieve.features.decisions import Decisions
+from tradesieve.market.errors import BadInput
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.models.artifact.artifact import Artifact, load_artifact, release
+from tradesieve.models.protocol.protocol import Plan
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.runs.evaluation import evaluate, instrument_of, research_trades
+from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.paper_replay import PaperResult, replay, served
+from tradesieve.pipelines.settings import Settings
+from tradesieve.strategies.trades import TRADE_COLUMNS
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     patch = pytest.MonkeyPatch()
     patch.setenv("TRADESIEVE_HOME", str(home))
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    from pipelines.settings import read_settings
+    from tradesieve.pipelines.settings import read_settings
 
     found = read_settings()
     patch.undo()

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.decisions import Decisions
-from features.sets import MINIMAL
-from market.bars import Bars
-from models.applications import Kelly
-from models.artifact import Artifact
-from serving.client import ScoringClient
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.feature_sets import MINIMAL
+from tradesieve.market.bars import Bars
+from tradesieve.models.applications import Kelly
+from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.serving.client import ScoringClient
 
 pytestmark = pytest.mark.slow
 

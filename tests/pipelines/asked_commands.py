@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from market.bars import Bars
+from tradesieve.market.bars import Bars
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +39,7 @@ State = Callable[[Path], dict[str, str]]
 def process(*arguments: object, home: Path, **options: Any) -> subprocess.Popen[str]:
     """Start a command as a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipelines.command_line", *map(str, arguments)],
+        [sys.executable, "-m", "tradesieve.pipelines.command_line", *map(str, arguments)],
         cwd=ROOT,
         env={key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
         | {"TRADESIEVE_HOME": str(home)},

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from market.bars import Bars
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from models.protocol import Plan
-from pipelines.command_line import main
-from pipelines.experiment import Experiment
-from pipelines.run import run_experiment
-from pipelines.settings import Settings
 from tests.pipelines.asked_commands import Command, Ended
+from tradesieve.market.bars import Bars
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.models.protocol.protocol import Plan
+from tradesieve.pipelines.command_line import main
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.settings import Settings
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -83,7 +83,7 @@ def small_experiment() -> Experiment:
 @pytest.fixture(scope="session")
 def empty_tracking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of MLflow without a run, since making one takes seconds."""
-    from models.tracking_store import connect
+    from tradesieve.models.tracking.connection import connect
 
     home = tmp_path_factory.mktemp("tracking")
     connect(settings_in(home).tracking)
@@ -155,7 +155,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, small_experiment: Any) -> P
 @pytest.fixture(scope="module")
 def ran(make_home: Callable[..., Settings], finished: Any) -> Settings:
     """A home in which the small experiment ran."""
-    from pipelines.run import run_experiment
+    from tradesieve.pipelines.runs.experiment_run import run_experiment
 
     settings = make_home()
     run_experiment(finished.experiment, settings)

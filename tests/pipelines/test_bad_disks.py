@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from market.bars import Bars
-from pipelines.settings import Settings
 from tests.pipelines.asked_commands import ROOT, Command, Ended, State, ended, frame_of, process, refuses
+from tradesieve.market.bars import Bars
+from tradesieve.pipelines.settings import Settings
 
 
 def ends_with_one_line(found: Ended, *said: str) -> None:

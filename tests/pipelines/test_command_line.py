@@ -17,11 +17,11 @@ import click
 import pandas as pd
 import pytest
 
-from features.laws import LAWS
-from market.bars import Bars
-from pipelines.command_line import tradesieve
-from pipelines.settings import Settings
 from tests.pipelines.asked_commands import ROOT, Command, State, ended, frame_of, process, refuses
+from tradesieve.features.invariants.features import LAWS
+from tradesieve.market.bars import Bars
+from tradesieve.pipelines.command_line import tradesieve
+from tradesieve.pipelines.settings import Settings
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -211,8 +211,8 @@ def taken() -> Iterator[int]:
 def test_a_port_in_use_is_refused(
     run: Command, ran: Settings, finished: Any, folder_state: State, taken: int, tmp_path: Path
 ) -> None:
-    from models.artifact import load_artifact, release
-    from serving.export import point_to
+    from tradesieve.models.artifact.artifact import load_artifact, release
+    from tradesieve.serving.export import point_to
 
     home = tmp_path / "served"
     artifact = load_artifact(Path(finished.result["artifact"]))
@@ -388,7 +388,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 def test_help_is_quick_and_reads_no_heavy_library() -> None:
     script = (
         "import sys\n"
-        "from pipelines.command_line import main\n"
+        "from tradesieve.pipelines.command_line import main\n"
         "sys.argv = ['tradesieve', '--help']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'pandas', 'numpy', 'mlflow', 'prefect', 'bentoml', 'sklearn', 'lightgbm'} & set(sys.modules)\n"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from market.bars import Bars
-from market.errors import BadInput, Refused, Transient
-from pipelines.chunks import load_chunks
-from pipelines.run import run_experiment
-from pipelines.settings import Settings
-from pipelines.steps import generate_trades
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput, Refused, Transient
+from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.dataset import generate_trades
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ def config(small_experiment: Any) -> dict[str, Any]:
 
 
 def test_the_trades_flow_makes_what_the_steps_read(home: Settings, small_experiment: Any) -> None:
-    from pipelines.flows import trades
+    from tradesieve.pipelines.flows import trades
 
     counts = trades(timeframes="15m,1h", num_strategies=3)
     assert set(counts) == {"AAA 15m", "AAA 1h", "BBB 15m", "BBB 1h"}, "every stored symbol by default"
@@ -65,7 +65,7 @@ def test_the_trades_flow_makes_what_the_steps_read(home: Settings, small_experim
 def test_the_experiment_flow_finds_what_a_run_finds(home: Settings, finished: Any, config: dict[str, Any]) -> None:
     from prefect.artifacts import Artifact
 
-    from pipelines.flows import experiment
+    from tradesieve.pipelines.flows import experiment
 
     found = experiment(config=config)
     assert found["experiment"] == finished.experiment.hash
@@ -85,7 +85,7 @@ def test_the_experiment_flow_finds_what_a_run_finds(home: Settings, finished: An
 
 
 def test_the_train_flow_leaves_the_holdout_sealed(home: Settings, config: dict[str, Any]) -> None:
-    from pipelines.flows import train
+    from tradesieve.pipelines.flows import train
 
     openings = len(home.ledger.holdout_openings(["AAA"]))
     other = config | {"plan": config["plan"] | {"seed": 11}}
@@ -96,7 +96,7 @@ def test_the_train_flow_leaves_the_holdout_sealed(home: Settings, config: dict[s
 
 def test_what_is_wrong_fails_the_flow_once(home: Settings) -> None:
     """No retry can cure a name that does not exist."""
-    from pipelines.flows import experiment, trades
+    from tradesieve.pipelines.flows import experiment, trades
 
     with pytest.raises(BadInput, match="did you mean 'dip_buying'"):
         trades(symbols="AAA", timeframes="15m", strategies="dip_bying")
@@ -112,7 +112,7 @@ def test_what_is_wrong_fails_the_flow_once(home: Settings) -> None:
 def test_only_what_passes_is_tried_again(prefect: None, error: Exception, n_calls: int) -> None:
     from prefect import flow, task
 
-    from pipelines.flows import passing
+    from tradesieve.pipelines.flows import passing
 
     calls = []
 
@@ -131,7 +131,7 @@ def test_only_what_passes_is_tried_again(prefect: None, error: Exception, n_call
 
 
 def test_every_task_of_ours_retries_only_what_passes(prefect: None) -> None:
-    from pipelines.flows import generate_chunk, passing, search_and_judge
+    from tradesieve.pipelines.flows import generate_chunk, passing, search_and_judge
 
     for step in (generate_chunk, search_and_judge):
         assert step.retry_condition_fn is passing
@@ -143,7 +143,7 @@ def test_the_deployments_name_flows_that_exist(prefect: None) -> None:
     import yaml
     from prefect.flows import load_flow_from_entrypoint
 
-    from pipelines.settings import ROOT
+    from tradesieve.pipelines.settings import ROOT
 
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     names = set()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from market.errors import BadInput, Unknown
-from pipelines import settings as module
-from pipelines.settings import ROOT, read_settings
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.pipelines import settings as module
+from tradesieve.pipelines.settings import ROOT, read_settings
 
 
 @pytest.fixture

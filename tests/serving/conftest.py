@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from market.bars import COLUMNS, Bars
-from models.artifact import Artifact
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.models.artifact.artifact import Artifact
 
 STRATEGY = "breakout(lookback=20)"
 

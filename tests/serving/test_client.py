@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from market.bars import Bars
-from market.errors import BadInput, TradesieveError, Transient
-from serving.client import ScoringClient
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput, TradesieveError, Transient
+from tradesieve.serving.client import ScoringClient
 
 STRATEGY = "breakout(lookback=20)"
 DECISION = b'{"accept":true,"size":1.0,"score":0.6,"threshold":0.5,"model":"m","reasons":[]}'

@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from features.sets import MINIMAL
-from market.errors import BadInput, Refused
-from models.artifact import Artifact, release
-from serving.champion import load_verified
-from serving.export import ROOMS, ROOT, build_bento, point_to, requirements, serve_command, served_modules
+from tradesieve.features.feature_sets import MINIMAL
+from tradesieve.market.errors import BadInput, Refused
+from tradesieve.models.artifact.artifact import Artifact, release
+from tradesieve.serving.champion import load_verified
+from tradesieve.serving.export import PACKAGE, ROOT, build_bento, point_to, requirements, serve_command, served_modules
 
 LEFT_OUT = (
     "market/sources", "market/store", "market/synthetic", "strategies/rules",
@@ -73,7 +73,7 @@ def test_its_requirements_suffice(bento: Path) -> None:
     tops = {
         top
         for top, names in packages_distributions().items()
-        if top not in ROOMS and not allowed & {canonical(name) for name in names}
+        if top != PACKAGE and not allowed & {canonical(name) for name in names}
     }
     script = (
         "import sys\n"
@@ -82,9 +82,9 @@ def test_its_requirements_suffice(bento: Path) -> None:
         f"        if name.partition('.')[0] in {tops!r}:\n"
         "            raise ModuleNotFoundError(f'blocked: {name}', name=name)\n"
         "sys.meta_path.insert(0, Blocked())\n"
-        "from serving.service import artifact_pointer, champion\n"
+        "from tradesieve.serving.service import artifact_pointer, champion\n"
         "champion.start(artifact_pointer())\n"
-        "import market\n"
+        "from tradesieve import market\n"
         "print(market.__file__, champion.scorer.artifact.fingerprint)\n"
     )
     done = subprocess.run(

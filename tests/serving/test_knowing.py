@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.decisions import Decisions
-from market.bars import COLUMNS, Bars
-from models import manifest as manifests
-from models.artifact import Artifact, write_artifact
-from serving.problems import Problem
-from serving.schemas import AppendRequest, Needed, ScoreRequest, parse_request
-from serving.scoring import Scorer
+from tradesieve.features.decisions import Decisions
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.models.artifact import manifest as manifests
+from tradesieve.models.artifact.artifact import Artifact, write_artifact
+from tradesieve.serving.problem_details import Problem
+from tradesieve.serving.schemas import AppendRequest, Needed, ScoreRequest, parse_request
+from tradesieve.serving.scoring import Scorer
 
 OTHER = "ETH-USD"
 ROWS = np.arange(300, 360)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.timeframes import parse_timeframe
-from serving.problems import Problem, field_of, shortened
-from serving.schemas import AppendRequest, ScoreRequest, bars_of, parse_request, read_time
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.serving.problem_details import Problem, field_of, shortened
+from tradesieve.serving.schemas import AppendRequest, ScoreRequest, bars_of, parse_request, read_time
 
 FIVE = parse_timeframe("5m")
 

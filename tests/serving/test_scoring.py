@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.decisions import Decisions
-from market.bars import COLUMNS, Bars
-from models.applications import Application, Kelly, PerStrategyThreshold, Proportional, Quantile, Threshold
-from models.artifact import Artifact
-from serving.problems import Problem
-from serving.schemas import AppendRequest, ScoreRequest
-from serving.scoring import Scorer, acceptance_thresholds
+from tradesieve.features.decisions import Decisions
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.models.applications import Application, Kelly, PerStrategyThreshold, Proportional, Quantile, Threshold
+from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.serving.problem_details import Problem
+from tradesieve.serving.schemas import AppendRequest, ScoreRequest
+from tradesieve.serving.scoring import Scorer, acceptance_thresholds
 
 
 @pytest.fixture

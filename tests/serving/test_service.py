@@ -16,12 +16,12 @@ import httpx
 import numpy as np
 import pytest
 
-from features.decisions import Decisions
-from market.bars import Bars
-from market.errors import BadInput
-from models.artifact import Artifact
-from serving.client import ScoringClient
-from serving.export import point_to
+from tradesieve.features.decisions import Decisions
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
+from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.export import point_to
 
 pytestmark = pytest.mark.slow
 

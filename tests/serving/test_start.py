@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import manifest as manifests
-from models.artifact import Artifact
+from tradesieve.models.artifact import manifest as manifests
+from tradesieve.models.artifact.artifact import Artifact
 
 pytestmark = pytest.mark.slow
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.errors import BadInput, Unknown
-from strategies.base import instance_name
-from strategies.registry import MODIFIERS, RULES, choose_strategies, parse_strategy, rule_named
-from strategies.rules.dip_buying import DipBuying
-from strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.strategies.registry import MODIFIERS, RULES, choose_strategies, parse_strategy, rule_named
+from tradesieve.strategies.rules.dip_buying import DipBuying
+from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.strategies.strategy import instance_name
 
 EVERY = [strategy for rule in RULES.values() for strategy in rule.variants()]
 

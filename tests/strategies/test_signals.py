@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from market.errors import BadData
-from strategies.signals import Signals, make_signals
+from tradesieve.market.errors import BadData
+from tradesieve.strategies.signals import Signals, make_signals
 
 TIMES = np.array([10, 20, 30, 40]) * 60_000_000_000
 

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.bars import Bars
-from market.errors import BadData, BadInput
-from market.instruments import Instrument
-from market.synthetic import SyntheticMarket
-from strategies.base import Strategy
-from strategies.registry import RULES, choose_strategies, parse_strategy
-from strategies.rules.volatility_breakout import VolatilityBreakout
-from strategies.signals import Signals, make_signals
-from strategies.simulator import simulate
-from strategies.trades import TRADE_COLUMNS, check_trades, pool_trades
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.instruments import Instrument
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.registry import RULES, choose_strategies, parse_strategy
+from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Strategy
+from tradesieve.strategies.trades import TRADE_COLUMNS, check_trades, pool_trades
 
 DAY = 86_400_000_000_000
 

@@ -9,11 +9,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from market.bars import Bars
-from market.synthetic import SyntheticMarket
-from market.timeframes import Timeframe, parse_timeframe
-from strategies.base import Policy, Strategy
-from strategies.signals import Signals, make_signals
+from tradesieve.market.bars import Bars
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
+from tradesieve.strategies.signals import Signals, make_signals
+from tradesieve.strategies.strategy import Policy, Strategy
 
 _CYCLE = 4_999  # bars after which the wishes repeat
 

@@ -17,22 +17,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from market.bars import Bars
-from market.errors import BadInput, TradesieveError, Transient
-from market.instruments import Instrument
-from market.resampling import resample
-from market.synthetic import SyntheticMarket
-from market.timeframes import parse_timeframe
-from serving.client import ScoringClient
-from serving.schemas import Needed
-from strategies.base import Strategy
-from strategies.decisions import decisions_of
-from strategies.simulator import simulate
-from strategies.trades import TRADE_COLUMNS, pool_trades
-from trading.bot import Bot
-from trading.brokers.paper import PaperBroker
-from trading.feed import ReplayFeed
-from trading.journal import Journal, read_journal
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput, TradesieveError, Transient
+from tradesieve.market.instruments import Instrument
+from tradesieve.market.resampling import resample
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.schemas import Needed
+from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.backtest.trade_decisions import decisions_of
+from tradesieve.strategies.strategy import Strategy
+from tradesieve.strategies.trades import TRADE_COLUMNS, pool_trades
+from tradesieve.trading.bot import Bot
+from tradesieve.trading.brokers.paper import PaperBroker
+from tradesieve.trading.feed import ReplayFeed
+from tradesieve.trading.journal import Journal, read_journal
 
 INSTRUMENT = Instrument("BTC-USD")
 LOOKBACK = 5

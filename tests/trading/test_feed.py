@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from market.bars import Bars
-from market.errors import BadInput
-from trading.feed import ReplayFeed
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
+from tradesieve.trading.feed import ReplayFeed
 
 
 def rows(feed: ReplayFeed) -> list[int]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from market.errors import BadInput
-from trading.journal import Journal, read_journal
+from tradesieve.market.errors import BadInput
+from tradesieve.trading.journal import Journal, read_journal
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path: Path) -> None:
     script = """
         import resource, sys
         from pathlib import Path
-        from market.errors import BadInput
-        from trading.journal import Journal
+        from tradesieve.market.errors import BadInput
+        from tradesieve.trading.journal import Journal
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         try:
@@ -136,7 +136,7 @@ def test_a_killed_bot_leaves_every_line_it_wrote(tmp_path: Path) -> None:
     script = """
         import itertools, sys
         from pathlib import Path
-        from trading.journal import Journal
+        from tradesieve.trading.journal import Journal
 
         with Journal(Path(sys.argv[1])) as journal:
             for number in itertools.count():

@@ -1,4 +1,4 @@
-"""The paper broker: fills orders by `market.fills`, the same rule that the simulator runs on.
+"""The paper broker: fills orders by `market.execution.fill_rule`, the same rule that the simulator runs on.
 
 Every order that an instance's rule wants is followed to its end, whatever the filter said: one of size 0 is a shadow,
 which occupies its instance as the trade would have. So the trades that are met live are those that research judged.
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from market.bars import Bars
-from market.covering import cover
-from market.errors import BadInput
-from market.fills import ADDS, ENTERS, accept_nb, advance_nb, answer_nb
-from market.instruments import Instrument
-from market.orders import CLOSED, terms_of
-from strategies.base import Strategy, instance_name
-from strategies.signals import Signals
-from strategies.simulator import InstanceState, run_signals
-from strategies.trades import trades_frame
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
+from tradesieve.market.execution.fill_rule import ADDS, ENTERS, accept_nb, advance_nb, answer_nb
+from tradesieve.market.execution.intrabar import cover
+from tradesieve.market.execution.records import CLOSED, terms_of
+from tradesieve.market.instruments import Instrument
+from tradesieve.strategies.backtest.simulator import InstanceState, run_signals
+from tradesieve.strategies.signals import Signals
+from tradesieve.strategies.strategy import Strategy, instance_name
+from tradesieve.strategies.trades import trades_frame
 
 _INHERITED = -1  # the tag of what was open before the broker began to write orders down
 
@@ -75,7 +75,8 @@ class PaperBroker:
 
         Parameters
         ----------
-        finer : bars of a finer timeframe, which settle the order of events within a bar; see `market.fills`.
+        finer : bars of a finer timeframe, which settle the order of events within a bar; see
+            `market.execution.fill_rule`.
         """
         self._state = InstanceState()
         signals = self.strategy.signals(history)
@@ -89,7 +90,7 @@ class PaperBroker:
 
         Parameters
         ----------
-        finer : bars of a finer timeframe that cover this one; see `market.fills`.
+        finer : bars of a finer timeframe that cover this one; see `market.execution.fill_rule`.
 
         Raises
         ------

@@ -1,0 +1,152 @@
+"""The code of a factor: a hash of everything of ours that its values follow from, and of the versions of what is not.
+
+It is taken from what Python would run, function by function: a kernel, the functions that it calls and the constants
+that it reads, wherever they live. So a changed kernel is another one, a comment or a docstring changes nothing, and
+neither does another kernel of the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from tradesieve.features.factor import Feature
+
+ENGINE = (
+    "engine/compiled.py", "decisions.py", "engine/compute.py", "factor.py", "engine/higher_timeframe.py",
+    "engine/history.py", "engine/interpreted.py", "inputs.py",
+)  # fmt: skip
+"""The files of this room that every value goes through, whatever its factor."""
+
+_LIBRARIES = ("numpy", "numba", "llvmlite")
+_PLAIN = (int, float, str, bytes, bool, type(None), complex)
+
+
+def code_of(feature: Feature) -> str:
+    """Hash the code that a feature's values follow from.
+
+    Returns
+    -------
+    Equal in every process that runs the same code on the same kind of machine.
+    """
+    factor = feature.factor
+    parts = [_engine(), digest_of(factor.kernel), digest_of(factor.lookback)]
+    if factor.module is not None:
+        parts.append(factor.module.fingerprint)
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+
+def digest_of(function: Any) -> str:
+    """Hash a function with all of ours that it calls and reads."""
+    digest = hashlib.sha256()
+    for part in _described(function, set()):
+        digest.update(part.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _engine() -> str:
+    digest = hashlib.sha256(f"{platform.machine()} {sys.version_info[:2]}".encode())
+    for name in ENGINE:
+        digest.update((Path(__file__).parents[1] / name).read_bytes())
+    for library in _LIBRARIES:
+        digest.update(f"{library} {version(library)}".encode())
+    return digest.hexdigest()
+
+
+def _described(value: Any, seen: set[int]) -> Iterator[str]:
+    """Write down what a value is, as far as what it computes follows from it."""
+    value = getattr(value, "py_func", value)  # of what numba compiled
+    if not isinstance(value, FunctionType | type):
+        value = getattr(value, "__wrapped__", value)  # of what remembers its results
+    if isinstance(value, _PLAIN):
+        yield repr(value)
+    elif isinstance(value, np.ndarray):
+        yield f"array {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _described(item, seen)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield repr(key)
+            yield from _described(item, seen)
+    elif isinstance(value, set | frozenset):
+        yield repr(sorted(map(repr, value)))
+    elif isinstance(value, FunctionType) and not _library(value.__module__):
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield from _of_function(value, seen)
+    else:
+        yield from _named(value)
+
+
+def _of_function(function: FunctionType, seen: set[int]) -> Iterator[str]:
+    yield function.__name__
+    yield from _of_code(function.__code__, function.__doc__)
+    yield from _described((function.__defaults__, function.__kwdefaults__), seen)
+    for cell in function.__closure__ or ():
+        yield from _described(cell.cell_contents, seen)
+    for name in _names(function.__code__):
+        if name in function.__globals__:
+            yield name
+            yield from _described(function.__globals__[name], seen)
+
+
+def _of_code(code: CodeType, docstring: str | None = None) -> Iterator[str]:
+    yield f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {code.co_freevars} {code.co_exceptiontable.hex()}"
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _of_code(constant)
+        elif constant is not docstring or docstring is None:
+            yield repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)
+
+
+def _names(code: CodeType) -> list[str]:
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found.update(_names(constant))
+    return sorted(found)
+
+
+def _named(value: Any) -> Iterator[str]:
+    """Name a class, a module or an object: its library's version says what it is, or the source of its file."""
+    module = value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", ""))
+    yield f"{module} {getattr(value, '__qualname__', type(value).__qualname__)}"
+    if not isinstance(value, type | ModuleType) and " at 0x" not in repr(value):  # which no other process would say
+        yield repr(value)
+    if _library(module):
+        yield _version(module.partition(".")[0])
+    else:
+        file = getattr(sys.modules.get(module), "__file__", None)
+        yield "" if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+@cache
+def _version(library: str) -> str:
+    try:
+        return version(library) if library else ""
+    except PackageNotFoundError:
+        return ""
+
+
+@cache
+def _library(module: str) -> bool:
+    """Tell whether a module is of Python or installed, and not ours or the user's."""
+    top = module.partition(".")[0]
+    if not top or top in sys.stdlib_module_names or top in sys.builtin_module_names:
+        return True
+    file = getattr(sys.modules.get(top), "__file__", None)
+    installed = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
+    return file is not None and any(Path(file).is_relative_to(folder) for folder in installed)

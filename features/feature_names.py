@@ -1,0 +1,100 @@
+"""The names of features. A name reads back to its factor and parameters::
+
+close__slope__window_20        the factor `slope` of the column close over 20 bars
+bars__range__window_50         the factor `range`, which looks at whole bars
+close_1h__slope__window_20     the same of the last 20 closed hours; `features.inputs` has all that is looked at
+bars_of_SPY__range__window_50  the same of another symbol
+clock__hour_sine               the factor `hour_sine` of the decision time
+trade__side                    the factor `side` of the trade itself
+results__win_share__window_20  the factor `win_share` of the strategy's last 20 closed trades
+close__macd__fast_12__slow_26__signal_9    more parameters, in the factor's own order
+close__tsfresh_cid_ce__normalize_True__window_50    any tsfresh calculator by its own name
+"""
+
+from __future__ import annotations
+
+import re
+from math import inf
+
+import tradesieve.features.families  # noqa: F401  registers every factor
+from tradesieve.features.factor import FACTORS, Factor, Feature
+from tradesieve.features.inputs import parse_view
+from tradesieve.features.tsfresh.calculators import PREFIX, tsfresh_feature
+from tradesieve.market.errors import BadInput, Unknown
+
+# Parameters that count something; those of a factor of one's own may be any number.
+_WHOLE: dict[str, tuple[float, float]] = {
+    "fast": (1, inf), "slow": (2, inf), "signal": (1, inf), "smooth": (1, inf), "past": (1, inf), "days": (1, inf),
+    "session_minute": (0, 1439),
+}  # fmt: skip
+
+_USUAL = {
+    "window": 20, "fast": 12, "slow": 26, "signal": 9, "smooth": 3, "past": 12, "days": 5, "threshold": 0.3,
+    "session_minute": 810,
+}  # fmt: skip
+
+
+def parse_feature(name: str) -> Feature:
+    """Read a feature's name.
+
+    Raises
+    ------
+    Unknown : if no factor has that name.
+    BadInput : if the input or a parameter does not fit the factor, or a number could be written shorter.
+    """
+    input_name, _, rest = name.partition("__")
+    factor_name, *pieces = rest.split("__")
+    if factor_name.startswith(PREFIX):
+        return tsfresh_feature(name)
+    if factor_name not in FACTORS:
+        raise Unknown(f"factor in {name!r}:", factor_name, FACTORS)
+    factor = FACTORS[factor_name]
+    try:
+        view = parse_view(input_name)
+    except BadInput as error:
+        raise BadInput(f"feature {name!r}: {error}") from None
+    if view.column not in factor.inputs:
+        raise BadInput(f"feature {name!r}: {factor_name} looks at {' or '.join(factor.inputs)}, not at {input_name!r}")
+    values = tuple(_parse_value(name, piece) for piece in pieces)
+    if tuple(key for key, _ in values) != factor.parameters:
+        expected = "__".join(f"{parameter}_<number>" for parameter in factor.parameters) or "no parameters"
+        raise BadInput(f"feature {name!r}: {factor_name} takes {expected}")
+    for parameter, value in values:
+        _check_value(name, parameter, value)
+    return Feature(name, factor, input_name, values)
+
+
+def example_of(factor: Factor) -> Feature | None:
+    """Give a feature of a factor, of its usual parameters; None when one of them has no usual value."""
+    usual = {**_USUAL, **getattr(factor.kernel, "defaults", {})}
+    if not all(parameter in usual for parameter in factor.parameters):
+        return None
+    pieces = [f"{parameter}_{_written(float(usual[parameter]))}" for parameter in factor.parameters]
+    return parse_feature("__".join([factor.inputs[0], factor.name, *pieces]))
+
+
+def _written(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _check_value(name: str, parameter: str, value: float) -> None:
+    if parameter == "window" and (value < 2 or not value.is_integer()):
+        raise BadInput(f"feature {name!r}: a window has at least 2 bars, and a whole number of them")
+    least, most = _WHOLE.get(parameter, (-inf, inf))
+    if parameter in _WHOLE and not (value.is_integer() and least <= value <= most):
+        limits = f"from {least} to {most}" if most < inf else f"of at least {least}"
+        raise BadInput(f"feature {name!r}: {parameter} is a whole number {limits}, not {value:g}")
+    if parameter == "threshold" and not 0 <= value <= 1:
+        raise BadInput(f"feature {name!r}: a threshold lies between 0 and 1, not at {value:g}")
+
+
+def _parse_value(name: str, piece: str) -> tuple[str, float]:
+    match = re.fullmatch(r"([a-z_]+)_(-?\d+(?:\.\d+)?)", piece)
+    if match is None:
+        raise BadInput(f"feature {name!r}: {piece!r} is no parameter; write name_number, as in window_20")
+    value = float(match[2])
+    written = _written(value)
+    if match[2] != written:
+        # One feature has one name, or the same column would be computed, learned and stored twice.
+        raise BadInput(f"feature {name!r}: write {match[1]}_{written}, not {piece}")
+    return match[1], value

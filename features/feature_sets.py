@@ -1,0 +1,169 @@
+"""Named sets of features, and lists of features written short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+from tradesieve.market.errors import BadInput, Unknown
+
+WINDOWS = (10, 20, 30, 50, 100)
+
+_CLOCK_AND_TRADE = ("clock__day_sine", "clock__day_cosine", "clock__week_sine", "clock__week_cosine", "trade__side")
+
+MINIMAL = (
+    *(f"close__{factor}__window_{window}" for factor in ("trendiness", "slope") for window in (20, 50, 100)),
+    "close__volatility__window_50",
+    "volume__relative__window_50",
+    *_CLOCK_AND_TRADE,
+)
+
+STANDARD = (
+    *(f"bars__{factor}__window_{window}" for factor in ("range", "position_in_range") for window in WINDOWS),
+    *(f"close__{factor}__window_{window}" for factor in ("trendiness", "slope", "volatility") for window in WINDOWS),
+    *(f"close__fit__window_{window}" for window in (20, 50, 100)),
+    *(f"close__change__window_{window}" for window in (2, 5, 10)),
+    "bars__body_share__window_10",
+    "bars__true_range__window_20",
+    "bars__volatility_ratio__window_50",
+    *(f"volume__relative__window_{window}" for window in (20, 100)),
+    "bars__volume_balance__window_50",
+    "bars__from_day_open",
+    "bars__from_day_high",
+    "bars__from_day_low",
+    "close__tsfresh_cid_ce__normalize_True__window_50",
+    "close__tsfresh_ratio_beyond_r_sigma__r_1.5__window_50",
+    *_CLOCK_AND_TRADE,
+    # What traders look at themselves: indicators, the last day's levels, the last bar's shape.
+    "close__rsi_wilder__window_14",
+    "close__macd__fast_12__slow_26__signal_9",
+    "bars__stochastic_smoothed__window_14__smooth_3__signal_3",
+    "bars__cci__window_20",
+    "bars__adx_wilder__window_14",
+    "bars__directional_balance__window_14",
+    "bars__mean_distance__window_50",
+    "close__mean_pair__fast_10__slow_50",
+    "close__crossing_pair__fast_10__slow_50",
+    "close__volatility_pair__fast_10__slow_100",
+    "close__volatility_rank__window_20__past_12",
+    "close__downside_share__window_50",
+    "close__autocorrelation__window_50",
+    "bars__vwap_distance__window_50",
+    *(f"bars__from_last_day_{level}" for level in ("high", "low", "close")),
+    "bars__engulfing",
+    "bars__hammer",
+    "bars__inside_bar",
+)
+
+_WIDE_SERIES = (
+    "direction", "crossing_age", "mean_crossing", "downside_deviation", "downside_share", "volatility_change",
+    "rsi_wilder", "macd_histogram", "autocorrelation", "skewness", "kurtosis", "entropy", "jump_share",
+)  # fmt: skip
+_WIDE_BARS = (
+    "gap", "gap_less_body", "upper_shadow", "lower_shadow", "overlap", "from_high", "from_low", "since_high",
+    "since_low", "mean_distance", "adx_wilder", "directional_balance", "hurst", "parkinson", "garman_klass",
+    "yang_zhang", "volatility_of_volatility", "on_balance_slope", "vwap_distance", "illiquidity_amihud",
+    "volume_move_share", "stochastic", "cci", "money_flow",
+)  # fmt: skip
+
+_PAIRS = ("fast_5__slow_20", "fast_10__slow_50", "fast_20__slow_100")
+
+_WIDE = (
+    *STANDARD,
+    *(f"close__{factor}__window_{window}" for factor in _WIDE_SERIES for window in WINDOWS),
+    *(f"bars__{factor}__window_{window}" for factor in _WIDE_BARS for window in WINDOWS),
+    "clock__hour_sine",
+    "clock__hour_cosine",
+    "clock__month_end",
+    *(f"close__{factor}__{pair}" for factor in ("mean_pair", "crossing_pair", "volatility_pair") for pair in _PAIRS),
+    *(f"bars__range_pair__{pair}" for pair in _PAIRS),
+    *(f"close__{factor}__window_{n}" for factor in ("from_exponential_mean", "permutation_entropy") for n in WINDOWS),
+    *(f"close__volatility_state__window_{window}__past_12" for window in (10, 20)),
+    *(f"close__trend_state__window_{window}__threshold_0.3" for window in WINDOWS),
+    "close__macd_line__fast_12__slow_26",
+    "bars__last_day_range",
+    "bars__last_day_position",
+    "bars__day_gap",
+    "bars__daily_change__days_1",
+    "bars__doji",
+    "bars__outside_bar",
+    "clock__since_new_york_open",
+    "clock__to_new_york_close",
+)
+# Some of the standard set are among them. Weeks and months are not: their lookbacks are for those who ask for them.
+WIDE = tuple(dict.fromkeys(_WIDE))
+
+# What is known of the trade itself. Who asks the service with it sends stops, targets and results along.
+TRADE = (
+    *(f"trade__{distance}__window_20" for distance in ("stop_distance", "target_distance")),
+    "trade__reward_to_risk",
+    "trade__agreeing",
+    *(f"results__{factor}__window_20" for factor in ("win_share", "mean_result", "result_quality", "result_drawdown")),
+    "results__win_streak__window_10",
+)
+
+SETS = {"minimal": MINIMAL, "standard": STANDARD, "wide": WIDE, "trade": TRADE}
+
+
+def feature_set(name: str) -> tuple[str, ...]:
+    """Give the feature names of a set.
+
+    Raises
+    ------
+    Unknown : if there is no such set.
+    """
+    if name not in SETS:
+        raise Unknown("feature set", name, SETS)
+    return SETS[name]
+
+
+def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
+    """Write out a list of features, each once, in the order in which they are first named.
+
+    Parameters
+    ----------
+    items : names of features, of sets, and patterns: names with alternatives between bars, every combination of which
+        is meant. Of a parameter, the alternatives after the first are its values alone.
+    own : sets of one's own by name, of the same kinds of items.
+
+    Raises
+    ------
+    Unknown : if there is no such set; suggests the nearest name.
+    BadInput : if a set of one's own has the name of one that exists already, or holds itself.
+
+    Examples
+    --------
+    >>> expand(["close|close_1h__slope__window_20|50"])
+    ('close__slope__window_20', 'close__slope__window_50', 'close_1h__slope__window_20', 'close_1h__slope__window_50')
+    >>> expand(["calm", "clock__day_sine"], {"calm": ["close__slope|volatility__window_100"]})
+    ('close__slope__window_100', 'close__volatility__window_100', 'clock__day_sine')
+    """
+    own = own or {}
+    for name in own:
+        if name in SETS:
+            raise BadInput(f"feature set {name!r} exists already; give yours another name")
+        if "__" in name:
+            raise BadInput(f"feature set {name!r}: two underscores are for the names of features; use one")
+    return tuple(dict.fromkeys(_expanded(items, own, ())))
+
+
+def _expanded(items: Sequence[str], own: Mapping[str, Sequence[str]], within: tuple[str, ...]) -> Iterator[str]:
+    for item in items:
+        if "__" in item:
+            yield from _combinations(item)
+        elif item in within:
+            raise BadInput(f"feature set {item!r} holds itself: {' > '.join([*within, item])}")
+        elif item in own:
+            yield from _expanded(own[item], own, (*within, item))
+        elif item in SETS:
+            yield from SETS[item]
+        else:
+            raise Unknown("feature set", item, [*own, *SETS])
+
+
+def _combinations(pattern: str) -> Iterator[str]:
+    alternatives = [part.split("|") for part in pattern.split("__")]
+    for choices in alternatives[2:]:
+        parameter = choices[0].rpartition("_")[0]
+        choices[1:] = [f"{parameter}_{value}" for value in choices[1:]]
+    return ("__".join(chosen) for chosen in product(*alternatives))

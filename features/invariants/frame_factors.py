@@ -1,0 +1,87 @@
+"""The laws of a function that was written over all bars at once; see `features.user_factors.frame_factor`.
+
+What is used of such a function is its last value on a window, which has seen no future. But where the function itself,
+over all of history, says something at t that follows from later bars, it was meant to look ahead, and where it says
+something else than its windows do, it needs more history than it declares. Running sums over another number of bars end
+in other digits, so here the same is meant to `_DIGITS` of a value and of the spread of the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from tradesieve.features.factor import Feature
+from tradesieve.features.user_factors import whole_values
+from tradesieve.market.bars import Bars
+from tradesieve.market.perturbation import scramble_after
+from tradesieve.market.resampling import resample
+
+_DIGITS = 1e-6
+_MOST_BARS = 20_000  # that the function is run over, eighteen times
+_CUTS = 8
+
+
+def broken_by_whole(
+    feature: Feature, bars: Bars, others: Mapping[str, Bars], times: np.ndarray, values: np.ndarray, *, seed: int
+) -> Iterator[tuple[str, int, float, float]]:
+    """Hold the function of a frame factor to purity, truncation and perturbation, and to its own windows.
+
+    Parameters
+    ----------
+    feature : of a frame factor.
+    bars, others : as for `features.engine.compute.compute`.
+    times : int64 ns UTC (n,), ascending decision times.
+    values : float64 (n,), the feature at these times.
+    seed : picks the cuts and the other future.
+
+    Yields
+    ------
+    For each time that a law is found broken: the law, the first time, the value from all of history, the other one.
+    """
+    source = _source(feature, bars, others)
+    last = int(np.searchsorted(source.close_time, times[-1], side="right"))
+    source = source[max(0, last - _MOST_BARS) : last + _MOST_BARS // 10]
+    if len(source) == 0:
+        return
+    parameters = tuple(value for _, value in feature.values)
+
+    def run(some: Bars) -> np.ndarray:
+        return whole_values(feature.factor, some, parameters)
+
+    whole = run(source)
+    scale = float(np.nanstd(whole)) if np.isfinite(whole).any() else 0.0
+
+    def differing(law: str, rows: np.ndarray, other: np.ndarray) -> Iterator[tuple[str, int, float, float]]:
+        now = whole[rows]
+        close = np.abs(now - other) <= _DIGITS * np.maximum(np.maximum(np.abs(now), np.abs(other)), scale)
+        differs = ~(close | (np.isnan(now) & np.isnan(other)))
+        if differs.any():
+            place = int(np.argmax(differs))
+            yield law, int(source.close_time[rows[place]]), float(now[place]), float(other[place])
+
+    every = np.arange(len(source))
+    yield from differing("purity", every, run(source))
+    for cut in _cuts(len(source), seed):
+        yield from differing("truncation", every[:cut], run(source[:cut]))
+        changed = scramble_after(source, int(source.close_time[cut - 1]), seed=seed)
+        yield from differing("perturbation", every[:cut], run(changed)[:cut])
+    if not feature.view.so_far:
+        # Where its first windows are not whole, the function may say what it likes.
+        rows = np.searchsorted(source.close_time, times, side="right") - 1
+        known = rows + 1 >= feature.window(bars.timeframe)
+        yield from differing("longer", rows[known], values[known])
+
+
+def _source(feature: Feature, bars: Bars, others: Mapping[str, Bars]) -> Bars:
+    """Give the closed bars that a feature looks at."""
+    view = feature.view
+    source = bars if view.symbol in (None, bars.symbol) else others[str(view.symbol)]
+    return source if view.timeframe is None else resample(source, view.timeframe)
+
+
+def _cuts(n_bars: int, seed: int) -> list[int]:
+    """Cut anywhere, within hours and days too, and short of the last bars."""
+    random = np.random.default_rng(seed)
+    return sorted(random.integers(max(1, n_bars // 4), max(2, n_bars - 1), size=_CUTS).tolist())

@@ -1,0 +1,102 @@
+"""Sessions: when the days of a market begin and end, in its own clock."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.errors import BadInput, Unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROLL = re.compile(r"(\d{1,2}):(\d{2}) (\S+)")
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The sessions of a market.
+
+    Parameters
+    ----------
+    name : the ISO code of an exchange, such as ``XNYS``, whose hours and half days come from `exchange_calendars`; or a
+        time and a zone at which one day ends and the next begins, such as ``17:00 America/New_York`` for currencies.
+
+    Raises
+    ------
+    BadInput : if the time or the zone does not exist.
+    Unknown : if there is no such exchange.
+
+    Notes
+    -----
+    An exchange's session begins at its open, and nothing before it or behind its close belongs to one. A day that rolls
+    at a time lasts 23 or 25 hours when the clocks change in it.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if ":" in self.name:
+            self._roll()
+            return
+        import exchange_calendars
+
+        known = exchange_calendars.get_calendar_names(include_aliases=False)
+        if self.name not in known:
+            raise Unknown("exchange", self.name, known)
+
+    def between(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
+        """List the sessions that share time with a span.
+
+        Parameters
+        ----------
+        start_time, end_time : int64 ns UTC, the start before the end.
+
+        Returns
+        -------
+        When they open and when they close, int64 ns UTC, ascending; the close of one is never behind the open of the
+        next.
+        """
+        margin = 8 * DAY  # an exchange's calendar refuses a span without a session
+        opens, closes = (self._rolls if ":" in self.name else self._hours)(start_time - margin, end_time + margin)
+        shared = (closes > start_time) & (opens < end_time)
+        return opens[shared], closes[shared]
+
+    def _roll(self) -> tuple[pd.Timedelta, str]:
+        import pandas as pd
+
+        found = _ROLL.fullmatch(self.name)
+        if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+            raise BadInput(f"a day that rolls is written as 17:00 America/New_York, not as {self.name!r}")
+        try:
+            pd.Timestamp(0, tz=found[3])
+        except (KeyError, ValueError, TypeError, OSError) as error:
+            raise BadInput(f"there is no time zone {found[3]!r}; write one such as America/New_York") from error
+        return pd.Timedelta(hours=int(found[1]), minutes=int(found[2])), found[3]
+
+    def _rolls(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
+        import pandas as pd
+
+        time_of_day, zone = self._roll()
+        first, last = (pd.Timestamp(time // DAY * DAY) for time in (start_time, end_time))
+        days = pd.date_range(first, last, freq="D")
+        # A clock that jumps over the time rolls when it has jumped; one that shows it twice rolls the first time.
+        local = (days + time_of_day).tz_localize(
+            zone, nonexistent="shift_forward", ambiguous=np.ones(len(days), dtype=bool)
+        )
+        rolls = local.tz_convert("UTC").as_unit("ns").asi8
+        return rolls[:-1], rolls[1:]
+
+    def _hours(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
+        import exchange_calendars
+        import pandas as pd
+
+        first, last = (pd.Timestamp(time // DAY * DAY) for time in (start_time, end_time))
+        schedule = exchange_calendars.get_calendar(self.name, start=first, end=last).schedule
+        hours = (schedule[name].dt.tz_convert(None).dt.as_unit("ns") for name in ("open", "close"))
+        opens, closes = (times.astype("int64").to_numpy() for times in hours)
+        return opens, closes

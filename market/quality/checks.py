@@ -1,0 +1,166 @@
+"""Quality: everything that may be wrong with bars, found and said, and nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tradesieve.market.bars import COLUMNS, Bars, broken_laws, format_time
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.calendars.trading_hours import HOUR, check_hours, guess_hours
+from tradesieve.market.errors import BadInput
+from tradesieve.market.quality.defects import (
+    find_bad_prints,
+    find_constant,
+    find_filled,
+    find_frozen,
+    find_splits,
+    grid_phase,
+)
+from tradesieve.market.quality.distribution import describe
+from tradesieve.market.quality.findings import (
+    Finding,
+    bad_print_finding,
+    gap_finding,
+    jump_finding,
+    law_finding,
+    off_grid_finding,
+    outside_finding,
+    run_finding,
+    split_finding,
+    zero_volume_finding,
+)
+from tradesieve.market.quality.gaps import find_gaps
+from tradesieve.market.timeframes import Timeframe
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Parameters
+    ----------
+    bars : those that were checked; of a file, the rows that keep the laws.
+    calendar, calendar_reason : the trading hours that gaps were counted against, and why these.
+    n_expected, missing_rate : bars of trading time, and the share of them that is absent.
+    pauses : times of the week at which this market regularly has no bar.
+    findings : defects first.
+    distribution : see `market.quality.distribution.describe`.
+    """
+
+    bars: Bars
+    calendar: str
+    calendar_reason: str
+    n_expected: int
+    missing_rate: float
+    pauses: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    distribution: dict[str, Any]
+
+    @property
+    def n_defects(self) -> int:
+        """How many kinds of defects were found."""
+        return sum(finding.defect for finding in self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "symbol": self.bars.symbol,
+            "timeframe": str(self.bars.timeframe),
+            "bars": len(self.bars),
+            "first": format_time(self.bars.close_time[0]),
+            "last": format_time(self.bars.close_time[-1]),
+            "calendar": self.calendar,
+            "calendar_reason": self.calendar_reason,
+            "expected_bars": self.n_expected,
+            "missing_rate": self.missing_rate,
+            "pauses": list(self.pauses),
+            "n_defects": self.n_defects,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "distribution": self.distribution,
+        }
+
+
+def check_bars(bars: Bars, *, calendar: str | None = None) -> Checked:
+    """Check bars that keep the laws.
+
+    Parameters
+    ----------
+    calendar : trading hours, see `market.calendars.trading_hours.check_hours`; guessed from the bars when None.
+
+    Raises
+    ------
+    BadInput : if there are no bars.
+    Unknown : if there are no such trading hours.
+    """
+    if len(bars) == 0:
+        raise BadInput(f"{bars.symbol} {bars.timeframe}: there are no bars to check")
+    phase = grid_phase(bars)
+    hours, reason = (check_hours(calendar), "as given") if calendar else guess_hours(bars, phase)
+    gaps = find_gaps(bars, hours, phase=phase)
+    found = [
+        bad_print_finding(bars, find_bad_prints(bars)), split_finding(bars, find_splits(bars)),
+        run_finding(bars, "frozen", find_frozen(bars)), off_grid_finding(bars), gap_finding(gaps), jump_finding(bars),
+        run_finding(bars, "filled", find_filled(bars)), run_finding(bars, "constant_price", find_constant(bars)),
+        zero_volume_finding(bars), outside_finding(bars, gaps, hours),
+    ]  # fmt: skip
+    kept = [finding for finding in found if finding is not None]
+    return Checked(
+        bars=bars,
+        calendar=hours,
+        calendar_reason=reason,
+        n_expected=gaps.n_expected,
+        missing_rate=gaps.missing_rate,
+        pauses=gaps.pauses,
+        findings=tuple(sorted(kept, key=lambda finding: not finding.defect)),
+        distribution=describe(bars),
+    )
+
+
+def check_columns(
+    columns: Mapping[str, np.ndarray], *, symbol: str, timeframe: Timeframe, calendar: str | None = None
+) -> Checked:
+    """Check a table that may break the laws of bars: each law that is broken is a finding.
+
+    The other findings are about the rows that keep the laws, in order of time; of rows with the same time, the first.
+
+    Parameters
+    ----------
+    columns : as `market.bars.broken_laws`.
+    symbol, timeframe : what the table holds.
+    calendar : as `check_bars`.
+
+    Raises
+    ------
+    BadInput : if no row keeps the laws, or the rows do not step by `timeframe`.
+    Unknown : if there are no such trading hours.
+    """
+    laws = broken_laws(columns)
+    broken = [law_finding(columns, law, rows) for law, rows in laws.items()]
+    lost = np.zeros(len(columns["close_time"]), np.bool_)
+    for law, rows in laws.items():
+        if "the row before it" not in law:
+            lost |= rows
+    good = np.flatnonzero(~lost)
+    time, first = np.unique(columns["close_time"][good], return_index=True)
+    _check_timeframe(time, symbol, timeframe)
+    rows = good[first]
+    if len(rows) == 0:
+        raise BadInput(f"{symbol}: not one of {len(lost)} rows keeps the laws of bars: {', '.join(laws)}")
+    bars = Bars(symbol, timeframe, **{name: np.ascontiguousarray(columns[name][rows]) for name in COLUMNS})
+    checked = check_bars(bars, calendar=calendar)
+    return Checked(**{**vars(checked), "findings": (*broken, *checked.findings)})
+
+
+def _check_timeframe(time: np.ndarray, symbol: str, timeframe: Timeframe) -> None:
+    steps = np.diff(time)
+    slack = HOUR if timeframe.duration >= DAY else 0
+    if len(steps) < 10:
+        return
+    if (steps < timeframe.duration - slack).mean() > 0.5 or steps.min() > timeframe.duration + slack:
+        raise BadInput(
+            f"{symbol}: most rows are {Timeframe(int(np.median(steps)))} apart, but the timeframe given is {timeframe}"
+        )

@@ -1,0 +1,52 @@
+"""The distribution of bars: what their returns, volumes and times look like as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.calendars.trading_hours import HOUR
+
+QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def describe(bars: Bars) -> dict[str, Any]:
+    """Summarise bars.
+
+    Returns
+    -------
+    n_returns : of one close to the next, over pauses too.
+    return_mean, return_std, return_skew, return_excess_kurtosis : fractions and plain moments (population, as
+        `scipy.stats.skew` and `kurtosis`); None where they are not defined.
+    return_quantiles, volume_quantiles : {quantile: value} at `QUANTILES`.
+    zero_return_rate, zero_volume_rate : shares of the returns and of the bars.
+    bars_by_hour, bars_by_weekday : {hour or day: number of bars that open then}, UTC.
+    """
+    from scipy.stats import kurtosis, skew
+
+    returns = np.diff(bars.close) / bars.close[:-1]
+    moved = len(returns) > 1 and float(np.ptp(returns)) > 0
+    hours = np.bincount(bars.open_time // HOUR % 24, minlength=24)
+    days = np.bincount((bars.open_time // DAY + 3) % 7, minlength=7)
+    return {
+        "n_returns": len(returns),
+        "return_mean": float(returns.mean()) if len(returns) else None,
+        "return_std": float(returns.std()) if len(returns) else None,
+        "return_skew": float(skew(returns)) if moved else None,
+        "return_excess_kurtosis": float(kurtosis(returns)) if moved else None,
+        "zero_return_rate": float((returns == 0).mean()) if len(returns) else None,
+        "return_quantiles": _quantiles(returns),
+        "zero_volume_rate": float((bars.volume == 0).mean()),
+        "volume_quantiles": _quantiles(bars.volume),
+        "bars_by_hour": {str(hour): int(count) for hour, count in enumerate(hours)},
+        "bars_by_weekday": dict(zip(WEEKDAYS, days.tolist(), strict=True)),
+    }
+
+
+def _quantiles(values: np.ndarray) -> dict[str, float]:
+    found = np.quantile(values, QUANTILES) if len(values) else np.empty(0)
+    return {f"{quantile:g}": float(value) for quantile, value in zip(QUANTILES, found, strict=False)}

@@ -1,0 +1,228 @@
+"""Findings: what was found in bars, said in words, with the worst of it and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tradesieve.market.bars import COLUMNS, Bars, format_time
+from tradesieve.market.quality.defects import BadPrints, Runs, Split, find_jumps, find_off_grid, find_zero_volume
+from tradesieve.market.quality.gaps import Gaps
+
+MISSING_LIMIT = 0.01
+"""Gaps are a defect from this share of the trading time on."""
+_DETAILS = 50
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of thing that was found.
+
+    Parameters
+    ----------
+    kind : its name, such as ``bad_print``.
+    defect : whether it harms what is made of the bars; else it is a fact worth knowing.
+    count : how often it was found, in `unit`.
+    worst : the worst of them, in words.
+    first_time : int64 ns UTC: the close of the first bar that is concerned; of a gap, when it begins.
+    advice : what to do.
+    details : the worst ones, at most fifty, as plain values.
+    times : int64 (n,) ns UTC: all of them, for a picture. Of a gap, its start and end, (n, 2).
+    """
+
+    kind: str
+    defect: bool
+    count: int
+    unit: str
+    worst: str
+    first_time: int
+    advice: str
+    details: tuple[dict[str, Any], ...] = ()
+    times: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64), compare=False, repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        plain = {name: getattr(self, name) for name in ("kind", "defect", "count", "unit", "worst", "advice")}
+        return plain | {"first": format_time(self.first_time), "details": list(self.details)}
+
+
+def law_finding(columns: Mapping[str, np.ndarray], law: str, rows: np.ndarray) -> Finding:
+    """Tell of rows that break a law."""
+    row = int(np.argmax(rows))
+    values = ", ".join(f"{name} {columns[name][row]:g}" for name in COLUMNS[1:])
+    details = tuple(
+        {"row": int(bad), "time": format_time(columns["close_time"][bad])}
+        | {name: _plain(columns[name][bad]) for name in COLUMNS[1:]}
+        for bad in np.flatnonzero(rows)[:_DETAILS]
+    )
+    return Finding(
+        kind="broken_law", defect=True, count=int(rows.sum()), unit="rows", worst=f"row {row} {law}: {values}",
+        first_time=int(columns["close_time"][row]), details=details,
+        advice="the store refuses the file: mend these rows where they come from",
+    )  # fmt: skip
+
+
+def bad_print_finding(bars: Bars, prints: BadPrints) -> Finding | None:
+    """Tell of bad prints."""
+    if len(prints.row) == 0:
+        return None
+    order = np.argsort(-prints.scales, kind="stable")
+    name = {1: "high", -1: "low"}
+    details = tuple(
+        {
+            "time": format_time(bars.close_time[prints.row[place]]),
+            "column": name[int(prints.side[place])],
+            "price": float(getattr(bars, name[int(prints.side[place])])[prints.row[place]]),
+            "neighbours": float(prints.bound[place]),
+            "true_ranges_beyond": float(prints.scales[place]),
+        }
+        for place in order[:_DETAILS]
+    )
+    worst = details[0]
+    return Finding(
+        kind="bad_print", defect=True, count=len(np.unique(prints.row)), unit="bars",
+        worst=f"{worst['column']} {worst['price']:g} where no neighbour is beyond {worst['neighbours']:g}, at "
+        f"{worst['time']}",
+        first_time=int(bars.close_time[prints.row[0]]), details=details, times=bars.close_time[prints.row],
+        advice="look whether others saw these prices (a crash undone at once looks the same); else --fix bad_prints",
+    )  # fmt: skip
+
+
+def split_finding(bars: Bars, splits: Sequence[Split]) -> Finding | None:
+    """Tell of splits."""
+    if not splits:
+        return None
+    details = tuple(
+        {
+            "time": format_time(bars.open_time[split.row]),
+            "split": split_words(split),
+            "found_ratio": split.found_ratio,
+        }
+        for split in splits
+    )
+    rows = np.array([split.row for split in splits])
+    return Finding(
+        kind="split", defect=True, count=len(splits), unit="splits", times=bars.close_time[rows],
+        worst=", ".join(f"{row['split']} on {str(row['time']).partition('T')[0]}" for row in details[:6]),
+        first_time=int(bars.close_time[rows[0]]), details=details,
+        advice="prices before are of other shares: take adjusted bars, or --fix splits",
+    )  # fmt: skip
+
+
+def split_words(split: Split) -> str:
+    """Write a split as people do: 7:1, 3:2, or 1:20 for a reverse one."""
+    return f"{split.ratio.numerator}:{split.ratio.denominator}"
+
+
+_RUN_WORDS = {
+    "frozen": (True, "equal bars", "the feed stood still: import these hours again, or --fix frozen"),
+    "filled": (False, "bars in a row", "the vendor put bars where nothing traded; --fix filled takes them out"),
+    "constant_price": (False, "bars at one price", "little traded here: fills at this price may not be had"),
+    "zero_volume": (False, "bars in a row", "fills in these bars may not be had"),
+}
+
+
+def run_finding(bars: Bars, kind: str, runs: Runs) -> Finding | None:
+    """Tell of runs of a kind: frozen, filled, constant_price or zero_volume."""
+    if len(runs.start) == 0:
+        return None
+    defect, words, advice = _RUN_WORDS[kind]
+    order = np.argsort(-runs.length, kind="stable")[:_DETAILS]
+    details = tuple(
+        {
+            "first": format_time(bars.close_time[runs.start[place]]),
+            "last": format_time(bars.close_time[runs.start[place] + runs.length[place] - 1]),
+            "bars": int(runs.length[place]),
+        }
+        for place in order
+    )
+    return Finding(
+        kind=kind, defect=defect, count=int(runs.length.sum()), unit="bars", details=details, advice=advice,
+        worst=f"{details[0]['bars']:,} {words} from {details[0]['first']}",
+        first_time=int(bars.close_time[runs.start[0]]), times=bars.close_time[runs.start],
+    )  # fmt: skip
+
+
+def zero_volume_finding(bars: Bars) -> Finding | None:
+    """Tell of bars without volume."""
+    if not (bars.volume > 0).any():
+        return Finding(
+            kind="no_volume", defect=False, count=len(bars), unit="bars", worst="every bar",
+            first_time=int(bars.close_time[0]), advice="the vendor gives no volumes: use no factor of volume",
+        )  # fmt: skip
+    return run_finding(bars, "zero_volume", find_zero_volume(bars))
+
+
+def off_grid_finding(bars: Bars) -> Finding | None:
+    """Tell of bars off the grid."""
+    rows = find_off_grid(bars)
+    if len(rows) == 0:
+        return None
+    times = tuple(
+        {"time": format_time(time), "row": int(row)}
+        for row, time in zip(rows[:_DETAILS], bars.close_time[rows], strict=False)
+    )
+    return Finding(
+        kind="off_grid", defect=True, count=len(rows), unit="bars", details=times, times=bars.close_time[rows],
+        worst=f"the bar that closes at {times[0]['time']}", first_time=int(bars.close_time[rows[0]]),
+        advice=f"such a bar lasts no whole {bars.timeframe}: import it again, or at its own timeframe",
+    )  # fmt: skip
+
+
+def gap_finding(gaps: Gaps) -> Finding | None:
+    """Tell of gaps."""
+    if len(gaps.n_missing) == 0:
+        return None
+    order = np.argsort(-gaps.n_missing, kind="stable")[:_DETAILS]
+    details = tuple(
+        {
+            "from": format_time(gaps.start_time[place]),
+            "to": format_time(gaps.end_time[place]),
+            "missing_bars": int(gaps.n_missing[place]),
+        }
+        for place in order
+    )
+    worst = details[0]
+    return Finding(
+        kind="gap", defect=gaps.missing_rate > MISSING_LIMIT, count=int(gaps.n_missing.sum()), unit="missing bars",
+        worst=f"{worst['missing_bars']:,} from {worst['from']} to {worst['to']}; {len(gaps.n_missing):,} gaps, "
+        f"{gaps.missing_rate:.2%} of the trading time",
+        first_time=int(gaps.start_time[0]), details=details,
+        times=np.stack([gaps.start_time, gaps.end_time], axis=1),
+        advice="import what is missing; where nothing traded no bar is right, and none is made up",
+    )  # fmt: skip
+
+
+def jump_finding(bars: Bars) -> Finding | None:
+    """Tell of jumps."""
+    rows = find_jumps(bars)
+    if len(rows) == 0:
+        return None
+    moves = bars.close[rows] / bars.close[rows - 1] - 1.0
+    order = np.argsort(-np.abs(moves), kind="stable")[:_DETAILS]
+    details = tuple(
+        {"time": format_time(bars.close_time[rows[place]]), "return": float(moves[place])} for place in order
+    )
+    return Finding(
+        kind="jump", defect=False, count=len(rows), unit="bars", details=details, times=bars.close_time[rows],
+        worst=f"{details[0]['return']:+.1%} at {details[0]['time']}", first_time=int(bars.close_time[rows[0]]),
+        advice="these moves stayed: news, thin trading, or two series joined; look at them",
+    )  # fmt: skip
+
+
+def outside_finding(bars: Bars, gaps: Gaps, hours: str) -> Finding | None:
+    """Tell of bars outside of trading hours."""
+    if gaps.first_outside_time is None:
+        return None
+    return Finding(
+        kind="outside_hours", defect=False, count=gaps.n_outside, unit="bars",
+        worst=f"{gaps.n_outside / len(bars):.1%} of the bars lie outside of {hours!r}",
+        first_time=gaps.first_outside_time, advice="trading outside of hours is thin; or name the right --calendar",
+    )  # fmt: skip
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,68 @@
+"""Binance: klines as CSV, with a header or without, in milliseconds or (spot, from 2025 on) microseconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tradesieve.market.errors import BadInput
+from tradesieve.market.sources.formats.archives import first_lines, read_head, read_json
+from tradesieve.market.sources.formats.frames import Stamps
+from tradesieve.market.sources.vendors.base import Given, Read, Vendor, candles_frame, csv_frame, header
+
+_COLUMNS = (
+    "open_time", "open", "high", "low", "close", "volume", "close_time",
+    "quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+)  # fmt: skip
+# The first microsecond stamp of 2001 is larger than the last millisecond stamp of 2100.
+_MICROSECONDS = 900_000_000_000_000
+
+
+def _recognises(head: bytes, name: str) -> bool:
+    if head.lstrip().startswith(b"["):
+        row = head.lstrip().lstrip(b"[ \r\n").partition(b"]")[0].decode(errors="ignore")
+        return _is_kline(row.replace('"', "").split(","))
+    names = header(head)
+    if names[:7] == _COLUMNS[:7] and len(names) == 12:
+        return True
+    lines = first_lines(head)
+    return bool(lines) and _is_kline(lines[0].split(","))
+
+
+def _read(path: Path, given: Given) -> Read:
+    """Read klines by their opens: their closes are written a millisecond early."""
+    if read_head(path)[0].lstrip().startswith(b"["):
+        frame = candles_frame(path, read_json(path), _COLUMNS)
+    else:
+        frame = csv_frame(path, header=None, dtype={0: "str"})
+        if str(frame.iloc[0, 0]).strip() == "open_time":
+            frame = csv_frame(path)
+        if frame.shape[1] != len(_COLUMNS):
+            raise BadInput(f"{path}: its rows have {frame.shape[1]} fields, but klines have {len(_COLUMNS)}")
+        frame.columns = pd.Index(_COLUMNS)
+    notes: list[str] = []
+    time = pd.to_numeric(frame["open_time"], errors="coerce")
+    if time.notna().all():
+        whole = time.to_numpy(np.int64)
+        late = whole >= _MICROSECONDS
+        if late.any() and not late.all():
+            notes.append(f"{int(late.sum())} rows are in microseconds and {int((~late).sum())} in milliseconds")
+        frame = frame.assign(open_time=np.where(late, whole, whole * 1000))
+        return Read(frame, Stamps(meaning="open", unit="us"), tuple(notes))
+    return Read(frame, Stamps(meaning="open"))
+
+
+def _is_kline(fields: list[str]) -> bool:
+    try:
+        numbers = [float(field) for field in fields]
+    except ValueError:
+        return False
+    if len(numbers) != 12 or numbers[0] < 978_307_200_000:
+        return False
+    step = numbers[6] - numbers[0] + 1
+    return 0 < step < numbers[0] / 10 and numbers[0] % 1000 == 0
+
+
+BINANCE = Vendor("Binance klines", _recognises, _read)

@@ -1,0 +1,89 @@
+"""MetaTrader: exports of versions 4 and 5, in the broker's clock."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tradesieve.market.bars import PRICES
+from tradesieve.market.errors import BadInput
+from tradesieve.market.sources.formats.archives import first_lines, read_head
+from tradesieve.market.sources.formats.frames import HOUR, Stamps
+from tradesieve.market.sources.vendors.base import Given, Read, Vendor, csv_frame, in_order, times, without_duplicates
+from tradesieve.market.timeframes import Timeframe
+
+_COLUMNS = ["date", "time", "open", "high", "low", "close", "volume"]
+_OLD_ROW = re.compile(r"\d{4}\.\d\d\.\d\d[,\t]\d\d:\d\d(:\d\d)?[,\t]")
+_QUOTED = re.compile(r'"Time\tOpen\tHigh\tLow\tClose\tVolume"', re.IGNORECASE)
+
+
+def _recognises(head: bytes, name: str) -> bool:
+    lines = first_lines(head)
+    return bool(lines) and (
+        _OLD_ROW.match(lines[0]) is not None
+        or _QUOTED.fullmatch(lines[0]) is not None
+        or (len(lines) > 1 and _split_header(lines[0]) and _OLD_ROW.match(lines[1]) is not None)
+    )
+
+
+def _read(path: Path, given: Given) -> Read:
+    """Read bars that are stamped with their opens.
+
+    A bar at the start of a session is stamped with its first tick (22:05 for the hour from 22:00): it belongs on the
+    grid. Rows that stand there twice, as the terminal writes them when it loads history anew, are dropped.
+    """
+    first = first_lines(read_head(path)[0])[0]
+    if _QUOTED.fullmatch(first):
+        # A quote character that never occurs keeps the whole line together, its quotes included.
+        frame = csv_frame(path, sep="\t", quotechar="\x07", header=None, skiprows=1, names=_COLUMNS[1:])
+        frame = frame.assign(
+            time=frame["time"].astype("str").str.removeprefix('"'),
+            volume=frame["volume"].astype("str").str.removesuffix('"'),
+        )
+    else:
+        frame = _split(path, first)
+        frame["time"] = frame["date"].astype("str") + " " + frame["time"].astype("str").str.slice(0, 5)
+        frame = frame.drop(columns="date")
+    form = "%Y.%m.%d %H:%M" if "." in str(frame["time"].iloc[0])[:8] else "%Y-%m-%d %H:%M:%S"
+    notes: list[str] = []
+    frame = without_duplicates(frame.assign(time=times(path, frame["time"], form)), notes)
+    frame = in_order(frame, "time", notes)
+    frame = _on_grid(frame, given.timeframe, notes)
+    if given.stamps.timezone is None:
+        notes.append("the broker's clock is not written in the file: read as UTC; --timezone says otherwise")
+    return Read(frame[["time", *PRICES, "volume"]], Stamps(meaning="open"), tuple(notes))
+
+
+def _split(path: Path, first: str) -> pd.DataFrame:
+    separator = "\t" if "\t" in first else ","
+    if not _split_header(first):
+        width = len(first.split(separator))
+        if width not in (7, 9):
+            raise BadInput(f"{path}: its first row has {width} fields, but a MetaTrader export has 7 or 9")
+        return csv_frame(path, sep=separator, header=None, names=[*_COLUMNS, "real volume", "spread"][:width])
+    frame = csv_frame(path, sep=separator).rename(columns=lambda name: str(name).strip("<>"))
+    return frame if "volume" in frame.columns else frame.rename(columns={"tickvol": "volume"})
+
+
+def _split_header(line: str) -> bool:
+    names = re.split(r"[,\t]", line.lower())
+    return [name.strip("<> ") for name in names[:6]] == _COLUMNS[:6]
+
+
+def _on_grid(frame: pd.DataFrame, timeframe: Timeframe, notes: list[str]) -> pd.DataFrame:
+    if timeframe.duration > HOUR:
+        return frame  # longer bars begin at the broker's midnight, which is no midnight of ours
+    time = frame["time"].dt.as_unit("ns").astype("int64").to_numpy()
+    late = time % timeframe.duration
+    moved = time - late
+    # Two bars that would fall on one place are bars of a shorter timeframe, which is told where steps are checked.
+    if not late.any() or (np.diff(moved) <= 0).any():
+        return frame
+    notes.append(f"{int((late > 0).sum())} rows are stamped with their first tick: moved to the grid of {timeframe}")
+    return frame.assign(time=pd.to_datetime(moved, unit="ns"))
+
+
+METATRADER = Vendor("MetaTrader", _recognises, _read)

@@ -1,0 +1,56 @@
+"""OANDA: candles of its version 20 interface as JSON, prices as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tradesieve.market.bars import PRICES
+from tradesieve.market.errors import BadInput
+from tradesieve.market.sources.formats.archives import read_json
+from tradesieve.market.sources.formats.frames import Stamps
+from tradesieve.market.sources.vendors.base import Given, Read, Vendor
+
+_SIDES = ("mid", "bid", "ask")
+
+
+def _recognises(head: bytes, name: str) -> bool:
+    return (
+        head.lstrip().startswith(b"{") and b'"candles"' in head and any(f'"{side}"'.encode() in head for side in _SIDES)
+    )
+
+
+def _read(path: Path, given: Given) -> Read:
+    """Read candles that are stamped with their opens: the mid prices, else the bid's, else the ask's.
+
+    A candle that is not complete is no bar yet, and is left out.
+    """
+    content = read_json(path)
+    candles = content.get("candles") if isinstance(content, dict) else None
+    if not isinstance(candles, list) or not candles or not all(isinstance(candle, dict) for candle in candles):
+        raise BadInput(f"{path}: there are no candles in it")
+    side = next((side for side in _SIDES if side in candles[0]), "mid")
+    complete = [candle for candle in candles if candle.get("complete", True)]
+    notes = [] if side == "mid" else [f"the prices are those of the {side}"]
+    if len(complete) < len(candles):
+        notes.append(f"{len(candles) - len(complete)} candles were not complete: left out")
+    rows = [_row(path, number, candle, side) for number, candle in enumerate(complete)]
+    frame = pd.DataFrame(rows, columns=["time", *PRICES, "volume"])
+    seconds = pd.to_numeric(frame["time"], errors="coerce")
+    if len(frame) and seconds.notna().all():
+        frame = frame.assign(time=seconds)
+    if isinstance(content.get("instrument"), str):
+        frame = frame.assign(instrument=content["instrument"])
+    return Read(frame, Stamps(meaning="open"), tuple(notes))
+
+
+def _row(path: Path, number: int, candle: dict[str, Any], side: str) -> list[Any]:
+    prices = candle.get(side)
+    if not isinstance(prices, dict) or not {"o", "h", "l", "c"} <= set(prices) or "time" not in candle:
+        raise BadInput(f"{path}: candle {number} has no time, or no o, h, l and c of the {side}")
+    return [candle["time"], *(prices[name[0]] for name in PRICES), candle.get("volume", 0)]
+
+
+OANDA = Vendor("OANDA candles", _recognises, _read)

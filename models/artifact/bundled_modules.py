@@ -1,0 +1,90 @@
+"""User modules in an artifact: the source of the user's factors travels with the model that learned from them.
+
+Who loads such an artifact runs that source: take artifacts only from where you would take code. The manifest holds the
+checksum of each file, the golden vectors prove what it computes. It is run beside whatever modules the process has
+loaded, so that two artifacts with two versions of a module answer each with its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+from tradesieve.features.factor import Feature, UserModule
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.user_modules import beside, load_source
+from tradesieve.market.errors import BadInput
+
+FOLDER = "modules"
+
+_ALWAYS = ("numpy", "pandas")
+"""What windows and frames are made of."""
+
+
+def modules_of(features: Iterable[Feature]) -> tuple[UserModule, ...]:
+    """List the modules that features come from, in the order in which they are loaded.
+
+    Raises
+    ------
+    BadInput : if a factor was defined in no module that can be carried, as in a notebook.
+    """
+    modules: dict[str, UserModule] = {}
+    for feature in features:
+        factor = feature.factor
+        if factor.module is not None:
+            modules.update({module.name: module for module in (*factor.module.needs, factor.module)})
+        elif not factor.kernel.__module__.startswith("tradesieve.features."):
+            raise BadInput(
+                f"factor {factor.name!r} is of {factor.kernel.__module__}, which no artifact can carry: put it into a "
+                "file and name it in the experiment's modules"
+            )
+    return tuple(modules.values())
+
+
+def described(modules: Iterable[UserModule]) -> list[dict[str, Any]]:
+    """Describe modules for a manifest: ``name``, ``file`` and ``packages``, the distributions that each imports."""
+    return [
+        {"name": module.name, "file": f"{FOLDER}/{module.name}.py", "packages": _distributions(module)}
+        for module in modules
+    ]
+
+
+def write_modules(folder: Path, modules: Iterable[UserModule]) -> None:
+    """Write the source of modules into an artifact's folder."""
+    for module in modules:
+        path = folder / FOLDER / f"{module.name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(module.source, encoding="utf-8")
+
+
+def read_features(folder: Path, manifest: Mapping[str, Any]) -> tuple[Feature, ...]:
+    """Read an artifact's features, those of its own modules too.
+
+    Raises
+    ------
+    BadInput : if a name is not understood, or a module fails.
+    """
+    names: Sequence[str] = manifest["features"]
+    modules = manifest.get("modules", ())
+    if not modules:
+        return tuple(parse_feature(name) for name in names)
+    with beside():
+        known: dict[str, UserModule] = {}
+        for module in modules:
+            path = folder / module["file"]
+            source = path.read_text(encoding="utf-8")
+            known[module["name"]] = load_source(module["name"], source, path, known=known)
+        return tuple(parse_feature(name) for name in names)
+
+
+def packages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the distributions that an artifact's modules import."""
+    return tuple(dict.fromkeys(package for module in manifest.get("modules", ()) for package in module["packages"]))
+
+
+def _distributions(module: UserModule) -> list[str]:
+    found = packages_distributions()
+    named = {distribution for library, _ in module.libraries for distribution in found.get(library, ())[:1]}
+    return sorted({*named, *_ALWAYS})

@@ -1,0 +1,136 @@
+"""Selection of features, fitted inside the fold: which columns of X a candidate's model may read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tradesieve.market.errors import BadInput, Unknown
+
+_KEPT = 0.5
+"""The part of the columns that a ranking keeps."""
+_DUPLICATE = 0.95
+"""Columns that correlate more than this, in absolute value, say the same."""
+_BINS = 10
+"""Quantile bins of a factor in the mutual information; NaN is one more."""
+
+
+def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
+    """Choose columns on the rows given, which must be training rows only.
+
+    Parameters
+    ----------
+    name : ``all``, ``univariate`` (the better half by ANOVA's F), ``mutual_information`` (the better half by mutual
+        information with the label, where NaN counts as a value of its own), or ``correlation`` (drops constants, and of
+        columns that correlate beyond 0.95 all but the first).
+    X : float64 (n_rows, n_features), NaN where not known.
+    y : float64 (n_rows,), 0 or 1.
+    seed : for methods that draw at random; none of these four does.
+
+    Returns
+    -------
+    int64 column numbers, ascending, at least one.
+
+    Raises
+    ------
+    Unknown : if there is no such method.
+    BadInput : if `X` has no column or no row, or `y` does not fit it.
+    """
+    if name not in SELECTIONS:
+        raise Unknown("selection", name, SELECTIONS)
+    if X.ndim != 2 or not X.size or y.shape != (len(X),):
+        raise BadInput(f"selection needs X with rows and columns and a y for each row, got {X.shape} and {y.shape}")
+    return SELECTIONS[name](X, y, seed)
+
+
+def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Compute ANOVA's F of each column between the two classes of `y`, ignoring NaN.
+
+    Equals: ``scipy.stats.f_oneway`` of the known values. (``sklearn.feature_selection.f_classif`` works with sums of
+    squares and loses every digit on a column that stands far from zero, like a price.) NaN where a column is constant
+    or a class has no value; infinite where the classes are constant and differ.
+    """
+    known = ~np.isnan(X)
+    counts, means = [], []
+    within = np.zeros(X.shape[1])
+    for label in (0.0, 1.0):
+        rows = y == label
+        count = known[rows].sum(axis=0)
+        total = np.where(known[rows], X[rows], 0.0).sum(axis=0)
+        mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+        within += np.where(known[rows], (X[rows] - mean) ** 2, 0.0).sum(axis=0)
+        counts.append(count)
+        means.append(mean)
+    n = counts[0] + counts[1]
+    between = counts[0] * counts[1] / np.maximum(n, 1) * (means[0] - means[1]) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = between / (within / (n - 2))
+    # The mean of a constant is off by a rounding, and that over another rounding is any number.
+    varies = np.where(known, X, -np.inf).max(axis=0) > np.where(known, X, np.inf).min(axis=0)
+    return np.where(varies, statistic, np.nan)
+
+
+def mutual_information(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Estimate each column's mutual information with `y`, in nats, from ten quantile bins and a bin for NaN."""
+    positive = y == 1.0
+    information = np.zeros(X.shape[1])
+    for column, values in enumerate(X.T):
+        known = ~np.isnan(values)
+        bins = np.full(len(values), _BINS)
+        if known.any():
+            edges = np.unique(np.quantile(values[known], np.arange(1, _BINS) / _BINS))
+            bins[known] = np.searchsorted(edges, values[known], side="left")
+        joint = np.stack([np.bincount(bins[side], minlength=_BINS + 1) for side in (~positive, positive)]) / len(values)
+        independent = joint.sum(axis=0) * joint.sum(axis=1, keepdims=True)
+        some = joint > 0
+        information[column] = np.sum(joint[some] * np.log(joint[some] / independent[some]))
+    return information
+
+
+def _all(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    return np.arange(X.shape[1], dtype=np.int64)
+
+
+def _univariate(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    return _better_half(f_statistic(X, y))
+
+
+def _mutual_information(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    return _better_half(mutual_information(X, y))
+
+
+def _better_half(merit: np.ndarray) -> np.ndarray:
+    n_kept = int(np.ceil(len(merit) * _KEPT))
+    # A merit that is NaN ranks last; among equals the first column wins.
+    order = np.argsort(-np.where(np.isnan(merit), -np.inf, merit), kind="stable")
+    return np.sort(order[:n_kept]).astype(np.int64)
+
+
+def _correlation(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    missing = np.isnan(X)
+    empty = missing.all(axis=0)
+    medians = np.zeros(X.shape[1])
+    medians[~empty] = np.nanmedian(X[:, ~empty], axis=0)
+    filled = np.where(missing, medians, X)
+    # Of a constant, rounding may leave some spread: compare the extremes instead.
+    varies = np.flatnonzero(filled.max(axis=0) > filled.min(axis=0))
+    if not len(varies):
+        return np.zeros(1, dtype=np.int64)
+    deviation = filled[:, varies] - filled[:, varies].mean(axis=0)
+    norm = np.sqrt((deviation**2).sum(axis=0))
+    deviation /= np.where(norm > 0, norm, 1.0)
+    duplicate = np.abs(deviation.T @ deviation) > _DUPLICATE
+    kept: list[int] = []
+    for column in range(len(varies)):
+        if not duplicate[column, kept].any():
+            kept.append(column)
+    return varies[kept].astype(np.int64)
+
+
+SELECTIONS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
+    "all": _all,
+    "univariate": _univariate,
+    "mutual_information": _mutual_information,
+    "correlation": _correlation,
+}

@@ -1,0 +1,213 @@
+"""Models that score trades, and the folders they are kept in.
+
+This file and `models.fitted.sklearn_scoring` are all that a service needs of a model: a saved one loads with LightGBM,
+or with scikit-learn and skops, and never with an AutoML library. Live must equal research bit for bit, therefore a
+model obeys one law above all: the score of a row does not depend on the rows beside it. Matrix products break that
+law, because BLAS sums a single row in another order than a block of rows; no model here predicts through BLAS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tradesieve.market.errors import BadInput, Refused, Unknown
+from tradesieve.models.fitted.sklearn_scoring import scorer
+
+MANIFEST = "model.json"
+
+_TRUSTED_TYPES = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+"""What skops does not trust by itself and the estimators of `models.engines.pycaret` need. Both hold numbers only."""
+
+
+class Model(ABC):
+    """A fitted model that remembers which columns it was fitted on.
+
+    Parameters
+    ----------
+    columns : int64, ascending; the columns of the full X that the model reads.
+    n_features : how many columns the full X has.
+    """
+
+    format: ClassVar[str]
+    file_name: ClassVar[str]
+
+    def __init__(self, columns: np.ndarray, n_features: int) -> None:
+        columns = np.asarray(columns, dtype=np.int64)
+        if not len(columns) or columns[0] < 0 or columns[-1] >= n_features or np.any(np.diff(columns) <= 0):
+            raise BadInput(f"columns must ascend within 0 to {n_features - 1}, got {columns.tolist()}")
+        self.columns = columns
+        self.n_features = n_features
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Score rows.
+
+        Parameters
+        ----------
+        X : float64 (n_rows, n_features), all the features, also those the model does not read. NaN: not known.
+
+        Returns
+        -------
+        float64 (n_rows,), finite, in [0, 1], higher for a better trade. Row by row the same bits, however many rows
+        are asked at once.
+
+        Raises
+        ------
+        BadInput : if `X` has another shape or holds an infinity.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise BadInput(f"X has shape {X.shape}, the model was fitted on {self.n_features} features")
+        refuse_infinity(X)
+        if not len(X):
+            return np.empty(0)
+        # Indexed columns come out in Fortran's order; `_score` is promised rows that lie together, one row or many.
+        return np.clip(self._score(np.ascontiguousarray(X[:, self.columns])), 0.0, 1.0)
+
+    def save(self, folder: Path) -> None:
+        """Write the native model file and its manifest into `folder`, which is made if need be."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / self.file_name
+        library = self._write(path)
+        manifest = {
+            "format": self.format,
+            "library": library,
+            "n_features": self.n_features,
+            "columns": self.columns.tolist(),
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        # Last, so that a folder with a manifest is a whole one.
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Read the model in `folder`; see `load_model`."""
+        model = load_model(folder)
+        if not isinstance(model, cls):
+            raise BadInput(f"{folder} holds a model of format {model.format!r}, not {getattr(cls, 'format', None)!r}")
+        return model
+
+    @abstractmethod
+    def _score(self, X: np.ndarray) -> np.ndarray:
+        """Score C-ordered rows of the model's own columns."""
+
+    @abstractmethod
+    def _write(self, path: Path) -> str:
+        """Write the native file; return the library and version that wrote it."""
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, path: Path, columns: np.ndarray, n_features: int) -> Model:
+        """Read the native file."""
+
+
+class LightGBMModel(Model):
+    """A LightGBM booster, kept as LightGBM's own text.
+
+    Parameters
+    ----------
+    text : the model as `Booster.model_to_string` writes it. A model is always made from its text, also right after the
+        fit, so what research measured is what a service loads.
+    """
+
+    format = "lightgbm"
+    file_name = "model.txt"
+
+    def __init__(self, text: str, columns: np.ndarray, n_features: int) -> None:
+        import lightgbm
+
+        super().__init__(columns, n_features)
+        self._text = text
+        self._booster = lightgbm.Booster(model_str=text)
+
+    def _score(self, X: np.ndarray) -> np.ndarray:
+        return np.asarray(self._booster.predict(X, num_threads=1), dtype=np.float64)
+
+    def _write(self, path: Path) -> str:
+        import lightgbm
+
+        path.write_bytes(self._text.encode())
+        return f"lightgbm {lightgbm.__version__}"
+
+    @classmethod
+    def _read(cls, path: Path, columns: np.ndarray, n_features: int) -> LightGBMModel:
+        return cls(path.read_bytes().decode(), columns, n_features)
+
+
+class ScikitModel(Model):
+    """A scikit-learn pipeline of imputer, scaler and estimator, kept in skops' format.
+
+    The file holds a plain fitted `Pipeline` that anybody can open with skops. Scores are computed from its arrays by
+    `models.fitted.sklearn_scoring`, not by `Pipeline.predict_proba`: that one goes through BLAS and takes up to ten
+    times as long for a single row.
+    """
+
+    format = "skops"
+    file_name = "model.skops"
+
+    def __init__(self, pipeline: Any, columns: np.ndarray, n_features: int) -> None:
+        super().__init__(columns, n_features)
+        self.pipeline = pipeline
+        self._score_rows = scorer(pipeline)
+
+    def _score(self, X: np.ndarray) -> np.ndarray:
+        return self._score_rows(X)
+
+    def _write(self, path: Path) -> str:
+        import sklearn
+        import skops.io
+
+        skops.io.dump(self.pipeline, path)
+        return f"scikit-learn {sklearn.__version__}"
+
+    @classmethod
+    def _read(cls, path: Path, columns: np.ndarray, n_features: int) -> ScikitModel:
+        import skops.io
+        from skops.io.exceptions import UntrustedTypesFoundException
+
+        try:
+            pipeline = skops.io.load(path, trusted=_TRUSTED_TYPES)
+        except UntrustedTypesFoundException as error:
+            raise Refused(f"{path} holds types that no model of ours has: {error}") from error
+        return cls(pipeline, columns, n_features)
+
+
+_FORMATS: dict[str, type[Model]] = {model.format: model for model in (LightGBMModel, ScikitModel)}
+
+
+def load_model(folder: Path) -> Model:
+    """Read the model in `folder`.
+
+    Raises
+    ------
+    BadInput : if there is no model, or its file is not the one that was saved.
+    Unknown : if its format is none of ours.
+    Refused : if the file holds types other than those of our models.
+    """
+    folder = Path(folder)
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        name, n_features, columns = manifest["format"], int(manifest["n_features"]), manifest["columns"]
+        if name not in _FORMATS:
+            raise Unknown("model format", name, _FORMATS)
+        path = folder / _FORMATS[name].file_name
+        if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
+            raise BadInput(f"{path} is not the file that was saved: its checksum differs from {MANIFEST}")
+    except FileNotFoundError as error:
+        raise BadInput(f"{folder} holds no whole model: {error.filename} is missing") from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise BadInput(f"{folder / MANIFEST} is not a model's manifest: {type(error).__name__} {error}") from error
+    return _FORMATS[name]._read(path, np.asarray(columns, dtype=np.int64), n_features)
+
+
+def refuse_infinity(X: np.ndarray) -> None:
+    """Raise BadInput if `X` holds an infinity: NaN means not known, an infinity is a factor that divided by zero."""
+    if np.isinf(X).any():
+        row, column = (int(index[0]) for index in np.nonzero(np.isinf(X)))
+        raise BadInput(f"X is infinite at row {row}, column {column}: a factor that is not known is NaN")

@@ -1,0 +1,144 @@
+"""The report: an experiment's outcome as plain values, tables and a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tradesieve.models.dataset import Dataset
+from tradesieve.models.fitness import daily_returns, equity, json_safe, measure, measure_by_instance
+from tradesieve.models.protocol.protocol import Developed, Judged, Trial
+from tradesieve.models.significance.permutation import random_filter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MEASURES = ("sortino", "n_trades", "win_rate", "expectancy", "max_drawdown")
+"""The measures that people compare first."""
+
+
+def leaderboard(developed: Developed) -> list[dict[str, Any]]:
+    """List the trials, best first, each beside the unfiltered baseline and a random filter of its coverage.
+
+    Failed trials come last, with the reason.
+
+    All numbers are out of fold, on the development part.
+    """
+    baseline = measure(developed.dataset, np.ones(len(developed.dataset))).sortino
+    return [_trial_row(place, trial, baseline) for place, trial in enumerate(developed.trials, start=1)]
+
+
+def _trial_row(place: int, trial: Trial, baseline: float) -> dict[str, Any]:
+    measures = trial.measures
+    return json_safe(
+        {
+            "rank": place if trial.error is None else None,
+            "candidate": trial.candidate.name,
+            "engine": trial.candidate.engine,
+            "estimator": trial.candidate.estimator,
+            "selection": trial.candidate.selection,
+            "application": trial.application,
+            "parameters": {"estimator": trial.candidate.parameters, "application_by_fold": trial.chosen},
+            "fitness": trial.fitness,
+            "sortino": measures.sortino,
+            "baseline_sortino": baseline,
+            "random_sortino": trial.random.sortino if trial.random is not None else None,
+            "n_trades": measures.n_trades,
+            "coverage": measures.coverage,
+            "win_rate": measures.win_rate,
+            "expectancy": measures.expectancy,
+            "max_drawdown": measures.max_drawdown,
+            "error": trial.error,
+        }
+    )
+
+
+def summarise(developed: Developed, judged: Judged | None, *, seed: int) -> dict[str, Any]:
+    """Set the baseline beside the filtered trades, on both parts; what was not opened is None.
+
+    Returns
+    -------
+    JSON-safe: ``baseline``, ``filtered`` and ``random`` (filters of the same coverage that choose at random), each with
+    ``development`` and ``holdout``; ``coverage`` on the hold-out; ``winner``; ``leaderboard``; ``by_instance``;
+    ``n_trials``, ``holdout_opening`` and ``gate``.
+    """
+    winner = developed.winner
+    sizes = np.zeros(len(developed.dataset)) if winner is None else winner.sizes
+    parts: dict[str, tuple[Dataset, np.ndarray] | None] = {
+        "development": (developed.dataset, sizes),
+        "holdout": None if judged is None else (judged.dataset, judged.sizes),
+    }
+    summary: dict[str, Any] = {"baseline": {}, "filtered": {}, "random": {}, "by_instance": {}}
+    for name, part in parts.items():
+        if part is None:
+            for group in summary.values():
+                group[name] = None
+            continue
+        dataset, kept = part
+        summary["baseline"][name] = measure(dataset, np.ones(len(dataset))).as_dict()
+        summary["filtered"][name] = measure(dataset, kept).as_dict()
+        summary["random"][name] = random_filter(dataset, kept, seed=seed).as_dict()
+        summary["by_instance"][name] = compare_instances(dataset, kept, seed=seed)
+    shown = summary["filtered"]["holdout"] or summary["filtered"]["development"]
+    return {
+        **summary,
+        "coverage": shown["coverage"],
+        "winner": None if winner is None or developed.application is None else _winner(winner, developed),
+        "leaderboard": leaderboard(developed),
+        "n_trials": len(developed.trials) if judged is None else judged.n_trials,
+        "holdout_opening": None if judged is None else judged.opening,
+        "gate": None if judged is None else judged.gate.as_dict(),
+    }
+
+
+def compare_instances(dataset: Dataset, sizes: np.ndarray, *, seed: int) -> list[dict[str, Any]]:
+    """Set each strategy's baseline beside its filtered trades and a random filter of the same coverage.
+
+    Returns
+    -------
+    As `models.fitness.measure_by_instance`, with ``random_sortino``.
+    """
+    rows = measure_by_instance(dataset, sizes)
+    for code, row in enumerate(rows):
+        own = np.flatnonzero(dataset.instance == code)
+        random = random_filter(dataset.take(own), sizes[own], seed=seed).as_dict() if len(own) else {}
+        row["random_sortino"] = random.get("sortino")
+    return rows
+
+
+def _winner(winner: Trial, developed: Developed) -> dict[str, Any]:
+    application = developed.application
+    return {
+        "candidate": winner.candidate.as_dict(),
+        "name": winner.candidate.name,
+        "application": winner.application,
+        "parameters": {} if application is None else application.parameters(),
+    }
+
+
+def equity_figure(developed: Developed, judged: Judged | None) -> Figure:
+    """Draw the compounded capital with and without the filter; the hold-out is shaded, and starts at one again."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    axes = figure.subplots()
+    winner = developed.winner
+    parts = [(developed.dataset, np.zeros(len(developed.dataset)) if winner is None else winner.sizes)]
+    if judged is not None:
+        parts.append((judged.dataset, judged.sizes))
+    for place, (dataset, sizes) in enumerate(parts):
+        days = dataset.calendar.days(*dataset.period).astype("datetime64[D]")
+        for label, kept, colour in (("every trade", np.ones(len(dataset)), "0.55"), ("filtered", sizes, "tab:blue")):
+            # One entry of the legend for both parts.
+            axes.plot(days, equity(daily_returns(dataset, kept)), color=colour, label=None if place else label)
+        if place:
+            axes.axvspan(days[0], days[-1], color="tab:orange", alpha=0.1, label="hold-out, from one again")
+    axes.set_title("no winner" if winner is None else f"{winner.candidate.name}, {winner.application}")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.set_ylabel("capital, logarithmic")
+    axes.axhline(1.0, color="0.8", linewidth=0.8)
+    axes.legend()
+    return figure

@@ -1,0 +1,140 @@
+"""Where runs and models are kept, and how MLflow is reached there."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tradesieve.market.errors import BadInput, Transient
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class TrackingStore:
+    """Where runs and models are kept.
+
+    Parameters
+    ----------
+    tracking_uri : ``sqlite:////absolute/path/mlflow.db``, another database, or ``http(s)://`` of an MLflow server.
+    artifact_root : absolute folder or URI that holds the artifacts of new runs. A database needs one, because its
+        clients would write into the current folder; a server has its own (None).
+    experiment : name of the MLflow experiment.
+    registered_model : name under which winners are registered.
+    """
+
+    tracking_uri: str
+    artifact_root: str | None
+    experiment: str
+    registered_model: str
+
+    def __post_init__(self) -> None:
+        if "://" not in self.tracking_uri or self.tracking_uri.startswith("file:"):
+            raise BadInput(f"tracking_uri {self.tracking_uri!r} is neither a database nor an http(s) address")
+        if self.database is not None and not self.database.is_absolute():
+            raise BadInput(f"tracking_uri {self.tracking_uri!r} holds a relative path: write sqlite:////absolute/path")
+        if not self.is_server and self.artifact_root is None:
+            raise BadInput(f"artifact_root is missing: {self.tracking_uri!r} does not say where artifacts go")
+        if self.artifact_root and "://" not in self.artifact_root and not Path(self.artifact_root).is_absolute():
+            raise BadInput(f"artifact_root {self.artifact_root!r} is relative: give an absolute folder")
+        for name in ("experiment", "registered_model"):
+            if not getattr(self, name).strip():
+                raise BadInput(f"{name} is empty: give it a name")
+
+    @property
+    def is_server(self) -> bool:
+        """Say whether the store is an MLflow server."""
+        return self.tracking_uri.startswith(("http://", "https://"))
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file, or None when the store is something else."""
+        prefix = "sqlite:///"
+        return Path(self.tracking_uri.removeprefix(prefix)) if self.tracking_uri.startswith(prefix) else None
+
+    @property
+    def artifact_location(self) -> str | None:
+        """The artifact root as a URI."""
+        root = self.artifact_root
+        return root if root is None or "://" in root else Path(root).as_uri()
+
+
+def is_new(store: TrackingStore) -> bool:
+    """Say whether nothing was ever tracked here, without making the database."""
+    return store.database is not None and not store.database.exists()
+
+
+def connect(store: TrackingStore) -> MlflowClient:
+    """Open a client of the store.
+
+    Raises
+    ------
+    Transient : if the server does not answer.
+    BadInput : if the folder of the database cannot be made.
+    """
+    # Written before the import, which is when MLflow decides whether to report on its users.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    from mlflow import MlflowClient
+
+    if store.is_server:
+        _check_answers(store.tracking_uri)
+    elif store.database is not None:
+        try:
+            store.database.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"tracking_uri {store.tracking_uri!r} cannot be used: {error}") from error
+    return MlflowClient(tracking_uri=store.tracking_uri, registry_uri=store.tracking_uri)
+
+
+def experiment_id(store: TrackingStore) -> str:
+    """Find the id of the store's MLflow experiment, and create the experiment where it is missing.
+
+    Raises
+    ------
+    BadInput : if it was deleted, or keeps its artifacts where this store does not.
+    """
+    client = connect(store)
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(store.experiment)
+    if found is None:
+        try:
+            return str(client.create_experiment(store.experiment, artifact_location=store.artifact_location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            # Another process was faster.
+            return experiment_id(store)
+    if found.lifecycle_stage == "deleted":
+        raise BadInput(
+            f"MLflow experiment {store.experiment!r} was deleted: "
+            f"`mlflow experiments restore --experiment-id {found.experiment_id}` brings it back"
+        )
+    if store.artifact_location is not None and not _is_below(found.artifact_location, store.artifact_location):
+        raise BadInput(
+            f"MLflow experiment {store.experiment!r} keeps its artifacts at {found.artifact_location}, not below "
+            f"{store.artifact_location}: restore the old home, set tracking_uri to its server, or rename the experiment"
+        )
+    return str(found.experiment_id)
+
+
+def _check_answers(address: str) -> None:
+    # MLflow's own client repeats a refused connection for minutes before it says so.
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        raise Transient(
+            f"no MLflow server answers at {address} ({error}): start it with `tradesieve up`, or mend tracking_uri"
+        ) from error
+
+
+def _is_below(location: str, root: str) -> bool:
+    return f"{location}/".startswith(f"{root.rstrip('/')}/")

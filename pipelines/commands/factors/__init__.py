@@ -1,0 +1,149 @@
+"""tradesieve factors: list, compute, check and describe factors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from tradesieve.features.factor import FACTORS, Factor
+from tradesieve.features.feature_names import example_of, parse_feature
+from tradesieve.features.feature_sets import SETS
+from tradesieve.features.invariants.features import LAWS
+from tradesieve.features.user_modules import load_user_modules, tried_features
+from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.errors import BadInput, Refused
+from tradesieve.market.storage.files import replacing
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
+from tradesieve.pipelines.commands.factors.describe import describe
+from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment import words
+from tradesieve.pipelines.runs.factor_checks import check_on
+from tradesieve.pipelines.settings import Settings, read_settings
+from tradesieve.pipelines.steps.chunks import load_chunks, load_others, looked_at
+from tradesieve.pipelines.steps.dataset import compute_features, generate_trades
+
+
+@click.group()
+def factors() -> None:
+    """List, compute, check and describe factors."""
+
+
+@factors.command("list")
+@click.argument("search", required=False)
+@click.option("--module", "--modules", "modules", help="Python files with factors of your own, to list them too.")
+@click.option("--timeframe", default="5m", show_default=True, help="Of the bars that lookbacks are counted in.")
+@as_json
+def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool) -> None:
+    """List the factors and the sets, or the factors that have SEARCH in their name, formula or source."""
+    console = Console(as_json=as_json)
+    load_user_modules(words(modules))
+    bars = parse_timeframe(timeframe)
+    rows = [_listed(factor, bars) for factor in FACTORS.values()]
+    if search:
+        rows = [row for row in rows if search.lower() in " ".join(map(str, row.values())).lower()]
+    sets = {name: list(names) for name, names in SETS.items()}
+    console.json({"factors": rows, "sets": sets})
+    shown = ("feature", "family", "lookback", "formula", "source")
+    console.table(
+        f"{len(rows)} of {len(FACTORS)} factors, each with a feature of it and the bars of {bars} that one value needs",
+        [{key: row[key] for key in shown} for row in rows],
+    )
+    console.say("on a longer timeframe, or of another symbol: close_1h__..., bars_1d_so_far__..., close_of_SPY__...")
+    console.say("any tsfresh calculator too: close__tsfresh_autocorrelation__lag_1__window_50")
+    for name, names in sets.items():
+        console.say(f"set {name}: {len(names)} features")
+
+
+def _listed(factor: Factor, timeframe: Timeframe) -> dict[str, Any]:
+    example = example_of(factor)
+    return {
+        "factor": factor.name, "feature": example.name if example else factor.name, "family": factor.family,
+        "looks_at": factor.kind, "parameters": ", ".join(factor.parameters),
+        "lookback": example.lookback(timeframe) if example else None,
+        "formula": factor.formula, "equals": factor.equals, "source": factor.source,
+    }  # fmt: skip
+
+
+@factors.command("compute")
+@experiment_options
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="A .parquet or .csv file.")
+@as_json
+def compute_(output: Path, as_json: bool, **given: Any) -> None:
+    """Compute the features of every trade and write them beside the trades' own columns."""
+    settings, console = read_settings(), Console(as_json=as_json)
+    if output.suffix not in (".parquet", ".csv"):
+        raise BadInput(f"{output}: write features to a file ending in .parquet or .csv")
+    experiment = chosen_experiment(settings, **given)
+    names = list(experiment.feature_names())
+    tables = []
+    with console.progress() as progress:
+        for chunk in load_chunks(experiment, settings):
+            trades = generate_trades(chunk, settings, progress=progress)
+            matrix = compute_features(chunk, trades, names, settings, progress=progress)
+            tables.append(pd.concat([trades, pd.DataFrame(matrix, columns=names)], axis=1))
+    table = pd.concat(tables, ignore_index=True)
+    with replacing(output) as temporary:
+        table.to_csv(temporary, index=False) if output.suffix == ".csv" else table.to_parquet(temporary, index=False)
+    console.json({"output": str(output), "n_trades": len(table), "features": names})
+    console.say(f"{len(names)} features of {len(table):,} trades, written to {output}")
+
+
+@factors.command()
+@experiment_options
+@click.option("--times", type=click.IntRange(min=4), default=24, show_default=True, help="Decisions to check at.")
+@as_json
+def check(times: int, as_json: bool, **given: Any) -> None:
+    """Hold features to their laws and name the culprit: the certificate of any factor, and of factors of your own.
+
+    Without --features, of --module the factors in it. At many times the future is taken away and changed, the past
+    before the lookback is changed and taken away, and everything is computed again, alone and in another order. Nothing
+    may change. Without stored bars a synthetic market serves.
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    histories, names, seed = _to_check(settings, given)
+    rows: list[dict[str, Any]] = []
+    sentences: list[str] = []
+    with console.progress() as progress:
+        for done, bars in enumerate(histories):
+            chunk = f"{bars.symbol} {bars.timeframe}"
+            progress("check", done, len(histories), chunk)
+            others = load_others(looked_at(names) - {bars.symbol}, bars, settings)
+            found = check_on(bars, names, others=others, times=times, seed=seed)
+            sentences += [f"{chunk}: {violation}" for violation in found]
+            broken = {(violation.feature, violation.law): format_time(violation.time) for violation in found}
+            rows += [
+                {"feature": name, "bars": chunk, "lookback": parse_feature(name).lookback(bars.timeframe),
+                 **{law: broken.get((name, law), "holds") for law in LAWS}}
+                for name in names
+            ]  # fmt: skip
+    culprits = list(dict.fromkeys(row["feature"] for row in rows if any(row[law] != "holds" for law in LAWS)))
+    console.json({"passed": not culprits, "culprits": culprits, "violations": sentences, "features": rows})
+    console.table("laws of the features: they hold, or the first time at which they do not", rows)
+    for sentence in sentences:
+        console.say(sentence)
+    if culprits:
+        raise Refused(f"{len(culprits)} of {len(names)} features break a law: {', '.join(culprits)}")
+
+
+def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], list[str], int]:
+    """Find the bars to check on, the features to check, and the seed."""
+    if given["config"] is None and given["symbols"] is None and not settings.bars.list():
+        given["symbols"] = "SYNTHETIC"
+        market = [SyntheticMarket(n_days=60).generate("SYNTHETIC")[0]]
+    else:
+        market = []
+    whole_module = given["features"] is None and given["modules"] is not None
+    if whole_module:
+        modules = load_user_modules(words(given["modules"]))
+        given["features"] = ",".join(feature.name for module in modules for feature in tried_features(module))
+    experiment = chosen_experiment(settings, **given)
+    bars = market or [chunk.bars for chunk in load_chunks(experiment, settings)]
+    return bars, list(experiment.feature_names()), experiment.plan.seed
+
+
+factors.add_command(describe)

@@ -1,0 +1,122 @@
+"""The tables that commands show people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tradesieve.pipelines.console import Console
+
+_MEASURES = {
+    "part": "part", "trades": "trades", "sortino": "Sortino", "n_trades": "trades kept", "coverage": "coverage",
+    "win_rate": "win rate", "expectancy": "expectancy", "profit_factor": "profit factor", "max_drawdown": "drawdown",
+    "total_return": "return",
+}  # fmt: skip
+_TRIALS = {
+    "rank": "#", "candidate": "candidate", "selection": "selection", "application": "application",
+    "sortino": "Sortino", "baseline_sortino": "every trade", "random_sortino": "random filter",
+    "n_trades": "trades kept", "coverage": "coverage", "expectancy": "expectancy", "error": "failed because",
+}  # fmt: skip
+_CONDITIONS = {"passed": "passed", "name": "condition", "value": "value", "threshold": "limit", "reason": "in words"}
+_INSTANCES = {
+    "instance": "strategy", "baseline_sortino": "Sortino, all", "filtered_sortino": "filtered",
+    "random_sortino": "random filter", "baseline_n_trades": "trades", "filtered_n_trades": "kept",
+    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "filtered",
+}  # fmt: skip
+_STRATEGY = re.compile(r"(?P<rule>\w+)\((?P<parameters>[^)]*)\)(?P<rest>.*)")
+_SHOWN_TRIALS = 8
+
+
+def show_result(console: Console, result: Mapping[str, Any]) -> None:
+    """Show what an experiment found: the trials, both parts, each strategy, the gate."""
+    data = result["data"]
+    console.say(
+        f"Experiment {result['experiment']}: {data['n_instances']} strategy instances on {', '.join(data['symbols'])} "
+        f"at {', '.join(data['timeframes'])}, {data['n_bars']:,} bars"
+        + (", read from an earlier run" if result["reused"] else f", {result['seconds']} s")
+        + ("" if result["run_id"] is None else f"; run {result['run_id']} in MLflow")
+    )
+    trials = result["leaderboard"]
+    console.table(
+        f"Trials on the development part, out of fold (best {min(_SHOWN_TRIALS, len(trials))} of {len(trials)})",
+        trials[:_SHOWN_TRIALS],
+        {key: title for key, title in _TRIALS.items() if key != "error" or any(row["error"] for row in trials)},
+    )
+    part = "holdout" if result["by_instance"]["holdout"] else "development"
+    console.table(f"Strategy by strategy, {_title(part)}", shortened(result["by_instance"][part]), _INSTANCES)
+    console.table("Without and with the filter", _comparison(result), _MEASURES)
+    show_gate(console, result)
+
+
+def show_gate(console: Console, result: Mapping[str, Any]) -> None:
+    """Show the verdict and why."""
+    gate = result["gate"]
+    if gate is None:
+        console.say("The hold-out is sealed: no gate was judged. `tradesieve model experiment` opens it.")
+        return
+    console.table("The gate", gate["conditions"], _CONDITIONS)
+    failed = [condition for condition in gate["conditions"] if not condition["passed"]]
+    if gate["open"]:
+        console.say("GATE OPEN: the improvement is unlikely to be luck; the model is the champion now.")
+    else:
+        console.say(f"GATE CLOSED: {len(failed)} of {len(gate['conditions'])} conditions failed. {failed[0]['reason']}")
+        console.say("No model is exported. This is the honest answer, not an error.")
+    openings = result["holdout_opening"]
+    console.say(
+        f"{result['n_trials']} trials so far on these symbols; the hold-out was opened {openings} time(s)"
+        + (", so it is no longer untouched." if openings > 1 else ".")
+    )
+
+
+def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
+    """Show a model on bars that it was not trained on."""
+    console.table(f"Strategy by strategy, {' to '.join(found['period'])}", shortened(found["by_instance"]), _INSTANCES)
+    rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
+    console.table("Without and with the model", rows, {key: title for key, title in _MEASURES.items() if key != "part"})
+    console.say(f"These bars were opened {found['opening']} time(s) so far; the more often, the less they prove.")
+
+
+def counted(n: int, thing: str) -> str:
+    """Write how many there are of a thing, whose plural ends in s.
+
+    Examples
+    --------
+    >>> counted(1, "repair"), counted(2000, "repair")
+    ('1 repair', '2,000 repairs')
+    """
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
+
+
+def shortened(rows: Sequence[Mapping[str, Any]], key: str = "instance") -> list[dict[str, Any]]:
+    """Leave out of strategies' names what all rows of the same rule share, so that a table stays narrow."""
+    values: dict[tuple[str, str], set[str]] = {}
+    split = [_STRATEGY.match(str(row[key])) for row in rows]
+    for known in filter(None, split):
+        for parameter in known["parameters"].split(","):
+            values.setdefault((known["rule"], parameter.partition("=")[0]), set()).add(parameter)
+    short = []
+    for row, match in zip(rows, split, strict=True):
+        name = row[key]
+        if match is not None:
+            parameters = match["parameters"].split(",")
+            told = [text for text in parameters if len(values[match["rule"], text.partition("=")[0]]) > 1]
+            name = match["rule"] + (f"({','.join(told)})" if told else "") + match["rest"].replace("|", " ")
+        short.append({**row, key: name})
+    return short
+
+
+_GROUPS = {"every trade": "baseline", "filtered": "filtered", "random filter": "random"}
+
+
+def _comparison(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"part": _title(part), "trades": name, **result[key][part]}
+        for part in ("development", "holdout")
+        for name, key in _GROUPS.items()
+        if result[key][part] is not None
+    ]
+
+
+def _title(part: str) -> str:
+    return "hold-out" if part == "holdout" else part

@@ -1,0 +1,68 @@
+"""tradesieve trades generate: backtest many rules over symbols and timeframes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.tables import counted
+from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
+
+_SHOWN = {
+    "rule": "rule", "symbol": "symbol", "timeframe": "timeframe", "instances": "instances", "n_trades": "trades",
+    "expectancy": "expectancy", "cost": "cost",
+}  # fmt: skip
+
+
+@click.command()
+@experiment_options
+@click.option("--max", "most", type=int, help="At most this many instances (strategy x symbol x timeframe).")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Also write the trades: to a folder (partitioned Parquet), or to a file ending in .parquet or .csv.",
+)
+@as_json
+def generate(most: int | None, output: Path | None, as_json: bool, **given: Any) -> None:
+    """Generate trades of many strategies over symbols and timeframes.
+
+    Trades that were generated before are read, so that a run that was stopped goes on where it was.
+
+    \b
+        tradesieve trades generate --strategies all --timeframes 1m,5m,15m,1h --max 1000 --output trades
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    if output is not None:
+        check_output(output)
+    chunks = load_chunks(chosen_experiment(settings, most=most, **given), settings)
+    with console.progress() as progress:
+        rows = write_trade_set(chunks, settings, output, progress=progress)
+    count = sum(row["n_trades"] for row in rows)
+    settled = {chunk.name: chunk.covering.covered_rate for chunk in chunks if chunk.finer is not None}
+    written = None if output is None else str(output)
+    console.json({"n_trades": count, "output": written, "settled": settled, "instances": rows})
+    console.table("trades generated, every one of them taken", _by_rule(rows), _SHOWN)
+    for chunk in chunks:
+        if chunk.finer is not None:
+            console.say(
+                f"{chunk.finer.timeframe} bars settle what came first within {chunk.covering.covered_rate:.1%} of the "
+                f"{chunk.timeframe} bars of {chunk.symbol}"
+            )
+    console.say(
+        f"{counted(len(rows), 'instance')}, {counted(count, 'trade')}" + (f", written to {output}" if output else "")
+    )
+
+
+def _by_rule(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups = pd.DataFrame(rows).groupby(["rule", "symbol", "timeframe"], sort=False)
+    sums = groups[["n_trades", "net_return", "cost"]].sum().assign(instances=groups.size()).reset_index()
+    traded = sums["n_trades"].where(sums["n_trades"] > 0)
+    told = sums.assign(expectancy=sums["net_return"] / traded, cost=sums["cost"] / traded)
+    return [{name: None if pd.isna(row[name]) else row[name] for name in _SHOWN} for _, row in told.iterrows()]

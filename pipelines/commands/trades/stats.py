@@ -1,0 +1,99 @@
+"""tradesieve trades stats: what groups of trades were worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.table_output import (
+    Arrangement,
+    check_files,
+    rows_of,
+    table_options,
+    write_table,
+)
+from tradesieve.pipelines.commands.shared.tables import shortened
+from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.reports.trade_pages import write_report
+from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, load_chunks
+from tradesieve.pipelines.steps.dataset import generate_trades
+from tradesieve.strategies.statistics.grouping import GROUPINGS
+from tradesieve.strategies.statistics.trade_statistics import MEASURES, trade_statistics
+from tradesieve.strategies.trades import pool_trades
+
+_SHOWN = {
+    "n_trades": "trades", "win_rate": "win rate", "expectancy": "expectancy", "profit_factor": "profit factor",
+    "payoff_ratio": "payoff", "cost": "cost", "sortino": "Sortino", "sharpe": "Sharpe", "total_return": "return",
+    "max_drawdown": "drawdown", "exposure_rate": "exposure",
+}  # fmt: skip
+"""Measures that a table for people shows, with their headings; the others are shown once they are asked for."""
+
+
+@click.command()
+@experiment_options
+@click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, help="What to group by.")
+@table_options("groups", "n_trades>=30")
+@as_json
+def stats(
+    by: str,
+    where: tuple[str, ...],
+    sort: str | None,
+    descending: bool,
+    limit: int | None,
+    output: Path | None,
+    html: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Show what the trades of each group were worth without a model.
+
+    \b
+        tradesieve trades stats --by rule --where 'n_trades>=30' --sort sortino --descending --html report.html
+    """
+    console = Console(as_json=as_json)
+    check_files(output, html)
+    arranged = Arrangement(where, sort, descending, limit)
+    arranged.of(_without_groups(by))
+    pooled, chunks = _generated(console, given)
+    found = arranged.of(trade_statistics(pooled, backtest_of(chunks), by=by))
+    if output is not None:
+        write_table(found, output)
+    if html is not None:
+        write_report(chunks, pooled, html)
+    rows, everything = rows_of(found), _everything(pooled, chunks, by)
+    written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
+    console.json({"by": by, "groups": rows, "pooled": everything} | written)
+    asked = [name for name in MEASURES if arranged.asks_for(name)]
+    columns = (
+        {by: "strategy" if by == "instance" else by} | _SHOWN | {name: name for name in asked if name not in _SHOWN}
+    )
+    shown = rows if by == "pooled" else [*rows, everything]
+    console.table(f"trades by {by}, every one of them taken", shortened(shown, by), columns)
+    if output is not None:
+        console.say(f"{len(found):,} groups with {len(MEASURES)} measures each, written to {output}")
+    if html is not None:
+        console.say(f"the report is written to {html}: open it in a browser")
+
+
+def _generated(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, list[Chunk]]:
+    settings = read_settings()
+    chunks = load_chunks(chosen_experiment(settings, **given), settings)
+    with console.progress() as progress:
+        tables = [generate_trades(chunk, settings, progress=progress) for chunk in chunks]
+    return pool_trades(tables), chunks
+
+
+def _without_groups(by: str) -> pd.DataFrame:
+    kinds = {by: "int64" if by == "hour" else "str"} | dict.fromkeys(MEASURES, "float64")
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+
+def _everything(pooled: pd.DataFrame, chunks: list[Chunk], by: str) -> dict[str, Any]:
+    (row,) = rows_of(trade_statistics(pooled, backtest_of(chunks), by="pooled"))
+    row.pop("pooled")
+    return {by: "all, equal shares"} | row

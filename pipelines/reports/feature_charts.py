@@ -1,0 +1,214 @@
+"""Charts of a description of features, for its page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tradesieve.features.profiling.drift import DRIFT_SHIFTED, DRIFT_WATCHED
+from tradesieve.pipelines.reports.plotly_figures import FAINT, GAIN, LINES, LOSS, PLAIN, new_figure
+from tradesieve.pipelines.runs.feature_profile import LEVEL, Description
+
+if TYPE_CHECKING:
+    from tradesieve.pipelines.reports.plotly_figures import Figure
+
+_GREY = "rgba(128,128,128,0.45)"
+_N_BINS = 40
+_FEW_VALUES = 12
+_MOST_CURVES = 5
+_MOST_NAMED = 80
+_HALF_WIDTH = 1.96
+
+
+def information_chart(description: Description, shown: np.ndarray) -> Figure:
+    """Draw the coefficients of features with their intervals, and beside them those of each period.
+
+    Parameters
+    ----------
+    shown : int64, the features from the top to the bottom.
+    """
+    information = description.information
+    names = [description.development.feature_names[place] for place in shown]
+    figure = new_figure(
+        height=110 + 21 * len(shown), rows=1, cols=2, shared_yaxes=True, column_widths=[0.46, 0.54],
+        horizontal_spacing=0.015,
+    )  # fmt: skip
+    coefficient, error = information.coefficient[shown], information.standard_error[shown]
+    telling = information.p_adjusted[shown] <= LEVEL
+    colours = np.where(telling, np.where(coefficient > 0, GAIN, LOSS), _GREY)
+    interval = {
+        "type": "data",
+        "array": _plain(_HALF_WIDTH * error, 5),
+        "thickness": 1.2,
+        "width": 3,
+        "color": "#8a8a8a",
+    }
+    told = [
+        f"t {t:.2f}, p {p:.3f}, adjusted {adjusted:.3f}"
+        for t, p, adjusted in zip(
+            information.t_statistic[shown], information.p_value[shown], information.p_adjusted[shown], strict=True
+        )
+    ]
+    figure.add_bar(
+        x=_plain(coefficient, 5), y=names, orientation="h", marker_color=colours.tolist(), customdata=told,
+        error_x=interval, hovertemplate="%{y}<br>IC %{x:.4f}<br>%{customdata}<extra></extra>", row=1, col=1,
+    )  # fmt: skip
+    by_period = information.by_period[:, shown].T
+    bound = _bound(by_period)
+    figure.add_heatmap(
+        z=[_plain(row, 4) for row in by_period], x=list(description.periods.names), y=names, zmin=-bound, zmax=bound,
+        colorscale=[[0, LOSS], [0.5, FAINT], [1, GAIN]], xgap=1, ygap=1,
+        hovertemplate="%{y}<br>%{x}: IC %{z:.4f}<extra></extra>",
+        colorbar={"title": "IC of the period", "thickness": 12}, row=1, col=2,
+    )  # fmt: skip
+    figure.update_xaxes(title_text="IC of all trades, with 95 % interval", zeroline=True, row=1, col=1)
+    figure.update_xaxes(
+        title_text=f"{description.periods.per} of the decision", type="category", showgrid=False, row=1, col=2
+    )
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, tickfont={"size": 11})
+    return figure
+
+
+def stability_chart(description: Description, shown: np.ndarray) -> Figure:
+    """Draw the population stability index of features in each later period. Parameters as `information_chart`."""
+    index = description.stability.index[:, shown].T
+    names = [description.development.feature_names[place] for place in shown]
+    most = 2 * DRIFT_SHIFTED
+    watched, shifted = DRIFT_WATCHED / most, DRIFT_SHIFTED / most
+    figure = new_figure(height=110 + 21 * len(shown))
+    figure.add_heatmap(
+        z=[_plain(row, 4) for row in index], x=list(description.later), y=names, zmin=0, zmax=most, xgap=1, ygap=1,
+        # Translucent, so that the text of a light and of a dark page can be read on them.
+        colorscale=[[0, FAINT], [watched, FAINT], [watched, "rgba(221,170,51,0.3)"], [shifted, "rgba(221,170,51,0.7)"],
+                    [shifted, "rgba(204,102,119,0.5)"], [1, "rgba(204,102,119,0.95)"]],
+        texttemplate="%{z:.2f}" if len(description.later) <= 16 else None, textfont={"size": 10},
+        hovertemplate="%{y}<br>%{x}: PSI %{z:.3f}<extra></extra>",
+        colorbar={"title": "PSI", "thickness": 12, "tickvals": [0, DRIFT_WATCHED, DRIFT_SHIFTED, most],
+                  "ticktext": ["0", f"{DRIFT_WATCHED}", f"{DRIFT_SHIFTED}", f"{most} and more"]},
+    )  # fmt: skip
+    figure.update_xaxes(title_text=f"{description.periods.per} of the decision", type="category", showgrid=False)
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, tickfont={"size": 11})
+    return figure
+
+
+def correlation_chart(description: Description) -> Figure:
+    """Draw the correlation of all features, those of a cluster side by side and framed."""
+    order, code = description.clusters.order, description.clusters.code
+    names = [description.development.feature_names[place] for place in order]
+    named = len(order) <= _MOST_NAMED
+    figure = new_figure(height=max(320, min(1100, 80 + 14 * len(order))))
+    figure.add_heatmap(
+        z=[_plain(row, 3) for row in description.correlation[np.ix_(order, order)]], x=names, y=names, zmin=-1, zmax=1,
+        colorscale=[[0, LOSS], [0.5, FAINT], [1, PLAIN]],
+        hovertemplate="%{y}<br>%{x}<br>correlation of ranks %{z:.3f}<extra></extra>",
+        colorbar={"title": "rank<br>correlation", "thickness": 12},
+    )  # fmt: skip
+    lined = code[order]
+    first = np.flatnonzero(np.diff(lined, prepend=-1))
+    for start, end in zip(first, np.append(first[1:], len(lined)), strict=True):
+        if end - start > 1:
+            low, high = float(start) - 0.5, float(end) - 0.5
+            figure.add_shape(type="rect", x0=low, x1=high, y0=low, y1=high, line={"width": 1.5, "color": LINES[0]})
+    figure.update_xaxes(showticklabels=False, showgrid=False, type="category", ticks="")
+    figure.update_yaxes(
+        autorange="reversed",
+        showticklabels=named,
+        showgrid=False,
+        type="category",
+        dtick=1,
+        ticks="",
+        tickfont={"size": 10},
+    )
+    return figure
+
+
+def feature_figures(description: Description) -> list[dict[str, Any]]:
+    """Draw each feature by itself: its distribution in stretches of time, and its coefficient in each period.
+
+    Returns
+    -------
+    One figure a feature, as plain values: there may be hundreds of them.
+    """
+    groups = _stretches(description)
+    layout = _feature_layout(description)
+    return [
+        {"data": [*_distribution(column, groups), _coefficients(description, place)], "layout": layout}
+        for place, column in enumerate(np.asfortranarray(description.development.X).T)
+    ]
+
+
+def _stretches(description: Description) -> list[tuple[str, np.ndarray]]:
+    """Name the first part of time and at most five stretches after it, each with its rows."""
+    code, names = description.periods.code, description.periods.names
+    n_first = len(description.reference)
+    later = np.array_split(np.arange(n_first, len(names)), min(_MOST_CURVES, len(description.later)) or 1)
+    spans = [np.arange(n_first), *(span for span in later if len(span))]
+    return [
+        (names[span[0]] + ("" if len(span) == 1 else f" to {names[span[-1]]}"), (code >= span[0]) & (code <= span[-1]))
+        for span in spans
+    ]
+
+
+def _distribution(column: np.ndarray, groups: list[tuple[str, np.ndarray]]) -> list[dict[str, Any]]:
+    known = column[~np.isnan(column)]
+    values = np.unique(known)
+    few = len(values) <= _FEW_VALUES
+    if not few:
+        low, high = np.quantile(known, [0.01, 0.99])
+        low, high = (low, high) if high > low else (values[0], values[-1])
+        edges = np.linspace(low, high, _N_BINS + 1)
+        x: list[Any] = [float(f"{middle:.4g}") for middle in (edges[:-1] + edges[1:]) / 2]
+    else:
+        x = [f"{value:.4g}" for value in values]
+    traces: list[dict[str, Any]] = []
+    for number, (name, rows) in enumerate(groups):
+        own = column[rows]
+        own = own[~np.isnan(own)]
+        if few:
+            counts = np.bincount(np.searchsorted(values, own), minlength=len(values))
+        else:
+            counts, _ = np.histogram(np.clip(own, low, high), bins=edges)
+        colour = _GREY if number == 0 else LINES[number - 1]
+        trace = {
+            "x": x, "y": _plain(100 * counts / max(len(own), 1), 3), "name": name, "xaxis": "x", "yaxis": "y",
+            "hovertemplate": "about %{x}: %{y:.2f} % of the values<extra>" + name + "</extra>",
+        }  # fmt: skip
+        if few:
+            looks = {"type": "bar", "marker": {"color": colour}}
+        else:
+            line = {"color": colour, "width": 1.6, "shape": "hvh"}
+            looks = {"type": "scatter", "mode": "lines", "line": line}
+            looks |= {"fill": "tozeroy", "fillcolor": "rgba(128,128,128,0.25)"} if number == 0 else {}
+        traces.append(trace | looks)
+    return traces
+
+
+def _coefficients(description: Description, place: int) -> dict[str, Any]:
+    own = description.information.by_period[:, place]
+    return {
+        "type": "bar", "x": list(description.periods.names), "y": _plain(own, 4), "xaxis": "x2", "yaxis": "y2",
+        "marker": {"color": np.where(own > 0, GAIN, LOSS).tolist()}, "showlegend": False,
+        "hovertemplate": "%{x}: IC %{y:.4f}<extra></extra>",
+    }  # fmt: skip
+
+
+def _feature_layout(description: Description) -> dict[str, Any]:
+    figure = new_figure(height=360, legend=True, rows=1, cols=2, column_widths=[0.6, 0.4], horizontal_spacing=0.09)
+    figure.update_xaxes(title_text="value; the outer ones hold what lies beyond the 1st and 99th percentile", col=1)
+    figure.update_yaxes(title_text="% of the values", rangemode="tozero", col=1)
+    figure.update_xaxes(title_text=f"{description.periods.per} of the decision", type="category", col=2)
+    figure.update_yaxes(title_text="IC of the period", col=2)
+    layout: dict[str, Any] = figure.to_plotly_json()["layout"]
+    return layout
+
+
+def _plain(values: np.ndarray, digits: int) -> list[float | None]:
+    """Round for the page, and write what is undefined as nothing."""
+    return [None if np.isnan(value) else round(float(value), digits) for value in values]
+
+
+def _bound(values: np.ndarray) -> float:
+    """Bound a colour scale so that one odd value does not fade the others."""
+    known = np.abs(values[~np.isnan(values)])
+    return max(float(np.quantile(known, 0.98)), 1e-6) if len(known) else 1.0

@@ -1,0 +1,91 @@
+"""Checks of factors on bars: the certificate that anyone may ask for, and the door for factors of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import lookback
+from tradesieve.features.factor import Feature
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.invariants.features import Violation, check_features
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import Refused
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.progress import Progress, silent
+from tradesieve.pipelines.steps.chunks import Chunk, period_of
+
+_MOST_BARS = 20_000
+"""Bars on which features are checked; a law that is broken shows in fewer."""
+
+
+def check_on(
+    bars: Bars, features: Sequence[str | Feature], *, others: Mapping[str, Bars], times: int, seed: int
+) -> list[Violation]:
+    """Hold features to their laws at random closes of the last bars; see `features.invariants.features.check_features`.
+
+    Parameters
+    ----------
+    others : bars of other symbols, by symbol.
+    times : how many closes are decided at.
+    seed : draws them.
+    """
+    bars = bars[-max(_MOST_BARS, 3 * lookback(features, bars.timeframe)) :]
+    decisions = invented_decisions(bars, times, seed=seed)
+    return check_features(bars, decisions, features, others=others, n_samples=times, seed=seed)
+
+
+def invented_decisions(bars: Bars, n: int, *, seed: int) -> Decisions:
+    """Decide at random closes, with terms and results that any factor may ask for."""
+    random = np.random.default_rng(seed)
+    rows = np.sort(random.choice(len(bars), size=min(n, len(bars)), replace=False))
+    side = random.choice([-1.0, 1.0], size=len(rows))
+    price, away = bars.close[rows], random.uniform(0.002, 0.02, size=len(rows))
+    results = random.normal(0.0, 0.01, size=500)
+    end = np.sort(random.integers(0, len(results) + 1, size=len(rows)))
+    return Decisions(
+        bars.close_time[rows],
+        side=side,
+        stop=price * (1.0 - side * away),
+        target=price * (1.0 + side * 2.0 * away),
+        agreeing=random.random(len(rows)),
+        results=results,
+        first_result=np.zeros(len(rows), dtype=np.int64),
+        end_result=end,
+    )
+
+
+def require_lawful(
+    experiment: Experiment,
+    chunks: Sequence[Chunk],
+    *,
+    times: int = 16,
+    progress: Progress = silent,
+) -> None:
+    """Check the features that come from the experiment's modules, before anything is learned from them.
+
+    Only bars before the hold-out are looked at.
+
+    Raises
+    ------
+    Refused : at the first law that is broken; names the feature, the law and the first time.
+    """
+    own = [feature for feature in map(parse_feature, experiment.feature_names()) if feature.factor.module is not None]
+    if not own:
+        return
+    first, last = period_of(chunks)
+    border = last - int((last - first) * experiment.plan.holdout_fraction)
+    for done, chunk in enumerate(chunks):
+        progress("laws", done, len(chunks), f"{chunk.name}: {len(own)} factors of your own")
+        bars = chunk.bars.between(None, border)
+        if len(bars) == 0:
+            continue
+        others = {symbol: other.between(None, border) for symbol, other in chunk.others.items()}
+        found = check_on(bars, own, others=others, times=times, seed=experiment.plan.seed)
+        if found:
+            raise Refused(
+                f"{chunk.name}: {found[0]}; `tradesieve factors check --module FILE` says which laws it keeps"
+            )
+    progress("laws", 1, 1, f"{len(own)} factors of your own keep the laws")

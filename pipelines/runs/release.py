@@ -1,0 +1,71 @@
+"""Release: from the run of an experiment to the artifact that is exported and served."""
+
+from __future__ import annotations
+
+import shutil
+
+from tradesieve.market.errors import BadInput
+from tradesieve.models.artifact.artifact import Artifact, load_artifact, release
+from tradesieve.models.tracking.runs import champion, download_artifact
+from tradesieve.pipelines.fingerprints import identity
+from tradesieve.pipelines.settings import Settings
+from tradesieve.serving.export import build_bento, point_to, serve_command
+
+
+def champion_run(settings: Settings) -> str:
+    """Name the run of the champion.
+
+    Raises
+    ------
+    BadInput : if no experiment's gate has opened yet.
+    """
+    found = champion(settings.tracking)
+    if found is None:
+        raise BadInput(
+            "there is no champion yet: no experiment's gate has opened. "
+            'Name a run with --run ID, and --override "reason" to export it all the same'
+        )
+    return found[0]
+
+
+def artifact_of(settings: Settings, run_id: str) -> Artifact:
+    """Fetch the artifact of a run from MLflow, once.
+
+    Raises
+    ------
+    Unknown : if there is no such run.
+    BadInput : if the run has no artifact.
+    """
+    folder = settings.home / "downloaded" / run_id
+    if folder.exists():
+        try:
+            return load_artifact(folder)
+        except BadInput:  # damaged: fetched again
+            shutil.rmtree(folder)
+    return load_artifact(download_artifact(settings.tracking, run_id, folder))
+
+
+def release_run(settings: Settings, run_id: str, *, override: str | None = None) -> tuple[Artifact, str]:
+    """Release the artifact of a run, build its Bento, and turn the pointer of the served model to it.
+
+    Returns
+    -------
+    The released artifact and the tag of its Bento. A service that runs takes the artifact over by itself.
+
+    Raises
+    ------
+    Unknown, BadInput : as `artifact_of`.
+    Refused : if the run's gate is closed and there is no override.
+    """
+    name = run_id if override is None else f"{run_id}-{identity(override)[:8]}"
+    released = release(
+        artifact_of(settings, run_id), settings.home / "released" / name, run_id=run_id, override=override
+    )
+    tag = build_bento(released.folder, bento_home=settings.bentoml)
+    point_to(settings.champion, released.folder)
+    return released, tag
+
+
+def service_command(settings: Settings, *, host: str, port: int) -> list[str] | None:
+    """Give the command that serves what was exported last; None while nothing was."""
+    return serve_command(settings.champion, host=host, port=port) if settings.champion.exists() else None

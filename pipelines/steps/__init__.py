@@ -1,0 +1,6 @@
+"""Step functions that commands and flows share: bars to chunks, chunks to trades, trades to a dataset.
+
+Arithmetic lives in the rooms to the left; whole runs are `pipelines.runs`.
+"""
+
+__all__ = ["chunks", "trade_batches", "trade_export", "dataset"]

@@ -1,0 +1,96 @@
+"""Windows: the last bars of each symbol and timeframe, appended as they close, no more of them than decisions need."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradesieve.market.bars import COLUMNS, Bars, format_time
+from tradesieve.serving.problem_details import Problem
+
+SLACK = 8
+"""Bars kept beyond the lookback, so that a decision of a few bars ago can still be asked for."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of appended bars: see `serving.schemas.Appended`."""
+
+    added: int
+    known: int
+    dropped: int
+    bars: Bars
+
+
+class Windows:
+    """The service's own bars. Safe under threads: a window is a value, replaced as a whole."""
+
+    def __init__(self) -> None:
+        self._windows: dict[tuple[str, str], Bars] = {}
+        self._lock = threading.Lock()
+
+    def get(self, symbol: str, timeframe: str) -> Bars | None:
+        """Return the window, or None when there is none."""
+        return self._windows.get((symbol, timeframe))
+
+    def append(self, bars: Bars, *, lookback: int, replace: bool = False) -> Added:
+        """Append closed bars.
+
+        Parameters
+        ----------
+        bars : at least one. They may begin with bars that the window holds, if their values are the same: a repeated
+            request changes nothing.
+        lookback : how many bars a decision needs; a few more are kept.
+        replace : start a new window.
+
+        Raises
+        ------
+        Problem : 409 if a bar differs from the one held for its time, or falls between the bars held: what was answered
+            from the window so far would not have been the truth.
+        """
+        key = (bars.symbol, str(bars.timeframe))
+        with self._lock:
+            held = None if replace else self._windows.get(key)
+            if held is None:
+                later, known, joined = bars, 0, bars
+            else:
+                known = _compared(held, bars)
+                later = bars.between(int(held.close_time[-1]))
+                joined = held.followed_by(later) if len(later) else held
+            kept = joined[-(lookback + SLACK) :]
+            # A copy, so that the long history a bot begins with does not stay in memory behind a view of its end.
+            kept = Bars(kept.symbol, kept.timeframe, *(getattr(kept, name).copy() for name in COLUMNS))
+            self._windows[key] = kept
+        added = min(len(later), len(kept))
+        return Added(added, known, len(bars) - known - added, kept)
+
+
+def _compared(held: Bars, bars: Bars) -> int:
+    """Count the bars within the window's span, all of them the window's own. Bars before it cannot be compared."""
+    inside = bars.between(int(held.close_time[0]) - 1, int(held.close_time[-1]))
+    rows = np.searchsorted(held.close_time, inside.close_time)
+    absent = held.close_time[rows] != inside.close_time
+    if absent.any():
+        time = int(inside.close_time[np.argmax(absent)])
+        raise Problem(
+            409,
+            "conflicting-bars",
+            f"a bar that closes at {format_time(time)} came late: the window has bars before and after it",
+            field="bars",
+            hint="append bars as they close, or send the whole window with replace true",
+        )
+    for name in COLUMNS[1:]:
+        differ = getattr(held, name)[rows] != getattr(inside, name)
+        if differ.any():
+            row = int(np.argmax(differ))
+            raise Problem(
+                409,
+                "conflicting-bars",
+                f"the bar that closes at {format_time(inside.close_time[row])} has {name} "
+                f"{getattr(inside, name)[row]:.17g}, the window holds {getattr(held, name)[rows[row]]:.17g}",
+                field=f"bars.{name}",
+                hint="a closed bar does not change; to correct it, send the whole window with replace true",
+            )
+    return len(inside)

@@ -1,0 +1,109 @@
+"""Problems: every refusal of the service says what is wrong, where, and what to do (RFC 9457, problem details)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from tradesieve.market.errors import BadInput
+
+MEDIA_TYPE = "application/problem+json"
+
+_TITLES = {
+    "malformed-json": "The body is not JSON",
+    "invalid-value": "A value is not allowed",
+    "unknown-name": "A name is not known",
+    "too-few-bars": "The window is too short",
+    "stale-window": "The window does not reach the decision",
+    "unknowable-bars": "The window holds bars from after the decision",
+    "off-grid": "A time is not on the timeframe's grid",
+    "no-window": "The service has no bars",
+    "missing-term": "The model needs more to decide",
+    "conflicting-bars": "The bars contradict those the service has",
+    "too-large": "The body is too large",
+    "not-found": "There is no such address",
+    "wrong-method": "The address does not answer this method",
+    "unexpected": "The service failed",
+}
+
+
+class Problem(BadInput):
+    """A request that is refused.
+
+    Parameters
+    ----------
+    status : the HTTP status, 4xx.
+    kind : a key of the table of titles; stands in ``type`` as ``urn:tradesieve:KIND``, for programs to switch on.
+    detail : what is wrong, with the value.
+    field : where in the request, such as ``bars.close[17]``; None when it is no one field.
+    hint : what to do.
+    """
+
+    def __init__(self, status: int, kind: str, detail: str, *, field: str | None = None, hint: str) -> None:
+        super().__init__(f"{detail}; {hint}")
+        self.status, self.kind, self.detail, self.field, self.hint = status, kind, detail, field, hint
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the body of the response."""
+        return {
+            "type": f"urn:tradesieve:{self.kind}",
+            "title": _TITLES[self.kind],
+            "status": self.status,
+            "detail": self.detail,
+            "field": self.field,
+            "hint": self.hint,
+        }
+
+
+def unexpected_problem() -> Problem:
+    """Say that the service failed, and nothing of how: that stands in its log."""
+    return Problem(500, "unexpected", "an unexpected error; the request was not answered", hint="see the service's log")
+
+
+def unknown_name(field: str, name: str, known: Iterable[str]) -> Problem:
+    """Refuse a name, with the nearest one that is known."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
+    listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {listed}"
+    return Problem(404, "unknown-name", f"the model was not trained on {field} {name!r}", field=field, hint=hint)
+
+
+def invalid_value(error: ValidationError) -> Problem:
+    """Turn the first finding of pydantic into a problem."""
+    findings = error.errors(include_url=False, include_context=False)
+    first = findings[0]
+    place = field_of(first["loc"])
+    message = first["msg"][:1].lower() + first["msg"][1:]
+    more = f" ({len(findings) - 1} more values are not allowed)" if len(findings) > 1 else ""
+    hint = {
+        "missing": "add it",
+        "extra_forbidden": "leave it out; see GET / for what is read",
+    }.get(first["type"], "correct the value and send the request again")
+    given = "" if first["type"] == "missing" else f", got {shortened(first['input'])}"
+    detail = f"{place or 'the body'}: {message}{given}{more}"
+    return Problem(422, "invalid-value", detail, field=place or None, hint=hint)
+
+
+def field_of(location: tuple[int | str, ...]) -> str:
+    """Write a place in the request as it would be written in code, such as ``bars[17].close``."""
+    written = ""
+    for position, part in enumerate(location):
+        if position == {"bars": 1, "others": 2}.get(str(location[0])) and part in ("columns", "rows"):
+            continue  # which of the two forms of bars it was, not a key
+        # A key that the request invented may be anything, and of any length.
+        written += f"[{part}]" if isinstance(part, int) else f"{'.' if written else ''}{part[:60]}"
+    return written
+
+
+def shortened(value: object) -> str:
+    """Show a value that came with a request, whatever its size."""
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**30:
+        return f"a whole number of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,235 @@
+"""Trade statistics: what groups of trades were worth, trade by trade and day by day.
+
+The days are those of `strategies.statistics.daily_returns`. Trades that ended only because the data did are left out,
+as they are from training: nobody knows how they would have gone. Grouped by exit reason they are a group of their own.
+
+NaN rules: a measure that is undefined for a group (no trade, no winner, no loser, no fall, no day to compare) is NaN,
+never a magic number. What is NaN in a column (an `r_multiple` without a stop) is left out of that column's measures.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tradesieve.strategies.statistics.daily_returns import (
+    calmar,
+    capital_effect,
+    deepest_drawdown,
+    equity,
+    exit_days,
+    sharpe,
+    sortino,
+)
+from tradesieve.strategies.statistics.grouping import Backtest, Groups, group_trades
+
+MEASURES = {
+    "n_trades": "closed trades",
+    "win_rate": "trades with a net return above zero, as a fraction of all",
+    "expectancy": "mean net return of a trade, as a fraction of entry notional",
+    "average_win_return": "mean net return of the winners",
+    "average_loss_return": "mean net return of the trades that did not win",
+    "profit_factor": "capital won by the winners over capital lost by the losers",
+    "payoff_ratio": "average win over average loss",
+    "sortino": "mean daily return over downside deviation, annualised",
+    "sharpe": "mean daily return over standard deviation, annualised",
+    "calmar": "compounded return of a year over the deepest fall",
+    "total_return": "compounded daily returns over the whole period",
+    "max_drawdown": "deepest fall of the compounded capital below its highest point so far",
+    "drawdown_days": "trading days from the peak before the deepest fall until it was made good, or until the end",
+    "drawdown_recovered": "1 when the deepest fall was made good, 0 when not",
+    "profitable_weeks_rate": "weeks with a gain, as a fraction of the weeks (Monday to Sunday) with an exit",
+    "profitable_months_rate": "months with a gain, as a fraction of the months with an exit",
+    "exposure_rate": "bars in a position, as a fraction of the bars seen; positions held side by side add up",
+    "turnover": "entry notional in a year, as a multiple of the capital",
+    "cost": "mean cost of a trade, as a fraction of entry notional",
+    "cost_share": "cost over the absolute gross result, both in capital; above 1 the costs took more than it",
+    "r_multiple": "mean net return in units of the risk to the initial stop, of the trades that had one",
+    "system_quality": "system quality number (SQN): mean over standard deviation of r_multiple, times the root of n",
+    "mae_mean": "mean of the furthest excursions against the trade, at most 0, as a fraction of the entry price",
+    "mae_median": "median of the same",
+    "mae_worst_5": "its 5th percentile: one trade in twenty went further against us",
+    "mfe_mean": "mean of the furthest excursions in favour of the trade, at least 0",
+    "mfe_median": "median of the same",
+    "mfe_best_5": "its 95th percentile: one trade in twenty went further in our favour",
+    "bars_held": "mean number of bars a trade was open in",
+}
+"""Measure: its meaning, in the order in which they are shown."""
+
+_MOST_COUNTED = 100
+
+
+def trade_statistics(trades: pd.DataFrame, backtest: Backtest, *, by: str) -> pd.DataFrame:
+    """Describe the trades of each group.
+
+    Parameters
+    ----------
+    trades : the trades table, one row a trade, all of instances of `backtest`.
+    by : one of `strategies.statistics.grouping.GROUPINGS`.
+
+    Returns
+    -------
+    One row a group: its key in the column `by`, then float64 columns named as `MEASURES`, but for the int64
+    ``n_trades``. Each group of whole instances has a row, also without a trade.
+
+    A group made of instances holds an equal share of capital for each of them; any other holds the capital of all, so
+    that its days are what these trades alone would have earned. A month is judged by its own days only.
+    ``system_quality`` counts at most 100 trades (Van Tharp, 2008), so that many poor trades make no good system.
+
+    Raises
+    ------
+    Unknown : if there is no such grouping.
+    BadData : if a trade is of an instance that was not run, ends before the period, or has an outcome that is not
+        finite.
+
+    Examples
+    --------
+    >>> from tradesieve.market.instruments import Instrument
+    >>> from tradesieve.market.synthetic import SyntheticMarket
+    >>> from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+    >>> from tradesieve.strategies.backtest.simulator import simulate
+    >>> bars, _ = SyntheticMarket(n_days=60, seed=7).generate("BTC-USD")
+    >>> rule, instrument = VolatilityBreakout(), Instrument("BTC-USD")
+    >>> period = (int(bars.close_time[0]), int(bars.close_time[-1]))
+    >>> backtest = Backtest((f"{rule.id}|BTC-USD|5m",), (len(bars),), period, instrument.trading_calendar)
+    >>> trade_statistics(simulate(rule, bars, instrument), backtest, by="side")[["side", "n_trades"]].values.tolist()
+    [['long', 136], ['short', 95]]
+    """
+    if by != "exit_reason":
+        trades = trades[closed_trades(trades)]
+    groups = group_trades(trades, backtest, by=by)
+    measures = _by_trade(trades, groups, backtest) | _by_day(trades, groups, backtest) | _excursions(trades, groups)
+    ordered = {name: measures[name] for name in MEASURES}
+    return pd.DataFrame({by: pd.Series(list(groups.keys), dtype=None if groups.keys else "str"), **ordered})
+
+
+def closed_trades(trades: pd.DataFrame) -> np.ndarray:
+    """Say which trades closed on their own, not because the data ended: bool (n_trades,)."""
+    return (trades["exit_reason"] != "end_of_data").to_numpy(dtype=bool)
+
+
+def pooled_returns(trades: pd.DataFrame, backtest: Backtest) -> np.ndarray:
+    """Sum what all closed trades did to the capital on each trading day: float64 (n_days,)."""
+    trades = trades[closed_trades(trades)]
+    day, n_days = exit_days(trades["exit_time"].to_numpy(), period=backtest.period, calendar=backtest.calendar)
+    stake, net = trades["stake"].to_numpy(), trades["net_return"].to_numpy()
+    effect = capital_effect(stake, net, n_instances=len(backtest.instance_names))
+    return np.bincount(day, weights=effect, minlength=n_days)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.full(len(above), np.nan), where=below != 0)
+
+
+def _by_trade(trades: pd.DataFrame, groups: Groups, backtest: Backtest) -> dict[str, np.ndarray]:
+    code, n_groups = groups.code, len(groups.keys)
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(code, weights=values, minlength=n_groups)
+
+    net, stake, cost = (trades[name].to_numpy() for name in ("net_return", "stake", "cost"))
+    n, won = np.bincount(code, minlength=n_groups), net > 0
+    wins, gained = total(won), total(np.where(won, net, 0.0))
+    average_win, average_loss = _ratio(gained, wins), _ratio(total(np.where(won, 0.0, net)), n - wins)
+    effect = stake * net
+    risked = trades["r_multiple"].to_numpy()
+    known = np.isfinite(risked)
+    n_known = total(known)
+    mean_r = _ratio(total(np.where(known, risked, 0.0)), n_known)
+    spread = total(np.where(known, risked - mean_r[code], 0.0) ** 2)
+    deviation = np.sqrt(_ratio(spread, np.maximum(n_known - 1, 0)))
+    deviation[deviation <= 1e-12 * np.abs(mean_r)] = 0.0  # equal values can have a deviation of one rounding error
+    held = trades["bars_held"].to_numpy()
+    years = groups.n_days / backtest.calendar.days_per_year
+    return {
+        "n_trades": n,
+        "win_rate": _ratio(wins, n),
+        "expectancy": _ratio(total(net), n),
+        "average_win_return": average_win,
+        "average_loss_return": average_loss,
+        "profit_factor": _ratio(total(np.maximum(effect, 0.0)), -total(np.minimum(effect, 0.0))),
+        "payoff_ratio": _ratio(average_win, -average_loss),
+        "exposure_rate": _ratio(total(held), groups.n_bars),
+        "turnover": total(stake) / groups.n_instances / years,
+        "cost": _ratio(total(cost), n),
+        "cost_share": _ratio(total(stake * cost), np.abs(total(stake * trades["gross_return"].to_numpy()))),
+        "r_multiple": mean_r,
+        "system_quality": _ratio(mean_r, deviation) * np.sqrt(np.minimum(n_known, _MOST_COUNTED)),
+        "bars_held": _ratio(total(held), n),
+    }
+
+
+def _by_day(trades: pd.DataFrame, groups: Groups, backtest: Backtest) -> dict[str, np.ndarray]:
+    """Measure the daily returns of each group; only one group's days are held at a time."""
+    net, stake = trades["net_return"].to_numpy(), trades["stake"].to_numpy()
+    effect = capital_effect(stake, net, n_instances=groups.n_instances[groups.code])
+    day, _ = exit_days(trades["exit_time"].to_numpy(), period=backtest.period, calendar=backtest.calendar)
+    days = backtest.calendar.days(*backtest.period)
+    weeks = (days + 3) // 7  # 1970-01-01 was a Thursday: a week starts on Monday
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    order, borders = _borders(groups)
+    day, effect, per_year = day[order], effect[order], backtest.calendar.days_per_year
+    rows = []
+    for group in range(len(groups.keys)):
+        own = slice(borders[group], borders[group + 1])
+        start, n_days = int(groups.first_day[group]), int(groups.n_days[group])
+        returns = np.bincount(day[own] - start, weights=effect[own], minlength=n_days)
+        traded = np.bincount(day[own] - start, minlength=n_days) > 0
+        fall = deepest_drawdown(returns)
+        rows.append(
+            (
+                sortino(returns, days_per_year=per_year),
+                sharpe(returns, days_per_year=per_year),
+                calmar(returns, days_per_year=per_year),
+                equity(returns)[-1] - 1.0,
+                fall.depth,
+                fall.n_days,
+                fall.recovered,
+                _profitable(returns, traded, weeks[start : start + n_days]),
+                _profitable(returns, traded, months[start : start + n_days]),
+            )
+        )
+    names = ("sortino", "sharpe", "calmar", "total_return", "max_drawdown", "drawdown_days", "drawdown_recovered",
+             "profitable_weeks_rate", "profitable_months_rate")  # fmt: skip
+    return dict(zip(names, np.array(rows, dtype=np.float64).reshape(-1, len(names)).T, strict=True))
+
+
+def _profitable(returns: np.ndarray, traded: np.ndarray, span: np.ndarray) -> float:
+    """Share of the spans of time with an exit whose compounded return is above zero."""
+    starts = np.flatnonzero(np.diff(span, prepend=span[0] - 1))
+    with_exit = np.logical_or.reduceat(traded, starts)
+    gained = np.multiply.reduceat(np.maximum(1.0 + returns, 0.0), starts) > 1.0
+    return float(gained[with_exit].mean()) if with_exit.any() else np.nan
+
+
+def _excursions(trades: pd.DataFrame, groups: Groups) -> dict[str, np.ndarray]:
+    order, borders = _borders(groups)
+    measures = {}
+    for name, tail, share in (("mae", "worst", 0.05), ("mfe", "best", 0.95)):
+        values = trades[name].to_numpy()[order]
+        total = np.bincount(groups.code[order], weights=values, minlength=len(groups.keys))
+        for group in range(len(groups.keys)):
+            values[borders[group] : borders[group + 1]].sort()
+        measures[f"{name}_mean"] = _ratio(total, np.diff(borders))
+        measures[f"{name}_median"] = _quantile(values, borders, 0.5)
+        measures[f"{name}_{tail}_5"] = _quantile(values, borders, share)
+    return measures
+
+
+def _quantile(values: np.ndarray, borders: np.ndarray, share: float) -> np.ndarray:
+    """Interpolate a quantile of each run of sorted values. Equals: ``groupby(...).quantile(share)`` of pandas."""
+    n = np.diff(borders)
+    if not len(values):
+        return np.full(len(n), np.nan)
+    place = share * np.maximum(n - 1, 0)
+    low = np.floor(place).astype(np.int64)
+    first = np.minimum(borders[:-1] + low, len(values) - 1)
+    second = np.minimum(first + (low < n - 1), len(values) - 1)
+    found = values[first] + (place - low) * (values[second] - values[first])
+    return np.where(n > 0, found, np.nan)
+
+
+def _borders(groups: Groups) -> tuple[np.ndarray, np.ndarray]:
+    """Order trades by group, and say where each group begins and ends in that order."""
+    order = np.argsort(groups.code, kind="stable")
+    return order, np.searchsorted(groups.code[order], np.arange(len(groups.keys) + 1))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_names import example_of, parse_feature
+from tradesieve.features.feature_sets import MINIMAL, SETS, expand
+from tradesieve.market.errors import BadInput, Unknown
+
+
+def test_a_pattern_means_every_combination_in_the_order_of_its_parts():
+    assert expand(["close|close_1h__slope__window_20|50"]) == (
+        "close__slope__window_20",
+        "close__slope__window_50",
+        "close_1h__slope__window_20",
+        "close_1h__slope__window_50",
+    )
+    many = expand(["close|close_1h|close_of_SPY__slope|trendiness|volatility__window_10|20|50"])
+    assert len(many) == 27
+    assert all(str(parse_feature(name).view) == name.partition("__")[0] for name in many)
+    assert expand(["close__macd__fast_8|12__slow_26__signal_9"]) == tuple(
+        f"close__macd__fast_{fast}__slow_26__signal_9" for fast in (8, 12)
+    )
+    assert expand(["close__tsfresh_cid_ce__normalize_True|False__window_50"]) == tuple(
+        f"close__tsfresh_cid_ce__normalize_{value}__window_50" for value in (True, False)
+    )
+
+
+def test_sets_hold_sets_and_every_feature_once():
+    own = {"calm": ["close__volatility__window_10|100"], "both": ["minimal", "calm", MINIMAL[0]]}
+    assert expand(["both"], own) == (*MINIMAL, "close__volatility__window_10", "close__volatility__window_100")
+    assert expand([MINIMAL[3], "minimal"]) == (MINIMAL[3], *(name for name in MINIMAL if name != MINIMAL[3]))
+    for name, names in SETS.items():
+        assert expand([name]) == names
+    assert expand([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("items", "own", "error", "match"),
+    [
+        (["standart"], {}, Unknown, "unknown feature set 'standart': did you mean 'standard'"),
+        (["callm"], {"calm": ["minimal"]}, Unknown, "did you mean 'calm'"),
+        (["a"], {"a": ["b"], "b": ["a"]}, BadInput, "feature set 'a' holds itself: a > b > a"),
+        (["wide"], {"wide": ["minimal"]}, BadInput, "feature set 'wide' exists already"),
+        (["minimal"], {"my__own": ["minimal"]}, BadInput, "'my__own': two underscores"),
+    ],
+)
+def test_a_list_that_cannot_be_written_out_says_why(items, own, error, match):
+    with pytest.raises(error, match=match):
+        expand(items, own)
+
+
+def test_every_factor_has_an_example_that_reads_back():
+    for factor in FACTORS.values():
+        feature = example_of(factor)
+        assert feature is not None, factor.name
+        assert parse_feature(feature.name) == feature
+    assert example_of(FACTORS["macd"]).name == "close__macd__fast_12__slow_26__signal_9"
+    assert FACTORS["mean_pair"].source == "Brock, Lakonishok and LeBaron (1992), Simple technical trading rules"
+    assert FACTORS["win_share"].equals == "(results > 0).rolling(window).mean()"
+    assert FACTORS["win_share"].source == ""

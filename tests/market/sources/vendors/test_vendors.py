@@ -1,0 +1,359 @@
+"""Files in the formats that vendors document, written here."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.sources.formats.archives import read_head
+from tradesieve.market.sources.formats.frames import Stamps
+from tradesieve.market.sources.reading import VENDORS, read_bars, read_file
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+
+MINUTE = parse_timeframe("1m")
+BARS = SyntheticMarket(n_days=1, timeframe=MINUTE).generate("BTC-USD")[0][:200]
+OPENS = BARS.open_time
+ISO = pd.to_datetime(OPENS, unit="ns")
+PRICED = [BARS.open.tolist(), BARS.high.tolist(), BARS.low.tolist(), BARS.close.tolist()]
+OHLCV = list(zip(*PRICED, BARS.volume.tolist(), strict=True))
+
+
+def read(path: Path, content: str | bytes, **options: object) -> tuple[Bars, tuple[str, ...]]:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    options = {"symbol": "BTC-USD", "timeframe": MINUTE} | options
+    return read_file(path, **options)  # type: ignore[arg-type]
+
+
+def lines(header: str | None, rows: list[str], *, newest_first: bool = False) -> str:
+    return "\n".join(([header] if header else []) + (rows[::-1] if newest_first else rows)) + "\n"
+
+
+def joined(*fields: object, separator: str = ",") -> str:
+    return separator.join(str(field) for field in fields)
+
+
+def zipped(content: str | bytes, name: str = "bars.csv") -> bytes:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def klines(factor: int, *, header: bool) -> str:
+    names = "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
+    names += "taker_buy_volume,taker_buy_quote_volume,ignore"
+    rows = [
+        joined(time // factor, *row, (time + MINUTE.duration) // factor - 1, 1.5, 7, 0.5, 0.7, 0)
+        for time, row in zip(OPENS.tolist(), OHLCV, strict=True)
+    ]
+    return lines(names if header else None, rows)
+
+
+def candles(order: str, unit: int) -> list[list[float]]:
+    place = dict(zip("ohlcv", range(5), strict=True))
+    return [
+        [time // unit, *(row[place[name]] for name in order)] for time, row in zip(OPENS.tolist(), OHLCV, strict=True)
+    ]
+
+
+def oanda(side: str = "mid", **changes: object) -> str:
+    rows = [
+        {
+            "complete": True,
+            "volume": row[4],
+            "time": f"{stamp.isoformat()}.000000000Z",
+            side: dict(zip("ohlc", (str(price) for price in row[:4]), strict=True)),
+        }
+        for stamp, row in zip(ISO, OHLCV, strict=True)
+    ]
+    rows[-1] |= changes
+    return json.dumps({"instrument": "BTC_USD", "granularity": "M1", "candles": rows})
+
+
+CSV_ROWS = [joined(stamp, *row) for stamp, row in zip(ISO, OHLCV, strict=True)]
+CLOSE_ROWS = [joined(stamp + pd.Timedelta("1m"), *row) for stamp, row in zip(ISO, OHLCV, strict=True)]
+# What the file holds, and the vendor that it is recognised as.
+FILES: dict[str, tuple[str | bytes, str]] = {
+    "binance ms": (klines(10**6, header=True), "Binance"),
+    "binance us": (klines(10**3, header=True), "Binance"),
+    "binance ms without a header": (klines(10**6, header=False), "Binance"),
+    "binance us without a header, zipped": (zipped(klines(10**3, header=False)), "Binance"),
+    "binance json": (
+        json.dumps(
+            [
+                [int(f[0]), *f[1:6], int(f[6]), *f[7:]]
+                for f in (row.split(",") for row in klines(10**6, header=False).split())
+            ]
+        ),
+        "Binance",
+    ),
+    "bitfinex json, newest first": (json.dumps(candles("ochlv", 10**6)[::-1]), "Bitfinex"),
+    "bitfinex csv": (lines(None, [joined(*row) for row in candles("ochlv", 10**6)]), "Bitfinex"),
+    "coinbase exchange": (json.dumps(candles("lhocv", 10**9)[::-1]), "Coinbase"),
+    "coinbase advanced": (
+        json.dumps(
+            {
+                "candles": [
+                    dict(zip(("start", "low", "high", "open", "close", "volume"), map(str, row), strict=True))
+                    for row in candles("lhocv", 10**9)[::-1]
+                ]
+            }
+        ),
+        "Coinbase",
+    ),
+    "freqtrade json": (json.dumps(candles("ohlcv", 10**6)), "freqtrade"),
+    "freqtrade json.gz": (gzip.compress(json.dumps(candles("ohlcv", 10**6)).encode()), "freqtrade"),
+    "oanda mid": (oanda(), "OANDA"),
+    "oanda bid": (oanda("bid"), "OANDA"),
+    "cryptodatadownload": (
+        lines(
+            "https://www.CryptoDataDownload.com\nunix,date,symbol,open,high,low,close,Volume BTC,Volume USD",
+            [
+                joined(time // 10**9, stamp, "BTC/USD", *row, row[4] * row[3])
+                for time, stamp, row in zip(OPENS.tolist(), ISO, OHLCV, strict=True)
+            ],
+        ),
+        "CryptoDataDownload",
+    ),
+    "lean, zipped": (
+        zipped(
+            lines(
+                None,
+                [joined(time // 10**6 % 86_400_000, *row) for time, row in zip(OPENS.tolist(), OHLCV, strict=True)],
+            ),
+            f"{ISO[0]:%Y%m%d}_btcusd_minute_trade.csv",
+        ),
+        "Lean",
+    ),
+    "ninjatrader": (
+        lines(
+            None,
+            [
+                joined(f"{stamp + pd.Timedelta('1m'):%Y%m%d %H%M%S}", *row, separator=";")
+                for stamp, row in zip(ISO, OHLCV, strict=True)
+            ],
+        ),
+        "NinjaTrader",
+    ),
+    "metatrader 4": (
+        lines(None, [joined(f"{stamp:%Y.%m.%d,%H:%M}", *row) for stamp, row in zip(ISO, OHLCV, strict=True)]),
+        "MetaTrader",
+    ),
+    "metatrader 4 with a header": (
+        lines(
+            "Date,Time,Open,High,Low,Close,Volume",
+            [joined(f"{stamp:%Y.%m.%d,%H:%M}", *row) for stamp, row in zip(ISO, OHLCV, strict=True)],
+        ),
+        "MetaTrader",
+    ),
+    "metatrader 5": (
+        lines(
+            "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>",
+            [
+                joined(f"{stamp:%Y.%m.%d\t%H:%M:%S}", *row, 0, 3, separator="\t")
+                for stamp, row in zip(ISO, OHLCV, strict=True)
+            ],
+        ),
+        "MetaTrader",
+    ),
+    "metatrader quoted": (
+        lines(
+            '"Time\tOpen\tHigh\tLow\tClose\tVolume"',
+            [f'"{joined(stamp, *row, separator=chr(9))}"' for stamp, row in zip(ISO, OHLCV, strict=True)],
+        ),
+        "MetaTrader",
+    ),
+    "backtrader": (
+        lines(
+            "Date,Time,Open,High,Low,Close,Volume,OpenInterest",
+            [
+                joined(f"{stamp + pd.Timedelta('1m'):%Y-%m-%d,%H:%M:%S}", *row, 0)
+                for stamp, row in zip(ISO, OHLCV, strict=True)
+            ],
+        ),
+        "backtrader",
+    ),
+    "nautilus": (gzip.compress(lines("timestamp_utc,open,high,low,close,volume", CLOSE_ROWS).encode()), "nautilus"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_gives_the_bars_that_were_written(tmp_path, name):
+    content, vendor = FILES[name]
+    path = tmp_path / "bars.download"
+    bars, notes = read(path, content)
+    assert notes[0].startswith(f"recognised as {vendor}")
+    assert bars.close_time.tolist() == BARS.close_time.tolist()
+    for column in COLUMNS[1:]:
+        if not (column == "volume" and "quote" in name):
+            assert getattr(bars, column).tolist() == getattr(BARS, column).tolist(), column
+    assert read_bars(path, symbol="BTC-USD", timeframe=MINUTE).fingerprint == bars.fingerprint
+    head, inside = read_head(path)
+    assert sum(vendor.recognises(head, inside) for vendor in VENDORS) == 1
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".zip"])
+def test_a_packed_file_of_nobody_is_read_as_what_is_inside(tmp_path, suffix):
+    text = lines("time,open,high,low,close,volume", CSV_ROWS)
+    packed = gzip.compress(text.encode()) if suffix == ".csv.gz" else zipped(text)
+    bars, notes = read(tmp_path / f"a{suffix}", packed)
+    assert (bars.fingerprint, notes) == (BARS.fingerprint, ())
+
+
+def test_what_is_given_overrules_the_vendor(tmp_path):
+    bars, _ = read(tmp_path / "a.txt", FILES["ninjatrader"][0], stamps=Stamps(meaning="open", timezone="Asia/Tokyo"))
+    assert bars.close_time.tolist() == (BARS.close_time + 60 * 10**9 - 9 * 3600 * 10**9).tolist()
+    bars, _ = read(tmp_path / "a.txt", FILES["ninjatrader"][0], price_scale=4)
+    assert bars.open.tolist() == (BARS.open / 4).tolist()
+    assert bars.volume.tolist() == BARS.volume.tolist()
+    bars, _ = read(tmp_path / "a.csv", lines("time,open,high,low,close,volume", CSV_ROWS), price_scale=0.5)
+    assert bars.high.tolist() == (BARS.high / 0.5).tolist()
+    for scale in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(BadInput, match="divided by a positive number"):
+            read(tmp_path / "a.csv", lines(None, CSV_ROWS), price_scale=scale)
+
+
+@pytest.mark.parametrize("price", [0.01, 100.0])
+def test_swapped_volumes_are_put_right_on_both_sides_of_a_price_of_one(tmp_path, price):
+    volume = 3.0
+    rows = [
+        joined(
+            stamp, "BTC/USD", *[price] * 4, *((price * volume, volume) if number % 4 == 0 else (volume, price * volume))
+        )
+        for number, stamp in enumerate(ISO)
+    ]
+    text = lines("date,symbol,open,high,low,close,Volume X,Volume Y", rows, newest_first=True)
+    bars, notes = read(tmp_path / "a.csv", text)
+    assert set(bars.volume) == {volume}
+    assert "the two volumes of 50 rows were swapped" in notes[2]
+
+
+def test_hours_of_twelve_are_read(tmp_path):
+    rows = [
+        joined(f"{stamp:%Y-%m-%d %I-%p}", "X", 2, 2, 2, 2, 1, 2)
+        for stamp in pd.date_range("2019-01-01", periods=30, freq="h")
+    ]
+    path = tmp_path / "a.csv"
+    path.write_text(lines("Date,Symbol,Open,High,Low,Close,VolumeFrom,VolumeTo", rows, newest_first=True))
+    bars, _ = read_file(path, symbol="X", timeframe=parse_timeframe("1h"))
+    assert (bars.close_time - pd.Timestamp("2019-01-01 01:00").as_unit("ns").value).tolist() == [
+        3600 * 10**9 * row for row in range(30)
+    ]
+
+
+def test_one_file_of_klines_may_change_its_unit(tmp_path):
+    old, new = (klines(unit, header=True).splitlines() for unit in (10**6, 10**3))
+    bars, notes = read(tmp_path / "a.csv", "\n".join(old[:101] + new[101:]))
+    assert bars.fingerprint == BARS.fingerprint
+    assert notes[1] == "100 rows are in microseconds and 100 in milliseconds"
+
+
+def test_a_candle_that_is_not_complete_is_left_out(tmp_path):
+    bars, notes = read(tmp_path / "a.json", oanda(complete=False))
+    assert len(bars) == len(BARS) - 1
+    assert notes[1] == "1 candles were not complete: left out"
+
+
+def histdata(year: int) -> str:
+    stamps = pd.date_range(f"{year}-01-08 10:00", periods=20, freq="min").append(
+        pd.date_range(f"{year}-03-20 10:00", periods=20, freq="min")
+    )
+    return lines(None, [joined(f"{stamp:%Y%m%d %H%M%S}", 2, 2, 2, 2, 0, separator=";") for stamp in stamps])
+
+
+@pytest.mark.parametrize(("year", "winter", "summer"), [(2018, 15, 14), (2019, 15, 15)])
+def test_the_clock_of_a_year_is_the_one_that_was_measured(tmp_path, year, winter, summer):
+    # The 20th of March lies between the dates on which America and Europe change their clocks.
+    bars, _ = read(tmp_path / "a.csv", histdata(year))
+    opens = pd.to_datetime(bars.open_time, unit="ns")
+    assert [opens[0].hour, opens[-1].hour] == [winter, summer]
+
+
+def test_a_year_that_was_not_measured_needs_its_clock(tmp_path):
+    with pytest.raises(BadInput, match=r"files of 2015 was not measured, .*give it with --timezone"):
+        read(tmp_path / "a.csv", histdata(2015))
+    bars, notes = read(tmp_path / "a.csv", histdata(2015), stamps=Stamps(timezone="Etc/GMT+5"))
+    assert pd.to_datetime(bars.open_time[0], unit="ns").hour == 15
+    assert notes == ("recognised as HistData ASCII",)
+
+
+def test_only_vendors_who_are_known_for_it_may_write_a_row_twice(tmp_path):
+    twice = histdata(2018) + histdata(2018).splitlines()[-1]
+    bars, notes = read(tmp_path / "a.csv", twice)
+    assert len(bars) == 40
+    assert notes[1].startswith("1 rows that stood there twice")
+    changed = histdata(2018) + histdata(2018).splitlines()[-1].replace(";2;", ";3;").replace(";2;0", ";3;0")
+    with pytest.raises(BadData, match="same time as the row before"):
+        read(tmp_path / "a.csv", changed)
+    again = klines(10**6, header=True)
+    with pytest.raises(BadData, match="same time as the row before"):
+        read(tmp_path / "a.csv", again + again.splitlines()[-1])
+
+
+def test_only_vendors_who_are_known_for_it_may_put_the_newest_row_first(tmp_path):
+    with pytest.raises(
+        BadData, match=r"row 1 .* is earlier .*: the newest row stands first; sort the file by its time"
+    ):
+        read(tmp_path / "a.csv", lines("time,open,high,low,close,volume", CSV_ROWS, newest_first=True))
+    # The same columns as Alpha Vantage, but no day ends at the end of a session in New York.
+    with pytest.raises(BadData, match=r"row 1 .* is earlier"):
+        read(tmp_path / "a.csv", lines("timestamp,open,high,low,close,volume", CSV_ROWS[1:100], newest_first=True))
+    with pytest.raises(BadData, match=r"row 1 .* is earlier"):
+        read(tmp_path / "a.csv", klines(10**6, header=False).splitlines()[1] + "\n" + klines(10**6, header=False))
+
+
+def test_a_bare_date_is_midnight_of_the_zone_that_is_given(tmp_path):
+    rows = [f"{day:%Y-%m-%d},2,2,2,2,1" for day in pd.date_range("2024-01-10", periods=20)]
+    path, day = tmp_path / "a.csv", parse_timeframe("1d")
+    path.write_text(lines("date,open,high,low,close,volume", rows))
+    bars = read_bars(path, symbol="X", timeframe=day, stamps=Stamps(timezone="America/New_York"))
+    assert bars.open_time[0] == pd.Timestamp("2024-01-10", tz="America/New_York").as_unit("ns").value
+    bars = read_bars(path, symbol="X", timeframe=day)
+    assert bars.open_time[0] == pd.Timestamp("2024-01-10", tz="UTC").as_unit("ns").value
+
+
+@pytest.mark.parametrize("day", ["2024-01-10", "2024-07-10"])
+def test_new_york_closes_become_utc_in_winter_and_summer(tmp_path, day):
+    stamps = pd.date_range(f"{day} 09:31", f"{day} 16:00", freq="min")
+    rows = [joined(stamp, 2, 2, 2, 2, 1) for stamp in stamps]
+    bars, notes = read(tmp_path / "a.csv", lines("timestamp,open,high,low,close,volume", rows, newest_first=True))
+    assert bars.close_time[-1] == pd.Timestamp(f"{day} 16:00", tz="America/New_York").as_unit("ns").value
+    assert "New York" in notes[-1]
+
+
+def test_whole_prices_of_lean_are_ten_thousandths_unless_it_is_said_otherwise(tmp_path):
+    rows = [
+        joined(f"{stamp:%Y%m%d %H:%M}", 1_234_500, 1_240_000, 1_230_000, 1_239_900, 50)
+        for stamp in pd.date_range("2024-01-10", periods=20)
+    ]
+    path = tmp_path / "spy.zip"
+    path.write_bytes(zipped(lines(None, rows), "spy.csv"))
+    day = parse_timeframe("1d")
+    assert read_bars(path, symbol="SPY", timeframe=day).open[0] == 123.45
+    bars, notes = read_file(path, symbol="SPY", timeframe=day, price_scale=1.0)
+    assert bars.open[0] == 1_234_500
+    assert notes == ("recognised as Lean",)
+
+
+def test_first_ticks_are_moved_to_the_grid_only_where_there_is_room(tmp_path):
+    def text(*clocks: str) -> str:
+        return lines(None, [f"2024.01.{day},{clock},2,2,2,2,1" for day in range(10, 30) for clock in clocks])
+
+    path, hour = tmp_path / "a.csv", parse_timeframe("1h")
+    path.write_text(text("20:00", "21:00", "22:05", "23:00"))
+    bars, notes = read_file(path, symbol="X", timeframe=hour)
+    assert not np.any(bars.close_time % hour.duration)
+    assert "20 rows are stamped with their first tick" in notes[1]
+    path.write_text(text("20:00", "21:00", "22:00", "22:05", "23:00"))
+    with pytest.raises(BadInput, match="less than the timeframe 1h"):
+        read_file(path, symbol="X", timeframe=hour)

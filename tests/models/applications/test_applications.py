@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.applications import (
+    APPLICATIONS,
+    Kelly,
+    NoChoice,
+    PerStrategyThreshold,
+    Proportional,
+    Quantile,
+    Threshold,
+    application_named,
+    from_parameters,
+    out_of_fold_sizes,
+)
+from tradesieve.models.fitness import Fitness, fitness_named
+from tradesieve.models.splits import purged_folds, walk_forward_folds
+
+SORTINO = fitness_named("sortino")
+NAMES = sorted(APPLICATIONS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sizes_are_multiples_of_the_stake_that_never_fall_with_the_score(trades, name):
+    dataset, scores = trades(1000, edge=0.05, n_instances=2)
+    application = application_named(name).fit(scores, dataset, fitness=SORTINO)
+    grid = np.linspace(0, 1, 101)
+    for instance in (0, 1):
+        sizes = application.sizes(grid, np.full(101, instance))
+        assert sizes.dtype == np.float64
+        assert np.all((sizes >= 0) & (sizes <= 1))
+        assert np.all(np.diff(sizes) >= 0)
+        assert sizes[-1] > 0
+    np.testing.assert_array_equal(application.sizes(np.array([np.nan, 1.0]), np.zeros(2, int))[0], 0.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_application_comes_back_from_json(trades, name):
+    dataset, scores = trades(1000, edge=0.05)
+    application = application_named(name).fit(scores, dataset, fitness=SORTINO)
+    again = from_parameters(name, json.loads(json.dumps(application.parameters())))
+    assert again == application
+    np.testing.assert_array_equal(again.sizes(scores, dataset.instance), application.sizes(scores, dataset.instance))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_choice_beats_the_baseline_on_the_data_it_was_made_on(trades, name):
+    dataset, scores = trades(2000, edge=0.05)
+    application = application_named(name).fit(scores, dataset, fitness=SORTINO)
+    assert SORTINO(dataset, application.sizes(scores, dataset.instance)) > SORTINO(dataset, np.ones(len(dataset)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_qualifies_without_enough_trades(trades, name):
+    dataset, scores = trades(100)
+    with pytest.raises(NoChoice, match=name):
+        application_named(name).fit(scores, dataset, fitness=SORTINO, minimum_trades=101)
+    with pytest.raises(NoChoice, match="0 scored trades"):
+        application_named(name).fit(np.full(100, np.nan), dataset, fitness=SORTINO)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fitness_that_is_nan_never_wins(trades, name):
+    dataset, scores = trades()
+    winners = replace(dataset, net_return=np.abs(dataset.net_return))
+    with pytest.raises(NoChoice):
+        application_named(name).fit(scores, winners, fitness=SORTINO)
+
+
+def test_the_threshold_is_the_best_of_its_quantiles(trades):
+    dataset, scores = trades(1000, edge=0.03)
+    chosen = Threshold.fit(scores, dataset, fitness=SORTINO, minimum_trades=30)
+    tried = [np.quantile(scores, quantile) for quantile in np.arange(0, 0.96, 0.05)]
+    values = [SORTINO(dataset, (scores >= threshold).astype(float)) for threshold in tried]
+    assert chosen.threshold == tried[int(np.argmax(values))]
+
+
+def test_of_equal_choices_the_most_permissive_wins(trades):
+    dataset, scores = trades(200)
+    assert Threshold.fit(np.full(200, 0.4), dataset, fitness=SORTINO) == Threshold(0.4)
+    assert Threshold.fit(scores, dataset, fitness=Fitness("flat", lambda *_: 1.0)) == Threshold(scores.min())
+
+
+def test_a_quantile_keeps_its_fraction(trades):
+    _, scores = trades(1000)
+    for application in Quantile.candidates(scores, trades(1000)[0]):
+        assert application.sizes(scores, None).mean() == pytest.approx(application.fraction, abs=0.002)
+
+
+def test_proportional_and_kelly_follow_their_formulas():
+    scores = np.array([0.2, 0.4, 0.5, 0.6, 0.9])
+    np.testing.assert_allclose(Proportional(0.4, 0.8).sizes(scores, None), [0, 0, 0.25, 0.5, 1])
+    # At two to one, the break-even is a win in three; the edge at 0.5 is 0.25 and at 0.6 it is 0.4.
+    np.testing.assert_allclose(Kelly(2.0, 1.0).sizes(scores, None), [0, 0.1, 0.25, 0.4, 0.85])
+    np.testing.assert_allclose(Kelly(2.0, 5.0).sizes(scores, None), [0, 0.5, 1, 1, 1])
+    with pytest.raises(BadInput, match="low"):
+        Proportional(0.5, 0.5)
+    with pytest.raises(BadInput, match="payoff_ratio"):
+        Kelly(0.0, 1.0)
+
+
+def test_kelly_estimates_the_payoff_on_the_rows_it_is_given(trades):
+    dataset, scores = trades(500, edge=0.05)
+    won, lost = (dataset.net_return[dataset.net_return > 0], dataset.net_return[dataset.net_return < 0])
+    fitted = Kelly.fit(scores, dataset, fitness=SORTINO)
+    assert fitted.payoff_ratio == pytest.approx(won.mean() / -lost.mean())
+
+
+def test_each_strategy_has_its_own_threshold_or_the_pooled_one(trades):
+    dataset, scores = trades(3000, n_instances=3, edge=0.0)
+    # The first instance pays above 0.3, the second above 0.7, the third has ten trades.
+    rows = np.sort(np.concatenate([np.flatnonzero(dataset.instance < 2), np.flatnonzero(dataset.instance == 2)[:10]]))
+    dataset, scores = dataset.take(rows), scores[rows]
+    border = np.array([0.3, 0.7, 0.5])[dataset.instance]
+    dataset = replace(dataset, net_return=dataset.net_return + np.where(scores > border, 0.01, -0.01))
+    application = PerStrategyThreshold.fit(scores, dataset, fitness=SORTINO)
+    pooled = Threshold.fit(scores, dataset, fitness=SORTINO)
+    assert application.thresholds[0] == pytest.approx(0.3, abs=0.1)
+    assert application.thresholds[1] == pytest.approx(0.7, abs=0.1)
+    assert application.thresholds[2] == application.fallback == pooled.threshold
+    unknown = application.sizes(np.array([0.31, 1.0, 1.0]), np.array([0, 99, -1]))
+    np.testing.assert_array_equal(unknown[1:], [1.0, 1.0])
+    assert application.sizes(np.array([application.fallback - 0.01]), np.array([99]))[0] == 0
+
+
+def test_wrong_names_parameters_and_scores_are_refused(trades):
+    dataset, scores = trades()
+    with pytest.raises(Unknown, match="'threshold'"):
+        application_named("treshold")
+    with pytest.raises(BadInput, match="cut"):
+        from_parameters("quantile", {"fraction": 0.5})
+    with pytest.raises(BadInput, match=r"scores\[0\]"):
+        Threshold.fit(scores + 1.0, dataset, fitness=SORTINO)
+    with pytest.raises(BadInput, match="one for each trade"):
+        Threshold.fit(scores[:-1], dataset, fitness=SORTINO)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("split", [purged_folds, walk_forward_folds])
+def test_what_happens_in_a_fold_does_not_change_its_own_parameters(trades, name, split):
+    dataset, scores = trades(1000, edge=0.05)
+    folds = split(dataset.decision_time, dataset.exit_time, n_folds=4)
+    scores[: folds[0].test[0]] = np.nan
+    sizes, chosen = out_of_fold_sizes(name, scores, dataset, folds, fitness=SORTINO)
+    fold = folds[2]
+    turned = dataset.net_return.copy()
+    turned[fold.test] *= -1
+    _, again = out_of_fold_sizes(name, scores, replace(dataset, net_return=turned), folds, fitness=SORTINO)
+    assert again[2] == chosen[2]
+    application = from_parameters(name, chosen[2]["parameters"])
+    np.testing.assert_array_equal(sizes[fold.test], application.sizes(scores[fold.test], dataset.instance[fold.test]))
+    later = slice(fold.test[0], None)
+    turned = dataset.net_return.copy()
+    turned[later] *= -1
+    _, again = out_of_fold_sizes(name, scores, replace(dataset, net_return=turned), folds, fitness=SORTINO)
+    assert (again[2] == chosen[2]) == (split is walk_forward_folds), "only a walk-forward ignores the future"
+
+
+def test_rows_that_were_never_tested_are_refused_and_take_no_part(trades):
+    dataset, scores = trades(1000, edge=0.05)
+    folds = walk_forward_folds(dataset.decision_time, dataset.exit_time, n_folds=4)
+    scores[: folds[0].test[0]] = np.nan
+    sizes, chosen = out_of_fold_sizes("threshold", scores, dataset, folds, fitness=SORTINO)
+    assert not sizes[: folds[1].test[0]].any(), (
+        "the first block was never tested, the first fold had nothing to learn from"
+    )
+    assert chosen[0]["parameters"] is None
+    assert "0 scored trades" in chosen[0]["error"]
+    assert chosen[1]["n_rows"] <= len(folds[0].test)
+    assert sizes.sum() > 100
+
+
+def test_folds_and_scores_have_to_belong_together(trades):
+    dataset, scores = trades(500)
+    folds = purged_folds(dataset.decision_time, dataset.exit_time, n_folds=4)
+    with pytest.raises(BadInput, match="exactly one test fold"):
+        out_of_fold_sizes("threshold", scores, dataset, folds[1:], fitness=SORTINO)
+    with pytest.raises(BadInput, match="exactly one test fold"):
+        out_of_fold_sizes("threshold", scores, dataset, [*folds, folds[0]], fitness=SORTINO)
+    with pytest.raises(NoChoice, match="in no fold"):
+        out_of_fold_sizes("threshold", scores, dataset, folds, fitness=SORTINO, minimum_trades=501)
+
+
+def test_on_noise_the_chosen_sizes_gain_nothing_out_of_fold(trades):
+    gains, inside = [], []
+    for seed in range(30):
+        dataset, scores = trades(600, seed=seed)
+        folds = purged_folds(dataset.decision_time, dataset.exit_time, n_folds=4)
+        sizes, _ = out_of_fold_sizes("threshold", scores, dataset, folds, fitness=SORTINO)
+        fitted = Threshold.fit(scores, dataset, fitness=SORTINO).sizes(scores, dataset.instance)
+        baseline = SORTINO(dataset, np.ones(len(dataset)))
+        gains.append(SORTINO(dataset, sizes) - baseline)
+        inside.append(SORTINO(dataset, fitted) - baseline)
+    standard_error = np.std(gains) / math.sqrt(len(gains))
+    assert np.mean(inside) > 4 * standard_error, "the alarm: on its own data the threshold looks like a gain"
+    assert abs(np.mean(gains)) < 3 * standard_error

@@ -1,0 +1,162 @@
+"""Factors of one's own travel with the model: in the artifact, checked, loaded from there, and served."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.user_factors import window_factor
+from tradesieve.features.user_modules import _LOADED, load_user_modules
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.errors import BadInput, Refused, Unknown
+from tradesieve.models.artifact import manifest as manifests
+from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
+
+SHAPES = "TIMES = 1.0\n"
+MODULE = '''
+from tradesieve.features.user_factors import column_factor, frame_factor
+from shapes import TIMES
+
+
+@frame_factor
+def above_mean(frame, window=20):
+    """Stand above the mean."""
+    return TIMES * (frame["close"] / frame["close"].rolling(window).mean() - 1)
+
+
+@column_factor
+def last_to_first(values, window=10):
+    """Divide the last value by the first."""
+    return values[-1] / values[0]
+'''
+NAMES = ("bars__above_mean__window_20", "close__last_to_first__window_12", "close__slope__window_20", "trade__side")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays() -> Iterator[None]:
+    before = dict(FACTORS)
+    yield
+    FACTORS.clear()
+    FACTORS.update(before)
+    _LOADED.clear()
+    for name in ("shapes", "own_factors"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sources")
+    (folder / "shapes.py").write_text(SHAPES)
+    (folder / "own_factors.py").write_text(MODULE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own(sources: Path, tmp_path_factory: pytest.TempPathFactory, artifact_builder: Callable[..., Artifact]) -> Artifact:
+    load_user_modules(["shapes.py", "own_factors.py"], folder=sources)
+    return artifact_builder(tmp_path_factory.mktemp("own") / "first", features=NAMES)
+
+
+def scores(artifact: Artifact, bars: Bars) -> bytes:
+    at = Decisions(bars.close_time[200:230], np.ones(30))
+    return artifact.model.predict(compute(bars, at, artifact.features)).tobytes()
+
+
+def test_the_manifest_names_the_modules_and_what_they_import(own: Artifact) -> None:
+    assert [(one["name"], one["file"]) for one in own.manifest["modules"]] == [
+        ("shapes", "modules/shapes.py"), ("own_factors", "modules/own_factors.py"),
+    ]  # fmt: skip
+    assert (own.folder / "modules" / "own_factors.py").read_text() == MODULE
+    assert {"modules/shapes.py", "modules/own_factors.py"} < set(own.manifest["files"])
+    assert {"pandas", "numpy"} <= set(own.manifest["versions"])
+
+
+def test_it_is_loaded_where_the_file_is_not(own: Artifact, bars_maker: Callable[..., Bars], tmp_path: Path) -> None:
+    script = (
+        "import sys, numpy as np; from pathlib import Path\n"
+        "from tradesieve.models.artifact.artifact import load_artifact, verify\n"
+        "from tradesieve.features.factor import FACTORS\n"
+        "artifact = load_artifact(Path(sys.argv[1])); print(verify(artifact), 'above_mean' in FACTORS)\n"
+    )
+    here = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(own.folder)], cwd=here, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["6", "False"], "and leaves nothing behind in the process"
+
+
+def test_two_versions_of_a_module_answer_each_with_its_own(
+    own: Artifact, sources: Path, tmp_path: Path, artifact_builder: Callable[..., Artifact],
+    bars_maker: Callable[..., Bars],
+) -> None:  # fmt: skip
+    bars = bars_maker("BTC-USD")
+    before = scores(own, bars)
+    (tmp_path / "shapes.py").write_text("TIMES = -1.0\n")
+    (tmp_path / "own_factors.py").write_text(MODULE)
+    load_user_modules(["shapes.py", "own_factors.py"], folder=tmp_path)
+    other = artifact_builder(tmp_path / "second", features=NAMES)
+    assert scores(own, bars) == before
+    again = load_artifact(own.folder)
+    assert scores(again, bars) == before
+    at = Decisions(bars.close_time[200:230], np.ones(30))
+    first, second = compute(bars, at, again.features), compute(bars, at, other.features)
+    np.testing.assert_array_equal(first[:, 0], -second[:, 0])
+    np.testing.assert_array_equal(first[:, 1:], second[:, 1:])
+    assert parse_feature(NAMES[0]).factor.module.fingerprint == other.features[0].factor.module.fingerprint  # type: ignore[union-attr]
+    assert verify(again) == verify(other) == 6
+    load_user_modules(["shapes.py", "own_factors.py"], folder=sources)
+
+
+def test_altered_source_is_refused(own: Artifact, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(own.folder, tmp_path / "copy"))
+    path = copy / "modules" / "shapes.py"
+    path.write_text("TIMES = 3.0\n")
+    with pytest.raises(BadInput, match=r"shapes.py is cut short or altered"):
+        load_artifact(copy)
+    manifest = json.loads((copy / manifests.FILE).read_text())
+    manifest["files"]["modules/shapes.py"] = manifests.checksum(path)
+    (copy / manifests.FILE).write_text(manifests.text(manifest))
+    with pytest.raises(Refused, match="feature bars__above_mean__window_20 is"):
+        verify(load_artifact(copy))
+    manifest["modules"] = manifest["modules"][:1]
+    (copy / manifests.FILE).write_text(manifests.text(manifest))
+    with pytest.raises(Unknown, match="'above_mean'"):
+        load_artifact(copy)
+
+
+def test_a_factor_of_no_file_is_refused(tmp_path: Path, artifact_builder: Callable[..., Artifact]) -> None:
+    @window_factor
+    def of_a_notebook(bars, window=5):  # type: ignore[no-untyped-def]
+        """Take the last close."""
+        return bars.close[-1]
+
+    with pytest.raises(BadInput, match="which no artifact can carry: put it into a file and name it in"):
+        artifact_builder(tmp_path / "never", features=("bars__of_a_notebook__window_5", *NAMES[2:]))
+
+
+@pytest.mark.slow
+def test_a_service_answers_with_the_same_score(
+    own: Artifact, start_server: Callable[..., object], bars_maker: Callable[..., Bars]
+) -> None:
+    bars = bars_maker("BTC-USD")[:300]
+    server = start_server(own.folder)
+    asked = {
+        "strategy": "breakout(lookback=20)", "symbol": "BTC-USD", "timeframe": "5m", "side": 1,
+        "decision_time": int(bars.close_time[-1]),
+        "bars": {name: getattr(bars, name)[-own.lookback("5m") :].tolist() for name in COLUMNS},
+    }  # fmt: skip
+    answer = httpx.post(f"{server.url}/score", json=asked, timeout=30.0).json()  # type: ignore[attr-defined]
+    expected = own.model.predict(compute(bars, Decisions(bars.close_time[-1:], np.ones(1)), own.features))[0]
+    assert answer["score"] == expected, answer

@@ -1,0 +1,153 @@
+"""Model files: manifests, refusals, and scores held against scikit-learn's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tradesieve.market.errors import BadInput, Refused, Unknown
+from tradesieve.models.engines import engine_named
+from tradesieve.models.fitted.models import MANIFEST, LightGBMModel, Model, ScikitModel, load_model
+
+
+def rows(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(8)
+    X = generator.standard_normal((n, 9))
+    y = (X[:, 0] + generator.standard_normal(n) > 0).astype(np.float64)
+    X[generator.random(X.shape) < 0.1] = np.nan
+    return X, y
+
+
+def fit(engine: str, estimator: str) -> Model:
+    X, y = rows()
+    candidate = engine_named(engine).candidates(1, seed=0, estimators=[estimator])[0]
+    return engine_named(engine).fit(candidate, X, y, np.ones(len(y)), seed=0)
+
+
+@pytest.mark.parametrize("estimator", engine_named("pycaret").estimators())
+def test_scores_equal_the_pipeline_s_own(estimator: str) -> None:
+    X, _ = rows()
+    model = fit("pycaret", estimator)
+    assert isinstance(model, ScikitModel)
+    theirs = model.pipeline.predict_proba(X[:, model.columns])[:, 1]
+    np.testing.assert_allclose(model.predict(X), theirs, rtol=0, atol=1e-12)
+    if estimator in ("dt", "rf", "et"):
+        np.testing.assert_array_equal(model.predict(X), theirs)
+
+
+def test_a_sum_along_rows_does_not_depend_on_the_rows_beside_and_a_product_does() -> None:
+    """Why linear models do not score through scikit-learn."""
+    generator = np.random.default_rng(0)
+    Z, coefficients = generator.standard_normal((2000, 60)), generator.standard_normal(60)
+    batch = Z @ coefficients
+    summed = (Z * coefficients).sum(axis=1)
+    assert all((Z[row : row + 1] * coefficients).sum(axis=1)[0] == summed[row] for row in range(2000))
+    if all((Z[row : row + 1] @ coefficients)[0] == batch[row] for row in range(2000)):
+        pytest.skip("this machine's BLAS happens to sum a row alone as it does among others")
+    np.testing.assert_allclose(summed, batch, rtol=0, atol=1e-12)
+
+
+def test_lightgbm_scores_equal_the_booster_s(tmp_path: Path) -> None:
+    import lightgbm
+
+    X, _ = rows()
+    model = fit("lightgbm", "gbdt")
+    model.save(tmp_path)
+    booster = lightgbm.Booster(model_file=tmp_path / "model.txt")
+    np.testing.assert_array_equal(model.predict(X), booster.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("engine", "estimator", "kind"), [("lightgbm", "gbdt", "lightgbm"), ("pycaret", "lr", "skops")]
+)
+def test_the_manifest_says_what_the_model_is(engine: str, estimator: str, kind: str, tmp_path: Path) -> None:
+    fit(engine, estimator).save(tmp_path / "new" / "folder")
+    manifest = json.loads((tmp_path / "new" / "folder" / MANIFEST).read_text())
+    assert manifest["format"] == kind
+    assert manifest["n_features"] == 9
+    assert manifest["columns"] == list(range(9))
+    assert len(manifest["library"].split(" ")[1].split(".")) >= 3
+    assert len(list((tmp_path / "new" / "folder").iterdir())) == 2
+
+
+def test_saving_twice_gives_the_same_files(tmp_path: Path) -> None:
+    model = fit("lightgbm", "extra")
+    model.save(tmp_path / "a")
+    load_model(tmp_path / "a").save(tmp_path / "b")
+    for name in ("model.txt", MANIFEST):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_predict_checks_its_rows() -> None:
+    X, _ = rows()
+    model = fit("lightgbm", "gbdt")
+    assert model.predict(X[:0]).shape == (0,)
+    with pytest.raises(BadInput, match="fitted on 9 features"):
+        model.predict(X[:, :8])
+    with pytest.raises(BadInput, match="fitted on 9 features"):
+        model.predict(X[0])
+    X[4, 2] = -np.inf
+    with pytest.raises(BadInput, match="row 4, column 2"):
+        model.predict(X)
+
+
+def test_columns_must_ascend_within_the_features() -> None:
+    text = fit("lightgbm", "gbdt")._text  # type: ignore[attr-defined]
+    for columns in ([], [0, 0], [2, 1], [-1, 3], [0, 9]):
+        with pytest.raises(BadInput, match="columns must ascend"):
+            LightGBMModel(text, np.array(columns, dtype=np.int64), 9)
+
+
+def test_load_as_the_wrong_kind(tmp_path: Path) -> None:
+    fit("lightgbm", "gbdt").save(tmp_path)
+    assert isinstance(LightGBMModel.load(tmp_path), LightGBMModel)
+    assert isinstance(Model.load(tmp_path), LightGBMModel)
+    with pytest.raises(BadInput, match="not 'skops'"):
+        ScikitModel.load(tmp_path)
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text()) | changes
+    (folder / MANIFEST).write_text(json.dumps({name: value for name, value in manifest.items() if value is not None}))
+
+
+def test_what_is_not_a_whole_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"model\.json is missing"):
+        load_model(tmp_path)
+    model = fit("lightgbm", "gbdt")
+    model.save(tmp_path)
+    edit(tmp_path, format="pickle")
+    with pytest.raises(Unknown, match="model format 'pickle'"):
+        load_model(tmp_path)
+    edit(tmp_path, format=None)
+    with pytest.raises(BadInput, match="KeyError 'format'"):
+        load_model(tmp_path)
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(BadInput, match="not a model's manifest"):
+        load_model(tmp_path)
+    model.save(tmp_path)
+    with (tmp_path / "model.txt").open("a") as file:
+        file.write("\n")
+    with pytest.raises(BadInput, match="checksum"):
+        load_model(tmp_path)
+    (tmp_path / "model.txt").unlink()
+    with pytest.raises(BadInput, match=r"model\.txt is missing"):
+        load_model(tmp_path)
+
+
+def test_a_file_with_other_types_is_refused(tmp_path: Path) -> None:
+    """The checksum is no signature: whoever can write the folder can write both, so types are checked as well."""
+    import hashlib
+
+    import skops.io
+    from sklearn.preprocessing import FunctionTransformer
+
+    fit("pycaret", "lr").save(tmp_path)
+    skops.io.dump(FunctionTransformer(func=rows), tmp_path / "model.skops")
+    edit(tmp_path, sha256=hashlib.sha256((tmp_path / "model.skops").read_bytes()).hexdigest())
+    with pytest.raises(Refused, match="types that no model of ours has"):
+        load_model(tmp_path)

@@ -1,0 +1,206 @@
+"""`tradesieve data check` and `data repair`, as people run them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.quality.checks import check_bars
+from tradesieve.market.storage.bar_store import BarStore
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.pipelines.command_line import main
+from tradesieve.pipelines.reports.quality_page import quality_figure
+
+MINUTES = parse_timeframe("5m")
+Run = Callable[..., tuple[int, str, str]]
+
+
+def dirty_bars() -> Bars:
+    """Twenty days with one bad print, and an hour that is absent."""
+    bars = SyntheticMarket(n_days=20, timeframe=MINUTES).generate("AAA")[0]
+    columns = {name: getattr(bars, name).copy() for name in COLUMNS}
+    columns["high"][1000] *= 1.5
+    there = np.ones(len(bars), np.bool_)
+    there[2000:2012] = False
+    return Bars("AAA", MINUTES, **{name: values[there] for name, values in columns.items()})
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    BarStore(tmp_path / "home" / "bars").append(dirty_bars())
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tradesieve", "data", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def file_of(bars: Bars, path: Path, **changes: np.ndarray) -> Path:
+    columns = {"time": bars.open_time // 10**9} | {name: getattr(bars, name) for name in COLUMNS[1:]}
+    pd.DataFrame(columns | changes).to_csv(path, index=False)
+    return path
+
+
+def test_findings_are_a_table_and_the_exit_is_0(run: Run, home: Path) -> None:
+    code, out, err = run("check")
+    assert (code, err) == (0, "")
+    assert "AAA 5m: 5,748 bars" in out
+    assert "guessed: 99.8% of the bars and of the trading time of 'always' agree" in out
+    for text in ("bad_print", "what to do", "the longest gaps in trading time", "distribution of the returns"):
+        assert text in out
+    assert re.search(r"gap +│ +12 │ missing bars", out)
+
+
+def test_json_says_everything(run: Run, home: Path) -> None:
+    code, out, _ = run("check", "--json")
+    found = json.loads(out)
+    (row,) = found["bars"]
+    kinds = {finding["kind"]: finding for finding in row["findings"]}
+    assert (code, found["plot"], set(kinds)) == (0, None, {"bad_print", "gap"})
+    assert [kinds["bad_print"]["count"], kinds["bad_print"]["details"][0]["column"]] == [1, "high"]
+    assert kinds["gap"]["details"][0]["missing_bars"] == 12
+    assert row["distribution"]["n_returns"] == row["bars"] - 1 == 5747
+
+
+def test_strict_is_for_scripts(run: Run, home: Path, tmp_path: Path) -> None:
+    code, out, err = run("check", "--strict", "--json")
+    assert (code, len(json.loads(out)["bars"])) == (2, 1)
+    assert err == "tradesieve: one kind of defect was found, and --strict asks for none\n"
+    clean = file_of(dirty_bars()[:900], tmp_path / "clean.csv")
+    code, out, err = run("check", clean, "--timeframe", "5m", "--strict")
+    assert (code, err) == (0, "")
+    assert "nothing was found" in out
+
+
+def test_a_file_that_import_refuses_is_told_as_a_whole(run: Run, home: Path, tmp_path: Path) -> None:
+    bars = dirty_bars()[:900]
+    low, volume = bars.low.copy(), bars.volume.copy()
+    low[[5, 6]], volume[[10]] = -1.0, -2.0
+    path = file_of(bars, tmp_path / "broken.csv", low=low, volume=volume)
+    code, _, err = run("import", path, "--symbol", "B", "--timeframe", "5m")
+    assert code == 2
+    assert "row 5" in err
+    code, out, err = run("check", path, "--timeframe", "5m", "--json")
+    (row,) = json.loads(out)["bars"]
+    laws = [(finding["count"], finding["details"][0]["row"]) for finding in row["findings"][:2]]
+    assert (code, laws, row["bars"]) == (0, [(2, 5), (1, 10)], 897)
+    assert row["notes"] == ["3 of 900 rows break a law"]
+
+
+def test_a_file_in_other_words_is_read_as_import_reads_it(run: Run, home: Path, tmp_path: Path) -> None:
+    path = file_of(dirty_bars()[:900], tmp_path / "worte.csv")
+    path.write_text(path.read_text().replace("close", "schluss", 1))
+    code, _, err = run("check", path, "--timeframe", "5m")
+    assert (code, "no column close" in err) == (2, True)
+    code, out, err = run("check", path, "--timeframe", "5m", "--columns", "close=schluss", "--json")
+    assert (code, err, json.loads(out)["bars"][0]["bars"]) == (0, "", 900)
+
+
+def test_the_page_works_without_a_network(
+    run: Run, home: Path, tmp_path: Path, named_sources: Callable[[str], list[str]]
+) -> None:
+    code, out, _ = run("check", "--plot")
+    page = (home / "reports" / "quality.html").read_text(encoding="utf-8")
+    assert (code, f"drawn in {home / 'reports' / 'quality.html'}" in out) == (0, True)
+    assert len(page) > 3_000_000, "plotly.js is in it"
+    assert named_sources(page) == ["data:,"]
+    assert "AAA 5m" in page
+    assert run("check", "--plot", tmp_path / "here.html")[0] == 0
+    assert (tmp_path / "here.html").is_file()
+
+
+@pytest.mark.slow
+def test_a_browser_draws_every_part_of_the_page(
+    run: Run, home: Path, open_page: Callable[[Path], Any], requested: Callable[[Any], set[str]]
+) -> None:
+    assert run("check", "--plot")[0] == 0
+    opened = open_page(home / "reports" / "quality.html")
+    (drawn,) = opened.execute_script(
+        "return [...document.querySelectorAll('.js-plotly-plot')].map((place) => "
+        "[...place.querySelectorAll('.subplot')].map((part) => part.querySelectorAll('.overplot path').length))"
+    )
+    assert len(drawn) == 3, "prices, returns and hours"
+    assert min(drawn) > 0, "each of them has something in it"
+    assert opened.get_log("browser") == []
+    assert requested(opened) <= {"file", "data", "blob"}
+
+
+def test_the_figure_marks_what_was_found() -> None:
+    bars = dirty_bars()
+    figure = quality_figure(check_bars(bars))
+    marks = {trace.name: trace for trace in figure.data if trace.type == "scatter" and trace.mode == "markers"}
+    (mark,) = marks.values()
+    assert list(marks) == ["bad print (1)"]
+    assert list(mark.y) == [bars.high[1000]]
+    assert len(figure.layout.shapes) == 1, "the gap is shaded"
+    drawn = next(trace for trace in figure.data if trace.name == "high")
+    assert max(drawn.y) == bars.high.max(), "thinning loses no spike"
+    assert len(drawn.y) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check", "--plot", "bars.csv"), "ends in .html"),
+        (("check", "--calendar", "forx"), "unknown calendar 'forx': did you mean 'forex'?"),
+        (("check", "--timezone", "UTC"), "--timezone: this says how FILES are read, but none is named"),
+        (("check", "--timeframe", "1d"), "no such bars of 1d are stored"),
+        (("check", "missing.csv"), "--timeframe says what they hold"),
+        (("check", "missing.csv", "--timeframe", "5m"), "there is no such file"),
+        (("repair", "--symbol", "AAB", "--timeframe", "5m", "--undo"), "did you mean 'AAA 5m'?"),
+        (("repair", "--symbol", "AAA", "--timeframe", "5m"), "either --fix"),
+        (("repair", "--symbol", "AAA", "--timeframe", "5m", "--fix", "gaps"), "unknown repair 'gaps'"),
+        (("repair", "--symbol", "AAA", "--timeframe", "5m", "--undo"), "nothing to undo"),
+        (("repair", "--symbol", "AAA", "--timeframe", "5m", "--undo", "--dry-run"), "--dry-run goes with --fix"),
+    ],
+)
+def test_bad_input_is_one_line(run: Run, home: Path, arguments: tuple[str, ...], said: str) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out, len(err.splitlines())) == (2, "", 1), err
+    assert said in err
+
+
+def test_a_repair_is_asked_for_said_and_undone(run: Run, home: Path) -> None:
+    given = ("--symbol", "AAA", "--timeframe", "5m")
+    stored = home / "bars" / "AAA" / "5m.parquet"
+    before = stored.read_bytes()
+    code, out, _ = run("repair", *given, "--fix", "bad_prints", "--dry-run")
+    assert (code, "nothing was changed" in out, stored.read_bytes() == before) == (0, True, True)
+
+    code, out, _ = run("repair", *given, "--fix", "bad_prints,splits", "--json")
+    (record,) = json.loads(out)["repairs"]
+    assert (code, record["fix"], record["n_changes"]) == (0, "bad_prints", 1)
+    (row,) = json.loads(run("check", "--json")[1])["bars"]
+    assert [finding["kind"] for finding in row["findings"]] == ["gap"], "no bar is made up"
+    assert row["repairs"] == [record]
+    assert f"repaired on {record['asked']}: bad_prints, 1 change" in run("check")[1]
+    assert json.loads(run("list", "--json")[1])["bars"][0]["repaired"] == "bad_prints"
+    assert "nothing to repair" in run("repair", *given, "--fix", "bad_prints")[1]
+
+    code, out, _ = run("repair", *given, "--undo")
+    assert (code, "1 repair undone" in out, stored.read_bytes() == before) == (0, True, True)
+    assert json.loads(run("list", "--json")[1])["bars"][0]["repaired"] is None

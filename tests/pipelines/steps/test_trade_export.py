@@ -1,0 +1,197 @@
+"""Trade sets: other programs read them, a killed run goes on to the same bytes, and nothing is half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import polars
+import pytest
+
+from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps import trade_batches as trade_parts
+from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.dataset import generate_trades
+from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
+from tradesieve.pipelines.table_cache import TableCache
+from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.rules.dip_buying import DipBuying
+from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
+from tradesieve.strategies.trades import TRADE_COLUMNS, pool_trades
+
+MakeHome = Callable[..., Settings]
+FolderState = Callable[[Path], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def home(make_home: MakeHome, small_bars: Bars) -> Settings:
+    return make_home(bars=small_bars[:3000])
+
+
+@pytest.fixture(scope="module")
+def many(small_experiment: Experiment) -> Experiment:
+    """More strategies than one part holds, at two timeframes."""
+    return replace(small_experiment, num_strategies=40, timeframes=("15m", "1h"))
+
+
+def in_order(trades: pd.DataFrame) -> pd.DataFrame:
+    keys = ["timeframe", "strategy", "decision_time"]
+    return trades[list(TRADE_COLUMNS)].astype(TRADE_COLUMNS).sort_values(keys, ignore_index=True)
+
+
+def test_pandas_duckdb_and_polars_read_one_table(many: Experiment, home: Settings, tmp_path: Path) -> None:
+    chunks = load_chunks(many, home)
+    folder = tmp_path / "trades"
+    count = sum(row["n_trades"] for row in write_trade_set(chunks, home, folder))
+    expected = in_order(pd.concat([generate_trades(chunk, home) for chunk in chunks]))
+    assert count == len(expected) > 500
+    assert len(list(folder.rglob("*.parquet"))) == 4
+    by_pandas = pd.read_parquet(folder)
+    by_duckdb = duckdb.sql(f"FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = true)").df()
+    by_polars = polars.scan_parquet(folder, hive_partitioning=True).collect().to_dict(as_series=False)
+    for table in (by_pandas, by_duckdb, pd.DataFrame(by_polars)):
+        pd.testing.assert_frame_equal(in_order(table), expected, check_exact=True)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_one_file_holds_the_same(many: Experiment, home: Settings, tmp_path: Path, ending: str) -> None:
+    chunks = load_chunks(many, home)
+    path = tmp_path / f"trades{ending}"
+    count = sum(row["n_trades"] for row in write_trade_set(chunks, home, path))
+    read = pd.read_parquet(path) if ending == ".parquet" else pd.read_csv(path)
+    assert list(read.columns) == list(TRADE_COLUMNS)
+    expected = in_order(pd.concat([generate_trades(chunk, home) for chunk in chunks]))
+    assert count == len(read)
+    pd.testing.assert_frame_equal(in_order(read), expected, check_exact=True)
+
+
+def test_parts_do_not_change_the_trades(
+    many: Experiment, home: Settings, make_home: MakeHome, small_bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (chunk, _) = load_chunks(many, home)
+    whole = generate_trades(chunk, home)
+    monkeypatch.setattr(trade_parts, "BATCH", 7)
+    other = make_home(bars=small_bars[:3000])
+    pd.testing.assert_frame_equal(generate_trades(load_chunks(many, other)[0], other), whole, check_exact=True)
+    assert len(list((other.home / "trades").rglob("*.parquet"))) == 6
+
+
+def test_strategies_of_one_rule_share_what_it_decides(
+    small_experiment: Experiment, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = ("volatility_breakout", "dip_buying")
+    texts = [f"{rule}{exits}" for exits in ("", "+trailing(ranges=2|4)", "+cooldown(bars=5)") for rule in rules]
+    experiment = replace(small_experiment, strategies=tuple(texts), num_strategies=24)
+    (chunk, *_) = load_chunks(experiment, home)
+    alone = pool_trades([simulate(strategy, chunk.bars, chunk.instrument) for strategy in chunk.strategies])
+    assert len({strategy.bare for strategy in chunk.strategies}) < 24
+    asked: list[str] = []
+    for rule in (VolatilityBreakout, DipBuying):
+        own = rule.signals
+        monkeypatch.setattr(rule, "signals", lambda self, bars, own=own: asked.append(self.id) or own(self, bars))
+    pd.testing.assert_frame_equal(generate_trades(chunk, home), alone, check_exact=True)
+    assert sorted(asked) == sorted({strategy.bare.id for strategy in chunk.strategies})
+
+
+_GENERATE = """
+import sys
+from pathlib import Path
+from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.experiment import experiment_from_yaml
+from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.trade_export import write_trade_set
+settings = read_settings()
+write_trade_set(load_chunks(experiment_from_yaml(Path(sys.argv[1])), settings), settings, Path(sys.argv[2]))
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    many: Experiment, make_home: MakeHome, small_bars: Bars, folder_state: FolderState, tmp_path: Path
+) -> None:
+    everything = replace(many, num_strategies=None, timeframes=("15m", "30m", "1h"))
+    config = tmp_path / "experiment.yaml"
+    config.write_text(everything.to_yaml())
+
+    def started(settings: Settings, output: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", _GENERATE, str(config), str(output)]
+        root = Path(__file__).resolve().parents[3]
+        return subprocess.Popen(command, cwd=root, env={"TRADESIEVE_HOME": str(settings.home), "PATH": "/usr/bin:/bin"})
+
+    straight, broken = make_home(), make_home()
+    assert started(straight, tmp_path / "straight").wait(timeout=120) == 0
+    kept = broken.home / "trades"
+    run = started(broken, tmp_path / "broken")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(kept.rglob("*.parquet")):
+        time.sleep(0.002)
+    run.send_signal(signal.SIGKILL)
+    assert run.wait(timeout=10) == -signal.SIGKILL
+    assert not (tmp_path / "broken").exists(), "what is not finished is not there"
+    finished = {path: path.stat().st_ino for path in kept.rglob("*.parquet")}
+    assert 0 < len(finished) < len(list((straight.home / "trades").rglob("*.parquet")))
+    assert started(broken, tmp_path / "broken").wait(timeout=120) == 0
+    assert folder_state(tmp_path / "broken") == folder_state(tmp_path / "straight")
+    assert all(path.stat().st_ino == inode for path, inode in finished.items()), "finished parts are not made again"
+
+
+def test_a_set_takes_the_place_of_the_one_before(many: Experiment, home: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "trades"
+    write_trade_set(load_chunks(many, home), home, folder)
+    write_trade_set(load_chunks(replace(many, timeframes=("1h",)), home), home, folder)
+    assert [path.name for path in folder.glob("*/*")] == ["timeframe=1h"]
+    assert [path.name for path in tmp_path.iterdir()] == ["trades"], "no draft is left"
+
+
+def test_what_a_killed_run_left_is_removed(many: Experiment, home: Settings, tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f".trades.csv.{ended.pid}", f".trades.csv.{os.getppid()}", ".trades.csv.mine"):
+        (tmp_path / name).write_text("half of it")
+    (tmp_path / f".trades.{ended.pid}.old").mkdir()
+    chunks = load_chunks(replace(many, timeframes=("1h",)), home)
+    for name in ("trades.csv", "trades"):
+        write_trade_set(chunks, home, tmp_path / name)
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"trades.csv", "trades", f".trades.csv.{os.getppid()}", ".trades.csv.mine"}, "and nothing else"
+
+
+def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "folder.csv").mkdir()
+    for name, said in {
+        "mine": "holds letter.txt, which is no part of a trade set",
+        "file": "holds file, which is no part",
+        "folder.csv": "this is a folder",
+        "out.xlsx": "ending in .parquet or .csv, or to a folder",
+    }.items():
+        with pytest.raises(BadInput, match=said):
+            check_output(tmp_path / name)
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+
+def test_the_cache_forgets_what_was_not_used_for_longest(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": range(1000)})
+    cache = TableCache(tmp_path, 10**9)
+    for name in ("first", "x/second", "third"):
+        cache.write(table, name)
+        time.sleep(0.01)
+    assert cache.prune() == 0
+    assert cache.read("first", ["a"]) is not None
+    size = cache.path("first").stat().st_size
+    assert TableCache(tmp_path, 2 * size).prune() == 1
+    assert cache.read("x/second", ["a"]) is None
+    pd.testing.assert_frame_equal(cache.read("first", ["a"]), table)
+    assert TableCache(tmp_path, 0).prune() == 2
