@@ -20,7 +20,7 @@ import tradesieve.features.families  # noqa: F401  registers every factor
 from tradesieve.features.factor import FACTORS, Factor, Feature
 from tradesieve.features.inputs import parse_view
 from tradesieve.features.tsfresh.calculators import PREFIX, tsfresh_feature
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput, lookup
 
 # Parameters that count something; those of a factor of one's own may be any number.
 _WHOLE: dict[str, tuple[float, float]] = {
@@ -46,9 +46,7 @@ def parse_feature(name: str) -> Feature:
     factor_name, *pieces = rest.split("__")
     if factor_name.startswith(PREFIX):
         return tsfresh_feature(name)
-    if factor_name not in FACTORS:
-        raise Unknown(f"factor in {name!r}:", factor_name, FACTORS)
-    factor = FACTORS[factor_name]
+    factor = lookup(f"factor in {name!r}:", factor_name, FACTORS)
     try:
         view = parse_view(input_name)
     except BadInput as error:

@@ -11,7 +11,10 @@ TradesieveError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 
 class TradesieveError(Exception):
@@ -37,6 +40,24 @@ class Unknown(BadInput):
         near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}: {hint}")
+
+
+def lookup(kind: str, name: str, registry: Mapping[str, Value]) -> Value:
+    """Return what a registry holds under a name.
+
+    Raises
+    ------
+    Unknown : if it holds nothing under `name`; suggests the nearest name.
+
+    Examples
+    --------
+    >>> lookup("engine", "lightgbn", {"lightgbm": 1})
+    Traceback (most recent call last):
+    tradesieve.market.errors.Unknown: unknown engine 'lightgbn': did you mean 'lightgbm'?
+    """
+    if name not in registry:
+        raise Unknown(kind, name, registry)
+    return registry[name]
 
 
 class BadData(TradesieveError, ValueError):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput, lookup
 from tradesieve.models.dataset import Dataset
 from tradesieve.strategies.statistics.daily_returns import (
     capital_effect,
@@ -267,7 +267,4 @@ def fitness_named(name: str) -> Fitness:
     ------
     Unknown : if there is no such fitness.
     """
-    try:
-        return FITNESS[name]
-    except KeyError:
-        raise Unknown("fitness", name, FITNESS) from None
+    return lookup("fitness", name, FITNESS)

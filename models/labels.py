@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tradesieve.market.errors import Unknown
+from tradesieve.market.errors import lookup
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,4 @@ def label_named(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
     ------
     Unknown : if there is none of that name.
     """
-    if name not in LABELS:
-        raise Unknown("label", name, LABELS)
-    return LABELS[name]
+    return lookup("label", name, LABELS)

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput, lookup
 from tradesieve.models.dataset import Dataset
 
 
@@ -168,7 +168,4 @@ def folds_named(name: str) -> Callable[..., list[Fold]]:
     ------
     Unknown : if there is no such splitter.
     """
-    try:
-        return FOLDS[name]
-    except KeyError:
-        raise Unknown("folds", name, FOLDS) from None
+    return lookup("folds", name, FOLDS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput, Unknown, lookup
 from tradesieve.strategies.modifiers.base import Modifier
 from tradesieve.strategies.modifiers.entries import Cooldown, LimitEntry, ScaleIn, StopEntry
 from tradesieve.strategies.modifiers.exits import BreakEven, FixedStop, FixedTarget, RewardTarget, ScaleOut, Trailing
@@ -69,9 +69,7 @@ def rule_named(name: str) -> type[Strategy]:
     ------
     Unknown : if there is none of that name; suggests the nearest.
     """
-    if name not in RULES:
-        raise Unknown("strategy", name, RULES)
-    return RULES[name]
+    return lookup("strategy", name, RULES)
 
 
 def modifier_named(name: str) -> type[Modifier]:
@@ -81,9 +79,7 @@ def modifier_named(name: str) -> type[Modifier]:
     ------
     Unknown : if there is none of that name; suggests the nearest.
     """
-    if name not in MODIFIERS:
-        raise Unknown("modifier", name, MODIFIERS)
-    return MODIFIERS[name]
+    return lookup("modifier", name, MODIFIERS)
 
 
 def parse_strategy(text: str) -> Strategy:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput, Unknown, lookup
 
 DAY = 86_400_000_000_000
 """Nanoseconds in a day."""
@@ -121,7 +121,4 @@ def calendar_named(name: str) -> TradingCalendar:
     ------
     Unknown : if there is no such calendar.
     """
-    try:
-        return _CALENDARS[name]
-    except KeyError:
-        raise Unknown("calendar", name, _CALENDARS) from None
+    return lookup("calendar", name, _CALENDARS)

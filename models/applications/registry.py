@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput, lookup
 from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.kelly import Kelly
 from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
@@ -26,10 +26,7 @@ def application_named(name: str) -> type[Application]:
     ------
     Unknown : if there is no such application.
     """
-    try:
-        return APPLICATIONS[name]
-    except KeyError:
-        raise Unknown("application", name, APPLICATIONS) from None
+    return lookup("application", name, APPLICATIONS)
 
 
 def from_parameters(name: str, parameters: Mapping[str, Any]) -> Application:

@@ -9,7 +9,7 @@ import importlib
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tradesieve.market.errors import Unknown
+from tradesieve.market.errors import lookup
 
 if TYPE_CHECKING:
     from tradesieve.models.engines.base import Engine
@@ -29,8 +29,6 @@ def engine_named(name: str) -> Engine:
     ------
     Unknown : if there is no such engine.
     """
-    if name not in ENGINES:
-        raise Unknown("engine", name, ENGINES)
-    module, _, class_name = ENGINES[name].partition(":")
+    module, _, class_name = lookup("engine", name, ENGINES).partition(":")
     engine: Engine = getattr(importlib.import_module(module), class_name)()
     return engine

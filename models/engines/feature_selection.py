@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput, lookup
 
 _KEPT = 0.5
 """The part of the columns that a ranking keeps."""
@@ -37,11 +37,10 @@ def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
     Unknown : if there is no such method.
     BadInput : if `X` has no column or no row, or `y` does not fit it.
     """
-    if name not in SELECTIONS:
-        raise Unknown("selection", name, SELECTIONS)
+    method = lookup("selection", name, SELECTIONS)
     if X.ndim != 2 or not X.size or y.shape != (len(X),):
         raise BadInput(f"selection needs X with rows and columns and a y for each row, got {X.shape} and {y.shape}")
-    return SELECTIONS[name](X, y, seed)
+    return method(X, y, seed)
 
 
 def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:

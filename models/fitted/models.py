@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, Refused, Unknown
+from tradesieve.market.errors import BadInput, Refused, lookup
 from tradesieve.models.fitted.sklearn_scoring import scorer
 
 MANIFEST = "model.json"
@@ -194,16 +194,15 @@ def load_model(folder: Path) -> Model:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         name, n_features, columns = manifest["format"], int(manifest["n_features"]), manifest["columns"]
-        if name not in _FORMATS:
-            raise Unknown("model format", name, _FORMATS)
-        path = folder / _FORMATS[name].file_name
+        kind = lookup("model format", name, _FORMATS)
+        path = folder / kind.file_name
         if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
             raise BadInput(f"{path} is not the file that was saved: its checksum differs from {MANIFEST}")
     except FileNotFoundError as error:
         raise BadInput(f"{folder} holds no whole model: {error.filename} is missing") from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / MANIFEST} is not a model's manifest: {type(error).__name__} {error}") from error
-    return _FORMATS[name]._read(path, np.asarray(columns, dtype=np.int64), n_features)
+    return kind._read(path, np.asarray(columns, dtype=np.int64), n_features)
 
 
 def refuse_infinity(X: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tradesieve.market.errors import Unknown
+from tradesieve.market.errors import lookup
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.protocol.protocol import Plan
@@ -44,9 +44,7 @@ def run_demo(market: str, settings: Settings, *, progress: Progress = silent) ->
     ------
     Unknown : if there is no such market.
     """
-    if market not in MARKETS:
-        raise Unknown("market", market, MARKETS)
-    prefix, recipe = MARKETS[market]
+    prefix, recipe = lookup("market", market, MARKETS)
     symbols = [f"{prefix}-{letter}" for letter in "AB"]
     for done, symbol in enumerate(symbols):
         progress("market", done, len(symbols), symbol)
