@@ -149,20 +149,65 @@ def requirements(manifest: dict[str, object]) -> list[str]:
 
 
 def _imports(path: Path) -> Iterator[Path]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            # `from package import module` names the module last.
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            if name.partition(".")[0] == PACKAGE:
-                base = ROOT.joinpath(*name.split("."))
-                for candidate in (base.with_suffix(".py"), base / "__init__.py"):
-                    if candidate.is_file():
-                        yield candidate
+    """Find our files that a file imports when it runs."""
+    for name in _ImportedNames.of(path).runtime:
+        for candidate in (name, _lazy_origin(name)):
+            found = _file_of(candidate)
+            if found is not None:
+                yield found
+
+
+def _lazy_origin(name: str) -> str:
+    """Return where a package's lazy export comes from: the package imports it for type checkers alone."""
+    package, _, attribute = name.rpartition(".")
+    path = _file_of(package)
+    if path is None or path.name != "__init__.py":
+        return ""
+    exports = _ImportedNames.of(path).type_checking
+    return next((origin for origin in exports if origin.rpartition(".")[2] == attribute), "")
+
+
+def _file_of(name: str) -> Path | None:
+    """Return the file of one of our modules, or of the module that holds a function or a class of ours."""
+    if name.partition(".")[0] != PACKAGE:
+        return None
+    module = ROOT.joinpath(*name.split("."))
+    bases = [module] if module.parent == ROOT else [module, module.parent]
+    files = (path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py"))
+    return next((path for path in files if path.is_file()), None)
+
+
+class _ImportedNames(ast.NodeVisitor):
+    """The absolute names that a file imports, anywhere in it: when it runs, and under `if TYPE_CHECKING`."""
+
+    def __init__(self) -> None:
+        self.runtime: list[str] = []
+        self.type_checking: list[str] = []
+        self._names = self.runtime
+
+    @classmethod
+    def of(cls, path: Path) -> _ImportedNames:
+        visitor = cls()
+        visitor.visit(ast.parse(path.read_text(encoding="utf-8")))
+        return visitor
+
+    def visit_If(self, node: ast.If) -> None:
+        if ast.unparse(node.test) not in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            self.generic_visit(node)
+            return
+        self._names = self.type_checking
+        for child in node.body:
+            self.visit(child)
+        self._names = self.runtime
+        for child in node.orelse:
+            self.visit(child)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self._names += [alias.name for alias in node.names]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if node.module and not node.level:
+            self._names += [f"{node.module}.{alias.name}" for alias in node.names]
 
 
 def _packages_of(path: Path) -> Iterator[Path]:

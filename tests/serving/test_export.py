@@ -18,6 +18,7 @@ import pytest
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.models.artifact.artifact import Artifact, release
+from tradesieve.serving import export
 from tradesieve.serving.champion import load_verified
 from tradesieve.serving.export import PACKAGE, ROOT, build_bento, point_to, requirements, serve_command, served_modules
 
@@ -158,6 +159,48 @@ def test_requirements_follow_the_model_and_the_features(artifact: Artifact) -> N
     names = {line.partition("==")[0] for line in requirements(manifest)}
     assert {"scikit-learn", "skops", "scipy", "tsfresh"} <= names
     assert "lightgbm" not in names
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of our name that exports `factor` lazily, as its own would, and serves with one module."""
+    files = {
+        "__init__.py": (
+            "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    from tradesieve.features.factor import factor\n"
+            "else:\n    import tradesieve.runtime\n"
+        ),
+        "runtime.py": "",
+        "features/__init__.py": "",
+        "features/factor.py": "import tradesieve.kernels",
+        "kernels.py": "",
+        "serving/__init__.py": "",
+        "serving/service.py": (
+            "import typing\n"
+            "if typing.TYPE_CHECKING:\n    import tradesieve.checked\n"
+            "def late():\n    if True:\n        from tradesieve import late\n"
+        ),
+        "checked.py": "",
+        "late.py": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / PACKAGE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(export, "ROOT", tmp_path)
+    return tmp_path / PACKAGE
+
+
+def test_imports_for_type_checkers_do_not_travel(package: Path) -> None:
+    served = {path.relative_to(package).as_posix() for path in served_modules()}
+    assert served == {"__init__.py", "runtime.py", "serving/__init__.py", "serving/service.py", "late.py"}
+
+
+def test_a_lazy_export_travels_with_who_imports_it(package: Path, tmp_path: Path) -> None:
+    own = tmp_path / "my_factors.py"
+    own.write_text("from tradesieve import factor")
+    served = {path.relative_to(package).as_posix() for path in served_modules([own])}
+    assert {"features/__init__.py", "features/factor.py", "kernels.py"} <= served
 
 
 def test_no_artifact_is_no_bento(tmp_path: Path) -> None:
