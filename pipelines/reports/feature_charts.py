@@ -8,7 +8,7 @@ import numpy as np
 
 from tradesieve.features.profiling.drift import DRIFT_SHIFTED, DRIFT_WATCHED
 from tradesieve.pipelines.reports.plotly_figures import FAINT, GAIN, LINES, LOSS, PLAIN, new_figure
-from tradesieve.pipelines.runs.feature_profile import LEVEL, Description
+from tradesieve.pipelines.steps.feature_profile import LEVEL, Description
 
 if TYPE_CHECKING:
     from tradesieve.pipelines.reports.plotly_figures import Figure

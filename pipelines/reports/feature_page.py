@@ -25,7 +25,7 @@ from tradesieve.pipelines.reports.html import (
     summary_html,
     table_html,
 )
-from tradesieve.pipelines.runs.feature_profile import COLUMNS, LEVEL, RESULTS, Description
+from tradesieve.pipelines.steps.feature_profile import COLUMNS, LEVEL, RESULTS, Description
 
 _MOST_SHOWN = 40
 _MOST_CLUSTERS = 40

@@ -3,4 +3,4 @@
 Each is called by a command and by a flow; single steps are `pipelines.steps`.
 """
 
-__all__ = ["factor_checks", "feature_profile", "experiment_run", "evaluation", "release", "paper_replay", "demo"]
+__all__ = ["factor_checks", "experiment_run", "evaluation", "release", "paper_replay", "demo"]

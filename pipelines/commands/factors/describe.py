@@ -23,10 +23,10 @@ from tradesieve.pipelines.commands.shared.table_output import (
     write_table,
 )
 from tradesieve.pipelines.console import Console
-from tradesieve.pipelines.runs.feature_profile import COLUMNS, LEVEL, RESULTS, Description, describe_factors
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset
+from tradesieve.pipelines.steps.feature_profile import COLUMNS, LEVEL, RESULTS, Description, describe_factors
 
 _SHOWN = {
     "feature": "feature", "nan_rate": "unknown", "median": "median", "psi": "PSI", "drift": "drift",

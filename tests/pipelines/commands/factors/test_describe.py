@@ -17,8 +17,8 @@ from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.pipelines.command_line import main
-from tradesieve.pipelines.runs.feature_profile import COLUMNS
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.feature_profile import COLUMNS
 
 GIVEN = ["--num-strategies", "6", "--timeframe", "15m", "--features", "minimal"]
 Command = Callable[..., tuple[int, str, str]]

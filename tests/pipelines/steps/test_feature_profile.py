@@ -17,7 +17,7 @@ from tradesieve.market.calendars.trading_days import ALWAYS, DAY
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.dataset import Dataset
 from tradesieve.pipelines.reports.feature_page import factor_html
-from tradesieve.pipelines.runs.feature_profile import COLUMNS, Description, describe_factors
+from tradesieve.pipelines.steps.feature_profile import COLUMNS, Description, describe_factors
 
 HOUR = DAY // 24
 NOISE = tuple(f"noise_{number}" for number in range(20))
