@@ -30,7 +30,7 @@ from tradesieve.features.engine.compute import compute
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.features.requirements import needs
 from tradesieve.market.bars import Bars
-from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.sources.reading import read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.applications import Application, Threshold
@@ -175,7 +175,7 @@ def market_bars() -> Bars:
 def real_bars(shared_data: Path) -> Bars:
     """The first 20,000 real 5-minute bars of bitcoin."""
     path = shared_data / "dev" / "crypto_5m" / "binance_BTCUSDT_5m.parquet"
-    return read_bars(path, symbol="BTC-USD", timeframe=parse_timeframe("5m"))[:20_000]
+    return read_file(path, symbol="BTC-USD", timeframe=parse_timeframe("5m"))[0][:20_000]
 
 
 @pytest.fixture(scope="session")

@@ -47,11 +47,6 @@ VENDORS: tuple[Vendor, ...] = (
 """Every vendor whose files are recognised; no file is recognised by two."""
 
 
-def read_bars(path: Path, *, symbol: str, timeframe: Timeframe, stamps: Stamps | None = None) -> Bars:
-    """Read bars from a file, as `read_file` does, without its notes."""
-    return read_file(path, symbol=symbol, timeframe=timeframe, stamps=stamps)[0]
-
-
 def read_file(
     path: Path,
     *,

@@ -21,7 +21,7 @@ from tradesieve.features.engine.compute import compute, lookback
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.feature_sets import feature_set
 from tradesieve.market.bars import Bars
-from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import parse_timeframe
 
 ONE = parse_timeframe("1m")
@@ -67,7 +67,7 @@ def real() -> Bars:
     path = data / "dev" / "crypto_1m" / "bitfinex_BTCUSD_1m.parquet"
     if not path.exists():
         pytest.skip("real one-minute bars are absent")
-    return read_bars(path, symbol="BTC-USD", timeframe=ONE)[:N_BARS]
+    return read_file(path, symbol="BTC-USD", timeframe=ONE)[0][:N_BARS]
 
 
 @pytest.fixture(scope="module", params=["synthetic", "real"])

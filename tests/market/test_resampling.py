@@ -10,7 +10,7 @@ from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
 from tradesieve.market.resampling import resample
-from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import parse_timeframe
 
 MINUTE = parse_timeframe("1m")
@@ -65,7 +65,7 @@ def test_resampling_is_that_of_pandas_whatever_is_missing(kept, rule, offset, se
 
 def test_real_minutes_with_real_gaps(shared_data):
     path = shared_data / "dev" / "crypto_1m" / "bitfinex_BTCUSD_1m.parquet"
-    bars = read_bars(path, symbol="BTC-USD", timeframe=MINUTE)[:30_000]
+    bars = read_file(path, symbol="BTC-USD", timeframe=MINUTE)[0][:30_000]
     assert np.diff(bars.close_time).max() > 3 * MINUTE.duration, "these bars have gaps"
     for text, rule in (("5m", "5min"), ("1h", "1h"), ("1d", "24h")):
         assert_equal(resample(bars, parse_timeframe(text)), by_pandas(bars, rule))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.instruments import Instrument
-from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.sources.reading import read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.strategies.backtest.simulator import simulate
@@ -35,7 +35,8 @@ COSTS = {"maker_fee": 0.0002, "taker_fee": 0.0005, "half_spread": 0.00007, "slip
 
 def real_case(folder: Path, name: str, *, n_bars: int | None = None) -> Bars:
     """Read a file of real bars, named as in REAL_FILES, from the folder that holds them all."""
-    bars = read_bars(folder / "dev" / f"{name}.parquet", symbol="X", timeframe=parse_timeframe(name.rsplit("_", 1)[1]))
+    timeframe = parse_timeframe(name.rsplit("_", 1)[1])
+    bars, _ = read_file(folder / "dev" / f"{name}.parquet", symbol="X", timeframe=timeframe)
     return bars[:n_bars]
 
 

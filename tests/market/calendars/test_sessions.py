@@ -12,7 +12,7 @@ from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.resampling import resample
-from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 MINUTE, DAY = parse_timeframe("1m"), parse_timeframe("1d")
@@ -55,7 +55,7 @@ def minutes(start: str, end: str, *, zone: str = "UTC", seed: int = 1, kept: flo
 
 
 def real(shared_data: Path, path: str) -> Bars:
-    return read_bars(shared_data / "dev" / path, symbol="X", timeframe=MINUTE)
+    return read_file(shared_data / "dev" / path, symbol="X", timeframe=MINUTE)[0]
 
 
 HALF_DAYS = ("2025-11-28", "2025-12-24")

@@ -25,7 +25,7 @@ from tradesieve.market.quality.defects import (
     find_splits,
 )
 from tradesieve.market.quality.gaps import find_gaps
-from tradesieve.market.sources.reading import read_bars, read_columns
+from tradesieve.market.sources.reading import read_columns, read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -329,7 +329,7 @@ def test_the_distribution_is_that_of_pandas() -> None:
 
 def real(shared_data, name: str, timeframe: str) -> Bars:
     path = shared_data / "dev" / f"{name}.parquet"
-    return read_bars(path, symbol="AAA", timeframe=parse_timeframe(timeframe))
+    return read_file(path, symbol="AAA", timeframe=parse_timeframe(timeframe))[0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.quality.defects import find_bad_prints, find_filled, find_frozen, find_splits
 from tradesieve.market.quality.repairs import REPAIRS, repair_bars
-from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.sources.reading import read_file
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
@@ -127,7 +127,7 @@ def test_a_repair_that_does_not_exist_is_named() -> None:
 
 def test_real_splits_and_bad_prints_are_repaired(shared_data) -> None:
     path = shared_data / "dev" / "equity_1d" / "lean_AAPL_1d.parquet"
-    bars = read_bars(path, symbol="AAPL", timeframe=parse_timeframe("1d"))
+    bars = read_file(path, symbol="AAPL", timeframe=parse_timeframe("1d"))[0]
     repaired, records = repair_bars(bars, ["splits", "bad_prints"], asked=ASKED)
     assert [record["n_changes"] for record in records] == [3, 4]
     assert find_splits(repaired) == ()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.sources.formats.frames import Stamps
-from tradesieve.market.sources.reading import read_bars
+from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import parse_timeframe
 
 MINUTE = parse_timeframe("1m")
@@ -41,7 +41,7 @@ def frame(n: int = 20, **changes: object) -> pd.DataFrame:
 def read(path: Path, text: str | bytes | None = None, *, timeframe: str = "1m", stamps: Stamps | None = None) -> Bars:
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_bars(path, symbol="BTC-USD", timeframe=parse_timeframe(timeframe), stamps=stamps)
+    return read_file(path, symbol="BTC-USD", timeframe=parse_timeframe(timeframe), stamps=stamps)[0]
 
 
 def rows(*times: object, tail: str = ROW) -> str:
@@ -329,7 +329,7 @@ def test_a_missing_file_and_an_unknown_kind_are_told(tmp_path):
     with pytest.raises(BadInput, match=r"nowhere\.csv: there is no such file"):
         read(tmp_path / "nowhere.csv")
     with pytest.raises(BadInput, match="there is no such file"):
-        read_bars(tmp_path, symbol="X", timeframe=MINUTE)
+        read_file(tmp_path, symbol="X", timeframe=MINUTE)
     (tmp_path / "a.xlsx").write_text("x")
     with pytest.raises(BadInput, match=r"files ending in '\.xlsx' are not read; known: \.csv, \.parquet"):
         read(tmp_path / "a.xlsx")

@@ -16,7 +16,7 @@ from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.sources.formats.archives import read_head
 from tradesieve.market.sources.formats.frames import Stamps
-from tradesieve.market.sources.reading import VENDORS, read_bars, read_file
+from tradesieve.market.sources.reading import VENDORS, read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -197,7 +197,7 @@ def test_every_format_gives_the_bars_that_were_written(tmp_path, name):
     for column in COLUMNS[1:]:
         if not (column == "volume" and "quote" in name):
             assert getattr(bars, column).tolist() == getattr(BARS, column).tolist(), column
-    assert read_bars(path, symbol="BTC-USD", timeframe=MINUTE).fingerprint == bars.fingerprint
+    assert read_file(path, symbol="BTC-USD", timeframe=MINUTE)[0].fingerprint == bars.fingerprint
     head, inside = read_head(path)
     assert sum(vendor.recognises(head, inside) for vendor in VENDORS) == 1
 
@@ -316,9 +316,9 @@ def test_a_bare_date_is_midnight_of_the_zone_that_is_given(tmp_path):
     rows = [f"{day:%Y-%m-%d},2,2,2,2,1" for day in pd.date_range("2024-01-10", periods=20)]
     path, day = tmp_path / "a.csv", parse_timeframe("1d")
     path.write_text(lines("date,open,high,low,close,volume", rows))
-    bars = read_bars(path, symbol="X", timeframe=day, stamps=Stamps(timezone="America/New_York"))
+    bars = read_file(path, symbol="X", timeframe=day, stamps=Stamps(timezone="America/New_York"))[0]
     assert bars.open_time[0] == pd.Timestamp("2024-01-10", tz="America/New_York").as_unit("ns").value
-    bars = read_bars(path, symbol="X", timeframe=day)
+    bars = read_file(path, symbol="X", timeframe=day)[0]
     assert bars.open_time[0] == pd.Timestamp("2024-01-10", tz="UTC").as_unit("ns").value
 
 
@@ -339,7 +339,7 @@ def test_whole_prices_of_lean_are_ten_thousandths_unless_it_is_said_otherwise(tm
     path = tmp_path / "spy.zip"
     path.write_bytes(zipped(lines(None, rows), "spy.csv"))
     day = parse_timeframe("1d")
-    assert read_bars(path, symbol="SPY", timeframe=day).open[0] == 123.45
+    assert read_file(path, symbol="SPY", timeframe=day)[0].open[0] == 123.45
     bars, notes = read_file(path, symbol="SPY", timeframe=day, price_scale=1.0)
     assert bars.open[0] == 1_234_500
     assert notes == ("recognised as Lean",)
