@@ -6,9 +6,8 @@ import numpy as np
 
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.calendars.sessions import Sessions
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, Timeframe
 
 
 def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = None) -> Bars:

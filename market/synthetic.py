@@ -15,9 +15,8 @@ import numpy as np
 from numba import njit
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
-from tradesieve.market.timeframes import Timeframe, parse_timeframe
+from tradesieve.market.timeframes import DAY, Timeframe, parse_timeframe
 
 _STEPS = 12  # of the path within a bar
 

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 from tradesieve.market.errors import BadInput
 
-_UNITS = {"s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
-_CENTURY = 36_525 * _UNITS["d"]
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+"""Durations in nanoseconds."""
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_CENTURY = 36_525 * DAY
 _LARGEST_FIRST = ("d", "h", "m", "s")
 
 

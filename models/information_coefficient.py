@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tradesieve.features.profiling.clusters import average_ranks
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.timeframes import DAY
 
 MINIMUM_ROWS = 30
 """A coefficient of fewer trades than this is NaN."""

@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput, lookup
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 
 

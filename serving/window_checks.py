@@ -11,8 +11,7 @@ import numpy as np
 
 from tradesieve.features.requirements import Needs
 from tradesieve.market.bars import Bars, format_time
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, Timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.bar_windows import Windows
 from tradesieve.serving.problem_details import Problem

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import DAY
 
 WEEK = 7 * DAY
 LONGEST_MONTH = 31 * DAY

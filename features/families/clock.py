@@ -13,7 +13,7 @@ import numpy as np
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.factor import decision_factor, decision_factor_of
-from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import DAY
 
 _HOUR = DAY // 24
 _WEEK = 7 * DAY

@@ -11,8 +11,7 @@ import numpy as np
 
 from tradesieve.features.factor import bars_factor
 from tradesieve.features.families.calendar_kernels import day_nb, first_after_nb, highest_nb, last_day_nb, lowest_nb
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, Timeframe
 
 
 def _day_and_one(values: dict[str, float], timeframe: Timeframe) -> int:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.timeframes import DAY
 
 PERIODS = ("day", "week", "month", "quarter", "year")
 _ENOUGH = 6

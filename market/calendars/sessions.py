@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.timeframes import DAY
 
 if TYPE_CHECKING:
     import pandas as pd

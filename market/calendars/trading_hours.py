@@ -11,11 +11,9 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import Unknown
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
-HOUR = DAY // 24
 WEEK = 7 * DAY
 GUESSED = ("always", "weekdays", "forex", "XNYS")
 """The trading hours that are tried when none are named."""

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.market.bars import COLUMNS, Bars, broken_laws, format_time
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.calendars.trading_hours import HOUR, check_hours, guess_hours
+from tradesieve.market.calendars.trading_hours import check_hours, guess_hours
 from tradesieve.market.errors import BadInput
 from tradesieve.market.quality.defects import (
     find_bad_prints,
@@ -34,7 +33,7 @@ from tradesieve.market.quality.findings import (
     zero_volume_finding,
 )
 from tradesieve.market.quality.gaps import find_gaps
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from tradesieve.market.bars import COLUMNS, PRICES, Bars
-from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import DAY, HOUR
 
 PRINT_SCALES = 12.0
 """A bad print lies this many median true ranges beyond its neighbours."""
@@ -196,7 +196,7 @@ def find_off_grid(bars: Bars) -> np.ndarray:
     duration = bars.timeframe.duration
     away = (bars.open_time - grid_phase(bars)) % duration
     away = np.minimum(away, duration - away)
-    return np.flatnonzero((away != DAY // 24) & (away != 0) if duration >= DAY else away != 0)
+    return np.flatnonzero((away != HOUR) & (away != 0) if duration >= DAY else away != 0)
 
 
 def _constant(bars: Bars, least: int) -> Runs:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.calendars.trading_hours import HOUR
+from tradesieve.market.timeframes import DAY, HOUR
 
 QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

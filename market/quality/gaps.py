@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.calendars.trading_hours import (
     WEEK,
     bar_cells,
@@ -18,6 +17,7 @@ from tradesieve.market.calendars.trading_hours import (
     without_repeats,
     zone_of,
 )
+from tradesieve.market.timeframes import DAY, MINUTE
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _PAUSED = 0.1  # of the usual presence: less is a pause
@@ -138,5 +138,5 @@ def _described(paused: np.ndarray, duration: int, zone: str) -> tuple[str, ...]:
 
 
 def _clock(time: int) -> str:
-    minutes = time // 60_000_000_000
+    minutes = time // MINUTE
     return f"{minutes // 60:02d}:{minutes % 60:02d}"

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from tradesieve.market.bars import format_time
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.applications.base import Application, NoChoice
 from tradesieve.models.applications.out_of_fold import out_of_fold_sizes
 from tradesieve.models.applications.registry import application_named

@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from tradesieve.market.bars import Bars, format_time
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import DAY
 from tradesieve.strategies.modifiers.base import Modifier, WindowModifier
 from tradesieve.strategies.modifiers.signal_prices import changed, entry_price, risk_of, rows_of
 from tradesieve.strategies.signals import Signals

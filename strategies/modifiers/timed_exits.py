@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY, exchange_closes
+from tradesieve.market.calendars.trading_days import exchange_closes
+from tradesieve.market.timeframes import DAY
 from tradesieve.strategies.modifiers.base import Modifier
 from tradesieve.strategies.modifiers.signal_prices import changed
 from tradesieve.strategies.signals import Signals

@@ -12,8 +12,7 @@ import numpy as np
 from numba import njit
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, Timeframe
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Strategy
 

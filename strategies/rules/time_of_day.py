@@ -11,8 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, Timeframe
 from tradesieve.strategies.rules.bracket_orders import bracketed
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy

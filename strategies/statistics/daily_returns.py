@@ -16,8 +16,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from tradesieve.market.calendars.trading_days import DAY, TradingCalendar
+from tradesieve.market.calendars.trading_days import TradingCalendar
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.timeframes import DAY
 
 
 def exit_days(exit_time: np.ndarray, *, period: tuple[int, int], calendar: TradingCalendar) -> tuple[np.ndarray, int]:

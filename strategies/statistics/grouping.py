@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tradesieve.market.calendars.trading_days import DAY, TradingCalendar
+from tradesieve.market.calendars.trading_days import TradingCalendar
 from tradesieve.market.errors import BadData, BadInput, Unknown
+from tradesieve.market.timeframes import DAY
 from tradesieve.strategies.statistics.daily_returns import exit_days
 
 _HOUR = 3_600_000_000_000

@@ -10,8 +10,8 @@ import pytest
 from numba import njit
 
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.perturbation import isolate, scramble_after
+from tradesieve.market.timeframes import DAY
 from tradesieve.strategies.invariants import check_strategy
 from tradesieve.strategies.registry import RULES
 from tradesieve.strategies.rules.bollinger_reversion import BollingerReversion

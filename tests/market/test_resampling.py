@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
 from tradesieve.market.resampling import resample
 from tradesieve.market.sources.reading import read_file
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 
 MINUTE = parse_timeframe("1m")
 AGGREGATE = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}

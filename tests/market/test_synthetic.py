@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
 from tradesieve.market.perturbation import isolate, scramble_after
 from tradesieve.market.synthetic import SyntheticMarket
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 
 RANDOM = SyntheticMarket(edge=0.0, n_days=180)
 

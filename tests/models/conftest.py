@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tradesieve.market.calendars.trading_days import ALWAYS, DAY, TradingCalendar
+from tradesieve.market.calendars.trading_days import ALWAYS, TradingCalendar
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 
 HOUR = DAY // 24

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tradesieve.market.calendars.trading_days import DAY, NEW_YORK, WEEKDAYS
+from tradesieve.market.calendars.trading_days import NEW_YORK, WEEKDAYS
 from tradesieve.market.errors import BadData, BadInput, Unknown
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.fitness import (
     FITNESS,

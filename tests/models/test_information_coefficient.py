@@ -8,8 +8,8 @@ from scipy.stats import false_discovery_control, spearmanr
 from scipy.stats import t as student
 
 from tradesieve.features.profiling.clusters import rank_features
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.information_coefficient import MINIMUM_ROWS, Information, information_coefficients
 
 HOUR = DAY // 24

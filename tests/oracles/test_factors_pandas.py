@@ -16,8 +16,7 @@ from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 
 parse_feature("trade__side")  # registers the families
 FIVE = parse_timeframe("5m")

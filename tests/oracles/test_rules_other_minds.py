@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.strategies.registry import RULES
 from tradesieve.strategies.rules.bollinger_reversion import BollingerReversion
 from tradesieve.strategies.rules.donchian_channel import DonchianChannel

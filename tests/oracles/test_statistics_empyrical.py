@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tradesieve.market.calendars.trading_days import ALWAYS, DAY
+from tradesieve.market.calendars.trading_days import ALWAYS
+from tradesieve.market.timeframes import DAY
 from tradesieve.strategies.statistics.daily_returns import calmar, deepest_drawdown, drawdowns, equity, max_drawdown
 from tradesieve.strategies.statistics.grouping import Backtest
 from tradesieve.strategies.statistics.trade_statistics import trade_statistics

@@ -19,8 +19,7 @@ from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.feature_sets import feature_set
 from tradesieve.features.invariants.features import check_features
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 
 parse_feature("trade__side")  # registers the families
 FIVE = parse_timeframe("5m")

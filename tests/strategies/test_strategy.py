@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import RULES, parse_strategy
 from tradesieve.strategies.rules.donchian_channel import DonchianChannel

@@ -11,12 +11,11 @@ import pandas as pd
 
 from tradesieve.market.bars import PRICES, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput, Unknown
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 # Exchanges that give both times often write the close a millisecond early: the open is the one on the grid.
 TIME_NAMES = ("open_time", "close_time", "time", "timestamp", "datetime", "date", "ts", "unix", "start")
 UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
-HOUR = 3_600_000_000_000
 # A zone follows a time of day: the end of a bare date such as 2024-01-10 looks like one.
 _ZONED = r"[T ]\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 # No market was recorded by machine before 1970, and no bar has happened after 2100: a unit that lands outside is wrong.
@@ -197,7 +196,7 @@ def _check_steps(time: np.ndarray, timeframe: Timeframe, name: str) -> None:
     if len(steps) == 0:
         return
     # A day that begins at local midnight lasts 23 or 25 hours when the clocks change.
-    slack = HOUR if timeframe.duration >= 24 * HOUR else 0
+    slack = HOUR if timeframe.duration >= DAY else 0
     short = int(steps.min())
     if short < timeframe.duration - slack:
         row = int(np.argmax(np.diff(time) == short)) + 1

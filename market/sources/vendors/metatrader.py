@@ -11,9 +11,9 @@ import pandas as pd
 from tradesieve.market.bars import PRICES
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import first_lines, read_head
-from tradesieve.market.sources.formats.frames import HOUR, Stamps
+from tradesieve.market.sources.formats.frames import Stamps
 from tradesieve.market.sources.vendors.base import Given, Read, Vendor, csv_frame, in_order, times, without_duplicates
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import HOUR, Timeframe
 
 _COLUMNS = ["date", "time", "open", "high", "low", "close", "volume"]
 _OLD_ROW = re.compile(r"\d{4}\.\d\d\.\d\d[,\t]\d\d:\d\d(:\d\d)?[,\t]")

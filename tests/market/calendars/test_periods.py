@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from tradesieve.market.calendars.periods import PERIODS, split_periods
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.timeframes import DAY
 
 TIMES = np.sort(np.random.default_rng(3).integers(-4000 * DAY, 22_000 * DAY, 500))
 

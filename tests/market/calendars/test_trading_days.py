@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tradesieve.market.calendars.trading_days import ALWAYS, DAY, NEW_YORK, WEEKDAYS, calendar_named, exchange_closes
+from tradesieve.market.calendars.trading_days import ALWAYS, NEW_YORK, WEEKDAYS, calendar_named, exchange_closes
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.timeframes import DAY
 
 
 def day(text: str) -> int:

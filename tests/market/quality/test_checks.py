@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.bars import COLUMNS, Bars, format_time
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.calendars.trading_hours import expected_cells, guess_hours, trading_spans
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.quality.checks import check_bars, check_columns
@@ -27,7 +26,7 @@ from tradesieve.market.quality.defects import (
 from tradesieve.market.quality.gaps import find_gaps
 from tradesieve.market.sources.reading import read_columns, read_file
 from tradesieve.market.synthetic import SyntheticMarket
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 
 START = 1_672_531_200_000_000_000  # Sunday, 2023-01-01
 

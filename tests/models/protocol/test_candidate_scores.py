@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tradesieve.market.calendars.trading_days import ALWAYS, DAY
+from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines import engine_named
 from tradesieve.models.engines.base import Candidate

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.fitness import daily_returns, measure, sharpe, sortino
 from tradesieve.models.significance.bootstrap_kernels import (
     rotated_sortinos_nb,

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import DAY
 from tradesieve.pipelines.reports.trade_charts import (
     candle_chart,
     equity_chart,

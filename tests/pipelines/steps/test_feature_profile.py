@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from tradesieve.features.profiling.summary import summarise_features
-from tradesieve.market.calendars.trading_days import ALWAYS, DAY
+from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.pipelines.reports.feature_page import factor_html
 from tradesieve.pipelines.steps.feature_profile import COLUMNS, Description, describe_factors

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadData, BadInput, Unknown
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.strategies.modifiers.base import KINDS, ModifiedStrategy, Modifier
 from tradesieve.strategies.modifiers.entries import Cooldown, LimitEntry, ScaleIn, StopEntry
 from tradesieve.strategies.modifiers.exits import BreakEven, FixedStop, FixedTarget, RewardTarget, ScaleOut, Trailing

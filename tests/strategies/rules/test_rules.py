@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.strategies.registry import RULES
 from tradesieve.strategies.rules.dip_buying import DipBuying
 from tradesieve.strategies.rules.opening_range_breakout import OpeningRangeBreakout

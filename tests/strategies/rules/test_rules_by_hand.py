@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.strategies.rules.bollinger_reversion import BollingerReversion
 from tradesieve.strategies.rules.donchian_channel import DonchianChannel
 from tradesieve.strategies.rules.double_top_bottom import DoubleTopBottom

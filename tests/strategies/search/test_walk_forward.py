@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
 from tradesieve.market.errors import BadInput
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.perturbation import scramble_after
 from tradesieve.market.resampling import resample
 from tradesieve.market.synthetic import SyntheticMarket
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.pipelines.reports.trade_report import walk_html
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import MODIFIERS, RULES, parse_strategy

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tradesieve.market.calendars.trading_days import ALWAYS, DAY, WEEKDAYS
+from tradesieve.market.calendars.trading_days import ALWAYS, WEEKDAYS
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import DAY
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import choose_strategies
 from tradesieve.strategies.statistics.daily_returns import max_drawdown, sharpe, sortino

@@ -15,7 +15,7 @@ import pytest
 
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.market.bars import Bars
-from tradesieve.market.calendars.trading_days import DAY
+from tradesieve.market.timeframes import DAY
 from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.feature_profile import COLUMNS
