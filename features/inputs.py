@@ -17,7 +17,7 @@ from functools import cache
 
 from tradesieve.market.bars import PRICES as BAR_PRICES
 from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normal_symbol
+from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 SERIES_INPUTS = ("close", "open", "high", "low", "volume")
@@ -94,7 +94,7 @@ def parse_view(text: str) -> View:
     timeframe = None if found["timeframe"] is None else parse_timeframe(found["timeframe"])
     if found["so_far"] and timeframe is None:
         raise BadInput(f"{text!r}: the bar that is forming is of a longer timeframe; name it, as in close_1h_so_far")
-    symbol = None if found["symbol"] is None else normal_symbol(found["symbol"])
+    symbol = None if found["symbol"] is None else normalise_symbol(found["symbol"])
     view = View(found["column"], timeframe, bool(found["so_far"]), symbol)
     if str(view) != text:
         # One feature has one name, or the same column would be computed, learned and stored twice.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from tradesieve.market.calendars.trading_days import ALWAYS, TradingCalendar, calendar_named
+from tradesieve.market.calendars.trading_days import ALWAYS, TradingCalendar, get_calendar
 from tradesieve.market.errors import BadInput, Unknown
 
 COSTS = (
@@ -71,12 +71,12 @@ class Instrument:
             raise BadInput(
                 f"{self.symbol}: slippage_ticks is {self.slippage_ticks:g}, but there is no tick: give it too"
             )
-        calendar_named(self.calendar)
+        get_calendar(self.calendar)
 
     @property
     def trading_calendar(self) -> TradingCalendar:
         """The calendar itself."""
-        return calendar_named(self.calendar)
+        return get_calendar(self.calendar)
 
     def as_dict(self) -> dict[str, str | float]:
         """Return plain values, for files and hashes."""

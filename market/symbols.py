@@ -39,7 +39,7 @@ _CONTRACT = re.compile(r"(\w+)[/-](\w+):(\w+?)(?:-(\d{6}))?")
 _LONGEST = 64
 
 
-def normal_symbol(text: str) -> str:
+def normalise_symbol(text: str) -> str:
     """Write a symbol in its one form; what has it already stays as it is.
 
     Raises
@@ -48,7 +48,7 @@ def normal_symbol(text: str) -> str:
 
     Examples
     --------
-    >>> [normal_symbol(text) for text in ("btcusd", "XBT/EUR", "tBTCUSD", "EURUSD=X", "BTC/USDT:USDT", "aapl")]
+    >>> [normalise_symbol(text) for text in ("btcusd", "XBT/EUR", "tBTCUSD", "EURUSD=X", "BTC/USDT:USDT", "aapl")]
     ['BTC-USD', 'BTC-EUR', 'BTC-USD', 'EUR-USD', 'BTC-USDT-PERP', 'AAPL']
     """
     given = str(text)
@@ -63,12 +63,6 @@ def normal_symbol(text: str) -> str:
     if not _FORM.fullmatch(found) or len(found) > _LONGEST:
         raise BadInput(f"symbol {given!r} is not understood: write letters, digits, '-', '.' or '_', as in BTC-USD")
     return found
-
-
-def is_pair(symbol: str) -> bool:
-    """Tell whether a symbol in its one form is that of a pair of currencies, such as ``BTC-USD``."""
-    base, _, quote = symbol.partition("-")
-    return bool(base) and quote in _CURRENCIES
 
 
 def same_market(symbol: str, other: str) -> bool:

@@ -20,7 +20,7 @@ from tradesieve.features.feature_sets import expand
 from tradesieve.features.user_modules import load_user_modules
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.instruments import Instrument, instrument_from
-from tradesieve.market.symbols import normal_symbol
+from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.protocol.protocol import Plan
 from tradesieve.strategies.parameter_text import split_outside
@@ -71,8 +71,8 @@ class Experiment:
         if not self.symbols:
             raise BadInput("an experiment needs at least one symbol")
         for symbol in self.symbols:
-            if normal_symbol(symbol) != symbol:
-                raise BadInput(f"symbol {symbol!r} is written {normal_symbol(symbol)} here")
+            if normalise_symbol(symbol) != symbol:
+                raise BadInput(f"symbol {symbol!r} is written {normalise_symbol(symbol)} here")
         if not self.timeframes:
             raise BadInput("an experiment needs at least one timeframe")
         # 60m and 1h are one timeframe.

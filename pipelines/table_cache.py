@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tradesieve.market.storage.files import prune, replacing
+from tradesieve.market.storage.files import atomic_write, prune
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TableCache:
         ------
         BadInput : if it cannot be written.
         """
-        with replacing(self.path(name)) as temporary:
+        with atomic_write(self.path(name)) as temporary:
             # Without checksums a flipped bit in a column would be read as another number.
             table.to_parquet(
                 temporary, index=False, compression="zstd", use_dictionary=repeating(table), write_page_checksum=True

@@ -25,7 +25,7 @@ from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import Feature
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.market.bars import Bars
-from tradesieve.market.storage.files import prune, replacing
+from tradesieve.market.storage.files import atomic_write, prune
 
 _DIGEST = 32
 """Bytes of the digest that follows a column in its file, which numpy reads as any other of its own."""
@@ -143,7 +143,7 @@ def _write(path: Path, column: np.ndarray) -> None:
     content = BytesIO()
     np.save(content, column, allow_pickle=False)
     whole = content.getvalue()
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(whole + hashlib.sha256(whole).digest())
 
 

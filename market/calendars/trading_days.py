@@ -114,7 +114,7 @@ NEW_YORK = TradingCalendar("XNYS", 252.0)
 _CALENDARS = {calendar.name: calendar for calendar in (ALWAYS, WEEKDAYS, NEW_YORK)}
 
 
-def calendar_named(name: str) -> TradingCalendar:
+def get_calendar(name: str) -> TradingCalendar:
     """Find a calendar by its name.
 
     Raises

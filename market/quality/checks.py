@@ -37,7 +37,7 @@ from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What a check found.
 
     Parameters
@@ -83,7 +83,7 @@ class Checked:
         }
 
 
-def check_bars(bars: Bars, *, calendar: str | None = None) -> Checked:
+def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
     """Check bars that keep the laws.
 
     Parameters
@@ -107,7 +107,7 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> Checked:
         zero_volume_finding(bars), outside_finding(bars, gaps, hours),
     ]  # fmt: skip
     kept = [finding for finding in found if finding is not None]
-    return Checked(
+    return CheckResult(
         bars=bars,
         calendar=hours,
         calendar_reason=reason,
@@ -121,7 +121,7 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> Checked:
 
 def check_columns(
     columns: Mapping[str, np.ndarray], *, symbol: str, timeframe: Timeframe, calendar: str | None = None
-) -> Checked:
+) -> CheckResult:
     """Check a table that may break the laws of bars: each law that is broken is a finding.
 
     The other findings are about the rows that keep the laws, in order of time; of rows with the same time, the first.
@@ -151,7 +151,7 @@ def check_columns(
         raise BadInput(f"{symbol}: not one of {len(lost)} rows keeps the laws of bars: {', '.join(laws)}")
     bars = Bars(symbol, timeframe, **{name: np.ascontiguousarray(columns[name][rows]) for name in COLUMNS})
     checked = check_bars(bars, calendar=calendar)
-    return Checked(**{**vars(checked), "findings": (*broken, *checked.findings)})
+    return CheckResult(**{**vars(checked), "findings": (*broken, *checked.findings)})
 
 
 def _check_timeframe(time: np.ndarray, symbol: str, timeframe: Timeframe) -> None:

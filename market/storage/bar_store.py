@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.resampling import resample
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 _REPAIRS = b"tradesieve.repairs"
@@ -134,7 +134,7 @@ class BarStore:
             if len(repaired) == 0:
                 raise BadInput(f"{symbol} {timeframe}: no bar would be left; nothing was changed")
             if not earlier:
-                with replacing(_original(path)) as temporary:
+                with atomic_write(_original(path)) as temporary:
                     shutil.copyfile(path, temporary)
             else:
                 original = self._read(_original(path), symbol, timeframe)
@@ -221,7 +221,7 @@ def _write(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:
     table = pa.table({name: getattr(bars, name) for name in COLUMNS})
     if repairs:
         table = table.replace_schema_metadata({_REPAIRS: json.dumps(list(repairs), allow_nan=False)})
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

@@ -12,7 +12,7 @@ from tradesieve.market.errors import BadInput
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
 
     Raises

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.protocol.candidate_scores import Searched
 
@@ -45,7 +45,7 @@ class ScoreStore:
         BadInput : if the folder cannot be written.
         """
         path = self._path(found.candidate)
-        with replacing(path) as temporary, open(temporary, "wb") as file:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, scores=found.scores, error=found.error or "", seconds=found.seconds)
 
     def _path(self, candidate: Candidate) -> Path:

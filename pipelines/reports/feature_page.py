@@ -9,7 +9,7 @@ import numpy as np
 
 from tradesieve.features.profiling.drift import DRIFT_SHIFTED, DRIFT_WATCHED
 from tradesieve.market.bars import format_time
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.reports.feature_charts import (
     correlation_chart,
     feature_figures,
@@ -54,7 +54,7 @@ def write_factor_page(description: Description, path: Path) -> None:
     ------
     BadInput : if the file cannot be written.
     """
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(factor_html(description), encoding="utf-8")
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradesieve.market.bars import Bars, format_time
-from tradesieve.market.quality.checks import Checked
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.quality.checks import CheckResult
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.reports.html import figure_html, page_html
 from tradesieve.pipelines.reports.plotly_figures import PLAIN, dates, new_figure
 
@@ -33,7 +33,7 @@ _COLOURS = {
 """Kind of finding: colour of its marks. Other kinds are in the table alone."""
 
 
-def quality_figure(checked: Checked) -> Figure:
+def quality_figure(checked: CheckResult) -> Figure:
     """Draw the close with its range, the findings on it, and below the returns and the hours of the day.
 
     At most two thousand points are drawn, each the range of the bars that it stands for, so that no spike is lost.
@@ -78,7 +78,7 @@ def quality_figure(checked: Checked) -> Figure:
     return figure
 
 
-def write_quality_page(path: Path, checks: Sequence[Checked]) -> None:
+def write_quality_page(path: Path, checks: Sequence[CheckResult]) -> None:
     """Write one page for several checks, with everything that it needs in it.
 
     Raises
@@ -97,11 +97,11 @@ def write_quality_page(path: Path, checks: Sequence[Checked]) -> None:
                 quality_figure(checked),
             ),
         ]
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(page_html("Quality of bars", parts), encoding="utf-8")
 
 
-def _words(name: str, checked: Checked) -> str:
+def _words(name: str, checked: CheckResult) -> str:
     bars = checked.bars
     rows = "".join(
         f"<tr><th scope=row{' class=negative' if finding.defect else ''}>{escape(finding.kind.replace('_', ' '))}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.reports.trade_report import choose_shown, plot_html, report_html, walk_html
 from tradesieve.pipelines.reports.trade_windows import TradeWindow, trade_window
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of
@@ -75,5 +75,5 @@ def _windows(
 
 
 def _write(page: str, path: Path) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

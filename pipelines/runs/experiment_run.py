@@ -17,7 +17,7 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.features.invariants.features import check_features
 from tradesieve.features.requirements import needs
 from tradesieve.market.bars import format_time
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.artifact.artifact import load_artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
 from tradesieve.models.dataset import Dataset
@@ -103,7 +103,7 @@ def run_experiment(
     }
     progress("track", 0, 1, "writing to MLflow")
     result["run_id"] = _track(result, experiment, settings, developed, judged, artifact)
-    with replacing(result_path) as temporary:
+    with atomic_write(result_path) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
     progress("track", 1, 1, "done")
     return result

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk
@@ -86,7 +86,7 @@ def write_trade_set(
     check_output(path)
     _clear_drafts(path)
     if path.suffix:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             (_write_csv if path.suffix == ".csv" else _write_parquet)(parts, temporary)
     else:
         _write_folder(parts, path)

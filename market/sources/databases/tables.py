@@ -17,7 +17,7 @@ from tradesieve.market.sources.formats.frames import TIME_NAMES, Stamps, bars_fr
 from tradesieve.market.sources.formats.layout import Layout
 from tradesieve.market.sources.formats.symbol_column import SYMBOL_COLUMNS
 from tradesieve.market.sources.vendors.base import Given
-from tradesieve.market.symbols import normal_symbol
+from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read_table(
     """
     given = Given(timeframe, stamps or Stamps(), price_scale)
     layout, name = layout or Layout(), f"{database.name} {table}"
-    symbol = normal_symbol(symbol)
+    symbol = normalise_symbol(symbol)
     with database.connected() as connection:
         schema, table_name = _found_table(connection, table, database.name)
         columns = _columns(connection, schema, table_name, layout, name)
@@ -155,7 +155,7 @@ def _product(
 
 def _means(value: str, symbol: str) -> bool:
     with suppress(BadInput):
-        return normal_symbol(value) == symbol
+        return normalise_symbol(value) == symbol
     return False
 
 

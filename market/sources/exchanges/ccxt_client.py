@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Transient, Unknown
-from tradesieve.market.symbols import normal_symbol, same_market
+from tradesieve.market.symbols import normalise_symbol, same_market
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 _MILLISECOND = 1_000_000
@@ -155,7 +155,7 @@ def open_market(
     interval = _interval(client, timeframe)
     if url is not None:
         client.urls["api"] = _redirected(client.urls["api"], _checked_url(url))
-    stored_as = normal_symbol(symbol if symbol is not None else str(market))
+    stored_as = normalise_symbol(symbol if symbol is not None else str(market))
     kinds = client.options.get("fetchMarkets")
     if isinstance(kinds, dict) and "spot" in kinds.get("types", ()) and not _is_contract(market or stored_as):
         kinds["types"] = ["spot"]
@@ -240,7 +240,7 @@ def _market(client: Any, exchange: str, symbol: str, market: str | None) -> str:
 
 def _normal(name: str) -> str | None:
     with suppress(BadInput):
-        return normal_symbol(name)
+        return normalise_symbol(name)
     return None
 
 

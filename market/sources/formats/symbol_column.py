@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normal_symbol, pair_in_name, same_market
+from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_market
 
 SYMBOL_COLUMNS = ("symbol", "ticker", "instrument", "product_id", "pair")
 """Columns that tell what market a row belongs to."""
@@ -85,13 +85,13 @@ def told_symbol(frame: pd.DataFrame, path: str) -> tuple[str, str | None]:
 
 
 def _asked(asked: str) -> tuple[str, tuple[str, ...]]:
-    symbol = normal_symbol(asked)
+    symbol = normalise_symbol(asked)
     return symbol, () if symbol == asked else (f"the symbol {asked} is written {symbol} here",)
 
 
 def _normal(text: str) -> str | None:
     try:
-        return normal_symbol(text)
+        return normalise_symbol(text)
     except BadInput:
         return None
 

@@ -10,7 +10,7 @@ import click
 
 from tradesieve.market.calendars.trading_hours import check_hours
 from tradesieve.market.errors import BadInput, Refused, Unknown
-from tradesieve.market.quality.checks import Checked, check_bars, check_columns
+from tradesieve.market.quality.checks import CheckResult, check_bars, check_columns
 from tradesieve.market.sources.formats.frames import Stamps
 from tradesieve.market.sources.formats.layout import Layout, columns_from
 from tradesieve.market.sources.reading import read_columns
@@ -119,7 +119,7 @@ def _page(settings: Settings, plot: str | None) -> Path | None:
 
 def _check_files(
     files: tuple[Path, ...], timeframe: str, calendar: str | None, reading: dict[str, Any], progress: Progress
-) -> Iterator[tuple[Checked, dict[str, Any]]]:
+) -> Iterator[tuple[CheckResult, dict[str, Any]]]:
     kept = parse_timeframe(timeframe)
     stamps = Stamps(reading["stamp"], reading["time_unit"], reading["timezone"])
     names = columns_from(reading["columns"])
@@ -137,7 +137,7 @@ def _check_files(
 
 def _check_stored(
     settings: Settings, symbols: str | None, timeframe: str | None, calendar: str | None, progress: Progress
-) -> Iterator[tuple[Checked, dict[str, Any]]]:
+) -> Iterator[tuple[CheckResult, dict[str, Any]]]:
     stored = settings.bars.list()
     for symbol in words(symbols) if symbols else ():
         if symbol not in {name for name, _ in stored}:
@@ -156,7 +156,7 @@ def _check_stored(
         yield checked, {"file": None, "notes": [], "repairs": list(settings.bars.repairs(symbol, kept))}
 
 
-def _show(console: Console, found: list[tuple[Checked, dict[str, Any]]], page: Path | None) -> None:
+def _show(console: Console, found: list[tuple[CheckResult, dict[str, Any]]], page: Path | None) -> None:
     told = [checked.as_dict() | about for checked, about in found]
     console.json({"bars": told, "plot": str(page) if page else None})
     if not told:

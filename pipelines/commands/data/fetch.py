@@ -8,7 +8,7 @@ import click
 
 from tradesieve.market.bars import format_time
 from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normal_symbol
+from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
@@ -47,8 +47,8 @@ def fetch(
     if start_time is not None and end_time is not None and start_time >= end_time:
         raise BadInput(f"--from {start} is not before --to {end}")
     named = symbol or market
-    if start_time is None and named is not None and (normal_symbol(named), kept) not in settings.bars.list():
-        raise BadInput(f"{normal_symbol(named)} {kept}: nothing is stored to go on from: say the start with --from")
+    if start_time is None and named is not None and (normalise_symbol(named), kept) not in settings.bars.list():
+        raise BadInput(f"{normalise_symbol(named)} {kept}: nothing is stored to go on from: say the start with --from")
     from tradesieve.market.sources.exchanges.ccxt_client import Patience, open_market
     from tradesieve.market.sources.exchanges.download import fetch_bars
 

@@ -14,7 +14,7 @@ from tradesieve.market.sources.databases.connection import Database, is_database
 from tradesieve.market.sources.formats.frames import Stamps
 from tradesieve.market.sources.formats.layout import OURS, Layout, columns_from
 from tradesieve.market.sources.reading import read_file
-from tradesieve.market.symbols import normal_symbol
+from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
@@ -94,7 +94,7 @@ def import_(
         product,
     )
     if symbol is not None:
-        settings.bars.path(normal_symbol(symbol), asked.timeframe)
+        settings.bars.path(normalise_symbol(symbol), asked.timeframe)
     with console.progress() as progress:
         read = _read(files, asked, progress)
         bars = [bars for _, bars, _ in read]

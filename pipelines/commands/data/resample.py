@@ -8,7 +8,7 @@ from tradesieve.market.bars import format_time
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadInput
 from tradesieve.market.resampling import resample as resampled
-from tradesieve.market.symbols import normal_symbol
+from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
@@ -35,7 +35,7 @@ def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, a
         tradesieve data resample --symbol EUR-USD --timeframe 1d --sessions '17:00 America/New_York'
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    symbol, longer = normal_symbol(symbol), parse_timeframe(timeframe)
+    symbol, longer = normalise_symbol(symbol), parse_timeframe(timeframe)
     within = Sessions(sessions) if sessions else None
     shorter = [kept for name, kept in settings.bars.list() if name == symbol and kept < longer]
     if not shorter:

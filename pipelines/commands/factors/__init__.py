@@ -15,7 +15,7 @@ from tradesieve.features.invariants.features import LAWS
 from tradesieve.features.user_modules import load_user_modules, tried_features
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput, Refused
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.factors.describe import describe
@@ -87,7 +87,7 @@ def compute_(output: Path, as_json: bool, **given: Any) -> None:
             matrix = compute_features(chunk, trades, names, settings, progress=progress)
             tables.append(pd.concat([trades, pd.DataFrame(matrix, columns=names)], axis=1))
     table = pd.concat(tables, ignore_index=True)
-    with replacing(output) as temporary:
+    with atomic_write(output) as temporary:
         table.to_csv(temporary, index=False) if output.suffix == ".csv" else table.to_parquet(temporary, index=False)
     console.json({"output": str(output), "n_trades": len(table), "features": names})
     console.say(f"{len(names)} features of {len(table):,} trades, written to {output}")

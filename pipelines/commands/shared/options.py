@@ -10,7 +10,7 @@ import click
 
 from tradesieve.features.feature_sets import SETS
 from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normal_symbol
+from tradesieve.market.symbols import normalise_symbol
 from tradesieve.pipelines.commands.shared.tables import counted
 from tradesieve.pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, usual_count, words
 from tradesieve.pipelines.settings import Settings
@@ -88,7 +88,7 @@ def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
         if given.get(name) is not None:
             values[name] = words(given[name])
     if given.get("symbols") is not None:
-        values["symbols"] = [normal_symbol(symbol) for symbol in values["symbols"]]
+        values["symbols"] = [normalise_symbol(symbol) for symbol in values["symbols"]]
     if "symbols" not in values:
         values["symbols"] = list(dict.fromkeys(symbol for symbol, _ in settings.bars.list()))
     if given.get("modules") is not None:

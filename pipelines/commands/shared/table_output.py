@@ -11,7 +11,7 @@ import click
 import pandas as pd
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.fitness import json_safe
 from tradesieve.pipelines.commands.shared.row_filters import known_column, rows_where
 
@@ -89,7 +89,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     ------
     BadInput : if the file cannot be written.
     """
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False) if path.suffix == ".csv" else table.to_parquet(temporary, index=False)
 
 

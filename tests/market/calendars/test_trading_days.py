@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tradesieve.market.calendars.trading_days import ALWAYS, NEW_YORK, WEEKDAYS, calendar_named, exchange_closes
+from tradesieve.market.calendars.trading_days import ALWAYS, NEW_YORK, WEEKDAYS, exchange_closes, get_calendar
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 
@@ -53,9 +53,9 @@ def test_days_per_year_is_near_the_average_of_ten_years(calendar):
 
 
 def test_a_calendar_is_found_by_name_and_a_typo_gets_a_hint():
-    assert calendar_named("weekdays") is WEEKDAYS
+    assert get_calendar("weekdays") is WEEKDAYS
     with pytest.raises(Unknown, match="did you mean 'weekdays'"):
-        calendar_named("weekday")
+        get_calendar("weekday")
 
 
 @pytest.mark.parametrize("name", ["XNYS", "XLON", "XTKS", "CMES"])

@@ -18,7 +18,7 @@ import pytest
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.storage.bar_store import BarStore
-from tradesieve.market.storage.files import replacing
+from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.timeframes import parse_timeframe
 
 MINUTE = parse_timeframe("1m")
@@ -247,8 +247,8 @@ def test_two_processes_that_append_at_once_lose_nothing(tmp_path):
 CRASH = """
 import os, signal, sys
 from pathlib import Path
-from tradesieve.market.storage.bar_store import replacing
-with replacing(Path(sys.argv[1])) as temporary:
+from tradesieve.market.storage.files import atomic_write
+with atomic_write(Path(sys.argv[1])) as temporary:
     temporary.write_bytes(b"PAR1 half of a")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -274,7 +274,7 @@ def test_a_block_that_fails_changes_nothing(tmp_path):
     path.write_text("old")
 
     def fail() -> None:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("new")
             raise ZeroDivisionError
 
@@ -282,7 +282,7 @@ def test_a_block_that_fails_changes_nothing(tmp_path):
         fail()
     assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
     assert path.read_text() == "old"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert files_of(tmp_path) == {"result.json": b"new"}
