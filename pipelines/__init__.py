@@ -6,6 +6,7 @@ Arithmetic lives in the rooms to the left; here it is only put in order.
 __all__ = [
     "settings",
     "experiment",
+    "experiment_assembly",
     "fingerprints",
     "table_cache",
     "progress",

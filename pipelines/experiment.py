@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -23,8 +23,7 @@ from tradesieve.market.instruments import Instrument, instrument_from
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.protocol.protocol import Plan
-from tradesieve.strategies.parameter_text import split_outside
-from tradesieve.strategies.registry import choose_strategies, is_written_out
+from tradesieve.strategies.registry import choose_strategies
 from tradesieve.strategies.strategy import Strategy
 
 _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
@@ -143,8 +142,8 @@ class Experiment:
             raise BadInput(f"start {self.start} is not before end {self.end}")
         return start, end
 
-    def alone(self, symbol: str, timeframe: str) -> Experiment:
-        """Give the part of it that is one symbol at one timeframe: the same trades, under the same names."""
+    def restricted_to(self, symbol: str, timeframe: str) -> Experiment:
+        """Return the part on one symbol and one timeframe; it makes the same trades, under the same cache keys."""
         settling = self.settling_timeframe()
         return replace(
             self,
@@ -202,16 +201,6 @@ def parse_time(name: str, text: str | None) -> int | None:
         ) from error
 
 
-def words(text: str | None) -> list[str]:
-    """Split text at its commas, but for those inside parentheses, which belong to a strategy's parameters."""
-    return [part for part in split_outside(text or "", ",") if part]
-
-
-def usual_count(strategies: Sequence[str]) -> int | None:
-    """Say how many strategies are meant when nobody says: all whose rules are written out, else five of the grids."""
-    return None if strategies and all(is_written_out(name) for name in strategies) else 5
-
-
 def experiment_from(values: Mapping[str, Any]) -> Experiment:
     """Make an experiment of plain values.
 
@@ -261,17 +250,27 @@ def experiment_from_yaml(path: Path) -> Experiment:
 
     Raises
     ------
-    BadInput, Unknown : as `experiment_from`, and if the file is missing or is no YAML.
+    BadInput, Unknown : as `experiment_from`, and if the file is missing or is not valid YAML.
+    """
+    return experiment_from(read_experiment_keys(path))
+
+
+def read_experiment_keys(path: Path) -> dict[str, Any]:
+    """Read the keys of an experiment from a YAML file, which may leave some to whoever calls.
+
+    Raises
+    ------
+    BadInput : if the file is missing or does not hold the keys of an experiment.
     """
     try:
         values = yaml.safe_load(Path(path).read_text())
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: this is no YAML: {' '.join(str(error).split())}") from error
+        raise BadInput(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise BadInput(f"{path}: expected the keys of an experiment: {', '.join(f.name for f in fields(Experiment))}")
-    return experiment_from(values)
+    return values
 
 
 def _refuse_unknown_keys(kind: Any, values: Mapping[str, Any], place: str) -> None:

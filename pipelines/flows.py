@@ -1,13 +1,17 @@
-"""The Prefect flows: the steps with retries, progress and a record of who ran what, when. Nothing is computed here.
+"""The Prefect flows: the steps of the command line with retries, progress, and a record of each run.
 
-Only what a retry can cure is retried. A task is a chunk (a symbol at a timeframe), never one strategy; what tasks hand
-on are names of files and small values, because Prefect would hash whole tables.
+Only what a retry can cure is retried. A task is a chunk (a symbol at a timeframe), never a single strategy. Tasks pass
+on small values only, since Prefect would hash whole tables.
+
+A parameter that equals its default counts as not given, since a deployment passes all of them: it neither beats the
+configuration nor adds to it. To force such a value against a configuration, write it into the configuration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+import inspect
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from prefect import flow, get_run_logger, task
@@ -16,7 +20,8 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from tradesieve.market.errors import Transient
-from tradesieve.pipelines.experiment import Experiment, experiment_from, usual_count, words
+from tradesieve.pipelines.experiment import Experiment, experiment_from
+from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import read_settings
@@ -24,8 +29,8 @@ from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import generate_trades
 
 
-def passing(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Say whether a failed task is worth another try: only when its failure is one that passes."""
+def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Return True if a failed task is worth another try."""
     try:
         state.result()
     except Transient:
@@ -36,18 +41,21 @@ def passing(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 
 
 @task(
-    task_run_name="trades-{symbol}-{timeframe}", retries=3, retry_delay_seconds=[1, 5, 20], retry_condition_fn=passing
+    task_run_name="trades-{symbol}-{timeframe}",
+    retries=3,
+    retry_delay_seconds=[1, 5, 20],
+    retry_condition_fn=is_transient,
 )
 def generate_chunk(values: dict[str, Any], symbol: str, timeframe: str) -> int:
-    """Generate the trades of one chunk into the state folder; return how many."""
-    own, settings = experiment_from(values).alone(symbol, timeframe), read_settings()
-    return sum(len(generate_trades(chunk, settings)) for chunk in load_chunks(own, settings))
+    """Generate the trades of one chunk into the state folder; return their number."""
+    part, settings = experiment_from(values).restricted_to(symbol, timeframe), read_settings()
+    return sum(len(generate_trades(chunk, settings)) for chunk in load_chunks(part, settings))
 
 
-@task(task_run_name="search-and-judge", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=passing)
+@task(task_run_name="search-and-judge", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=is_transient)
 def search_and_judge(values: dict[str, Any], seal: bool) -> dict[str, Any]:
-    """Run the experiment on the trades that are there; return its result without the long tables."""
-    result = run_experiment(experiment_from(values), read_settings(), seal=seal, progress=_logged())
+    """Run the experiment; return its result without the long tables."""
+    result = run_experiment(experiment_from(values), read_settings(), seal=seal, progress=_prefect_progress())
     return {key: value for key, value in result.items() if key not in ("leaderboard", "by_instance")}
 
 
@@ -59,11 +67,13 @@ def trades(
 
     Parameters
     ----------
-    symbols, timeframes, strategies : separated by commas, as on the command line; no symbols means every stored one.
-    num_strategies : how many strategies, one of each rule in turn; None: five, or all that are written out whole.
+    symbols, timeframes, strategies : separated by commas, as on the command line; without symbols, every stored one.
+    num_strategies : how many strategies, one of each rule in turn; None: five, or all if their parameters are written
+        out.
     """
-    chosen = _experiment(symbols, timeframes, strategies, num_strategies, None)
-    return _generate(chosen)
+    return _generate(
+        assemble(None, symbols=symbols, timeframes=timeframes, strategies=strategies, num_strategies=num_strategies)
+    )
 
 
 @flow(name="experiment", flow_run_name="experiment-{symbols}")
@@ -79,9 +89,13 @@ def experiment(
     Parameters
     ----------
     symbols, timeframes, strategies, num_strategies : as for the flow `trades`.
-    config : the keys of an experiment (see `pipelines.experiment.Experiment`); they win over the other parameters.
+    config : the keys of an experiment (see `pipelines.experiment.Experiment`); the other parameters override them
+        unless they equal their defaults.
     """
-    return _run(_experiment(symbols, timeframes, strategies, num_strategies, config), seal=False)
+    chosen = assemble(
+        config, symbols=symbols, timeframes=timeframes, strategies=strategies, num_strategies=num_strategies
+    )
+    return _run(chosen, seal=False)
 
 
 @flow(name="train", flow_run_name="train-{symbols}")
@@ -92,22 +106,18 @@ def train(
     num_strategies: int | None = None,
     config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Search and fit on the development part alone; the hold-out stays sealed. Parameters as for `experiment`."""
-    return _run(_experiment(symbols, timeframes, strategies, num_strategies, config), seal=True)
+    """Search and fit on the development part only; the hold-out stays sealed. Parameters as for `experiment`."""
+    chosen = assemble(
+        config, symbols=symbols, timeframes=timeframes, strategies=strategies, num_strategies=num_strategies
+    )
+    return _run(chosen, seal=True)
 
 
-def _experiment(
-    symbols: str, timeframes: str, strategies: str, num_strategies: int | None, config: dict[str, Any] | None
-) -> Experiment:
-    stored = dict.fromkeys(symbol for symbol, _ in read_settings().bars.list())
-    named = [] if strategies == "all" else words(strategies)
-    values: dict[str, Any] = {
-        "symbols": words(symbols) or list(stored),
-        "timeframes": words(timeframes),
-        "strategies": named,
-        "num_strategies": usual_count(named) if num_strategies is None else num_strategies,
-    }
-    return experiment_from(values | (config or {}))
+def assemble(config: Mapping[str, Any] | None, **parameters: Any) -> Experiment:
+    """Assemble the experiment of a flow run; a parameter that equals its default counts as not given."""
+    defaults = inspect.signature(experiment.fn).parameters
+    given = {name: value for name, value in parameters.items() if value != defaults[name].default}
+    return assemble_experiment(read_settings(), config=config, **given)
 
 
 def _generate(chosen: Experiment) -> dict[str, int]:
@@ -127,7 +137,7 @@ def _run(chosen: Experiment, *, seal: bool) -> dict[str, Any]:
 
 
 def _publish(result: dict[str, Any]) -> None:
-    """Leave a table beside the flow run, for people who look at Prefect first."""
+    """Publish a summary as an artifact of the flow run."""
     rows = [
         {"part": part, "trades": group, **{key: measures[part][key] for key in ("sortino", "n_trades", "expectancy")}}
         for part in ("development", "holdout")
@@ -147,8 +157,8 @@ def _markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def _logged() -> Progress:
-    """Show progress as Prefect does: a bar in its UI, a log line a stage."""
+def _prefect_progress() -> Progress:
+    """Report progress to Prefect: a bar in its UI and a log line for each stage."""
     log = get_run_logger()
     bars: dict[str, Any] = {}
     shown: dict[str, int] = {}
@@ -158,11 +168,11 @@ def _logged() -> Progress:
         if stage not in bars:
             log.info("%s: %s", stage, detail)
             bars[stage] = create_progress_artifact(progress=float(percent), key=f"progress-{stage}")
-        # One call takes some milliseconds: tell a tenth of the way at a time.
+        # A call takes milliseconds: report steps of ten per cent.
         elif percent >= shown[stage] + 10 or percent == 100:
             update_progress_artifact(artifact_id=bars[stage], progress=float(percent))
         else:
             return
         shown[stage] = percent
 
-    return cast(Callable[[str, int, int, str], None], report)
+    return report

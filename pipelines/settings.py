@@ -133,7 +133,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         sections = yaml.safe_load(path.read_text()) if path.exists() else None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: this is no YAML: {' '.join(str(error).split())}") from error
+        raise BadInput(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
     values = {key: value for section in _DEFAULTS.values() for key, value in section.items()}
     for name, section in _mapping(sections, path.name).items():
         if name not in _DEFAULTS:

@@ -9,10 +9,10 @@ import click
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
-from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_result
 from tradesieve.pipelines.console import Console
-from tradesieve.pipelines.experiment import words
+from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.runs.release import artifact_of, champion_run, release_run, service_command
@@ -47,7 +47,7 @@ def train(as_json: bool, **given: Any) -> None:
 
 def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
     settings, console = read_settings(), Console(as_json=as_json)
-    chosen = chosen_experiment(settings, **given)
+    chosen = assemble_experiment(settings, **given)
     with console.progress() as progress:
         result = run_experiment(chosen, settings, seal=seal, progress=progress)
     console.json(result)
@@ -68,7 +68,7 @@ def eval_(run_id: str | None, strategies: str | None, start: str | None, end: st
     settings, console = read_settings(), Console(as_json=as_json)
     run_id = run_id or champion_run(settings)
     source = artifact_of(settings, run_id)
-    chosen = [] if strategies in (None, "all") else words(strategies)
+    chosen = [] if strategies in (None, "all") else split_commas(strategies)
     with console.progress() as progress:
         found = evaluate(source, settings, strategies=chosen, start=start, end=end, progress=progress)
     found = {"run_id": run_id, **found}

@@ -142,7 +142,7 @@ def test_a_wrong_experiment_is_refused(
         ("symbols: [AAA]\nplan: {n_fold: 3}\n", "unknown key in plan: 'n_fold': did you mean 'n_folds'?"),
         ("symbols: [AAA]\nplan: {gate: {x: 3}}\n", "unknown key in gate: 'x'"),
         ("symbols: [AAA]\nplan: {seed: soon}\n", "plan.seed: should be a valid integer"),
-        ("symbols: [AAA\n", "this is no YAML"),
+        ("symbols: [AAA\n", "is not valid YAML"),
         ("", "expected the keys of an experiment"),
     ],
 )

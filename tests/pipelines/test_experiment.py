@@ -21,14 +21,7 @@ from tradesieve.features.feature_sets import MINIMAL, STANDARD
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.protocol.protocol import Plan
 from tradesieve.models.significance.gate import GateLimits
-from tradesieve.pipelines.experiment import (
-    Experiment,
-    experiment_from,
-    experiment_from_yaml,
-    parse_time,
-    usual_count,
-    words,
-)
+from tradesieve.pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, parse_time
 
 NAMES = st.sampled_from(["BTC-USD", "ETH-USD", "SPY", "A.B_C"])
 PLANS = st.builds(
@@ -264,12 +257,12 @@ def test_values_are_checked_without_yaml_too() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("symbols: [A", "this is no YAML"),
-        ("\x00", "this is no YAML"),
+        ("symbols: [A", "is not valid YAML"),
+        ("\x00", "is not valid YAML"),
         ("", "expected the keys of an experiment: symbols, timeframes"),
         ("- A", "expected the keys of an experiment"),
         ("symbols", "expected the keys of an experiment"),
-        ("!!python/object/apply:os.getcwd []", "this is no YAML"),
+        ("!!python/object/apply:os.getcwd []", "is not valid YAML"),
     ],
 )
 def test_a_file_that_is_none_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -285,7 +278,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=f"{path}: cannot be read"):
             experiment_from_yaml(path)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(BadInput, match="no YAML"):
+    with pytest.raises(BadInput, match="not valid YAML"):
         experiment_from_yaml(tmp_path / "binary")
 
 
@@ -338,24 +331,6 @@ def test_a_date_reads_as_its_text() -> None:
     assert experiment_from(GOOD | {"start": datetime.date(2019, 1, 31)}) == experiment_from(
         GOOD | {"start": "2019-01-31"}
     )
-
-
-def test_strategies_that_are_written_out_whole_are_all_meant() -> None:
-    assert usual_count([]) == 5
-    assert usual_count(["dip_buying"]) == 5
-    assert usual_count(["dip_buying(look_back=3)", "volatility_breakout"]) == 5
-    assert usual_count(["dip_buying(look_back=3)"]) is None
-    assert usual_count(["dip_buying(look_back=3|4)+trailing"]) is None
-    assert usual_count(["dip_buying+trailing(ranges=2|3)"]) == 5, "the modifiers are on a grid"
-
-
-def test_words_are_split_outside_of_parentheses_alone() -> None:
-    text = "dip_buying , volatility_breakout(window=10|20,reward=3)+trailing(ranges=2,window=5)+opposite_exit,,"
-    assert words(text) == [
-        "dip_buying",
-        "volatility_breakout(window=10|20,reward=3)+trailing(ranges=2,window=5)+opposite_exit",
-    ]
-    assert words(None) == words("") == words(" , ") == []
 
 
 def test_an_experiment_without_younger_keys_keeps_the_identity_that_it_had_before_there_were_any() -> None:

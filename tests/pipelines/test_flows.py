@@ -112,11 +112,11 @@ def test_what_is_wrong_fails_the_flow_once(home: Settings) -> None:
 def test_only_what_passes_is_tried_again(prefect: None, error: Exception, n_calls: int) -> None:
     from prefect import flow, task
 
-    from tradesieve.pipelines.flows import passing
+    from tradesieve.pipelines.flows import is_transient
 
     calls = []
 
-    @task(retries=2, retry_delay_seconds=0, retry_condition_fn=passing)
+    @task(retries=2, retry_delay_seconds=0, retry_condition_fn=is_transient)
     def fail() -> None:
         calls.append(1)
         raise error
@@ -131,10 +131,10 @@ def test_only_what_passes_is_tried_again(prefect: None, error: Exception, n_call
 
 
 def test_every_task_of_ours_retries_only_what_passes(prefect: None) -> None:
-    from tradesieve.pipelines.flows import generate_chunk, passing, search_and_judge
+    from tradesieve.pipelines.flows import generate_chunk, is_transient, search_and_judge
 
     for step in (generate_chunk, search_and_judge):
-        assert step.retry_condition_fn is passing
+        assert step.retry_condition_fn is is_transient
         assert step.retries > 0
 
 

@@ -73,8 +73,8 @@ def test_the_file_and_then_the_environment_win(project: Path, monkeypatch: pytes
         ("server: {prot: 1}", Unknown, "unknown key in mlflow.yml, server: 'prot': did you mean 'port'?"),
         ("tracking: {port: 1}", Unknown, "unknown key in mlflow.yml, tracking: 'port'"),
         ("1: 2", Unknown, "unknown section in mlflow.yml: 1"),
-        ("a: b: c", BadInput, "this is no YAML"),
-        ("\x00", BadInput, "this is no YAML"),
+        ("a: b: c", BadInput, "is not valid YAML"),
+        ("\x00", BadInput, "is not valid YAML"),
         ("[1, 2]", BadInput, "expected keys with their values, got [1, 2]"),
         ("text", BadInput, "expected keys with their values, got 'text'"),
         ("tracking: 5", BadInput, "mlflow.yml, tracking: expected keys with their values, got 5"),
@@ -98,7 +98,7 @@ def test_a_wrong_file_is_named(project: Path, tmp_path: Path, text: str, kind: t
 
 def test_a_file_that_is_no_text_is_named(project: Path) -> None:
     (project / "mlflow.yml").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(BadInput, match="no YAML"):
+    with pytest.raises(BadInput, match="not valid YAML"):
         read_settings()
 
 

@@ -18,7 +18,7 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import counted
 from tradesieve.pipelines.console import Console
-from tradesieve.pipelines.experiment import words
+from tradesieve.pipelines.experiment_assembly import split_commas
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import Settings, read_settings
 
@@ -139,14 +139,14 @@ def _check_stored(
     settings: Settings, symbols: str | None, timeframe: str | None, calendar: str | None, progress: Progress
 ) -> Iterator[tuple[CheckResult, dict[str, Any]]]:
     stored = settings.bars.list()
-    for symbol in words(symbols) if symbols else ():
+    for symbol in split_commas(symbols) if symbols else ():
         if symbol not in {name for name, _ in stored}:
             raise Unknown("stored symbol", symbol, [name for name, _ in stored])
     only = parse_timeframe(timeframe) if timeframe else None
     wanted = [
         (symbol, kept)
         for symbol, kept in stored
-        if (not symbols or symbol in words(symbols)) and (only is None or kept == only)
+        if (not symbols or symbol in split_commas(symbols)) and (only is None or kept == only)
     ]
     if not wanted and only is not None:
         raise BadInput(f"no such bars of {only} are stored; see `tradesieve data list`")

@@ -13,7 +13,7 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import counted
 from tradesieve.pipelines.console import Console
-from tradesieve.pipelines.experiment import words
+from tradesieve.pipelines.experiment_assembly import split_commas
 from tradesieve.pipelines.settings import read_settings
 
 _SHOWN = 20
@@ -51,7 +51,7 @@ def repair(symbol: str, timeframe: str, fix: str | None, dry_run: bool, undo: bo
         console.json({"symbol": symbol, "timeframe": str(kept), "undone": undone})
         console.say(f"{symbol} {kept}: {counted(undone, 'repair')} undone; the bars are as they were imported")
         return
-    names, asked = words(fix or ""), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    names, asked = split_commas(fix or ""), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if dry_run:
         _, records = repair_bars(settings.bars.load(symbol, kept), names, asked=asked)
     else:

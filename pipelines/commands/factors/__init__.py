@@ -19,9 +19,9 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.factors.describe import describe
-from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.console import Console
-from tradesieve.pipelines.experiment import words
+from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.factor_checks import check_on
 from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks, load_others, looked_at
@@ -41,7 +41,7 @@ def factors() -> None:
 def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool) -> None:
     """List the factors and the sets, or the factors that have SEARCH in their name, formula or source."""
     console = Console(as_json=as_json)
-    load_user_modules(words(modules))
+    load_user_modules(split_commas(modules))
     bars = parse_timeframe(timeframe)
     rows = [_listed(factor, bars) for factor in FACTORS.values()]
     if search:
@@ -78,7 +78,7 @@ def compute_(output: Path, as_json: bool, **given: Any) -> None:
     settings, console = read_settings(), Console(as_json=as_json)
     if output.suffix not in (".parquet", ".csv"):
         raise BadInput(f"{output}: write features to a file ending in .parquet or .csv")
-    experiment = chosen_experiment(settings, **given)
+    experiment = assemble_experiment(settings, **given)
     names = list(experiment.feature_names())
     tables = []
     with console.progress() as progress:
@@ -139,9 +139,9 @@ def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], li
         market = []
     whole_module = given["features"] is None and given["modules"] is not None
     if whole_module:
-        modules = load_user_modules(words(given["modules"]))
+        modules = load_user_modules(split_commas(given["modules"]))
         given["features"] = ",".join(feature.name for module in modules for feature in tried_features(module))
-    experiment = chosen_experiment(settings, **given)
+    experiment = assemble_experiment(settings, **given)
     bars = market or [chunk.bars for chunk in load_chunks(experiment, settings)]
     return bars, list(experiment.feature_names()), experiment.plan.seed
 

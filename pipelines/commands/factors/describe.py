@@ -14,7 +14,7 @@ from tradesieve.market.bars import format_time
 from tradesieve.market.calendars.periods import PERIODS
 from tradesieve.models.fitness import json_safe
 from tradesieve.models.splits import split_holdout
-from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
     check_files,
@@ -23,6 +23,7 @@ from tradesieve.pipelines.commands.shared.table_output import (
     write_table,
 )
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset
@@ -79,7 +80,7 @@ def describe(
     arranged = Arrangement(where, sort, descending, limit)
     arranged.of(_without_features())
     settings = read_settings()
-    experiment = chosen_experiment(settings, **given)
+    experiment = assemble_experiment(settings, **given)
     chunks = load_chunks(experiment, settings)
     with console.progress() as progress:
         dataset = build_dataset(experiment, chunks, settings, progress=progress)

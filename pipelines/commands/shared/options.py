@@ -9,12 +9,6 @@ from typing import Any
 import click
 
 from tradesieve.features.feature_sets import SETS
-from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normalise_symbol
-from tradesieve.pipelines.commands.shared.tables import counted
-from tradesieve.pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, usual_count, words
-from tradesieve.pipelines.settings import Settings
-from tradesieve.strategies.registry import count_strategies
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
@@ -59,61 +53,3 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def chosen_experiment(settings: Settings, **given: Any) -> Experiment:
-    """Make the experiment that the options ask for.
-
-    Parameters
-    ----------
-    given : the options by name. ``most``, of commands that have it, bounds the number of instances: as many strategies
-        are taken as fit, one of each rule in turn.
-
-    Raises
-    ------
-    BadInput : if an option is wrong, or no symbol was named and no bars are stored.
-    """
-    most = given.pop("most", None)
-    config = given.pop("config", None)
-    values = experiment_from_yaml(config).as_dict() if config else {}
-    plan = values.setdefault("plan", {})
-    if given.get("strategies") is not None:
-        values["strategies"] = [] if given["strategies"] == "all" else words(given["strategies"])
-        if usual_count(values["strategies"]) is None:
-            values["num_strategies"] = None
-    for name in ("num_strategies", "sampling", "start", "end", "settle_with"):
-        if given.get(name) is not None:
-            values[name] = given[name]
-    for name in ("symbols", "timeframes"):
-        if given.get(name) is not None:
-            values[name] = words(given[name])
-    if given.get("symbols") is not None:
-        values["symbols"] = [normalise_symbol(symbol) for symbol in values["symbols"]]
-    if "symbols" not in values:
-        values["symbols"] = list(dict.fromkeys(symbol for symbol, _ in settings.bars.list()))
-    if given.get("modules") is not None:
-        values["modules"] = words(given["modules"])
-    if given.get("features") is not None:
-        values["features"] = words(given["features"])
-    for name in ("fitness", "seed"):
-        if given.get(name) is not None:
-            plan[name] = given[name]
-    if given.get("applications") is not None:
-        plan["applications"] = words(given["applications"])
-    if given.get("candidates") is not None:
-        plan["engines"] = dict.fromkeys(plan.get("engines", ("lightgbm", "pycaret")), given["candidates"])
-    if not values["symbols"]:
-        raise BadInput("no bars are stored: import some with `tradesieve data import FILE --symbol S --timeframe T`")
-    if most is not None:
-        values["num_strategies"] = _fitting(most, values)
-    return experiment_from(values)
-
-
-def _fitting(most: int, values: dict[str, Any]) -> int:
-    """Count the strategies that fit into a number of instances."""
-    pairs = len(values["symbols"]) * len(values.get("timeframes", ("5m",)))
-    if most < pairs:
-        raise BadInput(
-            f"--max is {most}, but one strategy on every symbol and timeframe makes {counted(pairs, 'instance')}"
-        )
-    return count_strategies(values.get("strategies", ()), at_most=most // pairs)

@@ -8,9 +8,10 @@ from typing import Any
 import click
 import pandas as pd
 
-from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.tables import counted
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
@@ -41,7 +42,7 @@ def generate(most: int | None, output: Path | None, as_json: bool, **given: Any)
     settings, console = read_settings(), Console(as_json=as_json)
     if output is not None:
         check_output(output)
-    chunks = load_chunks(chosen_experiment(settings, most=most, **given), settings)
+    chunks = load_chunks(assemble_experiment(settings, max_instances=most, **given), settings)
     with console.progress() as progress:
         rows = write_trade_set(chunks, settings, output, progress=progress)
     count = sum(row["n_trades"] for row in rows)

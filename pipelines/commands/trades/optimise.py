@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
-from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_pages import write_walks
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
@@ -57,7 +58,7 @@ def optimise(
         raise BadInput(f"{html}: write the page to a file ending in .html")
     space = search_space(strategy)
     given |= {"strategies": space.make({}).id, "num_strategies": 1}
-    experiment = chosen_experiment(settings, **given)
+    experiment = assemble_experiment(settings, **given)
     walks = {}
     with console.progress() as progress:
         for chunk in load_chunks(experiment, settings):

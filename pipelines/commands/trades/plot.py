@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
-from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_pages import write_plot
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
@@ -35,7 +36,7 @@ def plot(n_bars: int, n_trades: int, output: Path, as_json: bool, **given: Any) 
     console, settings = Console(as_json=as_json), read_settings()
     if output.suffix != ".html":
         raise BadInput(f"{output}: write a plot to a file ending in .html")
-    chunks = load_chunks(chosen_experiment(settings, **given), settings)
+    chunks = load_chunks(assemble_experiment(settings, **given), settings)
     with console.progress() as progress:
         trades = pool_trades([generate_trades(chunk, settings, progress=progress) for chunk in chunks])
     shown = write_plot(chunks, trades, output, n_trades=n_trades, n_bars=n_bars)

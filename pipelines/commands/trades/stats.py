@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from tradesieve.pipelines.commands.shared.options import as_json, chosen_experiment, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
     check_files,
@@ -18,6 +18,7 @@ from tradesieve.pipelines.commands.shared.table_output import (
 )
 from tradesieve.pipelines.commands.shared.tables import shortened
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_pages import write_report
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, load_chunks
@@ -82,7 +83,7 @@ def stats(
 
 def _generated(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, list[Chunk]]:
     settings = read_settings()
-    chunks = load_chunks(chosen_experiment(settings, **given), settings)
+    chunks = load_chunks(assemble_experiment(settings, **given), settings)
     with console.progress() as progress:
         tables = [generate_trades(chunk, settings, progress=progress) for chunk in chunks]
     return pool_trades(tables), chunks

@@ -75,7 +75,7 @@ def test_timeframes_that_are_not_longer_stay_as_they_are(home: Settings, settled
     assert (fine.finer, coarse.finer is not None) == (None, True)
     assert len(generate_trades(fine, home)) > 0
     both = replace(settled, timeframes=("5m", "15m"))
-    apart = [load_chunks(both.alone("AAA", timeframe), home)[0].key for timeframe in both.timeframes]
+    apart = [load_chunks(both.restricted_to("AAA", timeframe), home)[0].key for timeframe in both.timeframes]
     assert apart == [fine.key, coarse.key], "a flow's task makes the trades that the whole reads"
 
 

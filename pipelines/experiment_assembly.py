@@ -1,0 +1,110 @@
+"""Assembly of an experiment, the same for the command line, the Prefect flows and any other door.
+
+What is given on the call beats the configuration, and the configuration beats the defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tradesieve.market.errors import BadInput
+from tradesieve.market.symbols import normalise_symbol
+from tradesieve.models.protocol.protocol import Plan
+from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
+from tradesieve.pipelines.settings import Settings
+from tradesieve.strategies.parameter_text import split_outside
+from tradesieve.strategies.registry import count_strategies, is_written_out
+
+_LISTS = ("symbols", "timeframes", "strategies", "features", "modules", "applications")
+_PLAN_KEYS = ("fitness", "applications", "engines", "seed")
+
+
+def assemble_experiment(
+    settings: Settings,
+    *,
+    config: Path | Mapping[str, Any] | None = None,
+    max_instances: int | None = None,
+    **given: Any,
+) -> Experiment:
+    """Assemble an experiment from a configuration and the values given on the call.
+
+    1. Read the configuration and validate it on its own; without one, start from the defaults.
+    2. Replace what is given on the call.
+    3. Limit the number of strategies to what `max_instances` allows.
+    4. Validate the whole.
+
+    Parameters
+    ----------
+    config : a YAML file, or a mapping, with the keys of `Experiment`.
+    max_instances : upper limit of strategy x symbol x timeframe; takes as many strategies as fit, one of each rule in
+        turn, whatever `num_strategies` is.
+    given : values by key of `Experiment`, or of its plan (``fitness``, ``applications``, ``engines``, ``seed``), or
+        ``candidates``, the number that each engine tries. None means not given. A list may be text separated by
+        commas. Symbols are normalised. ``strategies="all"`` is every rule; strategies whose parameters are all written
+        out are all taken, unless `num_strategies` is given too.
+
+    Raises
+    ------
+    BadInput, Unknown : if a value is wrong, or no symbol is named and no bars are stored.
+
+    Notes
+    -----
+    Where neither the call nor the configuration names symbols, every stored symbol is taken.
+    """
+    given = {name: _parsed(name, value) for name, value in given.items() if value is not None}
+    values = _configured(config, given, settings)
+    plan = values.setdefault("plan", {})
+    if "candidates" in given:
+        given["engines"] = dict.fromkeys(plan.get("engines", Plan().engines), given.pop("candidates"))
+    if given.get("strategies") and all(map(is_written_out, given["strategies"])):
+        given.setdefault("num_strategies", None)
+    for name, value in given.items():
+        (plan if name in _PLAN_KEYS else values)[name] = value
+    if max_instances is not None:
+        values["num_strategies"] = _fitting_strategies(max_instances, values)
+    return experiment_from(values)
+
+
+def split_commas(text: str | None) -> list[str]:
+    """Split text at its commas, except inside parentheses, where they separate a strategy's parameters."""
+    return [part for part in split_outside(text or "", ",") if part]
+
+
+def _parsed(name: str, value: Any) -> Any:
+    if name not in _LISTS:
+        return value
+    if isinstance(value, str):
+        value = [] if (name, value) == ("strategies", "all") else split_commas(value)
+    if not (isinstance(value, Sequence) and all(isinstance(item, str) for item in value)):
+        raise BadInput(f"{name}: should be a list, got {value!r}")
+    return [normalise_symbol(item) if name == "symbols" else item for item in value]
+
+
+def _configured(
+    config: Path | Mapping[str, Any] | None, given: Mapping[str, Any], settings: Settings
+) -> dict[str, Any]:
+    """Return the configuration as plain values; it may leave the symbols to the call, or to the store."""
+    values = read_experiment_keys(config) if isinstance(config, Path) else dict(config or {})
+    has_keys = bool(values)
+    if "symbols" not in values:
+        values["symbols"] = given["symbols"] if "symbols" in given else _stored_symbols(settings)
+    return experiment_from(values).as_dict() if has_keys else values
+
+
+def _stored_symbols(settings: Settings) -> list[str]:
+    symbols = dict.fromkeys(symbol for symbol, _ in settings.bars.list())
+    if not symbols:
+        raise BadInput("no bars are stored: import some with `tradesieve data import FILE --symbol S --timeframe T`")
+    return list(symbols)
+
+
+def _fitting_strategies(max_instances: int, values: Mapping[str, Any]) -> int:
+    """Count the strategies that fit into a number of instances."""
+    n_pairs = len(values["symbols"]) * len(values.get("timeframes", Experiment.timeframes))
+    if max_instances < n_pairs:
+        raise BadInput(
+            f"--max is {max_instances}, but must be at least {n_pairs}: one strategy on every symbol and timeframe"
+        )
+    return count_strategies(values.get("strategies", ()), at_most=max_instances // max(1, n_pairs))
