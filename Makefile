@@ -13,7 +13,7 @@ setup: $(READY)
 
 $(READY): requirements.lock pyproject.toml
 	test -x $(BIN)/python || python3.11 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
 
@@ -38,7 +38,7 @@ bench: setup
 
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --no-emit-index-url \
-		--no-annotate --python-version 3.11 --custom-compile-command "make lock"
+		--generate-hashes --no-annotate --python-version 3.11 --custom-compile-command "make lock"
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

@@ -1,0 +1,90 @@
+"""Rebuild the table of dependencies in CONTRIBUTING.md: `.venv/bin/python tests/house/dependency_table.py`.
+
+Names come from pyproject.toml, licences from the installed packages' metadata, sizes from the files on disk. What a
+dependency is for is written by hand in the table and kept.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+TABLE = re.compile(r"\| dependency \|.*?(?=\n\n)", re.DOTALL)
+_HEAD = "| dependency | what for | licence | MB alone | MB with all it pulls in |\n|---|---|---|--:|--:|"
+
+
+def direct_dependencies() -> list[str]:
+    """Name the distributions that pyproject.toml asks for, those of the development extra last."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    return [canonicalize_name(Requirement(line).name) for line in lines]
+
+
+def licence(found: Distribution) -> str:
+    """Read a licence from the metadata: the SPDX expression, else the classifiers, else the first line of the text."""
+    metadata = found.metadata
+    if metadata.get("License-Expression"):
+        return metadata["License-Expression"]
+    classified = [
+        line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier") or [] if line.startswith("License ::")
+    ]
+    return ", ".join(classified) or (metadata.get("License") or "not stated").splitlines()[0]
+
+
+def megabytes(names: set[str]) -> float:
+    """Add up the installed files of some distributions."""
+    files = [path for name in names for path in distribution(name).files or []]
+    sizes = [Path(str(path.locate())).stat().st_size for path in files if Path(str(path.locate())).is_file()]
+    return sum(sizes) / 1e6
+
+
+def pulled_in(name: str) -> set[str]:
+    """Follow a distribution's requirements, without extras that nobody asked for."""
+    found: set[str] = set()
+    waiting = [canonicalize_name(name)]
+    while waiting:
+        one = waiting.pop()
+        if one in found:
+            continue
+        try:
+            requires = distribution(one).requires or []
+        except PackageNotFoundError:
+            continue
+        found.add(one)
+        for requirement in map(Requirement, requires):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(canonicalize_name(requirement.name))
+    return found
+
+
+def purposes(text: str) -> dict[str, str]:
+    """Read what each dependency is for from the table as it stands."""
+    found = TABLE.search(text)
+    rows = [line.split("|")[1:-1] for line in found[0].splitlines()[2:]] if found else []
+    return {row[0].strip(): row[1].strip() for row in rows}
+
+
+def table(text: str) -> str:
+    """Make the table anew, with the purposes that stand in `text`."""
+    known = purposes(text)
+    rows = [
+        f"| {name} | {known.get(name, '')} | {licence(distribution(name))} | {megabytes({name}):,.1f} "
+        f"| {megabytes(pulled_in(name)):,.0f} |"
+        for name in direct_dependencies()
+    ]
+    return "\n".join([_HEAD, *rows])
+
+
+if __name__ == "__main__":
+    before = CONTRIBUTING.read_text(encoding="utf-8")
+    after = TABLE.sub(lambda _: table(before), before)
+    CONTRIBUTING.write_text(after, encoding="utf-8")
+    sys.stdout.write(table(after) + "\n")
