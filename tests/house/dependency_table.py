@@ -29,14 +29,21 @@ def direct_dependencies() -> list[str]:
 
 
 def licence(found: Distribution) -> str:
-    """Read a licence from the metadata: the SPDX expression, else the classifiers, else the first line of the text."""
+    """Read a licence from the metadata: the SPDX expression, else the classifiers, else the licence file."""
     metadata = found.metadata
     if metadata.get("License-Expression"):
         return metadata["License-Expression"]
     classified = [
         line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier") or [] if line.startswith("License ::")
     ]
-    return ", ".join(classified) or (metadata.get("License") or "not stated").splitlines()[0]
+    named = ", ".join(name for name in classified if name != "OSI Approved")
+    return named or metadata.get("License") or _licence_title(found)
+
+
+def _licence_title(found: Distribution) -> str:
+    """Read the first line of the licence file."""
+    texts = [path.read_text() for path in found.files or [] if path.name.lower().startswith("licen")]
+    return texts[0].strip().splitlines()[0].strip("# ") if texts else "not stated"
 
 
 def megabytes(names: set[str]) -> float:
