@@ -105,15 +105,18 @@ def dataset_from_trades(
 
     Raises
     ------
-    BadInput : if no trade is left.
+    BadInput : if no trade is left, or one is of an instance that `instance_names` lacks.
     Unknown : if there is no such label.
     """
+    from tradesieve.strategies.trades import instance_codes, instance_of  # needs pandas; applying a model does not
+
     kept = (trades["exit_reason"] != "end_of_data").to_numpy()
     if not kept.any():
         raise BadInput("the strategies made no trade that closed: choose others, more symbols, or a longer time")
     table = trades[kept]
-    code = {name: number for number, name in enumerate(instance_names)}
-    names = table["strategy"] + "|" + table["symbol"] + "|" + table["timeframe"]
+    instance = instance_codes(table, instance_names)
+    if instance.min() < 0:
+        raise BadInput(f"instance_names lacks {instance_of(table, int(np.argmin(instance)))}, which has trades")
     return Dataset(
         X=np.ascontiguousarray(X[kept]),
         feature_names=tuple(feature_names),
@@ -123,7 +126,7 @@ def dataset_from_trades(
         exit_time=table["exit_time"].to_numpy(),
         net_return=table["net_return"].to_numpy(),
         stake=table["stake"].to_numpy(),
-        instance=names.map(code).to_numpy(dtype=np.int64),
+        instance=instance,
         instance_names=tuple(instance_names),
         period=period,
         calendar=calendar,

@@ -15,6 +15,7 @@ from tradesieve.serving.bar_windows import Windows
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import Appended, AppendRequest, Decision, Needed, ScoreRequest, bars_of
 from tradesieve.serving.window_checks import History, oddities
+from tradesieve.strategies.instance import Instance
 
 _PARTS = ("strategy", "symbol", "timeframe")
 
@@ -41,10 +42,10 @@ class Scorer:
         self.windows = Windows() if windows is None else windows
         names = artifact.manifest["instances"]
         self._instances = frozenset(names)
-        self._parts = {part: {name.split("|")[i] for name in names} for i, part in enumerate(_PARTS)}
+        self._parts = {part: {getattr(instance, part) for instance in artifact.instances} for part in _PARTS}
         self._needs = {
             (symbol, timeframe): artifact.needs(timeframe, symbol)
-            for symbol, timeframe in {(name.split("|")[1], name.split("|")[2]) for name in names}
+            for symbol, timeframe in {instance.series for instance in artifact.instances}
         }
         self._history = History(artifact, self.windows)
         self._kept = _kept(self._needs)
@@ -135,7 +136,7 @@ class Scorer:
         for part, name in zip(_PARTS, (request.strategy, request.symbol, str(timeframe)), strict=True):
             if name not in self._parts[part]:
                 raise unknown_name(part, name, self._parts[part])
-        instance = f"{request.strategy}|{request.symbol}|{timeframe}"
+        instance = str(Instance(request.strategy, request.symbol, str(timeframe)))
         if instance not in self._instances:
             raise unknown_name("instance", instance, self._instances)
         return instance, timeframe

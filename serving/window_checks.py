@@ -179,7 +179,7 @@ def _phases(artifact: Artifact) -> dict[tuple[str, str], np.ndarray]:
         duration = vector.bars.timeframe.duration
         for bars in (vector.bars, *vector.others.values()):
             found[bars.symbol, str(bars.timeframe)].update((bars.close_time % duration).tolist())
-    keys = {(name.split("|")[1], name.split("|")[2]) for name in artifact.manifest["instances"]}
+    keys = {instance.series for instance in artifact.instances}
     for timeframe in artifact.manifest["timeframes"]:
         keys |= {(symbol, timeframe) for symbol in artifact.needs(timeframe).others}
     return {key: np.array(sorted(found.get(key, {0}))) for key in keys}

@@ -4,6 +4,7 @@ A rule is a file in `strategies.rules`. Models that choose among its trades live
 """
 
 __all__ = [
+    "instance",
     "parameter_text",
     "signals",
     "trades",

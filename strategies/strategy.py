@@ -106,8 +106,3 @@ class Strategy(Parametrised, ABC):
         """Go through the rule's default grid, in a fixed order."""
         for values in itertools.product(*cls.grid.values()):
             yield cls(**dict(zip(cls.grid, values, strict=True)))
-
-
-def instance_name(strategy_id: str, symbol: str, timeframe: Timeframe | str) -> str:
-    """Name a strategy instance: a strategy on a symbol at a timeframe."""
-    return f"{strategy_id}|{symbol}|{timeframe}"

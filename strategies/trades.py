@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from tradesieve.market.errors import BadData
 from tradesieve.market.execution.records import CLOSED, EXIT_REASONS
+from tradesieve.strategies.instance import Instance
 
 TRADE_COLUMNS = {
     "strategy": "str",
@@ -52,6 +55,8 @@ prices are then the averages over them, times the first and the last. `exit_reas
 """
 
 
+_INSTANCE_COLUMNS = ("strategy", "symbol", "timeframe")
+
 _REASON_ROWS = np.zeros(max(EXIT_REASONS) + 1, np.int64)
 """Where each reason stands in EXIT_REASONS."""
 _REASON_ROWS[list(EXIT_REASONS)] = np.arange(len(EXIT_REASONS))
@@ -89,6 +94,28 @@ def pool_trades(tables: list[pd.DataFrame]) -> pd.DataFrame:
     pooled = pd.concat(filled, ignore_index=True)
     order = ["decision_time", "strategy", "symbol", "timeframe"]
     return pooled.sort_values(order, kind="stable", ignore_index=True)
+
+
+def instance_codes(trades: pd.DataFrame, instance_names: Sequence[str]) -> np.ndarray:
+    """Number the instance of each trade by its position in `instance_names`.
+
+    Returns
+    -------
+    int64 (n_trades,); -1 for a trade of any other instance, as in ``pandas.Index.get_indexer``.
+    """
+    # Factorising each column is much faster than joining a name for every trade.
+    codes, values = zip(*(pd.factorize(trades[name]) for name in _INSTANCE_COLUMNS), strict=True)
+    shape = tuple(max(1, len(unique)) for unique in values)
+    combined, keys = pd.factorize(np.asarray(np.ravel_multi_index(codes, shape), dtype=np.int64))
+    position = {name: code for code, name in enumerate(instance_names)}
+    parts = (unique[code] for unique, code in zip(values, np.unravel_index(keys, shape), strict=True))
+    found = [position.get(str(Instance(*key)), -1) for key in zip(*parts, strict=True)]
+    return np.array(found, dtype=np.int64)[combined]
+
+
+def instance_of(trades: pd.DataFrame, row: int) -> Instance:
+    """Return the instance of the trade at a position of the table."""
+    return Instance(*(trades[name].iloc[row] for name in _INSTANCE_COLUMNS))
 
 
 def check_trades(trades: pd.DataFrame) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.schemas import Needed
+from tradesieve.strategies.backtest.peers import peer_agreement, peer_groups
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.trades import pool_trades
 from tradesieve.trading.brokers.paper import PaperBroker
@@ -45,6 +45,7 @@ class Bot:
         others: Mapping[str, ReplayFeed] | None = None,
     ) -> None:
         self._brokers = tuple(brokers)
+        self._peer_groups = peer_groups([broker.instance for broker in self._brokers])
         self._client = client
         self._journal = journal
         self._needs = needs
@@ -139,7 +140,7 @@ class Bot:
         needs, found = self._needs, dict[str, Any]()
         found |= {name: float(getattr(signals, name)[row]) for name in ("stop", "target") if name in needs.terms}
         if "agreeing" in needs.terms:
-            found["agreeing"] = self._agreeing(broker, float(signals.side[row]))
+            found["agreeing"] = self._peer_agreement(broker, float(signals.side[row]))
         if "results" in needs.terms:
             found["results"] = broker.results[max(0, len(broker.results) - needs.results) :]
         others = {symbol: n for symbol, n in needs.others.items() if symbol != broker.instrument.symbol}
@@ -147,11 +148,15 @@ class Bot:
             found["others"] = {symbol: self._others[symbol].known_at(now)[-n:] for symbol, n in others.items()}
         return found
 
-    def _agreeing(self, broker: PaperBroker, side: float) -> float:
-        """Share the other instances of the same rule that hold a position on this side; NaN where there are none."""
-        name = broker.strategy.name
-        others = [other.side == side for other in self._brokers if other is not broker and other.strategy.name == name]
-        return sum(others) / len(others) if others else math.nan
+    def _peer_agreement(self, broker: PaperBroker, side: float) -> float:
+        """Return the share of the broker's peers that hold a position on a side; NaN without peers."""
+        group = self._peer_groups[self._brokers.index(broker)]
+        peers = [
+            other
+            for other, its_group in zip(self._brokers, self._peer_groups, strict=True)
+            if its_group == group and other is not broker
+        ]
+        return float(peer_agreement(sum(peer.side == side for peer in peers), len(peers)))
 
 
 def _plain(trade: dict[Any, Any]) -> dict[str, Any]:

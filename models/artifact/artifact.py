@@ -44,6 +44,7 @@ from tradesieve.models.artifact.golden_vectors import (
     write_golden,
 )
 from tradesieve.models.fitted.models import Model, load_model
+from tradesieve.strategies.instance import Instance
 
 MODEL, GOLDEN = "model", "golden.npz"
 
@@ -110,6 +111,11 @@ class Artifact:
     def lookback(self, timeframe: Timeframe | str) -> int:
         """Count the bars that a decision on any of the model's symbols needs, the one that closes then included."""
         return max(self.needs(timeframe, symbol).bars for symbol in self.manifest["symbols"])
+
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        """The strategy instances that the model was trained on, in the order of the manifest."""
+        return tuple(map(Instance.parse, self.manifest["instances"]))
 
     @cached_property
     def _index(self) -> dict[str, int]:

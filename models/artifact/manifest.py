@@ -16,6 +16,7 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.applications import Application
 from tradesieve.models.artifact.bundled_modules import packages_of
 from tradesieve.models.fitted.models import Model
+from tradesieve.strategies.instance import Instance
 
 FORMAT = 2
 """The version of the folder's layout. A folder of another version is refused.
@@ -52,10 +53,10 @@ def completed(
         raise BadInput(f"gate is {gate!r}, but must be the verdict as Gate.as_dict() gives it, with open true or false")
     if override is not None and not (isinstance(override, str) and override.strip()):
         raise BadInput(f"override is {override!r}, but must be None or a reason in words")
-    parts = [str(name).split("|") for name in instances]
-    if not instances or len(set(instances)) < len(instances) or any(len(part) != 3 for part in parts):
+    parts = [Instance.parse(str(name)) for name in instances]
+    if not instances or len(set(instances)) < len(instances):
         raise BadInput("instances must be distinct names strategy|symbol|timeframe, at least one")
-    for _, symbol, timeframe in parts:
+    for symbol, timeframe in dict.fromkeys(part.series for part in parts):
         if str(parse_timeframe(timeframe)) != timeframe:
             raise BadInput(f"the timeframe of {symbol} is written {timeframe!r}; write {parse_timeframe(timeframe)}")
     if len(set(features)) < len(features) or model.n_features != len(features):
@@ -67,8 +68,8 @@ def completed(
         **manifest,
         "format": FORMAT,
         "instances": instances,
-        "symbols": sorted({part[1] for part in parts}),
-        "timeframes": sorted({part[2] for part in parts}, key=parse_timeframe),
+        "symbols": sorted({part.symbol for part in parts}),
+        "timeframes": sorted({part.timeframe for part in parts}, key=parse_timeframe),
         "features": list(features),
         "application": {"name": application.name, "parameters": application.parameters()},
         "model": {**manifest["model"], "format": model.format},

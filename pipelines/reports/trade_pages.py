@@ -12,9 +12,9 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.reports.trade_report import choose_shown, plot_html, report_html, walk_html
 from tradesieve.pipelines.reports.trade_windows import TradeWindow, trade_window
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.search.walk_forward import Walk
 from tradesieve.strategies.statistics.trade_statistics import trade_statistics
-from tradesieve.strategies.strategy import instance_name
 
 MOST_PLOTTED = 24
 """A plot of more instances would be too big a page."""
@@ -70,7 +70,7 @@ def _windows(
         trade_window(strategy, chunk.bars, trades, n_trades=n_trades, n_bars=n_bars)
         for chunk in chunks
         for strategy in chunk.strategies
-        if instance_name(strategy.id, chunk.symbol, chunk.timeframe) in names
+        if str(Instance(strategy.id, chunk.symbol, str(chunk.timeframe))) in names
     ]
 
 

@@ -31,6 +31,7 @@ from tradesieve.pipelines.reports.trade_charts import (
     returns_chart,
 )
 from tradesieve.pipelines.reports.trade_windows import TradeWindow
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.search.walk_forward import Walk
 from tradesieve.strategies.statistics.grouping import Backtest
 from tradesieve.strategies.statistics.trade_statistics import MEASURES, closed_trades, pooled_returns, trade_statistics
@@ -190,8 +191,9 @@ def _or_nan(value: float | None) -> float:
 
 def _scope(closed: pd.DataFrame, backtest: Backtest) -> str:
     first, last = (format_time(time)[:10] for time in backtest.period)
-    ran = [name.rsplit("|", 2) for name in backtest.instance_names]
-    symbols, timeframes = (list(dict.fromkeys(name[part] for name in ran)) for part in (1, 2))
+    instances = [Instance.parse(name) for name in backtest.instance_names]
+    symbols = list(dict.fromkeys(instance.symbol for instance in instances))
+    timeframes = list(dict.fromkeys(instance.timeframe for instance in instances))
     shown = ", ".join(symbols[:6]) + (f" and {len(symbols) - 6} more" if len(symbols) > 6 else "")
     return (
         f"{len(backtest.instance_names):,} strategy instances on {shown} at {', '.join(timeframes)}, "

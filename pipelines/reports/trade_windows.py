@@ -9,7 +9,8 @@ import pandas as pd
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
-from tradesieve.strategies.strategy import Strategy, instance_name
+from tradesieve.strategies.instance import Instance
+from tradesieve.strategies.strategy import Strategy
 
 _MARGIN = 20  # bars shown before the first and after the last trade
 
@@ -73,7 +74,7 @@ def trade_window(
     rows = np.array([signals.at(time) for time in inside["decision_time"]], dtype=np.int64)
     targets = np.column_stack([signals.partial_target, signals.target])
     return TradeWindow(
-        name=instance_name(strategy.id, bars.symbol, bars.timeframe),
+        name=str(Instance(strategy.id, bars.symbol, str(bars.timeframe))),
         bars=shown,
         trades=inside,
         stop=signals.stop[rows],

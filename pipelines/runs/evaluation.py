@@ -25,6 +25,7 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import load_finer, load_others
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.backtest.trade_decisions import decisions_of
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.registry import parse_strategy
 from tradesieve.strategies.trades import pool_trades
 
@@ -62,8 +63,9 @@ def evaluate(
             f"--from {start} lies before {format_time(trained_until)}, up to which the model was trained: "
             "what it has seen says nothing about it"
         )
-    names = _chosen(artifact, strategies)
-    pairs = list(dict.fromkeys(tuple(name.split("|")[1:]) for name in names))
+    instances = _chosen(artifact, strategies)
+    names = [str(instance) for instance in instances]
+    pairs = list(dict.fromkeys(instance.series for instance in instances))
     tables, calendars, last = [], set(), start_time
     for done, (symbol, timeframe) in enumerate(pairs):
         progress("evaluate", done, len(pairs), f"{symbol} {timeframe}")
@@ -104,15 +106,14 @@ def evaluate(
     }
 
 
-def _chosen(artifact: Artifact, strategies: Sequence[str]) -> list[str]:
-    instances = artifact.manifest["instances"]
-    ids = dict.fromkeys(name.split("|")[0] for name in instances)
-    rules = dict.fromkeys(strategy.partition("(")[0] for strategy in ids)
+def _chosen(artifact: Artifact, strategies: Sequence[str]) -> list[Instance]:
+    ids = dict.fromkeys(instance.strategy for instance in artifact.instances)
+    rules = dict.fromkeys(instance.rule for instance in artifact.instances)
     for strategy in strategies:
         if strategy not in ids and strategy not in rules:
             raise Unknown("strategy of this model:", strategy, [*rules, *ids])
     wanted = set(strategies)
-    return [name for name in instances if not wanted or wanted & {name.split("|")[0], name.partition("(")[0]}]
+    return [instance for instance in artifact.instances if not wanted or wanted & {instance.strategy, instance.rule}]
 
 
 def research_trades(
@@ -138,22 +139,23 @@ def research_trades(
     -------
     The trades table with ``size`` and ``score``, in decision order.
     """
-    here = f"|{bars.symbol}|{bars.timeframe}"
-    known = [name for name in artifact.manifest["instances"] if name.endswith(here)]
-    wanted = known if names is None else [name for name in known if name in set(names)]
+    series = (bars.symbol, str(bars.timeframe))
+    known = [instance for instance in artifact.instances if instance.series == series]
+    wanted = known if names is None else [instance for instance in known if str(instance) in set(names)]
     # Where the model asks who agrees, all that were there in training have to be there.
     run = known if "agreeing" in artifact.needs(bars.timeframe, bars.symbol).terms else wanted
     covering = cover(bars, finer)
     trades = pool_trades(
-        [simulate(parse_strategy(name.split("|")[0]), bars, instrument, finer=covering) for name in run]
+        [simulate(parse_strategy(instance.strategy), bars, instrument, finer=covering) for instance in run]
     )
-    own = trades["strategy"] + here
-    kept = (trades["exit_reason"] != "end_of_data") & own.isin(wanted)
+    kept = (trades["exit_reason"] != "end_of_data") & trades["strategy"].isin([each.strategy for each in wanted])
     if start_time is not None:
         kept &= trades["decision_time"] > start_time
-    decisions = decisions_of(trades, run)[kept.to_numpy()]
+    decisions = decisions_of(trades, [str(instance) for instance in run])[kept.to_numpy()]
     scores = artifact.score(bars, decisions, others=others)
-    return trades[kept].reset_index(drop=True).assign(size=artifact.sizes(scores, own[kept].tolist()), score=scores)
+    found = trades[kept].reset_index(drop=True)
+    sizes = artifact.sizes(scores, [str(Instance(strategy, *series)) for strategy in found["strategy"]])
+    return found.assign(size=sizes, score=scores)
 
 
 def instrument_of(artifact: Artifact, symbol: str) -> Instrument:

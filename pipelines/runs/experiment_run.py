@@ -34,7 +34,7 @@ from tradesieve.pipelines.steps.chunks import Chunk, instance_names, load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset, generate_trades
 from tradesieve.strategies.backtest.trade_decisions import decisions_of
 from tradesieve.strategies.invariants import check_strategy
-from tradesieve.strategies.strategy import instance_name
+from tradesieve.strategies.trades import instance_of
 
 _GOLDEN = 6  # decisions whose answers travel with the model
 _NEVER = np.iinfo(np.int64).max
@@ -240,7 +240,7 @@ def _golden(chunks: Sequence[Chunk], settings: Settings, border: int, experiment
     for drawn in np.sort(random.choice(len(late), size=min(_GOLDEN, len(late)), replace=False)):
         number, own = place[late[drawn]], row[late[drawn]]
         chunk, (trades, decisions) = chunks[number], every[number]
-        name = instance_name(trades["strategy"].iloc[own], chunk.symbol, chunk.timeframe)
+        name = str(instance_of(trades, own))
         golden.append(GoldenVector(chunk.bars, decisions[own : own + 1], name, chunk.others))
     return golden
 

@@ -91,9 +91,7 @@ def replay(
     timeframe = _known_timeframe(artifact, symbol, timeframe)
     instrument = instrument_of(artifact, symbol)
     strategies = [
-        parse_strategy(name.split("|")[0])
-        for name in artifact.manifest["instances"]
-        if name.split("|")[1:] == [symbol, timeframe]
+        parse_strategy(instance.strategy) for instance in artifact.instances if instance.series == (symbol, timeframe)
     ]
     bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, end_time)
     needs = artifact.needs(timeframe, symbol)
@@ -151,11 +149,10 @@ def _first_decidable(bars: Bars, others: Mapping[str, Bars], needs: Needs, start
 
 
 def _known_timeframe(artifact: Artifact, symbol: str, timeframe: str | None) -> str:
-    pairs = [tuple(name.split("|")[1:]) for name in artifact.manifest["instances"]]
-    symbols = dict.fromkeys(pair[0] for pair in pairs)
+    symbols = dict.fromkeys(instance.symbol for instance in artifact.instances)
     if symbol not in symbols:
         raise Unknown("symbol of this model:", symbol, symbols)
-    timeframes = dict.fromkeys(pair[1] for pair in pairs if pair[0] == symbol)
+    timeframes = dict.fromkeys(instance.timeframe for instance in artifact.instances if instance.symbol == symbol)
     if timeframe is None and len(timeframes) == 1:
         return next(iter(timeframes))
     if timeframe is None or timeframe not in timeframes:

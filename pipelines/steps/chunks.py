@@ -17,8 +17,9 @@ from tradesieve.market.timeframes import Timeframe
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint, identity
 from tradesieve.pipelines.settings import Settings
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.grouping import Backtest
-from tradesieve.strategies.strategy import Strategy, instance_name
+from tradesieve.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +155,9 @@ def load_others(symbols: Collection[str], bars: Bars, settings: Settings) -> dic
 def instance_names(chunks: Sequence[Chunk]) -> list[str]:
     """Name every strategy instance, also those that never traded."""
     return [
-        instance_name(strategy.id, chunk.symbol, chunk.timeframe) for chunk in chunks for strategy in chunk.strategies
+        str(Instance(strategy.id, chunk.symbol, str(chunk.timeframe)))
+        for chunk in chunks
+        for strategy in chunk.strategies
     ]
 
 

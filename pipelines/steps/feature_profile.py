@@ -15,6 +15,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.information_coefficient import MINIMUM_ROWS, Information, information_coefficients
 from tradesieve.pipelines.progress import Progress, silent
+from tradesieve.strategies.instance import Instance
 
 LEVEL = 0.05
 """Features whose adjusted p-value is at most this are said to tell something."""
@@ -174,9 +175,9 @@ def describe_factors(
 
 def _own_rows(dataset: Dataset, part: np.ndarray) -> np.ndarray:
     """Count, part by part, the closes at which trades were decided: strategies that share one share its features."""
-    bars = [name.split("|", 1)[1] for name in dataset.instance_names]
-    number = {name: place for place, name in enumerate(dict.fromkeys(bars))}
-    of_instance = np.array([number[name] for name in bars])
+    series = [Instance.parse(name).series for name in dataset.instance_names]
+    number = {each: place for place, each in enumerate(dict.fromkeys(series))}
+    of_instance = np.array([number[each] for each in series])
     closes = pd.DataFrame({"bars": of_instance[dataset.instance], "time": dataset.decision_time, "part": part})
     return np.bincount(closes.drop_duplicates()["part"], minlength=int(part.max()) + 1)
 

@@ -31,7 +31,7 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk
 from tradesieve.pipelines.steps.trade_batches import Part, each_part
 from tradesieve.pipelines.table_cache import repeating
-from tradesieve.strategies.strategy import instance_name
+from tradesieve.strategies.instance import Instance
 
 Parts = Iterator[tuple[Part, pd.DataFrame]]
 
@@ -124,7 +124,7 @@ def _counted(parts: Parts, rows: list[dict[str, Any]]) -> Parts:
         for strategy in part.strategies:
             rows.append(
                 {
-                    "instance": instance_name(strategy.id, symbol, timeframe),
+                    "instance": str(Instance(strategy.id, symbol, timeframe)),
                     "rule": strategy.name,
                     "symbol": symbol,
                     "timeframe": timeframe,

@@ -3,4 +3,4 @@
 How an order fills is `market.execution`; what trades were worth is `strategies.statistics`.
 """
 
-__all__ = ["simulator", "trade_decisions"]
+__all__ = ["simulator", "peers", "trade_decisions"]

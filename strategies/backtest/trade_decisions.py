@@ -9,9 +9,9 @@ import pandas as pd
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.market.errors import BadInput
-from tradesieve.strategies.strategy import instance_name
-
-_PARTS = ["strategy", "symbol", "timeframe"]
+from tradesieve.strategies.backtest.peers import peer_agreement, peer_groups
+from tradesieve.strategies.instance import Instance
+from tradesieve.strategies.trades import instance_codes, instance_of
 
 
 def decisions_of(trades: pd.DataFrame, instance_names: Sequence[str]) -> Decisions:
@@ -65,37 +65,24 @@ def decisions_of(trades: pd.DataFrame, instance_names: Sequence[str]) -> Decisio
         side=side,
         stop=trades["stop"].to_numpy(dtype=np.float64),
         target=trades["target"].to_numpy(dtype=np.float64),
-        agreeing=_agreeing(instance, instance_names, side, decided, entered, left),
+        agreeing=_peer_agreement(instance, instance_names, side, decided, entered, left),
         results=trades["net_return"].to_numpy(dtype=np.float64)[closed],
         first_result=first,
         end_result=first + _count_until(instance[closed], left[closed], instance, decided),
     )
 
 
-def _rule_of(instance: str) -> str:
-    """Give the rule of an instance with where it trades: its name without parameters and modifiers."""
-    strategy, _, place = instance.partition("|")
-    return f"{strategy.partition('(')[0]}|{place}"
-
-
 def _codes(trades: pd.DataFrame, instance_names: Sequence[str]) -> np.ndarray:
-    """Number the instance of each trade: its place among the names."""
-    place = {name: code for code, name in enumerate(instance_names)}
-    if len(place) < len(instance_names):
+    if len(set(instance_names)) < len(instance_names):
         raise BadInput("an instance is named twice")
-    # Each column on its own: to join a million texts takes far longer than to number them.
-    codes, values = zip(*(pd.factorize(trades[name]) for name in _PARTS), strict=True)
-    shape = tuple(max(1, len(part)) for part in values)
-    row, combined = pd.factorize(np.asarray(np.ravel_multi_index(codes, shape), dtype=np.int64))
-    keys = zip(*np.unravel_index(combined, shape), strict=True)
-    own = [instance_name(*(part[code] for part, code in zip(values, key, strict=True))) for key in keys]
-    strange = [name for name in own if name not in place]
-    if strange:
-        raise BadInput(f"there are trades of {strange[0]}, which is none of the instances that were run")
-    return np.array([place[name] for name in own], dtype=np.int64)[row]
+    codes = instance_codes(trades, instance_names)
+    if codes.min(initial=0) < 0:
+        stranger = instance_of(trades, int(np.argmin(codes)))
+        raise BadInput(f"there are trades of {stranger}, which is none of the instances that were run")
+    return codes
 
 
-def _agreeing(
+def _peer_agreement(
     instance: np.ndarray,
     instance_names: Sequence[str],
     side: np.ndarray,
@@ -103,19 +90,17 @@ def _agreeing(
     entered: np.ndarray,
     left: np.ndarray,
 ) -> np.ndarray:
-    """Share the other instances of the same rule that hold a position on this side; NaN where there are none."""
-    rules: dict[str, int] = {}
-    rule_of_instance = np.array([rules.setdefault(_rule_of(name), len(rules)) for name in instance_names], np.int64)
-    n_others = np.bincount(rule_of_instance)[rule_of_instance] - 1
+    """Return the share of each instance's peers that hold a position on the side of the decision."""
+    peer_group = peer_groups([Instance.parse(name) for name in instance_names])
+    n_peers = np.bincount(peer_group)[peer_group] - 1
 
     def n_open(owner: np.ndarray) -> np.ndarray:
         """Count the positions on this side that an owner holds at each decision."""
         group = 2 * owner + (side > 0)
         return _count_until(group, entered, group, decided) - _count_until(group, left, group, decided)
 
-    others = n_open(rule_of_instance[instance]) - n_open(instance)
-    there = n_others[instance]
-    return np.divide(others, there, out=np.full(len(side), np.nan), where=there > 0)
+    n_holding = n_open(peer_group[instance]) - n_open(instance)
+    return peer_agreement(n_holding, n_peers[instance])
 
 
 def _count_until(group: np.ndarray, rank: np.ndarray, asked_group: np.ndarray, asked_rank: np.ndarray) -> np.ndarray:

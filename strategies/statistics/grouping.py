@@ -10,7 +10,9 @@ import pandas as pd
 from tradesieve.market.calendars.trading_days import TradingCalendar
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.timeframes import DAY
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.daily_returns import exit_days
+from tradesieve.strategies.trades import instance_codes, instance_of
 
 _HOUR = 3_600_000_000_000
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -91,10 +93,10 @@ def group_trades(trades: pd.DataFrame, backtest: Backtest, *, by: str) -> Groups
     if by not in GROUPINGS:
         raise Unknown("grouping", by, GROUPINGS)
     day, n_days = exit_days(trades["exit_time"].to_numpy(), period=backtest.period, calendar=backtest.calendar)
-    instance = instance_codes(trades, backtest)
+    instance = _codes_of(trades, backtest)
     n_bars = np.asarray(backtest.n_bars, dtype=np.int64)
     if by in INSTANCE_GROUPS:
-        names = [_part(name, by) for name in backtest.instance_names]
+        names = [_group_key(name, by) for name in backtest.instance_names]
         # An instance keeps its place; everything else is sorted.
         shown = names if by == "instance" else sorted(set(names))
         place = {name: number for number, name in enumerate(shown)}
@@ -120,38 +122,20 @@ def group_trades(trades: pd.DataFrame, backtest: Backtest, *, by: str) -> Groups
     return Groups(keys, code, np.full(n, len(backtest.instance_names), np.int64), total, first, count)
 
 
-def instance_codes(trades: pd.DataFrame, backtest: Backtest) -> np.ndarray:
-    """Find the instance of each trade: int64 (n_trades,), index into ``backtest.instance_names``.
-
-    Raises
-    ------
-    BadData : names the first trade of an instance that was not run.
-    """
-    combined = np.zeros(len(trades), np.int64)
-    for column in ("strategy", "symbol", "timeframe"):
-        codes, names = pd.factorize(trades[column])
-        combined = combined * max(len(names), 1) + codes
-    codes, _ = pd.factorize(combined)
-    _, rows = np.unique(codes, return_index=True)
-    place = {name: number for number, name in enumerate(backtest.instance_names)}
-    found = trades.iloc[rows]
-    written = (found["strategy"] + "|" + found["symbol"] + "|" + found["timeframe"]).tolist()
-    for row, name in zip(rows, written, strict=True):
-        if name not in place:
-            raise BadData(f"trades: row {row} is of {name}, which is no instance of this backtest")
-    return np.array([place[name] for name in written], dtype=np.int64)[codes]
+def _codes_of(trades: pd.DataFrame, backtest: Backtest) -> np.ndarray:
+    codes = instance_codes(trades, backtest.instance_names)
+    if codes.min(initial=0) < 0:
+        row = int(np.argmin(codes))
+        raise BadData(f"trades: row {row} is of {instance_of(trades, row)}, which is no instance of this backtest")
+    return codes
 
 
-def _part(name: str, by: str) -> str:
-    strategy, symbol, timeframe = name.rsplit("|", 2)
-    return {
-        "instance": name,
-        "strategy": strategy,
-        "rule": strategy.partition("(")[0],
-        "symbol": symbol,
-        "timeframe": timeframe,
-        "pooled": "all",
-    }[by]
+def _group_key(name: str, by: str) -> str:
+    if by == "instance":
+        return name
+    if by == "pooled":
+        return "all"
+    return str(getattr(Instance.parse(name), by))
 
 
 def _parted(

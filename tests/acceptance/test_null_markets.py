@@ -35,8 +35,9 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset
 from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.signals import Signals, make_signals
-from tradesieve.strategies.strategy import Strategy, instance_name
+from tradesieve.strategies.strategy import Strategy
 from tradesieve.strategies.trades import pool_trades
 
 pytestmark = pytest.mark.slow
@@ -119,7 +120,7 @@ def random_entries(seed: int, home: Path) -> Dataset:
         compute(bars, Decisions(trades["decision_time"].to_numpy(), side), MINIMAL),
         MINIMAL,
         label="won",
-        instance_names=[instance_name(strategy.id, "AAA", "15m") for strategy in strategies],
+        instance_names=[str(Instance(strategy.id, "AAA", "15m")) for strategy in strategies],
         period=(int(bars.close_time[0]), int(bars.close_time[-1])),
         calendar=ALWAYS,
     )
@@ -212,7 +213,7 @@ def oracle(market: SyntheticMarket, development: Dataset, holdout: Dataset) -> n
     regimes = {symbol: market.generate(symbol) for symbol in ("AAA", "BBB")}
 
     def kinds(dataset: Dataset) -> np.ndarray:
-        symbol = np.array([name.split("|")[1] for name in dataset.instance_names])[dataset.instance]
+        symbol = np.array([Instance.parse(name).symbol for name in dataset.instance_names])[dataset.instance]
         side = dataset.X[:, dataset.feature_names.index("trade__side")]
         found = np.empty(len(dataset))
         for name, (bars, regime) in regimes.items():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.modifiers.base import ModifiedStrategy
 from tradesieve.strategies.modifiers.exits import ScaleOut, Trailing
 from tradesieve.strategies.modifiers.timed_exits import ExchangeClose
@@ -25,7 +26,6 @@ from tradesieve.strategies.registry import (
     sample_strategies,
 )
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
-from tradesieve.strategies.strategy import instance_name
 
 
 @st.composite
@@ -52,7 +52,7 @@ def test_every_strategy_reads_back_from_its_id_and_keeps_it(chosen, window, mult
     assert again == strategy
     assert again.id == strategy.id
     assert "|" not in strategy.id, "which separates the parts of an instance's name"
-    assert parse_strategy(instance_name(strategy.id, "BTC-USD", "5m").split("|")[0]) == strategy
+    assert parse_strategy(Instance.parse(str(Instance(strategy.id, "BTC-USD", "5m"))).strategy) == strategy
 
 
 def test_defaults_spaces_words_and_exponents():

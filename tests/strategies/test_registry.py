@@ -11,7 +11,6 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.strategies.registry import MODIFIERS, RULES, choose_strategies, parse_strategy, rule_named
 from tradesieve.strategies.rules.dip_buying import DipBuying
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
-from tradesieve.strategies.strategy import instance_name
 
 EVERY = [strategy for rule in RULES.values() for strategy in rule.variants()]
 
@@ -127,7 +126,6 @@ def test_a_choice_that_cannot_be_made_says_why(count, rules, match):
 def test_unknown_names_are_unknown():
     with pytest.raises(Unknown):
         rule_named("")
-    assert instance_name("rule(x=1)", "BTC-USD", "5m") == "rule(x=1)|BTC-USD|5m"
 
 
 def test_every_parameter_says_what_it_is_when_it_is_refused():

@@ -9,6 +9,7 @@ import pytest
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.execution.records import CLOSED
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.strategies.backtest.simulator import simulate
@@ -16,7 +17,14 @@ from tradesieve.strategies.registry import RULES, choose_strategies, parse_strat
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Strategy
-from tradesieve.strategies.trades import TRADE_COLUMNS, check_trades, pool_trades
+from tradesieve.strategies.trades import (
+    TRADE_COLUMNS,
+    check_trades,
+    instance_codes,
+    instance_of,
+    pool_trades,
+    trades_frame,
+)
 
 DAY = 86_400_000_000_000
 
@@ -183,3 +191,11 @@ def test_instances_do_not_see_each_other(market_bars):
     again = simulate(VolatilityBreakout(), market_bars, Instrument("BTC-USD"))
     pd.testing.assert_frame_equal(alone, again)
     assert len(other) > len(alone)
+
+
+def test_trades_are_numbered_by_instance():
+    table = trades_frame(np.zeros(2, CLOSED), "a()", "S", "1h")
+    table = pd.concat([table, table.assign(symbol="T"), table.assign(strategy="b()")], ignore_index=True)
+    assert instance_codes(table, ["b()|S|1h", "idle()|S|1h", "a()|S|1h"]).tolist() == [2, 2, -1, -1, 0, 0]
+    assert str(instance_of(table, 2)) == "a()|T|1h"
+    assert instance_codes(table[:0], []).dtype == np.int64

@@ -19,8 +19,9 @@ from tradesieve.market.execution.intrabar import cover
 from tradesieve.market.execution.records import CLOSED, terms_of
 from tradesieve.market.instruments import Instrument
 from tradesieve.strategies.backtest.simulator import InstanceState, run_signals
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.signals import Signals
-from tradesieve.strategies.strategy import Strategy, instance_name
+from tradesieve.strategies.strategy import Strategy
 from tradesieve.strategies.trades import trades_frame
 
 _INHERITED = -1  # the tag of what was open before the broker began to write orders down
@@ -60,7 +61,7 @@ class PaperBroker:
         self.strategy = strategy
         self.instrument = instrument
         self.timeframe = timeframe
-        self.name = instance_name(strategy.id, instrument.symbol, timeframe)
+        self.instance = Instance(strategy.id, instrument.symbol, timeframe)
         self.tickets: list[Ticket] = []
         self.results: list[float] = []
         """Net returns of the trades that closed, shadows and those of history included, in the order of their exits."""
@@ -134,7 +135,7 @@ class PaperBroker:
         BadInput : if the instance is occupied; ask `would_accept` first.
         """
         if not self.would_accept(float(signals.side[row])):
-            raise BadInput(f"{self.name} is occupied and takes no order")
+            raise BadInput(f"{self.instance} is occupied and takes no order")
         self._accept(signals, row, tag=len(self.tickets))
         decision_time, stake = int(signals.decision_time[row]), float(signals.stake[row])
         ticket = Ticket(decision_time, float(signals.side[row]), stake, size, score)
@@ -149,7 +150,7 @@ class PaperBroker:
         BadInput : if there is nothing to add to; ask `would_add` first.
         """
         if not self.would_add(float(signals.side[row])):
-            raise BadInput(f"{self.name} has no position that takes an addition")
+            raise BadInput(f"{self.instance} has no position that takes an addition")
         self._accept(signals, row, tag=_INHERITED)
 
     def _answer(self, side: float) -> int:

@@ -19,10 +19,10 @@ from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.pipelines.reports.trade_report import choose_shown, plot_html, report_html
 from tradesieve.pipelines.reports.trade_windows import trade_window
 from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.registry import choose_strategies
 from tradesieve.strategies.statistics.grouping import Backtest
 from tradesieve.strategies.statistics.trade_statistics import trade_statistics
-from tradesieve.strategies.strategy import instance_name
 from tradesieve.strategies.trades import pool_trades
 
 N_STRATEGIES = 5
@@ -38,7 +38,7 @@ def ran(bars: Bars) -> tuple[pd.DataFrame, Backtest]:
     """The trades of five strategies."""
     strategies = choose_strategies(N_STRATEGIES)
     trades = pool_trades([simulate(strategy, bars, Instrument("BTC-USD")) for strategy in strategies])
-    names = tuple(instance_name(strategy.id, "BTC-USD", "5m") for strategy in strategies)
+    names = tuple(str(Instance(strategy.id, "BTC-USD", "5m")) for strategy in strategies)
     period = (int(bars.close_time[0]), int(bars.close_time[-1]))
     return trades, Backtest(names, (len(bars),) * N_STRATEGIES, period, Instrument("BTC-USD").trading_calendar)
 

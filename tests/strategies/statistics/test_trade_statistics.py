@@ -12,11 +12,11 @@ from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import DAY
 from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.registry import choose_strategies
 from tradesieve.strategies.statistics.daily_returns import max_drawdown, sharpe, sortino
 from tradesieve.strategies.statistics.grouping import GROUPINGS, INSTANCE_GROUPS, Backtest
 from tradesieve.strategies.statistics.trade_statistics import MEASURES, pooled_returns, trade_statistics
-from tradesieve.strategies.strategy import instance_name
 from tradesieve.strategies.trades import pool_trades
 
 
@@ -24,7 +24,7 @@ from tradesieve.strategies.trades import pool_trades
 def backtest() -> Backtest:
     """What `trades` come from, and one instance that never traded."""
     bars, _ = SyntheticMarket(n_days=70).generate("BTC-USD")
-    names = [instance_name(s.id, symbol, "5m") for symbol in ("ETH-USD", "BTC-USD") for s in choose_strategies(6)]
+    names = [str(Instance(s.id, symbol, "5m")) for symbol in ("ETH-USD", "BTC-USD") for s in choose_strategies(6)]
     period = (int(bars.close_time[0]), int(bars.close_time[-1]))
     return Backtest((*names, "idle(window=1)|SOL-USD|1h"), (*(len(bars) for _ in names), 100), period, ALWAYS)
 
