@@ -1,4 +1,4 @@
-"""Windows: the last bars of each symbol and timeframe, appended as they close, no more of them than decisions need."""
+"""Bar windows: the last bars of each symbol and timeframe, appended as they close, as many as decisions need."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Added:
     bars: Bars
 
 
-class Windows:
+class BarWindows:
     """The service's own bars. Safe under threads: a window is a value, replaced as a whole."""
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
-"""The champion: the artifact that answers now, and the watch for the one that takes over.
+"""The champion: the artifact that answers now, and the watch for its replacement.
 
 A deployment turns a pointer (a symbolic link, or the folder itself) to another artifact. Every worker sees it within
-half a second, loads and verifies the newcomer beside the champion, and only then changes one reference: requests under
-way keep the scorer that they began with, none is dropped. A newcomer that fails is refused, said in the log, and the
-champion goes on.
+half a second, loads and verifies the new artifact beside the champion, and only then swaps one reference: requests in
+flight keep the scorer that they began with, none is dropped. An artifact that cannot be loaded or verified is refused
+and logged, and the champion stays.
 """
 
 from __future__ import annotations
@@ -19,35 +19,34 @@ from pathlib import Path
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
-from tradesieve.serving.bar_windows import Windows
+from tradesieve.serving.bar_windows import BarWindows
+from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.scoring import Scorer
 
-POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 logger = logging.getLogger("tradesieve.serving")
 
 
 class Champion:
-    """Holds the scorer that answers.
+    """The scorer of the artifact that a pointer leads to.
 
     Parameters
     ----------
-    poll_seconds : how often the pointer is looked at.
+    metrics : count swaps and refusals, and name the artifact.
     """
 
-    def __init__(self, *, poll_seconds: float = POLL_SECONDS) -> None:
-        self.windows = Windows()
-        self.n_swaps = 0
-        self.n_refused = 0
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._windows = BarWindows()
         self._scorer: Scorer | None = None
         self._pointer = Path()
-        self._seen: object = None
-        self._poll_seconds = poll_seconds
+        self._identity: object = None
         self._stop = threading.Event()
 
     @property
     def scorer(self) -> Scorer:
-        """The scorer of the moment; a request takes it once and keeps it.
+        """The current scorer; a request takes it once and keeps it.
 
         Raises
         ------
@@ -58,60 +57,58 @@ class Champion:
         return self._scorer
 
     def start(self, pointer: Path) -> None:
-        """Load and verify the artifact at `pointer`, and begin to watch it.
+        """Load and verify the artifact at `pointer`, and start to watch it.
 
         Raises
         ------
         BadInput, Refused : as `load_artifact` and `verify`. A service without a verified model does not start.
         """
         self._pointer = Path(pointer)
-        self._seen = _identity(self._pointer)
-        self._scorer = Scorer(load_verified(self._pointer), self.windows)
-        # What is loaded by now lives as long as the process: left out of every later collection, whose stalls it is.
+        self._identity = _identity(self._pointer)
+        self._use(Scorer(load_verified(self._pointer), self._windows))
+        # What is loaded by now lives as long as the process. Frozen, it no longer slows later collections.
         gc.collect()
         gc.freeze()
         threading.Thread(target=self._watch, args=(os.getppid(),), name="champion", daemon=True).start()
 
     def stop(self) -> None:
-        """End the watch."""
+        """Stop watching."""
         self._stop.set()
 
-    def look(self) -> bool:
-        """Look at the pointer once; return whether another artifact took over."""
-        identity = _identity(self._pointer)
-        if identity == self._seen:
-            return False
-        try:
-            newcomer = Scorer(load_verified(self._pointer), self.windows)
-        except TradesieveError as error:
-            self.n_refused += 1
-            logger.error("refused the artifact at %s, %s goes on: %s", self._pointer, self._name(), error)
-            return False
-        except Exception:
-            # Whatever is wrong with the newcomer is no reason to stop answering.
-            self.n_refused += 1
-            logger.exception("could not load the artifact at %s, %s goes on", self._pointer, self._name())
-            return False
-        finally:
-            self._seen = identity
-        if newcomer.artifact.fingerprint == self.scorer.artifact.fingerprint:
-            return False
-        self.n_swaps += 1
-        logger.info("%s took over from %s", newcomer.artifact.fingerprint, self._name())
-        self._scorer = newcomer
-        return True
-
     def _watch(self, parent: int) -> None:
-        while not self._stop.wait(self._poll_seconds):
+        while not self._stop.wait(_POLL_SECONDS):
             if os.getppid() != parent:
-                # The supervisor was killed: a worker that stays behind would hold the port with an old model.
-                logger.error("the supervisor is gone, so this worker ends")
+                # The supervisor was killed: an orphaned worker would hold the port with an old model.
+                logger.error("the supervisor is gone: this worker exits")
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
-            self.look()
+            self._poll()
 
-    def _name(self) -> str:
-        return self.scorer.artifact.fingerprint
+    def _poll(self) -> None:
+        identity = _identity(self._pointer)
+        if identity == self._identity:
+            return
+        self._identity = identity
+        current = self.scorer.artifact.fingerprint
+        try:
+            challenger = Scorer(load_verified(self._pointer), self._windows)
+        except TradesieveError as error:
+            self._metrics.refusals.inc()
+            logger.error("refused the artifact at %s, %s stays: %s", self._pointer, current, error)
+            return
+        except Exception:
+            # Whatever is wrong with the challenger is no reason to stop answering.
+            self._metrics.refusals.inc()
+            logger.exception("could not load the artifact at %s, %s stays", self._pointer, current)
+            return
+        if challenger.artifact.fingerprint != current:
+            self._metrics.swaps.inc()
+            self._use(challenger)
+            logger.info("%s replaced %s", challenger.artifact.fingerprint, current)
+
+    def _use(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._metrics.model.info({"fingerprint": scorer.artifact.fingerprint})
 
 
 def load_verified(pointer: Path) -> Artifact:
@@ -133,7 +130,7 @@ def load_verified(pointer: Path) -> Artifact:
 
 
 def _import_lightgbm_alone() -> None:
-    """Import LightGBM without scikit-learn and pandas, which it takes along where they are installed.
+    """Import LightGBM without scikit-learn and pandas, which it imports where they are installed.
 
     A booster needs neither, and they cost 2.5 s and 130 MB.
     """
@@ -141,7 +138,7 @@ def _import_lightgbm_alone() -> None:
         return
     hidden = [name for name in ("sklearn", "pandas", "matplotlib", "dask", "pyarrow") if name not in sys.modules]
     for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment] # Python's own mark for: not to be found
+        sys.modules[name] = None  # type: ignore[assignment] # with None there, Python raises ModuleNotFoundError
     try:
         import lightgbm  # noqa: F401
     finally:
@@ -150,10 +147,10 @@ def _import_lightgbm_alone() -> None:
 
 
 def _identity(pointer: Path) -> object:
-    """Tell artifacts apart without reading them: where the pointer leads, and each file's size and time."""
+    """Identify an artifact without reading it: its folder, and each file's size and modification time."""
     try:
         folder = pointer.resolve()
-        found = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
-        return folder, tuple((str(path), status.st_size, status.st_mtime_ns) for path, status in found)
-    except (OSError, RuntimeError) as error:  # a RuntimeError is a link that leads back to itself
+        files = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
+        return folder, tuple((str(path), status.st_size, status.st_mtime_ns) for path, status in files)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads back to itself
         return str(error)

@@ -1,29 +1,30 @@
-"""The addresses of the service: one Starlette application, mounted in the BentoML service."""
+"""The HTTP endpoints of the service: one Starlette application, mounted in the BentoML service."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.serving.champion import Champion
 from tradesieve.serving.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
 from tradesieve.serving.metrics import Metrics
-from tradesieve.serving.problem_details import MEDIA_TYPE, Problem, shortened, unexpected_problem
+from tradesieve.serving.problem_details import MEDIA_TYPE, Problem, short_repr, unexpected_problem
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest, parse_request
 from tradesieve.serving.scoring import Scorer
 
 _BASE_BYTES, _BAR_BYTES = 1 << 18, 512
-"""A request may be as large as four times its windows written wastefully, beside thousands of results."""
+"""Limit of a body: thousands of results, and four times the bars of a decision at a generous size each."""
 
-_ADDRESSES = {
+_PATHS = {
     "/score": "POST {strategy, symbol, timeframe, side, decision_time, bars or null, and what GET /model says that the "
     "model needs: stop, target, agreeing, results, others}: accept the trade, at which size?",
     "/bars": "POST {symbol, timeframe, bars, replace}: append closed bars to the service's own window",
@@ -37,99 +38,135 @@ _EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 logger = logging.getLogger("tradesieve.serving")
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 
 def build_application(champion: Champion, metrics: Metrics) -> Starlette:
-    """Make the application that answers for a champion."""
-
-    def refuse(request: Request, error: Exception) -> Response:
-        problem = _problem_of(error, request)
-        headers = {"Allow": _METHODS.get(request.url.path, "GET")} if problem.status == 405 else None
-        return Response(json.dumps(problem.as_dict()), problem.status, headers=headers, media_type=MEDIA_TYPE)
-
-    def guarded(endpoint: Endpoint) -> Endpoint:
-        async def answer(request: Request) -> Response:
-            try:
-                response = await endpoint(request)
-            except Exception as error:  # the last resort too is an answer: nothing passes to the server's bare 500
-                response = refuse(request, error)
-            path = request.url.path
-            metrics.answered(path if path in _ADDRESSES else "other", response.status_code)
-            return response
-
-        return answer
-
-    async def score(request: Request) -> Response:
-        with metrics.timed():
-            # One scorer from here on: a swap in the middle of a request does not mix two models.
-            scorer = champion.scorer
-            asked = parse_request(ScoreRequest, await _body(request, scorer))
-            # A decision takes less time than handing it to a thread would, therefore it is made here.
-            decision = scorer.score(asked)
-            metrics.decided(decision.accept)
-            return Response(decision.model_dump_json(), media_type="application/json")
-
-    async def bars(request: Request) -> Response:
-        scorer = champion.scorer
-        asked = parse_request(AppendRequest, await _body(request, scorer))
-        return Response(scorer.append(asked).model_dump_json(), media_type="application/json")
-
-    async def model(request: Request) -> Response:
-        scorer = champion.scorer
-        artifact = scorer.artifact
-        content = {
-            **artifact.manifest,
-            "fingerprint": artifact.fingerprint,
-            "lookback": scorer.lookback,
-            "needs": {timeframe: needed.model_dump() for timeframe, needed in scorer.needs.items()},
-        }
-        return Response(json.dumps(content, indent=1), media_type="application/json")
-
-    async def counts(request: Request) -> Response:
-        text = metrics.text(
-            fingerprint=champion.scorer.artifact.fingerprint,
-            n_swaps=champion.n_swaps,
-            n_refused_artifacts=champion.n_refused,
-        )
-        return Response(text, headers={"Content-Type": METRICS_MEDIA_TYPE})
-
-    async def index(request: Request) -> Response:
-        return Response(json.dumps(_ADDRESSES, indent=1), media_type="application/json")
-
-    async def elsewhere(request: Request) -> Response:
-        raise HTTPException(405 if request.url.path in _ADDRESSES else 404)
-
-    async def failed(request: Request, error: Exception) -> Response:
-        return refuse(request, error)
-
-    routes = [
-        Route("/score", guarded(score), methods=["POST"]),
-        Route("/bars", guarded(bars), methods=["POST"]),
-        Route("/model", guarded(model), methods=["GET"]),
-        Route("/metrics", guarded(counts), methods=["GET"]),
-        Route("/", guarded(index), methods=["GET"]),
-        # The last, so that no other address reaches BentoML's pages, which load scripts from the internet.
-        Route("/{path:path}", guarded(elsewhere), methods=_EVERY_METHOD),
-    ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: failed})
+    """Build the application that answers with a champion's scorer."""
+    application = Starlette(
+        routes=[
+            Route("/score", score, methods=["POST"]),
+            Route("/bars", append_bars, methods=["POST"]),
+            Route("/model", model, methods=["GET"]),
+            Route("/metrics", metrics_text, methods=["GET"]),
+            Route("/", index, methods=["GET"]),
+            # The last, so that no other path reaches BentoML's pages, which load scripts from the internet.
+            Route("/{path:path}", no_such_route, methods=_EVERY_METHOD),
+        ],
+        middleware=[Middleware(CountAndGuard, metrics=metrics)],
+        exception_handlers=dict.fromkeys((HTTPException, ClientDisconnect, BadInput, BadData), refuse),
+    )
+    application.state.champion, application.state.metrics = champion, metrics
+    return application
 
 
-def _problem_of(error: Exception, request: Request) -> Problem:
-    if isinstance(error, Problem):
-        return error
-    path = shortened(request.url.path)
-    if isinstance(error, HTTPException) and error.status_code == 405:
-        detail = f"{path} does not answer {request.method[:20]}"
-        return Problem(405, "wrong-method", detail, hint=_ADDRESSES.get(request.url.path, "see GET /"))
-    if isinstance(error, HTTPException):
-        return Problem(404, "not-found", f"there is no {path}", hint=f"there are {', '.join(_ADDRESSES)}")
-    if isinstance(error, ClientDisconnect):
-        return Problem(400, "malformed-json", "the request ended before its body did", hint="send it again")
-    if isinstance(error, BadInput | BadData):
-        return Problem(422, "invalid-value", str(error), hint="correct the request and send it again")
-    logger.error("%s %s failed", request.method, path, exc_info=error)
-    return unexpected_problem()
+async def score(request: Request) -> Response:
+    """POST /score: decide on one trade."""
+    metrics = _metrics(request)
+    with metrics.score_seconds.time():
+        # One scorer from here on: a swap in the middle of a request does not mix two models.
+        scorer = _scorer(request)
+        decision = scorer.score(parse_request(ScoreRequest, await _body(request, scorer)))
+        # A decision takes less time than a hand-over to a thread, so it is made on the event loop.
+        metrics.decisions.labels("accept" if decision.accept else "refuse").inc()
+        return Response(decision.model_dump_json(), media_type="application/json")
+
+
+async def append_bars(request: Request) -> Response:
+    """POST /bars: append closed bars to the service's own window."""
+    scorer = _scorer(request)
+    appended = scorer.append(parse_request(AppendRequest, await _body(request, scorer)))
+    return Response(appended.model_dump_json(), media_type="application/json")
+
+
+async def model(request: Request) -> Response:
+    """GET /model: the manifest of the artifact that answers, and what a decision needs."""
+    scorer = _scorer(request)
+    content = {
+        **scorer.artifact.manifest,
+        "fingerprint": scorer.artifact.fingerprint,
+        "lookback": scorer.lookback,
+        "needs": {timeframe: needed.model_dump() for timeframe, needed in scorer.needs.items()},
+    }
+    return Response(json.dumps(content, indent=1), media_type="application/json")
+
+
+async def metrics_text(request: Request) -> Response:
+    """GET /metrics: counts for Prometheus."""
+    return Response(_metrics(request).text(), headers={"Content-Type": METRICS_MEDIA_TYPE})
+
+
+async def index(request: Request) -> Response:
+    """GET /: what each path answers."""
+    return Response(json.dumps(_PATHS, indent=1), media_type="application/json")
+
+
+async def no_such_route(request: Request) -> Response:
+    """Refuse every other path, and every other method on the paths above."""
+    raise HTTPException(405 if request.url.path in _PATHS else 404)
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """Turn an expected error into problem details."""
+    path = short_repr(request.url.path)
+    match error:
+        case Problem():
+            problem = error
+        case HTTPException(status_code=405):
+            detail = f"{path} does not answer {request.method[:20]}"
+            problem = Problem(405, "wrong-method", detail, hint=_PATHS.get(request.url.path, "see GET /"))
+        case HTTPException():
+            problem = Problem(404, "not-found", f"there is no path {path}", hint=f"there are {', '.join(_PATHS)}")
+        case ClientDisconnect():
+            problem = Problem(400, "malformed-json", "the request ended before its body did", hint="send it again")
+        case _:
+            problem = Problem(422, "invalid-value", str(error), hint="correct the request and send it again")
+    response = _problem_response(problem)
+    if problem.status == 405:
+        response.headers["Allow"] = _METHODS.get(request.url.path, "GET")
+    return response
+
+
+class CountAndGuard:
+    """ASGI middleware that counts responses, and answers an unexpected error with problem details."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.requests = metrics.requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path, started = scope["path"], False
+
+        async def send_counted(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self.requests.labels(path if path in _PATHS else "other", message["status"]).inc()
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_counted)
+        except Exception:
+            if started:
+                raise
+            logger.exception("%s %s failed", scope["method"], short_repr(path))
+            await _problem_response(unexpected_problem())(scope, receive, send_counted)
+
+
+def _problem_response(problem: Problem) -> Response:
+    return Response(json.dumps(problem.as_dict()), problem.status, media_type=MEDIA_TYPE)
+
+
+def _scorer(request: Request) -> Scorer:
+    champion: Champion = request.app.state.champion
+    return champion.scorer
+
+
+def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
 
 
 async def _body(request: Request, scorer: Scorer) -> bytes:

@@ -24,7 +24,7 @@ SERVICE = "tradesieve.serving.service"
 KEEP_ALIVE_SECONDS = 75
 """A bot asks once a bar: a connection that is closed after 5 s, as by default, is opened anew for every decision."""
 
-_ALWAYS = ("bentoml", "httptools", "pydantic", "starlette", "typing-extensions", "uvloop")
+_ALWAYS = ("bentoml", "httptools", "prometheus-client", "pydantic", "starlette", "typing-extensions", "uvloop")
 
 
 def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> list[str]:

@@ -1,87 +1,44 @@
-"""What ``/metrics`` says: counts for Prometheus, in its text format, kept in memory.
+"""Prometheus metrics of the service, kept in memory.
 
-Addresses are counted by a fixed list, so that nobody can make the service keep a series for every address he invents.
+Requests are counted by a fixed list of paths, so that no client can make the service keep a series for every path that
+it invents.
 """
 
 from __future__ import annotations
 
-import bisect
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import perf_counter
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
-"""Seconds. A decision takes well under a thousandth; what matters is the tail."""
+"""Seconds. A decision takes about a thousandth; what matters is the tail."""
+
+# A series with the time at which each other series began is of no use to anybody here.
+disable_created_metrics()
 
 
 class Metrics:
-    """Counts of this process since it started."""
+    """Counts of this process since it started, in a registry of their own."""
 
     def __init__(self) -> None:
-        self._decisions: Counter[str] = Counter()
-        self._requests: Counter[tuple[str, int]] = Counter()
-        self._within = [0] * (len(BUCKETS) + 1)
-        self._seconds = 0.0
-        self._lock = threading.Lock()
+        self._registry = registry = CollectorRegistry()
+        self.decisions = Counter("tradesieve_decisions", "Decisions by outcome.", ["outcome"], registry=registry)
+        self.requests = Counter(
+            "tradesieve_requests", "Requests by path and status.", ["endpoint", "status"], registry=registry
+        )
+        self.score_seconds = Histogram(
+            "tradesieve_score_seconds",
+            "Seconds from the arrival of a score request to its response.",
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self.swaps = Counter("tradesieve_model_swaps", "Artifacts that replaced another one.", registry=registry)
+        self.refusals = Counter("tradesieve_model_refusals", "Artifacts that were refused.", registry=registry)
+        self.model = Info("tradesieve_model", "The artifact that answers.", registry=registry)
+        for outcome in ("accept", "refuse"):
+            self.decisions.labels(outcome)  # both series are there before the first decision
 
-    def decided(self, accept: bool) -> None:
-        """Count a decision."""
-        with self._lock:
-            self._decisions["accept" if accept else "refuse"] += 1
-
-    def answered(self, address: str, status: int) -> None:
-        """Count a request to one of the service's addresses, or to ``other``."""
-        with self._lock:
-            self._requests[address, status] += 1
-
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Time a request for a decision, from its arrival in the application to the answer."""
-        start = perf_counter()
-        try:
-            yield
-        finally:
-            seconds = perf_counter() - start
-            with self._lock:
-                self._within[bisect.bisect_left(BUCKETS, seconds)] += 1
-                self._seconds += seconds
-
-    def text(self, *, fingerprint: str, n_swaps: int, n_refused_artifacts: int) -> str:
-        """Write all counts, with the model that answers now."""
-        with self._lock:
-            decisions, requests = dict(self._decisions), sorted(self._requests.items())
-            within, seconds = list(self._within), self._seconds
-        bounds = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
-        cumulative = [sum(within[: i + 1]) for i in range(len(within))]
-        name = "tradesieve_score_seconds"
-        lines = [
-            *_family("tradesieve_decisions_total", "counter", "Decisions answered."),
-            *(
-                f'tradesieve_decisions_total{{outcome="{outcome}"}} {decisions.get(outcome, 0)}'
-                for outcome in ("accept", "refuse")
-            ),
-            *_family("tradesieve_requests_total", "counter", "Requests answered, by address and status."),
-            *(
-                f'tradesieve_requests_total{{endpoint="{address}",status="{status}"}} {n}'
-                for (address, status), n in requests
-            ),
-            *_family(name, "histogram", "Time from a request's arrival to its answer."),
-            *(f'{name}_bucket{{le="{bound}"}} {n}' for bound, n in zip(bounds, cumulative, strict=True)),
-            f"{name}_sum {seconds!r}",
-            f"{name}_count {cumulative[-1]}",
-            *_family("tradesieve_model_swaps_total", "counter", "Artifacts that took over."),
-            f"tradesieve_model_swaps_total {n_swaps}",
-            *_family("tradesieve_model_refusals_total", "counter", "Artifacts that were refused."),
-            f"tradesieve_model_refusals_total {n_refused_artifacts}",
-            *_family("tradesieve_model_info", "gauge", "The artifact that answers."),
-            f'tradesieve_model_info{{fingerprint="{fingerprint}"}} 1',
-        ]
-        return "\n".join(lines) + "\n"
-
-
-def _family(name: str, kind: str, text: str) -> tuple[str, str]:
-    return f"# HELP {name} {text}", f"# TYPE {name} {kind}"
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus's text format."""
+        return generate_latest(self._registry)

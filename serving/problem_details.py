@@ -83,7 +83,7 @@ def invalid_value(error: ValidationError) -> Problem:
         "missing": "add it",
         "extra_forbidden": "leave it out; see GET / for what is read",
     }.get(first["type"], "correct the value and send the request again")
-    given = "" if first["type"] == "missing" else f", got {shortened(first['input'])}"
+    given = "" if first["type"] == "missing" else f", got {short_repr(first['input'])}"
     detail = f"{place or 'the body'}: {message}{given}{more}"
     return Problem(422, "invalid-value", detail, field=place or None, hint=hint)
 
@@ -99,7 +99,7 @@ def field_of(location: tuple[int | str, ...]) -> str:
     return written
 
 
-def shortened(value: object) -> str:
+def short_repr(value: object) -> str:
     """Show a value that came with a request, whatever its size."""
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"

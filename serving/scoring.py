@@ -11,7 +11,7 @@ from tradesieve.features.requirements import Needs
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
-from tradesieve.serving.bar_windows import Windows
+from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import Appended, AppendRequest, Decision, Needed, ScoreRequest, bars_of
 from tradesieve.serving.window_checks import History, oddities
@@ -37,9 +37,9 @@ class Scorer:
     windows : the bars that POST /bars appends; kept when one artifact takes over from another.
     """
 
-    def __init__(self, artifact: Artifact, windows: Windows | None = None) -> None:
+    def __init__(self, artifact: Artifact, windows: BarWindows | None = None) -> None:
         self.artifact = artifact
-        self.windows = Windows() if windows is None else windows
+        self.windows = BarWindows() if windows is None else windows
         names = artifact.manifest["instances"]
         self._instances = frozenset(names)
         self._parts = {part: {getattr(instance, part) for instance in artifact.instances} for part in _PARTS}

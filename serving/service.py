@@ -1,7 +1,7 @@
 """The BentoML service.
 
-The artifact it answers with lies where ``--arg artifact=FOLDER`` says, else where the environment's
-``TRADESIEVE_ARTIFACT`` says, else in the folder ``artifact`` beside the code, as in a Bento.
+It serves the artifact that ``--arg artifact=FOLDER`` names, else the environment variable ``TRADESIEVE_ARTIFACT``, else
+the folder ``artifact`` beside the package, as in a Bento.
 """
 
 from __future__ import annotations
@@ -13,37 +13,43 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 
 from tradesieve.market.errors import TradesieveError
+
+# BentoML turns on prometheus_client's multi-process mode, which keeps counts in mapped files that workers share. There
+# is one worker, whose counts stay in memory. The mode is chosen when prometheus_client is first imported.
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+
 from tradesieve.serving.champion import Champion, load_verified
 from tradesieve.serving.endpoints import build_application
 from tradesieve.serving.metrics import Metrics
 
 ARTIFACT_VARIABLE = "TRADESIEVE_ARTIFACT"
 
-champion = Champion()
+metrics = Metrics()
+champion = Champion(metrics)
 
 
 def artifact_pointer() -> Path:
-    """Find where the artifact lies; a pointer is not followed here, because it may be turned later."""
+    """Return the path of the artifact; a symbolic link is not resolved, because it may be turned later."""
     given = getattr(bentoml.use_arguments(), "artifact", None) or os.environ.get(ARTIFACT_VARIABLE)
     return Path(given) if given else Path(__file__).parents[2] / "artifact"
 
 
-@bentoml.asgi_app(build_application(champion, Metrics()), path="/")
+@bentoml.asgi_app(build_application(champion, metrics), path="/")
 @bentoml.service(
     name="tradesieve",
-    # Each worker has windows of its own (POST /bars), so there is one.
+    # Bars that POST /bars appends stay in their worker's memory, so there is one worker.
     workers=1,
     # Each request leaves a timer behind that lives as long as this.
     traffic={"timeout": 10},
-    # BentoML's metrics write to disk with every request and keep a series for every address that was ever asked:
-    # see serving.metrics for what /metrics says instead.
+    # BentoML's own metrics write to disk with every request and keep a series for every path that was ever requested:
+    # /metrics is ours, see serving.metrics.
     metrics={"enabled": False},
-    # An access log and tracing cost more than what is left.
+    # An access log and tracing cost more than the rest of a request.
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},
 )
 class TradesieveService:
-    """Answers whether a rule's trade should be taken."""
+    """Decides whether a rule's trade should be taken."""
 
     def __init__(self) -> None:
         champion.start(artifact_pointer())
@@ -51,7 +57,7 @@ class TradesieveService:
     @bentoml.on_deployment
     @staticmethod
     def refuse_unverified() -> None:
-        """Load and verify before any worker starts: a worker that cannot start would be started again for ever."""
+        """Load and verify before any worker starts: a worker that fails to start would be restarted for ever."""
         try:
             load_verified(artifact_pointer())
         except TradesieveError as error:
@@ -59,5 +65,5 @@ class TradesieveService:
 
     @bentoml.on_shutdown
     def stop_watching(self) -> None:
-        """End the watch with the worker."""
+        """Stop watching the artifact when the worker stops."""
         champion.stop()

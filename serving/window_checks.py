@@ -13,7 +13,7 @@ from tradesieve.features.requirements import Needs
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.timeframes import DAY, Timeframe
 from tradesieve.models.artifact.artifact import Artifact
-from tradesieve.serving.bar_windows import Windows
+from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.problem_details import Problem
 from tradesieve.serving.schemas import ScoreRequest, bars_of
 
@@ -27,7 +27,7 @@ class History:
     windows : the bars that POST /bars appends.
     """
 
-    def __init__(self, artifact: Artifact, windows: Windows) -> None:
+    def __init__(self, artifact: Artifact, windows: BarWindows) -> None:
         self.windows = windows
         self._phases = _phases(artifact)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.serving.bar_windows import SLACK, Windows
+from tradesieve.serving.bar_windows import SLACK, BarWindows
 from tradesieve.serving.problem_details import Problem
 
 
@@ -25,7 +25,7 @@ def same(a: Bars, b: Bars) -> bool:
 
 
 def test_bars_are_appended_and_old_ones_leave(bars: Bars) -> None:
-    windows = Windows()
+    windows = BarWindows()
     first = windows.append(bars[:30], lookback=20)
     assert (first.added, first.known, first.dropped) == (20 + SLACK, 0, 2)
     then = windows.append(bars[30:33], lookback=20)
@@ -36,7 +36,7 @@ def test_bars_are_appended_and_old_ones_leave(bars: Bars) -> None:
 
 
 def test_repeating_changes_nothing(bars: Bars) -> None:
-    windows = Windows()
+    windows = BarWindows()
     windows.append(bars[:30], lookback=20)
     again = windows.append(bars[:30], lookback=20)
     assert (again.added, again.known, again.dropped) == (0, 28, 2)
@@ -45,7 +45,7 @@ def test_repeating_changes_nothing(bars: Bars) -> None:
 
 
 def test_another_value_for_a_held_bar_is_a_conflict(bars: Bars) -> None:
-    windows = Windows()
+    windows = BarWindows()
     windows.append(bars[:30], lookback=20)
     other = replace(bars[28:31], volume=bars.volume[28:31] + np.array([0.0, 1e-9, 0.0]))
     with pytest.raises(Problem, match="has volume") as caught:
@@ -58,7 +58,7 @@ def test_another_value_for_a_held_bar_is_a_conflict(bars: Bars) -> None:
 
 def test_a_late_bar_is_a_conflict(bars: Bars) -> None:
     gapped = Bars("BTC-USD", bars.timeframe, *(np.delete(getattr(bars, name)[:30], 25) for name in COLUMNS))
-    windows = Windows()
+    windows = BarWindows()
     windows.append(gapped, lookback=20)
     with pytest.raises(Problem, match="came late"):
         windows.append(bars[25:26], lookback=20)
@@ -66,7 +66,7 @@ def test_a_late_bar_is_a_conflict(bars: Bars) -> None:
 
 
 def test_windows_are_apart(bars: Bars, bars_maker: Callable[..., Bars]) -> None:
-    windows = Windows()
+    windows = BarWindows()
     windows.append(bars[:30], lookback=20)
     assert windows.get("ETH-USD", "5m") is None
     assert windows.get("BTC-USD", "1h") is None
@@ -77,7 +77,7 @@ def test_windows_are_apart(bars: Bars, bars_maker: Callable[..., Bars]) -> None:
 
 
 def test_a_window_does_not_hold_on_to_the_history_it_was_cut_from(bars: Bars) -> None:
-    windows = Windows()
+    windows = BarWindows()
     windows.append(bars, lookback=20)
     held = windows.get("BTC-USD", "5m")
     assert held is not None
@@ -87,7 +87,7 @@ def test_a_window_does_not_hold_on_to_the_history_it_was_cut_from(bars: Bars) ->
 @settings(max_examples=60, deadline=None)
 @given(cuts=st.lists(st.tuples(st.integers(0, 12), st.integers(1, 40)), min_size=1, max_size=12))
 def test_however_bars_are_cut_the_window_is_the_end_of_history(bars: Bars, cuts: list[tuple[int, int]]) -> None:
-    windows, end = Windows(), 0
+    windows, end = BarWindows(), 0
     for overlap, length in cuts:
         start, end = max(0, end - overlap), min(len(bars), end + length)
         windows.append(bars[start:end], lookback=20)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.serving.problem_details import Problem, field_of, shortened
+from tradesieve.serving.problem_details import Problem, field_of, short_repr
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest, bars_of, parse_request, read_time
 
 FIVE = parse_timeframe("5m")
@@ -227,6 +227,6 @@ def test_places_and_values_are_written_shortly() -> None:
     assert field_of(("bars", "columns", "close", 17)) == "bars.close[17]"
     assert field_of(("bars", "rows", 17, "close")) == "bars[17].close"
     assert field_of(("x" * 500,)) == "x" * 60
-    assert len(shortened("x" * 500)) == 60
-    assert shortened(10**400) == "a whole number of 1329 bits"
-    assert shortened([1, 2]) == "a list of 2"
+    assert len(short_repr("x" * 500)) == 60
+    assert short_repr(10**400) == "a whole number of 1329 bits"
+    assert short_repr([1, 2]) == "a list of 2"

@@ -177,6 +177,12 @@ def test_metrics_are_what_prometheus_reads(http: httpx.Client) -> None:
     assert families["tradesieve_decisions"] == "counter"
 
 
+def test_metrics_stay_in_memory(server: Any, http: httpx.Client) -> None:
+    """BentoML makes the folder of prometheus_client's multi-process mode."""
+    assert counts(http)
+    assert list((server.log.parent / "bentoml" / "prometheus_multiproc_dir").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
