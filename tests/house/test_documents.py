@@ -1,0 +1,81 @@
+"""Documents for contributors stay true: links lead somewhere, the diagram is the imports, the table the dependencies."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+from tests.house.architecture_diagram import BLOCK, ROOMS, diagram, levels, uses
+from tests.house.dependency_table import direct_dependencies, licence, purposes
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+_LINK = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<target>[^)#]+)\)")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_to_files_and_to_what_they_name(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for link in _LINK.finditer(text):
+        target = link["target"]
+        if "://" in target:
+            continue
+        assert (ROOT / target).exists(), f"{name} links {target}"
+        named = re.fullmatch(r"`(\w+)`", link["text"])
+        if named and target.endswith(".py"):
+            source = (ROOT / target).read_text(encoding="utf-8")
+            assert re.search(rf"^(?:def|class) {named[1]}\b", source, re.MULTILINE), f"{target} defines no {named[1]}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_paths_in_documents_exist(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    paths = re.findall(rf"`((?:{'|'.join((*ROOMS, 'tests'))})/[\w/.]*)`", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_diagram_is_made_of_the_imports() -> None:
+    shown = BLOCK.search((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+    assert shown is not None
+    assert shown[0] == diagram(), "run .venv/bin/python tests/house/architecture_diagram.py"
+
+
+def test_the_diagram_shows_every_module_and_drawer_of_the_rooms() -> None:
+    shown = BLOCK.search((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+    assert shown is not None
+    words = shown[0].split()
+    for room in ROOMS:
+        for path in (ROOT / room).iterdir():
+            if path.suffix == ".py" and path.stem != "__init__":
+                assert path.stem in words, path
+            elif (path / "__init__.py").is_file():
+                assert f"{path.name}/" in words, path
+
+
+def test_a_level_imports_only_levels_above_it() -> None:
+    for room in ROOMS:
+        above: set[str] = set()
+        for level in levels(room):
+            for entry in level:
+                assert uses(room)[entry] <= above, entry
+            above.update(level)
+
+
+def test_the_table_lists_each_direct_dependency_with_its_licence() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    known = purposes(text)
+    assert list(known) == direct_dependencies(), "run .venv/bin/python tests/house/dependency_table.py"
+    assert [name for name, purpose in known.items() if not purpose] == [], "what is it for?"
+    for name in known:
+        row = next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
+        assert f"| {licence(distribution(name))} |" in row, row
+
+
+def test_the_lock_file_carries_a_hash_of_every_package() -> None:
+    entries = re.split(r"\n(?=\w)", (ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    packages = [entry for entry in entries if re.match(r"[\w.\[\]-]+==", entry)]
+    assert len(packages) > 200
+    assert [entry.splitlines()[0] for entry in packages if "--hash=sha256:" not in entry] == []
