@@ -1,4 +1,4 @@
-"""Documents for contributors stay true: links lead somewhere, the diagram is the imports, the table the dependencies."""
+"""Documents for contributors stay true: links lead somewhere, the diagram shows the imports, tables are complete."""
 
 from __future__ import annotations
 
