@@ -73,6 +73,17 @@ class Dataset:
         kept = {name: getattr(self, name)[rows] for name in columns}
         return replace(self, **kept, period=period or self.period)
 
+    def by_instance(self) -> tuple[np.ndarray, np.ndarray]:
+        """Group the rows by strategy instance.
+
+        Returns
+        -------
+        order : int64 (n_trades,), row numbers, instance after instance, each in decision order.
+        offsets : int64 (n_instances + 1,); the rows of instance i are ``order[offsets[i] : offsets[i + 1]]``.
+        """
+        order = np.argsort(self.instance, kind="stable")
+        return order, np.searchsorted(self.instance[order], np.arange(len(self.instance_names) + 1))
+
     @property
     def fingerprint(self) -> str:
         """Hash content, names, period and calendar: equal datasets have equal fingerprints."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput, lookup
 from tradesieve.models.dataset import Dataset
+from tradesieve.models.json_values import json_safe
 from tradesieve.strategies.statistics.daily_returns import (
     capital_effect,
     equity,
@@ -38,7 +39,6 @@ __all__ = [
     "daily_returns",
     "equity",
     "fitness_named",
-    "json_safe",
     "max_drawdown",
     "measure",
     "measure_by_instance",
@@ -142,13 +142,6 @@ class Measures:
         return json_safe(asdict(self))
 
 
-def json_safe(values: dict[str, Any]) -> dict[str, Any]:
-    """Replace each float that JSON cannot write (NaN, infinity) by None."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
-    }
-
-
 def measure(dataset: Dataset, sizes: np.ndarray) -> Measures:
     """Measure the trades at these sizes; sizes of ones are the unfiltered baseline.
 
@@ -183,11 +176,10 @@ def measure_by_instance(dataset: Dataset, sizes: np.ndarray) -> list[dict[str, A
     ``baseline_*`` and ``filtered_*`` of ``sortino``, ``n_trades``, ``win_rate`` and ``expectancy``.
     """
     sizes = checked_sizes(dataset, sizes)
-    order = np.argsort(dataset.instance, kind="stable")
-    borders = np.searchsorted(dataset.instance[order], np.arange(len(dataset.instance_names) + 1))
+    order, offsets = dataset.by_instance()
     table = []
     for index, name in enumerate(dataset.instance_names):
-        rows = order[borders[index] : borders[index + 1]]
+        rows = order[offsets[index] : offsets[index + 1]]
         own = dataset.take(rows)
         line: dict[str, Any] = {"instance": name}
         for label, kept in (("baseline", np.ones(len(rows))), ("filtered", sizes[rows])):

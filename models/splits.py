@@ -99,13 +99,13 @@ def walk_forward_folds(
 
     Parameters
     ----------
-    decision_time, exit_time, n_folds, embargo : as `purged_folds`, but one fold is enough.
+    decision_time, exit_time, n_folds, embargo : as `purged_folds`.
 
     Raises
     ------
     BadInput : as `purged_folds`.
     """
-    _check_spans(decision_time, exit_time, n_folds=n_folds + 1, embargo=embargo)
+    _check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
     folds = []
     for test in _blocks(decision_time, n_folds + 1)[1:]:
         start, end = _span(decision_time, exit_time, test)
@@ -113,11 +113,19 @@ def walk_forward_folds(
     return _checked(folds)
 
 
-def _check_spans(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int, embargo: int) -> None:
+def check_n_folds(n_folds: int) -> None:
+    """Refuse fewer than 2 folds: the sizes of one fold are chosen on the scores of the others.
+
+    Raises
+    ------
+    BadInput : if there are fewer.
+    """
     if n_folds < 2:
-        raise BadInput(
-            f"{n_folds} blocks of time are too few: at least 2 are needed to train on one and test on another"
-        )
+        raise BadInput(f"n_folds is {n_folds}, but must be at least 2")
+
+
+def _check_spans(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int, embargo: int) -> None:
+    check_n_folds(n_folds)
     if embargo < 0:
         raise BadInput(f"embargo is {embargo}: it is a duration in nanoseconds, at least 0")
     if decision_time.shape != exit_time.shape or decision_time.ndim != 1:

@@ -22,7 +22,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.instruments import Instrument, instrument_from
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
-from tradesieve.models.protocol.protocol import Plan
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.strategies.registry import choose_strategies
 from tradesieve.strategies.strategy import Strategy
 
@@ -49,7 +49,7 @@ class Experiment:
     feature_sets : sets of one's own by name, lists of the same kinds, for `features` to name.
     modules : Python files with factors of one's own, by path from the current folder (``my_factors.py``) or by the name
         under which Python would import them, see `features.user_modules`; one that another imports comes before it.
-    plan : how the dataset is searched and judged, see `models.protocol.protocol.Plan`.
+    plan : how the dataset is searched and judged, see `models.protocol.plan.Plan`.
     """
 
     symbols: tuple[str, ...]

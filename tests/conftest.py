@@ -33,7 +33,8 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.models.applications import Application, Threshold
+from tradesieve.models.applications.base import Application
+from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.artifact.artifact import Artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
 from tradesieve.models.engines.base import Candidate

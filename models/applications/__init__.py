@@ -1,24 +1,6 @@
-"""Applications turn scores into sizes: one file each, chosen by fitness, never on the rows they are judged on."""
+"""Applications: rules that turn a model's scores into position sizes, one file each; their choice is `models.protocol`.
 
-from tradesieve.models.applications.base import Application, NoChoice
-from tradesieve.models.applications.kelly import Kelly
-from tradesieve.models.applications.out_of_fold import out_of_fold_sizes
-from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
-from tradesieve.models.applications.proportional import Proportional
-from tradesieve.models.applications.quantile import Quantile
-from tradesieve.models.applications.registry import APPLICATIONS, application_named, from_parameters
-from tradesieve.models.applications.threshold import Threshold
+To add one, subclass `base.Application` in a file of its own, as `threshold.py` does, and list it in `registry`.
+"""
 
-__all__ = [
-    "APPLICATIONS",
-    "Application",
-    "Kelly",
-    "NoChoice",
-    "PerStrategyThreshold",
-    "Proportional",
-    "Quantile",
-    "Threshold",
-    "application_named",
-    "from_parameters",
-    "out_of_fold_sizes",
-]
+__all__ = ["base", "threshold", "quantile", "proportional", "kelly", "per_strategy_threshold", "registry"]

@@ -1,7 +1,7 @@
 """Application: what turns scores into sizes.
 
 Every application has one or two parameters, and they are chosen on scores that the choice has not been fitted on: see
-`models.applications.out_of_fold`. A row without a score (NaN) has size 0, whatever the application.
+`models.protocol.out_of_fold_sizes`. A row without a score (NaN) has size 0, whatever the application.
 """
 
 from __future__ import annotations

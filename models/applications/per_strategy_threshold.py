@@ -52,11 +52,10 @@ class PerStrategyThreshold(Application):
         """
         pooled = super().fit(scores, dataset, fitness=fitness, minimum_trades=minimum_trades)
         scores, dataset = scored_rows(scores, dataset)
-        order = np.argsort(dataset.instance, kind="stable")
-        borders = np.searchsorted(dataset.instance[order], np.arange(len(dataset.instance_names) + 1))
+        order, offsets = dataset.by_instance()
         thresholds = list(pooled.thresholds)
         for index in range(len(thresholds)):
-            rows = order[borders[index] : borders[index + 1]]
+            rows = order[offsets[index] : offsets[index + 1]]
             if len(rows) < minimum_trades:
                 continue
             try:

@@ -1,7 +1,7 @@
 """The artifact: a judged model as a folder that scores bars anywhere, and proves on arrival that it scores as it did.
 
     manifest.json   what it is: versions, fingerprints, features, application, instances, the gate's verdict
-    model/          the native model file, see `models.fitted.models`
+    model/          the native model file, see `models.fitted.model`
     golden.npz      golden vectors, see `models.artifact.golden_vectors`
     modules/        the source of factors of the user's own, see `models.artifact.bundled_modules`
 
@@ -32,7 +32,8 @@ from tradesieve.features.requirements import Needs, needs
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
-from tradesieve.models.applications import Application, from_parameters
+from tradesieve.models.applications.base import Application
+from tradesieve.models.applications.registry import from_parameters
 from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.bundled_modules import described, modules_of, read_features, write_modules
 from tradesieve.models.artifact.golden_vectors import (
@@ -43,7 +44,7 @@ from tradesieve.models.artifact.golden_vectors import (
     trimmed,
     write_golden,
 )
-from tradesieve.models.fitted.models import Model, load_model
+from tradesieve.models.fitted.model import Model, load_model
 from tradesieve.strategies.instance import Instance
 
 MODEL, GOLDEN = "model", "golden.npz"

@@ -13,9 +13,9 @@ from typing import Any
 from tradesieve.features.tsfresh.calculators import needs_tsfresh
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.models.applications import Application
+from tradesieve.models.applications.base import Application
 from tradesieve.models.artifact.bundled_modules import packages_of
-from tradesieve.models.fitted.models import Model
+from tradesieve.models.fitted.model import Model
 from tradesieve.strategies.instance import Instance
 
 FORMAT = 2

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.engines.feature_selection import SELECTIONS, select
-from tradesieve.models.fitted.models import Model, refuse_infinity
+from tradesieve.models.feature_selection import SELECTIONS, select
+from tradesieve.models.fitted.model import Model, refuse_infinity
 
 __all__ = ["Candidate", "Engine", "Model", "single_threaded"]
 
@@ -31,7 +31,7 @@ class Candidate:
     ----------
     engine, estimator : names, see `models.engines.ENGINES` and `Engine.estimators`.
     parameters : JSON values, every one the engine sets itself; seeds and threads are not among them.
-    selection : a method of `models.engines.feature_selection`.
+    selection : a method of `models.feature_selection`.
     """
 
     engine: str

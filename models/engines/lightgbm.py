@@ -9,7 +9,7 @@ import numpy as np
 
 from tradesieve.market.errors import Unknown
 from tradesieve.models.engines.base import Candidate, Engine
-from tradesieve.models.fitted.models import LightGBMModel
+from tradesieve.models.fitted.model import LightGBMModel
 
 _SHAPES: dict[str, dict[str, Any]] = {
     "gbdt": {"boosting": "gbdt"},

@@ -28,7 +28,7 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Engine
-from tradesieve.models.fitted.models import ScikitModel
+from tradesieve.models.fitted.model import ScikitModel
 
 _WEAK = {"min_impurity_decrease": (1e-7, 3e-5)}
 """PyCaret draws up to 0.5, but a trade's outcome is nearly noise. On 20,000 rows with a weak signal, 20 trees of et, rf

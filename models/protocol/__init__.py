@@ -1,6 +1,8 @@
-"""The experiment protocol: candidates scored out of fold, a winner, one look at the hold-out, every trial counted.
+"""The experiment protocol: score candidates out of fold, fix a winner, open the hold-out once, count every trial.
 
 Folds are `models.splits`, engines `models.engines`; what is written to MLflow is `models.tracking`.
 """
 
-__all__ = ["score_checkpoints", "candidate_scores", "ledger", "protocol", "leaderboard"]
+__all__ = [
+    "plan", "candidate_scores", "score_checkpoints", "out_of_fold_sizes", "search", "ledger", "holdout", "leaderboard",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Search: fit every candidate on every fold and keep the scores it gives to rows it has not seen."""
+"""Out-of-fold scores: fit every candidate on every fold and score the rows that it was not fitted on."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.engines import engine_named
 from tradesieve.models.engines.base import Candidate, check_seed, single_threaded
+from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.splits import Fold
 
 
 @dataclass(frozen=True, eq=False)
-class Searched:
-    """One candidate after the search.
+class CandidateScores:
+    """The out-of-fold scores of one candidate.
 
     Parameters
     ----------
     scores : float64 (n_trades,), out of fold; NaN on rows that no fold tests, and on all rows of a failed candidate.
-    error : why the candidate failed, None if it did not.
-    seconds : of fitting and predicting, summed over the folds.
+    error : why the candidate failed, else None.
+    seconds : spent on fitting and predicting, summed over the folds.
     """
 
     candidate: Candidate
@@ -32,7 +32,7 @@ class Searched:
     seconds: float
 
 
-def search(
+def score_candidates(
     dataset: Dataset,
     candidates: Sequence[Candidate],
     folds: Sequence[Fold],
@@ -40,18 +40,18 @@ def search(
     seed: int,
     n_jobs: int = 2,
     on_progress: Callable[[int, int, str], None] | None = None,
-) -> list[Searched]:
+) -> list[CandidateScores]:
     """Score the rows of `dataset` out of fold with every candidate.
 
-    A candidate fails as a whole when one of its fits fails, and when its scores say nothing because they are constant
-    in every fold. A failure is recorded with its reason, never raised, hidden or averaged away.
+    A candidate fails as a whole when one of its fits fails, or when its scores are constant in every fold. A failure is
+    recorded with its reason, never raised, hidden or averaged away.
 
     Parameters
     ----------
-    folds : rows that teach and rows that judge; a row is tested in one fold at most.
-    seed : of every fit. The result depends on it and not on `n_jobs`.
-    n_jobs : fits at a time, each on one thread.
-    on_progress : called after every fit with the number done, the number in all, and the candidate's name.
+    folds : training and test rows; a row is tested in one fold at most.
+    seed : of every fit. The result depends on it, not on `n_jobs`.
+    n_jobs : fits that run at the same time, each on one thread.
+    on_progress : called after every fit with the number of finished fits, the total, and the candidate's name.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def search(
 
     Raises
     ------
-    BadInput : if there are no candidates or folds, a candidate is given twice, or a row is tested in two folds.
+    BadInput : if there are no candidates or folds, a candidate is repeated, or a row is tested in two folds.
     Unknown : if a candidate's engine or estimator does not exist.
     """
     _check(dataset, candidates, folds, seed, n_jobs)
@@ -69,7 +69,7 @@ def search(
     scores = np.full((len(candidates), len(dataset)), np.nan)
     errors: dict[int, dict[int, str]] = {}
     seconds = np.zeros(len(candidates))
-    # Threads: the fits leave the interpreter, the dataset need not be copied, and processes would each import anew.
+    # Threads: fits release the interpreter lock, share the dataset, and start without imports of their own.
     workers = joblib.Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")
     tasks = (
         joblib.delayed(_score_fold)(dataset, candidate, fold, seed, (place, number))
@@ -77,23 +77,23 @@ def search(
         for number, fold in enumerate(folds)
     )
     with single_threaded():
-        for done, ((place, number), found, error, taken) in enumerate(workers(tasks), start=1):
+        for done, ((place, number), fold_scores, error, taken) in enumerate(workers(tasks), start=1):
             seconds[place] += taken
             if error is None:
-                scores[place, folds[number].test] = found
+                scores[place, folds[number].test] = fold_scores
             else:
                 errors.setdefault(place, {})[number] = error
             if on_progress is not None:
                 on_progress(done, total, candidates[place].name)
     return [
-        _judge(candidate, scores[place], errors.get(place, {}), folds, float(seconds[place]))
+        _finished(candidate, scores[place], errors.get(place, {}), folds, float(seconds[place]))
         for place, candidate in enumerate(candidates)
     ]
 
 
 def _check(dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fold], seed: int, n_jobs: int) -> None:
     if not candidates or not folds:
-        raise BadInput(f"a search needs candidates and folds, got {len(candidates)} and {len(folds)}")
+        raise BadInput(f"scoring needs candidates and folds, got {len(candidates)} and {len(folds)}")
     if n_jobs < 1:
         raise BadInput(f"n_jobs is {n_jobs}: it must be at least 1")
     check_seed(seed)
@@ -111,7 +111,7 @@ def _check(dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fo
             raise BadInput(f"fold {number} trains on rows that it tests")
         tested[fold.test] += 1
     if tested.max() > 1:
-        raise BadInput(f"row {int(tested.argmax())} is tested in {tested.max()} folds: a row has one score")
+        raise BadInput(f"row {int(tested.argmax())} is tested in {tested.max()} folds: a row can have one score only")
 
 
 def _score_fold(
@@ -120,27 +120,27 @@ def _score_fold(
     started = time.perf_counter()
     try:
         if not len(fold.train):
-            raise BadInput("no training row is left: purging took them all")
+            raise BadInput("no training row is left after purging")
         rows = fold.train
         model = engine_named(candidate.engine).fit(
             candidate, dataset.X[rows], dataset.y[rows], dataset.weight[rows], seed=seed
         )
-        found, error = model.predict(dataset.X[fold.test]), None
-        if not np.isfinite(found).all():
-            error = f"{int((~np.isfinite(found)).sum())} of {len(found)} scores are not finite"
-    except Exception as failure:  # whatever a vendor raises is this candidate's result, and the search goes on
-        found, error = np.empty(0), f"{type(failure).__name__}: {failure}"
-    return place, found, error, time.perf_counter() - started
+        scores, error = model.predict(dataset.X[fold.test]), None
+        if not np.isfinite(scores).all():
+            error = f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not finite"
+    except Exception as failure:  # any vendor error is this candidate's result, and the others continue
+        scores, error = np.empty(0), f"{type(failure).__name__}: {failure}"
+    return place, scores, error, time.perf_counter() - started
 
 
-def _judge(
+def _finished(
     candidate: Candidate, scores: np.ndarray, errors: dict[int, str], folds: Sequence[Fold], seconds: float
-) -> Searched:
+) -> CandidateScores:
     error = None
     if errors:
         first = min(errors)
         error = f"{len(errors)} of {len(folds)} folds failed, the first is fold {first}: {errors[first]}"
     elif all(len(fold.test) > 1 and np.ptp(scores[fold.test]) == 0 for fold in folds):
-        # The scores of two folds may still differ, but by nothing else than their training rows' rate of good trades.
-        error = "the scores are constant in every fold: the model learnt nothing"
-    return Searched(candidate, np.full_like(scores, np.nan) if error else scores, error, seconds)
+        # Scores of two folds may still differ, but only by the rate of good trades in their training rows.
+        error = "the scores are constant in every fold: the model learned nothing"
+    return CandidateScores(candidate, np.full_like(scores, np.nan) if error else scores, error, seconds)

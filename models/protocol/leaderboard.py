@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import daily_returns, equity, json_safe, measure, measure_by_instance
-from tradesieve.models.protocol.protocol import Developed, Judged, Trial
+from tradesieve.models.fitness import daily_returns, equity, measure, measure_by_instance
+from tradesieve.models.json_values import json_safe
+from tradesieve.models.protocol.holdout import HoldoutResult
+from tradesieve.models.protocol.search import SearchResult, Trial
 from tradesieve.models.significance.permutation import random_filter
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ MEASURES = ("sortino", "n_trades", "win_rate", "expectancy", "max_drawdown")
 """The measures that people compare first."""
 
 
-def leaderboard(developed: Developed) -> list[dict[str, Any]]:
+def leaderboard(developed: SearchResult) -> list[dict[str, Any]]:
     """List the trials, best first, each beside the unfiltered baseline and a random filter of its coverage.
 
     Failed trials come last, with the reason.
@@ -54,7 +56,7 @@ def _trial_row(place: int, trial: Trial, baseline: float) -> dict[str, Any]:
     )
 
 
-def summarise(developed: Developed, judged: Judged | None, *, seed: int) -> dict[str, Any]:
+def summarise(developed: SearchResult, judged: HoldoutResult | None, *, seed: int) -> dict[str, Any]:
     """Set the baseline beside the filtered trades, on both parts; what was not opened is None.
 
     Returns
@@ -107,7 +109,7 @@ def compare_instances(dataset: Dataset, sizes: np.ndarray, *, seed: int) -> list
     return rows
 
 
-def _winner(winner: Trial, developed: Developed) -> dict[str, Any]:
+def _winner(winner: Trial, developed: SearchResult) -> dict[str, Any]:
     application = developed.application
     return {
         "candidate": winner.candidate.as_dict(),
@@ -117,7 +119,7 @@ def _winner(winner: Trial, developed: Developed) -> dict[str, Any]:
     }
 
 
-def equity_figure(developed: Developed, judged: Judged | None) -> Figure:
+def equity_figure(developed: SearchResult, judged: HoldoutResult | None) -> Figure:
     """Draw the compounded capital with and without the filter; the hold-out is shaded, and starts at one again."""
     from matplotlib.figure import Figure
 

@@ -1,8 +1,9 @@
-"""Checkpoints: the out-of-fold scores of finished candidates, so that an interrupted search goes on where it was."""
+"""Checkpoints: the out-of-fold scores of finished candidates on disk, so that an interrupted search resumes."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,14 @@ import numpy as np
 
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.engines.base import Candidate
-from tradesieve.models.protocol.candidate_scores import Searched
+from tradesieve.models.protocol.candidate_scores import CandidateScores
 
 _DAMAGED = (OSError, EOFError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile)
 """What reading a cut or altered file raises, NotImplementedError (a RuntimeError) included."""
 
 
 @dataclass(frozen=True)
-class ScoreStore:
+class ScoreCheckpoints:
     """Scores on disk, one file a candidate.
 
     Parameters
@@ -27,26 +28,28 @@ class ScoreStore:
 
     folder: Path
 
-    def get(self, candidate: Candidate) -> Searched | None:
-        """Find a finished candidate; None when it is not there or its file is damaged."""
-        try:
-            # Opened here, because numpy leaves a file open that it cannot read.
-            with open(self._path(candidate), "rb") as kept, np.load(kept, allow_pickle=False) as file:
-                error = str(file["error"]) or None
-                return Searched(candidate, file["scores"], error, float(file["seconds"]))
-        except _DAMAGED:
-            return None
+    def load(self, candidates: Iterable[Candidate]) -> dict[str, CandidateScores]:
+        """Return the finished candidates by their key; a damaged file counts as missing."""
+        loaded = {candidate.key: self._load(candidate) for candidate in candidates}
+        return {key: scores for key, scores in loaded.items() if scores is not None}
 
-    def put(self, found: Searched) -> None:
-        """Keep a finished candidate.
+    def save(self, scored: CandidateScores) -> None:
+        """Save a finished candidate.
 
         Raises
         ------
         BadInput : if the folder cannot be written.
         """
-        path = self._path(found.candidate)
-        with atomic_write(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, scores=found.scores, error=found.error or "", seconds=found.seconds)
+        with atomic_write(self._path(scored.candidate)) as temporary, open(temporary, "wb") as file:
+            np.savez(file, scores=scored.scores, error=scored.error or "", seconds=scored.seconds)
+
+    def _load(self, candidate: Candidate) -> CandidateScores | None:
+        try:
+            # Opened here, because numpy leaves a file open that it cannot read.
+            with open(self._path(candidate), "rb") as stored, np.load(stored, allow_pickle=False) as file:
+                return CandidateScores(candidate, file["scores"], str(file["error"]) or None, float(file["seconds"]))
+        except _DAMAGED:
+            return None
 
     def _path(self, candidate: Candidate) -> Path:
         return self.folder / f"{candidate.key}.npz"

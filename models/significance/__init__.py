@@ -1,6 +1,6 @@
-"""Whether a result could be luck: permutations, bootstrap bounds, overfitting, and the gate for export.
+"""Whether a result could be luck: permutation tests, bootstrap bounds, deflated Sharpe, overfitting, the export gate.
 
-What is judged here was searched in `models.protocol`.
+What is judged here was found by `models.protocol`.
 """
 
-__all__ = ["bootstrap_kernels", "permutation", "overfitting", "gate"]
+__all__ = ["resampling_kernels", "permutation", "bootstrap", "deflated_sharpe", "overfitting", "gate"]

@@ -11,14 +11,12 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import MINIMUM_TRADES, checked_sizes, daily_returns, json_safe, sharpe
-from tradesieve.models.significance.permutation import (
-    bootstrap_lower_bounds,
-    deflated_sharpe,
-    permutation_test,
-    probability_of_overfitting,
-    rotation_test,
-)
+from tradesieve.models.fitness import MINIMUM_TRADES, checked_sizes, daily_returns, sharpe
+from tradesieve.models.json_values import json_safe
+from tradesieve.models.significance.bootstrap import bootstrap_lower_bounds
+from tradesieve.models.significance.deflated_sharpe import deflated_sharpe
+from tradesieve.models.significance.overfitting import probability_of_overfitting
+from tradesieve.models.significance.permutation import permutation_test, rotation_test
 
 CERTIFICATES = ("causality", "parity")
 """Certificates that the gate always asks for, whether or not they were handed in."""

@@ -1,12 +1,32 @@
-"""Significance: could the improvement be luck?
+"""Permutation tests: is the filter better than random filters, and than the same filter at other times?
 
-Four ways to be lucky, and what catches each. By trading less: do filters of the same coverage that choose at random do
-as well (`permutation_test`)? By sitting out a bad season: does the same filter do as well at other times
-(`rotation_test`)? By a few good days: does it hold when days are resampled (`bootstrap_lower_bounds`)? By many trials:
-`deflated_sharpe` and `probability_of_overfitting`, from `models.significance.overfitting`.
+`permutation_test` catches a filter that gains by trading less, `rotation_test` one that merely sat out a bad season.
 
 NaN rules: an undefined statistic of the data at hand gives NaN, which passes no gate. An undefined statistic of a
 resample counts against the filter.
+
+Examples
+--------
+Three hundred daily trades whose return grows with their score, and a filter that keeps the better half:
+
+>>> import numpy as np
+>>> from tradesieve.market.calendars.trading_days import ALWAYS
+>>> from tradesieve.market.timeframes import DAY
+>>> random, n = np.random.default_rng(1), 300
+>>> score, noise, ones, time = random.random(n), random.normal(0.0, 0.01, n), np.ones(n), np.arange(n) * DAY
+>>> dataset = Dataset(
+...     X=score[:, None], feature_names=("score",), y=ones, weight=ones, decision_time=time, exit_time=time + DAY // 2,
+...     net_return=noise + 0.004 * (score - 0.5), stake=ones, instance=np.zeros(n, dtype=np.int64),
+...     instance_names=("breakout|BTC-USD|1d",), period=(0, n * DAY - 1), calendar=ALWAYS)
+>>> sizes = np.where(score > 0.5, 1.0, 0.0)
+>>> p_value, null_sortinos = permutation_test(dataset, sizes, seed=7)
+>>> round(p_value, 4), null_sortinos.shape
+(0.0085, (2000,))
+>>> round(rotation_test(dataset, sizes, seed=7)[0], 4)
+0.0215
+>>> chance = random_filter(dataset, sizes, seed=7)
+>>> round(chance.coverage, 2), round(chance.sortino, 2)
+(0.49, 0.31)
 """
 
 from __future__ import annotations
@@ -18,39 +38,36 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import capital_effects, checked_sizes, json_safe
-from tradesieve.models.significance.bootstrap_kernels import (
-    bootstrapped_sortinos_nb,
+from tradesieve.models.fitness import capital_effects, checked_sizes
+from tradesieve.models.json_values import json_safe
+from tradesieve.models.significance.resampling_kernels import (
     rotated_sortinos_nb,
     shuffled_sortinos_nb,
     sortino_of_sizes_nb,
 )
-from tradesieve.models.significance.overfitting import check_finite, deflated_sharpe, probability_of_overfitting
-
-__all__ = [
-    "RandomFilter",
-    "bootstrap_lower_bounds",
-    "deflated_sharpe",
-    "permutation_test",
-    "probability_of_overfitting",
-    "random_filter",
-    "rotation_test",
-]
 
 
 def permutation_test(
     dataset: Dataset, sizes: np.ndarray, *, n_permutations: int = 2000, seed: int
 ) -> tuple[float, np.ndarray]:
-    """Compare the filter's Sortino with filters of the same coverage that choose at random within each instance.
+    """Test the filter's Sortino ratio against random filters of the same coverage (Fisher, 1935).
 
-    The sizes are shuffled among the trades of each strategy instance, so neither trading less nor preferring a better
-    strategy makes a difference. Exact when sizes are exchangeable within an instance; where both the sizes and the
-    returns move together over weeks and across instances it rejects too often, which `rotation_test` does not.
+    1. Compute the Sortino ratio of the filtered trades.
+    2. Shuffle the sizes among the trades of each strategy instance and compute the ratio again, many times. Neither
+       trading less nor preferring a better strategy makes a difference then.
+    3. The p-value is ``(1 + n(null >= observed)) / (1 + n_permutations)`` (Phipson and Smyth, 2010).
+
+    Exact when sizes are exchangeable within an instance. Where sizes and returns both move together over weeks and
+    across instances it rejects too often; `rotation_test` does not.
+
+    Parameters
+    ----------
+    sizes : float (n_trades,), finite, at least 0; 0 refuses the trade.
+    n_permutations : at least 1.
 
     Returns
     -------
-    p_value : ``(1 + n(null >= observed)) / (1 + n_permutations)`` (Phipson and Smyth, 2010). A shuffle without a
-        downside counts as at least as good. NaN when the filter's own Sortino is undefined.
+    p_value : a shuffle without a downside counts as at least as good. NaN when the filter's own ratio is undefined.
     null_sortinos : float64 (n_permutations,), annualised.
 
     Raises
@@ -60,19 +77,28 @@ def permutation_test(
     rows = _grouped(dataset, sizes, n_permutations)
     generator = np.random.default_rng(seed)
     return rows.p_value(
-        shuffled_sortinos_nb(rows.day, rows.effect, rows.sizes, rows.borders, rows.n_days, n_permutations, generator)
+        shuffled_sortinos_nb(rows.day, rows.effect, rows.sizes, rows.offsets, rows.n_days, n_permutations, generator)
     )
 
 
 def rotation_test(
     dataset: Dataset, sizes: np.ndarray, *, n_rotations: int = 2000, seed: int
 ) -> tuple[float, np.ndarray]:
-    """Compare the filter's Sortino with the same filter at other times.
+    """Test the filter's Sortino ratio against the same filter at other times.
 
-    Every trade gets the size of its instance's trade that is nearest to a time later by a random shift, which is the
-    same for all instances; the end of the time goes on at its beginning. The runs of the sizes and their agreement
-    across instances stay as they are, only their timing against the returns is lost. Coverage is kept on average, not
-    in every draw. Approximate, because the two ends did not meet.
+    1. Compute the Sortino ratio of the filtered trades.
+    2. Bend the time from the first to the last decision into a circle. Rotate the sizes along it by a random shift,
+       the same for all instances: every trade gets the size of its instance's trade nearest to the shifted time.
+       Compute the ratio again, many times.
+    3. The p-value is ``(1 + n(null >= observed)) / (1 + n_rotations)``.
+
+    Runs of sizes and their agreement across instances survive, only their timing against the returns is lost. Coverage
+    is kept on average, not in every draw. Approximate, because the two ends of the time did not meet.
+
+    Parameters
+    ----------
+    sizes : as `permutation_test`.
+    n_rotations : at least 1.
 
     Returns
     -------
@@ -86,21 +112,21 @@ def rotation_test(
     generator = np.random.default_rng(seed)
     return rows.p_value(
         rotated_sortinos_nb(
-            rows.day, rows.effect, rows.sizes, rows.moment, rows.borders, rows.n_days, n_rotations, generator
+            rows.day, rows.effect, rows.sizes, rows.position, rows.offsets, rows.n_days, n_rotations, generator
         )
     )
 
 
 @dataclass(frozen=True)
 class RandomFilter:
-    """What filters of the same coverage that choose at random within each instance are worth.
+    """The Sortino ratio of random filters of the same coverage in each instance.
 
     Parameters
     ----------
-    n_draws : how many random filters were drawn.
+    n_draws : number of random filters.
     coverage : kept trades as a fraction of all, the same for every draw.
-    sortino : their median Sortino; NaN when half of them have none.
-    sortino_low, sortino_high : the 5th and the 95th percentile of those that have one.
+    sortino : median, annualised; NaN when at least half of the draws have none.
+    sortino_low, sortino_high : 5th and 95th percentile of the defined ones.
     """
 
     n_draws: int
@@ -115,28 +141,28 @@ class RandomFilter:
 
 
 def random_filter(dataset: Dataset, sizes: np.ndarray, *, n_draws: int = 200, seed: int) -> RandomFilter:
-    """Summarise random filters of the same coverage in each instance, to stand beside the filter on the leaderboard.
+    """Summarise random filters of the same coverage, the benchmark that stands beside a filter on the leaderboard.
 
     Raises
     ------
     BadInput, BadData : as `permutation_test`.
     """
     _, sortinos = permutation_test(dataset, sizes, n_permutations=n_draws, seed=seed)
-    known = sortinos[~np.isnan(sortinos)]
-    low, middle, high = np.quantile(known, (0.05, 0.5, 0.95)) if 2 * len(known) > n_draws else (math.nan,) * 3
+    defined = sortinos[~np.isnan(sortinos)]
+    low, middle, high = np.quantile(defined, (0.05, 0.5, 0.95)) if 2 * len(defined) > n_draws else (math.nan,) * 3
     coverage = np.count_nonzero(sizes) / len(sizes) if len(sizes) else math.nan
     return RandomFilter(n_draws, float(coverage), float(middle), float(low), float(high))
 
 
 @dataclass(frozen=True, eq=False)
 class _Grouped:
-    """The rows as the kernels want them: those of an instance together, each in decision order."""
+    """The rows as the kernels take them: grouped by instance, each group in decision order."""
 
     day: np.ndarray
     effect: np.ndarray
     sizes: np.ndarray
-    moment: np.ndarray
-    borders: np.ndarray
+    position: np.ndarray
+    offsets: np.ndarray
     n_days: int
     days_per_year: float
 
@@ -153,66 +179,9 @@ def _grouped(dataset: Dataset, sizes: np.ndarray, n_draws: int) -> _Grouped:
         raise BadInput(f"{n_draws} draws are too few: at least 1 is needed")
     sizes = checked_sizes(dataset, sizes)
     day, effect, n_days = capital_effects(dataset)
-    order = np.argsort(dataset.instance, kind="stable")
-    borders = np.searchsorted(dataset.instance[order], np.arange(len(dataset.instance_names) + 1))
+    order, offsets = dataset.by_instance()
     # Where a row's decision lies between the first (0) and the last one (just below 1).
     since_first = dataset.decision_time - dataset.decision_time[:1]
-    moment = since_first / (since_first[-1:] + 1)
+    position = since_first / (since_first[-1:] + 1)
     per_year = dataset.calendar.days_per_year
-    return _Grouped(day[order], effect[order], sizes[order], moment[order], borders, n_days, per_year)
-
-
-def bootstrap_lower_bounds(
-    baseline_returns: np.ndarray,
-    filtered_returns: np.ndarray,
-    *,
-    days_per_year: float,
-    confidence: float = 0.95,
-    n_resamples: int = 2000,
-    mean_block: float = 10.0,
-    seed: int,
-) -> tuple[float, float]:
-    """Bound from below the filtered Sortino, and its improvement over the baseline, by resampling days.
-
-    Stationary bootstrap (Politis and Romano, 1994), both series on the same resampled days; the bound is the
-    ``1 - confidence`` percentile (Efron, 1979), one-sided.
-
-    Parameters
-    ----------
-    baseline_returns, filtered_returns : float (n_days,), daily returns over the same days, finite.
-    days_per_year : annualises both Sortinos.
-    mean_block : mean length of a block in days, at least 1; longer than the memory of the returns.
-
-    Returns
-    -------
-    filtered_bound, improvement_bound : annualised. A resample without a downside counts as the worst; a bound that
-        falls among these, or on fewer than two days, is NaN.
-
-    Raises
-    ------
-    BadInput : if the series differ in length or are not finite, or a setting is out of its range.
-    """
-    if baseline_returns.shape != filtered_returns.shape or baseline_returns.ndim != 1:
-        raise BadInput(f"baseline {baseline_returns.shape} and filtered {filtered_returns.shape} need the same days")
-    check_finite("baseline_returns", baseline_returns)
-    check_finite("filtered_returns", filtered_returns)
-    if not 0.5 <= confidence < 1:
-        raise BadInput(f"confidence is {confidence}: allowed is 0.5 to below 1")
-    if mean_block < 1 or n_resamples < 1:
-        raise BadInput(f"mean_block {mean_block} and n_resamples {n_resamples} need to be at least 1")
-    if len(filtered_returns) < 2:
-        return math.nan, math.nan
-    generator = np.random.default_rng(seed)
-    drawn = bootstrapped_sortinos_nb(
-        np.ascontiguousarray(baseline_returns, dtype=np.float64),
-        np.ascontiguousarray(filtered_returns, dtype=np.float64),
-        float(mean_block),
-        n_resamples,
-        generator,
-    ) * math.sqrt(days_per_year)
-    return _lower(drawn[:, 1], confidence), _lower(drawn[:, 1] - drawn[:, 0], confidence)
-
-
-def _lower(drawn: np.ndarray, confidence: float) -> float:
-    bound = float(np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), 1.0 - confidence, method="lower"))
-    return bound if math.isfinite(bound) else math.nan
+    return _Grouped(day[order], effect[order], sizes[order], position[order], offsets, n_days, per_year)

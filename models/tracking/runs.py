@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.json_values import json_safe
 from tradesieve.models.tracking.connection import TrackingStore, connect, experiment_id, is_new
-from tradesieve.models.tracking.serialisation import json_safe, params_of, split_metrics
+from tradesieve.models.tracking.serialisation import params_of, split_metrics
 
 if TYPE_CHECKING:
     import pandas

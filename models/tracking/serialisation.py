@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tradesieve.market.errors import BadInput
+from tradesieve.models.json_values import json_safe
 
 
 def split_metrics(metrics: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
@@ -50,28 +50,6 @@ def params_of(params: Mapping[str, Any]) -> dict[str, str]:
     """
     plain = ((name, json_safe(value)) for name, value in _flatten(params))
     return {name: json.dumps(value) if isinstance(value, list) else str(value) for name, value in plain}
-
-
-def json_safe(value: Any) -> Any:
-    """Turn numpy values, tuples and paths into JSON's own types, and numbers that are not finite into None.
-
-    Raises
-    ------
-    BadInput : if a value has no place in JSON.
-    """
-    if isinstance(value, Mapping):
-        return {str(name): json_safe(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return json_safe(value.tolist())
-    if isinstance(value, list | tuple):
-        return [json_safe(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, Path):
-        return str(value)
-    raise BadInput(f"{value!r} ({type(value).__name__}) has no place in JSON")
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from tradesieve.market.errors import lookup
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.models.protocol.protocol import Plan
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.experiment_run import run_experiment

@@ -1,4 +1,4 @@
-"""Run an experiment: the protocol of `models.protocol.protocol` on the steps' dataset, kept, certified and tracked."""
+"""Run an experiment: the protocol of `models.protocol` on the steps' dataset, kept, certified and tracked."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.artifact.artifact import load_artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
 from tradesieve.models.dataset import Dataset
+from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, record_trials
 from tradesieve.models.protocol.leaderboard import equity_figure, leaderboard, summarise
-from tradesieve.models.protocol.protocol import Developed, Judged, develop, open_holdout, record_trials, split_holdout
-from tradesieve.models.protocol.score_checkpoints import ScoreStore
+from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
+from tradesieve.models.protocol.search import SearchResult, search
+from tradesieve.models.splits import split_holdout
 from tradesieve.models.tracking.runs import EXPERIMENT_TAG, track_experiment
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint, identity
@@ -71,10 +73,10 @@ def run_experiment(
     dataset = build_dataset(experiment, chunks, settings, progress=progress)
     development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
     plan = experiment.plan
-    developed = develop(
+    developed = search(
         development,
         plan,
-        checkpoints=ScoreStore(folder / "scores" / development.fingerprint),
+        checkpoints=ScoreCheckpoints(folder / "scores" / development.fingerprint),
         n_jobs=os.cpu_count() or 1,
         on_progress=lambda done, total, detail: progress("search", done, total, detail),
     )
@@ -185,8 +187,8 @@ def _write_artifact(
     experiment: Experiment,
     chunks: Sequence[Chunk],
     settings: Settings,
-    developed: Developed,
-    judged: Judged | None,
+    developed: SearchResult,
+    judged: HoldoutResult | None,
     summary: Mapping[str, Any],
 ) -> Path | None:
     if developed.model is None or developed.application is None:
@@ -256,8 +258,8 @@ def _track(
     result: dict[str, Any],
     experiment: Experiment,
     settings: Settings,
-    developed: Developed,
-    judged: Judged | None,
+    developed: SearchResult,
+    judged: HoldoutResult | None,
     artifact: Path | None,
 ) -> str:
     parts = {

@@ -118,7 +118,7 @@ def describe_factors(
 
     Parameters
     ----------
-    development : the part before the hold-out; the sealed part is for the one look of `models.protocol.protocol`.
+    development : the part before the hold-out; the sealed part is for the one look of `models.protocol`.
     per : see `market.calendars.periods.split_periods`.
     threshold : see `features.profiling.clusters.cluster_features`.
     against : see `RESULTS`.

@@ -28,8 +28,11 @@ from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.models.fitness import measure
+from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout
 from tradesieve.models.protocol.ledger import Ledger
-from tradesieve.models.protocol.protocol import Developed, Judged, Plan, develop, open_holdout, split_holdout
+from tradesieve.models.protocol.plan import Plan
+from tradesieve.models.protocol.search import SearchResult, search
+from tradesieve.models.splits import split_holdout
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import load_chunks
@@ -126,10 +129,10 @@ def random_entries(seed: int, home: Path) -> Dataset:
     )
 
 
-def judged(dataset: Dataset, plan: Plan, home: Path) -> tuple[Dataset, Developed, Judged]:
+def judged(dataset: Dataset, plan: Plan, home: Path) -> tuple[Dataset, SearchResult, HoldoutResult]:
     """Search, fix the winner and open the hold-out; every experiment has a ledger of its own."""
     development, holdout = split_holdout(dataset, fraction=plan.holdout_fraction)
-    developed = develop(development, plan)
+    developed = search(development, plan)
     found = open_holdout(
         holdout,
         developed,
@@ -143,10 +146,10 @@ def judged(dataset: Dataset, plan: Plan, home: Path) -> tuple[Dataset, Developed
 
 
 @pytest.fixture(scope="module")
-def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Judged]]:
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[HoldoutResult]]:
     """Every null market, judged."""
     kinds: list[Callable[[int, Path], Dataset]] = [walk, free_walk, shuffled_winners, random_entries]
-    found: dict[str, list[Judged]] = {}
+    found: dict[str, list[HoldoutResult]] = {}
     for make in kinds:
         for seed in range(N_SEEDS):
             home = tmp_path_factory.mktemp(make.__name__)
@@ -154,7 +157,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Judged]
     return found
 
 
-def passed(verdict: Judged, name: str) -> bool:
+def passed(verdict: HoldoutResult, name: str) -> bool:
     return next(condition.passed for condition in verdict.gate.conditions if condition.name == name)
 
 
@@ -163,20 +166,20 @@ def allowed(n: int) -> int:
     return int(binom.ppf(0.99, n, 0.05))
 
 
-def test_on_nothing_the_gate_stays_closed(verdicts: dict[str, list[Judged]]) -> None:
+def test_on_nothing_the_gate_stays_closed(verdicts: dict[str, list[HoldoutResult]]) -> None:
     opened = {kind: sum(verdict.gate.open for verdict in found) for kind, found in verdicts.items()}
     assert sum(opened.values()) <= allowed(4 * N_SEEDS), opened
     assert opened["walk"] == 0, "no filter makes money where trading costs and nothing pays"
 
 
 @pytest.mark.parametrize("condition", ["beats_random_filter", "beats_other_times"])
-def test_the_tests_against_chance_keep_their_level(verdicts: dict[str, list[Judged]], condition: str) -> None:
+def test_the_tests_against_chance_keep_their_level(verdicts: dict[str, list[HoldoutResult]], condition: str) -> None:
     """Each alone passes on no more null markets than 5 %, so that the gate does not hang on the other conditions."""
     passes = {kind: sum(passed(verdict, condition) for verdict in found) for kind, found in verdicts.items()}
     assert sum(passes.values()) <= allowed(4 * N_SEEDS), passes
 
 
-def test_a_closed_gate_says_why(verdicts: dict[str, list[Judged]]) -> None:
+def test_a_closed_gate_says_why(verdicts: dict[str, list[HoldoutResult]]) -> None:
     for found in verdicts.values():
         for verdict in found:
             failed = [condition for condition in verdict.gate.conditions if not condition.passed]
@@ -184,7 +187,7 @@ def test_a_closed_gate_says_why(verdicts: dict[str, list[Judged]]) -> None:
             assert all(condition.reason.endswith(".") for condition in failed)
 
 
-def test_the_null_markets_are_traded(verdicts: dict[str, list[Judged]]) -> None:
+def test_the_null_markets_are_traded(verdicts: dict[str, list[HoldoutResult]]) -> None:
     """A gate that is closed for want of trades would prove nothing."""
     for kind, found in verdicts.items():
         assert min(len(verdict.dataset) for verdict in found) > 400, kind

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-ROOMS = ("market", "features", "strategies")
+ROOMS = ("market", "features", "strategies", "models")
 
 
 def modules() -> list[str]:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.engines import ENGINES, engine_named
 from tradesieve.models.engines.base import Candidate, Model
-from tradesieve.models.fitted.models import load_model
+from tradesieve.models.engines.registry import ENGINES, engine_named
+from tradesieve.models.fitted.model import load_model
 
 ROOT = Path(__file__).parents[2]
 N_ROWS, N_FEATURES = 320, 12
@@ -144,7 +144,7 @@ def test_a_fresh_process_needs_no_engine_to_load_them(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 import numpy as np
-from tradesieve.models.fitted.models import load_model
+from tradesieve.models.fitted.model import load_model
 folder, names = Path(sys.argv[1]), sys.argv[2:]
 X, seen = np.load(folder / "X.npy"), {}
 for name in names:

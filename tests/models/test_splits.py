@@ -62,7 +62,7 @@ def test_purged_folds_test_each_row_once_and_drop_nothing_else(times, n_folds, e
 
 
 @settings(max_examples=80, deadline=None)
-@given(times=spans(), n_folds=st.integers(1, 5), embargo=st.integers(0, 20))
+@given(times=spans(), n_folds=st.integers(2, 5), embargo=st.integers(0, 20))
 def test_walk_forward_trains_on_the_past_only_and_the_past_grows(times, n_folds, embargo):
     decision_time, exit_time = times
     folds = folds_or_assume("walk_forward", times, n_folds=n_folds, embargo=embargo)
@@ -102,7 +102,9 @@ def test_arguments_that_cannot_be_split_say_why():
     with pytest.raises(BadInput, match="last too long"):
         purged_folds(time, time + 1000, n_folds=2)
     with pytest.raises(BadInput, match="do not fill"):
-        walk_forward_folds(time[:0], time[:0], n_folds=1)
+        walk_forward_folds(time[:0], time[:0], n_folds=2)
+    with pytest.raises(BadInput, match="n_folds is 1"):
+        walk_forward_folds(time, time + 1, n_folds=1)
     with pytest.raises(Unknown, match="'purged'"):
         folds_named("purge")
 

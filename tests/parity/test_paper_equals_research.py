@@ -14,9 +14,9 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.models.applications import Proportional
+from tradesieve.models.applications.proportional import Proportional
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release, write_artifact
-from tradesieve.models.protocol.protocol import Plan
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.runs.evaluation import instrument_of, research_trades
 from tradesieve.pipelines.runs.experiment_run import run_experiment

@@ -14,7 +14,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release
-from tradesieve.models.protocol.protocol import Plan
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.runs.evaluation import evaluate, instrument_of, research_trades
 from tradesieve.pipelines.runs.experiment_run import run_experiment

@@ -11,7 +11,7 @@ import pytest
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.market.bars import Bars
-from tradesieve.models.applications import Kelly
+from tradesieve.models.applications.kelly import Kelly
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.client import ScoringClient
 

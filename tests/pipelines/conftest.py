@@ -16,7 +16,7 @@ from tests.pipelines.asked_commands import Command, Ended
 from tradesieve.market.bars import Bars
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.models.protocol.protocol import Plan
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.runs.experiment_run import run_experiment

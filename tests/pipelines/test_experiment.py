@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tradesieve.features.feature_sets import MINIMAL, STANDARD
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.protocol.protocol import Plan
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.significance.gate import GateLimits
 from tradesieve.pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, parse_time
 

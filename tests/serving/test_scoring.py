@@ -12,7 +12,12 @@ import pytest
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.models.applications import Application, Kelly, PerStrategyThreshold, Proportional, Quantile, Threshold
+from tradesieve.models.applications.base import Application
+from tradesieve.models.applications.kelly import Kelly
+from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
+from tradesieve.models.applications.proportional import Proportional
+from tradesieve.models.applications.quantile import Quantile
+from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.problem_details import Problem
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest

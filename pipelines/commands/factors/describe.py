@@ -12,7 +12,7 @@ import pandas as pd
 
 from tradesieve.market.bars import format_time
 from tradesieve.market.calendars.periods import PERIODS
-from tradesieve.models.fitness import json_safe
+from tradesieve.models.json_values import json_safe
 from tradesieve.models.splits import split_holdout
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.table_output import (

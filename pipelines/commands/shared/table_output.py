@@ -12,7 +12,7 @@ import pandas as pd
 
 from tradesieve.market.errors import BadInput
 from tradesieve.market.storage.files import atomic_write
-from tradesieve.models.fitness import json_safe
+from tradesieve.models.json_values import json_safe
 from tradesieve.pipelines.commands.shared.row_filters import known_column, rows_where
 
 

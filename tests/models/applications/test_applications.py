@@ -8,19 +8,15 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.applications import (
-    APPLICATIONS,
-    Kelly,
-    NoChoice,
-    PerStrategyThreshold,
-    Proportional,
-    Quantile,
-    Threshold,
-    application_named,
-    from_parameters,
-    out_of_fold_sizes,
-)
+from tradesieve.models.applications.base import NoChoice
+from tradesieve.models.applications.kelly import Kelly
+from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
+from tradesieve.models.applications.proportional import Proportional
+from tradesieve.models.applications.quantile import Quantile
+from tradesieve.models.applications.registry import APPLICATIONS, application_named, from_parameters
+from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.fitness import Fitness, fitness_named
+from tradesieve.models.protocol.out_of_fold_sizes import out_of_fold_sizes
 from tradesieve.models.splits import purged_folds, walk_forward_folds
 
 SORTINO = fitness_named("sortino")

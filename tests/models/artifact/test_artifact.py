@@ -19,11 +19,12 @@ from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.features.requirements import Needs
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Refused, Unknown
-from tradesieve.models.applications import Kelly, PerStrategyThreshold
+from tradesieve.models.applications.kelly import Kelly
+from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
 from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release, verify, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
-from tradesieve.models.fitted.models import ScikitModel
+from tradesieve.models.fitted.model import ScikitModel
 
 
 @pytest.fixture

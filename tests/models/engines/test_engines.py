@@ -12,9 +12,9 @@ import pytest
 import threadpoolctl
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.engines import ENGINES, engine_named
 from tradesieve.models.engines.base import Candidate, single_threaded
 from tradesieve.models.engines.pycaret import _container, _draw
+from tradesieve.models.engines.registry import ENGINES, engine_named
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,8 +31,8 @@ def test_an_engine_is_one_object() -> None:
 
 def test_importing_the_engines_imports_no_vendor() -> None:
     script = (
-        "import sys; from tradesieve.models.engines import ENGINES, engine_named; "
-        "import tradesieve.models.protocol.candidate_scores, tradesieve.models.fitted.models\n"
+        "import sys; from tradesieve.models.engines.registry import ENGINES, engine_named; "
+        "import tradesieve.models.protocol.candidate_scores, tradesieve.models.fitted.model\n"
         "[engine_named(name).estimators() for name in ENGINES]\n"
         "print([m for m in ('sklearn', 'lightgbm', 'pycaret', 'joblib', 'scipy', 'pandas') if m in sys.modules])"
     )
@@ -47,7 +47,7 @@ import os, sys, warnings
 sys.path.insert(0, {str(ROOT)!r})
 import numpy as np
 import sklearn  # sets variables of its own
-from tradesieve.models.engines import engine_named
+from tradesieve.models.engines.registry import engine_named
 show, state, environment = warnings.showwarning, np.random.get_state()[1].tolist(), dict(os.environ)
 engine_named("pycaret").candidates(12, seed=0, estimators=engine_named("pycaret").estimators())
 assert "pycaret" in sys.modules

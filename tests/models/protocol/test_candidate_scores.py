@@ -1,4 +1,4 @@
-"""Search: scores are out of fold, failures are told, and threads change nothing."""
+"""Scores are out of fold, failures are told, and threads change nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.engines import engine_named
 from tradesieve.models.engines.base import Candidate
-from tradesieve.models.protocol.candidate_scores import search
+from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.protocol.candidate_scores import score_candidates
 from tradesieve.models.splits import Fold, purged_folds, walk_forward_folds
 
 HOUR = DAY // 24
@@ -52,10 +52,10 @@ def fold(train: np.ndarray, test: np.ndarray) -> Fold:
     return Fold(np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64), (0, 1))
 
 
-def test_a_search_equals_the_plain_loop() -> None:
+def test_scores_equal_the_plain_loop() -> None:
     dataset = make_dataset()
     folds = folds_of(dataset)
-    found = search(dataset, [SMALL, LINEAR], folds, seed=3)
+    found = score_candidates(dataset, [SMALL, LINEAR], folds, seed=3)
     for one, candidate in zip(found, (SMALL, LINEAR), strict=True):
         assert one.candidate == candidate
         assert one.error is None
@@ -71,7 +71,7 @@ def test_a_search_equals_the_plain_loop() -> None:
 def test_jobs_change_the_time_and_nothing_else() -> None:
     dataset = make_dataset()
     candidates = [*engine_named("lightgbm").candidates(4, seed=0), LINEAR, STUMP]
-    one, three = (search(dataset, candidates, folds_of(dataset), seed=0, n_jobs=n_jobs) for n_jobs in (1, 3))
+    one, three = (score_candidates(dataset, candidates, folds_of(dataset), seed=0, n_jobs=n_jobs) for n_jobs in (1, 3))
     for left, right in zip(one, three, strict=True):
         assert left.candidate == right.candidate
         np.testing.assert_array_equal(left.scores, right.scores)
@@ -83,8 +83,8 @@ def test_labels_of_a_fold_do_not_reach_its_scores() -> None:
     folds = folds_of(dataset)
     turned = dataset.y.copy()
     turned[folds[1].test] = 1 - turned[folds[1].test]
-    before = search(dataset, [SMALL, LINEAR], folds, seed=0)
-    after = search(replace(dataset, y=turned), [SMALL, LINEAR], folds, seed=0)
+    before = score_candidates(dataset, [SMALL, LINEAR], folds, seed=0)
+    after = score_candidates(replace(dataset, y=turned), [SMALL, LINEAR], folds, seed=0)
     for left, right in zip(before, after, strict=True):
         np.testing.assert_array_equal(left.scores[folds[1].test], right.scores[folds[1].test])
         assert np.any(left.scores[folds[0].test] != right.scores[folds[0].test])
@@ -97,7 +97,7 @@ def test_rows_that_no_fold_tests_have_no_score() -> None:
     for part in folds:
         tested[part.test] = True
     assert not tested.all()
-    (found,) = search(dataset, [SMALL], folds, seed=0)
+    (found,) = score_candidates(dataset, [SMALL], folds, seed=0)
     np.testing.assert_array_equal(np.isfinite(found.scores), tested)
 
 
@@ -106,7 +106,7 @@ def test_one_failing_fold_fails_the_candidate_and_no_other() -> None:
     # Rows 200 to 399 teach in fold 0, and there are only good trades among them.
     dataset = replace(dataset, y=np.where(np.arange(400) >= 200, 1.0, dataset.y))
     halves = [fold(np.arange(200, 400), np.arange(200)), fold(np.arange(200), np.arange(200, 400))]
-    (found,) = search(dataset, [SMALL], halves, seed=0)
+    (found,) = score_candidates(dataset, [SMALL], halves, seed=0)
     assert found.error is not None
     assert "1 of 2 folds failed, the first is fold 0" in found.error
     assert "label 1" in found.error
@@ -117,7 +117,7 @@ def test_what_a_vendor_raises_is_the_candidate_s_result() -> None:
     dataset = make_dataset()
     wrong = Candidate("pycaret", "dt", {"max_depth": "deep"})
     unknown = Candidate("lightgbm", "gbdt", {"n_tree": 10})
-    found = search(dataset, [wrong, SMALL, LDA, unknown], folds_of(dataset), seed=0)
+    found = score_candidates(dataset, [wrong, SMALL, LDA, unknown], folds_of(dataset), seed=0)
     assert [one.error is None for one in found] == [False, True, False, False]
     assert "4 of 4 folds failed" in str(found[0].error)
     assert "max_depth" in str(found[0].error)
@@ -127,14 +127,14 @@ def test_what_a_vendor_raises_is_the_candidate_s_result() -> None:
 
 def test_a_fold_without_training_rows_is_a_failure_with_its_reason() -> None:
     dataset = make_dataset()
-    (found,) = search(dataset, [SMALL], [fold(np.empty(0), np.arange(10))], seed=0)
-    assert "purging took them all" in str(found.error)
+    (found,) = score_candidates(dataset, [SMALL], [fold(np.empty(0), np.arange(10))], seed=0)
+    assert "after purging" in str(found.error)
 
 
-def test_a_model_that_learnt_nothing_is_a_failure() -> None:
+def test_a_model_that_learned_nothing_is_a_failure() -> None:
     dataset = make_dataset()
     nothing = Candidate("lightgbm", "gbdt", {"min_data_in_leaf": 5000})
-    found = search(dataset, [nothing, SMALL], folds_of(dataset), seed=0)
+    found = score_candidates(dataset, [nothing, SMALL], folds_of(dataset), seed=0)
     assert "constant in every fold" in str(found[0].error)
     assert np.isnan(found[0].scores).all()
     assert found[1].error is None
@@ -143,14 +143,14 @@ def test_a_model_that_learnt_nothing_is_a_failure() -> None:
 def test_a_test_fold_of_one_class_is_no_failure() -> None:
     dataset = make_dataset()
     part = fold(np.arange(200), np.flatnonzero((dataset.y == 1) & (np.arange(400) > 210)))
-    (found,) = search(dataset, [SMALL], [part], seed=0)
+    (found,) = score_candidates(dataset, [SMALL], [part], seed=0)
     assert found.error is None
 
 
 def test_progress_counts_every_fit() -> None:
     dataset = make_dataset()
     seen: list[tuple[int, int, str]] = []
-    search(dataset, [SMALL, LINEAR], folds_of(dataset), seed=0, on_progress=lambda *step: seen.append(step))
+    score_candidates(dataset, [SMALL, LINEAR], folds_of(dataset), seed=0, on_progress=lambda *step: seen.append(step))
     assert [step[:2] for step in seen] == [(done, 8) for done in range(1, 9)]
     assert sorted(step[2] for step in seen) == sorted([SMALL.name, LINEAR.name] * 4)
 
@@ -159,20 +159,20 @@ def test_bad_arguments_are_refused_before_any_fit() -> None:
     dataset = make_dataset()
     folds = folds_of(dataset)
     with pytest.raises(BadInput, match="needs candidates and folds"):
-        search(dataset, [], folds, seed=0)
+        score_candidates(dataset, [], folds, seed=0)
     with pytest.raises(BadInput, match="needs candidates and folds"):
-        search(dataset, [SMALL], [], seed=0)
+        score_candidates(dataset, [SMALL], [], seed=0)
     with pytest.raises(BadInput, match="n_jobs is 0"):
-        search(dataset, [SMALL], folds, seed=0, n_jobs=0)
+        score_candidates(dataset, [SMALL], folds, seed=0, n_jobs=0)
     with pytest.raises(BadInput, match="given twice"):
-        search(dataset, [SMALL, SMALL], folds, seed=0)
+        score_candidates(dataset, [SMALL, SMALL], folds, seed=0)
     with pytest.raises(Unknown, match="engine"):
-        search(dataset, [Candidate("catboost", "plain", {})], folds, seed=0)
+        score_candidates(dataset, [Candidate("catboost", "plain", {})], folds, seed=0)
     with pytest.raises(Unknown, match="estimator of lightgbm"):
-        search(dataset, [Candidate("lightgbm", "gdbt", {})], folds, seed=0)
+        score_candidates(dataset, [Candidate("lightgbm", "gdbt", {})], folds, seed=0)
     with pytest.raises(BadInput, match="tested in 2 folds"):
-        search(dataset, [SMALL], [*folds, folds[0]], seed=0)
+        score_candidates(dataset, [SMALL], [*folds, folds[0]], seed=0)
     with pytest.raises(BadInput, match="trains on rows that it tests"):
-        search(dataset, [SMALL], [fold(np.arange(20), np.arange(10, 30))], seed=0)
+        score_candidates(dataset, [SMALL], [fold(np.arange(20), np.arange(10, 30))], seed=0)
     with pytest.raises(BadInput, match="fold 0 tests no row"):
-        search(dataset, [SMALL], [fold(np.arange(20), np.empty(0))], seed=0)
+        score_candidates(dataset, [SMALL], [fold(np.arange(20), np.empty(0))], seed=0)

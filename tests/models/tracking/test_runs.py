@@ -20,6 +20,7 @@ import pandas
 import pytest
 
 from tradesieve.market.errors import BadInput, Transient, Unknown
+from tradesieve.models.json_values import json_safe
 from tradesieve.models.tracking.runs import (
     SKIPPED_TAG,
     TrackingStore,
@@ -31,7 +32,7 @@ from tradesieve.models.tracking.runs import (
     set_champion,
     track_experiment,
 )
-from tradesieve.models.tracking.serialisation import json_safe, params_of, split_metrics
+from tradesieve.models.tracking.serialisation import params_of, split_metrics
 
 matplotlib.use("Agg")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.engines.feature_selection import SELECTIONS, f_statistic, mutual_information, select
+from tradesieve.models.feature_selection import SELECTIONS, f_statistic, mutual_information, select
 
 
 def rows(n: int = 500) -> tuple[np.ndarray, np.ndarray]:

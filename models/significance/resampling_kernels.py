@@ -1,4 +1,4 @@
-"""Resampling kernels: thousands of Sortino ratios of shuffled filters and of resampled days, in compiled loops.
+"""Resampling kernels: Sortino ratios of shuffled filters, rotated filters and resampled days, in compiled loops.
 
 All kernels release the GIL, draw from the generator they are given, and return ratios of one day (not annualised), NaN
 where a resample has no downside. The minimum acceptable return is zero.
@@ -19,7 +19,7 @@ def _ratio_nb(total: float, squared_downside: float, n_days: int) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def sortino_of_sizes_nb(day: np.ndarray, effect: np.ndarray, sizes: np.ndarray, n_days: int) -> float:
-    """Sum ``sizes * effect`` by day and take the Sortino ratio of one day.
+    """Sum ``sizes * effect`` by day and compute the Sortino ratio of one day.
 
     Equals: ``sortino(np.bincount(day, sizes * effect, n_days), days_per_year=1)``.
     """
@@ -40,21 +40,21 @@ def shuffled_sortinos_nb(
     day: np.ndarray,
     effect: np.ndarray,
     sizes: np.ndarray,
-    borders: np.ndarray,
+    offsets: np.ndarray,
     n_days: int,
     n_draws: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Shuffle `sizes` within each group of rows ``borders[g]:borders[g + 1]``, many times (Fisher and Yates, 1938).
+    """Shuffle `sizes` within each group of rows ``offsets[g]:offsets[g + 1]``, many times (Fisher and Yates, 1938).
 
     Equals: for each draw ``sortino_of_sizes_nb`` of ``[*permutation(sizes[group]) for each group]``.
     """
     sortinos = np.empty(n_draws)
     shuffled = sizes.copy()
     for draw in range(n_draws):
-        for group in range(len(borders) - 1):
-            first = borders[group]
-            for row in range(borders[group + 1] - 1, first, -1):
+        for group in range(len(offsets) - 1):
+            first = offsets[group]
+            for row in range(offsets[group + 1] - 1, first, -1):
                 other = first + int(generator.random() * (row - first + 1))
                 shuffled[row], shuffled[other] = shuffled[other], shuffled[row]
         sortinos[draw] = sortino_of_sizes_nb(day, effect, shuffled, n_days)
@@ -66,33 +66,33 @@ def rotated_sortinos_nb(
     day: np.ndarray,
     effect: np.ndarray,
     sizes: np.ndarray,
-    moment: np.ndarray,
-    borders: np.ndarray,
+    position: np.ndarray,
+    offsets: np.ndarray,
     n_days: int,
     n_draws: int,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Give every row the size of its group at a time later by u, the same random u for all groups, and wrap around.
+    """Rotate the sizes of every group along the time by the same random u, many times.
 
-    The size of a group at a time is that of its row nearest to it. `moment` is in [0, 1) and ascends within a group;
-    time is a circle of length 1.
+    A row gets the size of its group's row nearest to its own position plus u. `position` is in [0, 1) and ascends
+    within a group; time is a circle of length 1.
 
     Equals: for each draw ``sortino_of_sizes_nb`` of ``sizes[nearest]``, where ``nearest`` minimises within the group
-    the distance on the circle from ``moment + u``.
+    the distance on the circle from ``position + u``.
     """
     sortinos = np.empty(n_draws)
     rotated = np.empty(len(sizes))
-    # Each group twice in a row, so that one walk forwards finds every wanted time on two rounds of the circle.
-    rounds = np.empty(2 * len(moment))
-    for group in range(len(borders) - 1):
-        first, last = borders[group], borders[group + 1]
-        rounds[2 * first : first + last] = moment[first:last]
-        rounds[first + last : 2 * last] = moment[first:last] + 1.0
+    # Each group twice in a row, so that one pass finds every wanted time on two rounds of the circle.
+    rounds = np.empty(2 * len(position))
+    for group in range(len(offsets) - 1):
+        first, last = offsets[group], offsets[group + 1]
+        rounds[2 * first : first + last] = position[first:last]
+        rounds[first + last : 2 * last] = position[first:last] + 1.0
     for draw in range(n_draws):
         shift = generator.random()
-        for group in range(len(borders) - 1):
-            first = borders[group]
-            length = borders[group + 1] - first
+        for group in range(len(offsets) - 1):
+            first = offsets[group]
+            length = offsets[group + 1] - first
             around = rounds[2 * first : 2 * (first + length)]
             after = 0
             for row in range(length):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput, Refused, Unknown
-from tradesieve.models.engines import engine_named
-from tradesieve.models.fitted.models import MANIFEST, LightGBMModel, Model, ScikitModel, load_model
+from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.fitted.model import MANIFEST, LightGBMModel, Model, ScikitModel, load_model
 
 
 def rows(n: int = 400) -> tuple[np.ndarray, np.ndarray]:

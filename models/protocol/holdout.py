@@ -1,0 +1,122 @@
+"""The hold-out: opened once for the winner, after the opening is written into the ledger, and judged by the gate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradesieve.market.bars import format_time
+from tradesieve.models.dataset import Dataset
+from tradesieve.models.fitness import daily_returns
+from tradesieve.models.protocol.ledger import Ledger
+from tradesieve.models.protocol.plan import Plan
+from tradesieve.models.protocol.search import SearchResult
+from tradesieve.models.significance.gate import Condition, Gate, judge
+
+_NO_WINNER = Gate(
+    (Condition("winner", math.nan, 1.0, False, "No trial succeeded, so there is no filter to judge."),)
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class HoldoutResult:
+    """The winner on the hold-out.
+
+    Parameters
+    ----------
+    dataset : the hold-out.
+    sizes, scores : float64 (n_trades,), of the winner; zeros and NaN without one.
+    n_trials : trials on these symbols so far, all experiments together.
+    opening : number of this opening among those on these symbols; 1 is the first.
+    gate : the verdict.
+    """
+
+    dataset: Dataset
+    sizes: np.ndarray
+    scores: np.ndarray
+    n_trials: int
+    opening: int
+    gate: Gate
+
+
+def open_holdout(
+    holdout: Dataset,
+    result: SearchResult,
+    plan: Plan,
+    *,
+    ledger: Ledger,
+    experiment: str,
+    symbols: Sequence[str],
+    certificates: Mapping[str, bool | str],
+) -> HoldoutResult:
+    """Open the hold-out for the winner and judge it by the gate.
+
+    1. Record the trials, then the opening, in the ledger.
+    2. Score and size the trades of the hold-out with the winner.
+    3. Check every condition of the gate.
+
+    Parameters
+    ----------
+    holdout : the sealed part.
+    result : of the search, with the winner fixed; without a winner the gate stays closed.
+    ledger : the same winner on the same hold-out, after an interruption, counts as one opening.
+    experiment, symbols : under which trials and opening are recorded.
+    certificates : see `models.significance.gate.judge`.
+
+    Raises
+    ------
+    BadInput, Transient : if the ledger cannot be written.
+    """
+    record_trials(result, ledger=ledger, experiment=experiment, symbols=symbols)
+    n_trials = ledger.count_trials(symbols)
+    winner = result.winner
+    opening = _record_opening(holdout, result, ledger, experiment, symbols)
+    if winner is None or result.model is None or result.application is None:
+        nothing = np.zeros(len(holdout))
+        return HoldoutResult(holdout, nothing, np.full(len(holdout), np.nan), n_trials, opening, _NO_WINNER)
+    scores = result.model.predict(holdout.X)
+    sizes = result.application.sizes(scores, holdout.instance)
+    gate = judge(
+        holdout=holdout,
+        sizes=sizes,
+        winner_returns_development=daily_returns(result.dataset, winner.sizes),
+        trial_returns_development=result.trial_returns(),
+        n_trials=n_trials,
+        certificates=certificates,
+        limits=plan.gate,
+        seed=plan.seed,
+    )
+    return HoldoutResult(holdout, sizes, scores, n_trials, opening, gate)
+
+
+def record_trials(result: SearchResult, *, ledger: Ledger, experiment: str, symbols: Sequence[str]) -> None:
+    """Record every trial in the ledger, failed ones included."""
+    ledger.record_trials(
+        experiment,
+        ",".join(symbols),
+        [
+            {
+                "candidate": trial.candidate.key,
+                "application": trial.application,
+                "fitness": trial.fitness,
+                "sharpe": trial.measures.sharpe,
+            }
+            for trial in result.trials
+        ],
+    )
+
+
+def _record_opening(
+    holdout: Dataset, result: SearchResult, ledger: Ledger, experiment: str, symbols: Sequence[str]
+) -> int:
+    """Record the opening and return its number; a resumed run repeats the opening that it recorded before."""
+    winner, (start, end) = result.winner, holdout.period
+    name = "no winner" if winner is None else f"{winner.candidate.name} {winner.application}"
+    reason = f"{name} of development {result.dataset.fingerprint}, up to {format_time(end)}"
+    for number, known in enumerate(ledger.holdout_openings(symbols), start=1):
+        if (known["experiment"], known["border"], known["reason"]) == (experiment, start, reason):
+            return number
+    return ledger.open_holdout(experiment, symbols, start, reason)

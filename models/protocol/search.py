@@ -1,0 +1,190 @@
+"""The search: score every candidate out of fold, rank its trials and refit the best one. No hold-out is read here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tradesieve.models.applications.base import Application, NoChoice
+from tradesieve.models.applications.registry import application_named
+from tradesieve.models.dataset import Dataset
+from tradesieve.models.engines.base import Candidate
+from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.fitness import Measures, daily_returns, fitness_named, measure
+from tradesieve.models.fitted.model import Model
+from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates
+from tradesieve.models.protocol.out_of_fold_sizes import out_of_fold_sizes
+from tradesieve.models.protocol.plan import Plan
+from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
+from tradesieve.models.significance.permutation import RandomFilter, random_filter
+from tradesieve.models.splits import Fold
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A candidate with an application, judged out of fold on the development part.
+
+    Parameters
+    ----------
+    candidate, application : what was tried.
+    sizes : float64 (n_trades,), each chosen without the fold of its trade; zeros for a failed trial.
+    fitness : what ranks the trial; NaN if it failed.
+    measures : of the sizes.
+    random : random filters of the same coverage, for comparison; None for a failed trial.
+    chosen : the application's parameters, one entry a fold.
+    error : why the trial failed, else None.
+    """
+
+    candidate: Candidate
+    application: str
+    sizes: np.ndarray
+    fitness: float
+    measures: Measures
+    random: RandomFilter | None
+    chosen: list[dict[str, Any]]
+    error: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """The trials and the winner, refitted on the whole development part.
+
+    Parameters
+    ----------
+    dataset : the development part.
+    trials : the winner first, then best first; failed trials last.
+    model, application : of the winner, fitted on all rows; None when every trial failed.
+    scores : float64 (n_trades,), the winner's out-of-fold scores; NaN throughout without a winner.
+    """
+
+    dataset: Dataset
+    trials: list[Trial]
+    model: Model | None
+    application: Application | None
+    scores: np.ndarray
+
+    @property
+    def winner(self) -> Trial | None:
+        """The best trial; None when every trial failed."""
+        return self.trials[0] if self.model is not None else None
+
+    def trial_returns(self) -> np.ndarray:
+        """Return the out-of-fold daily returns of the trials that did not fail: float64 (n_days, n_trials)."""
+        columns = [daily_returns(self.dataset, trial.sizes) for trial in self.trials if trial.error is None]
+        n_days = len(self.dataset.calendar.days(*self.dataset.period))
+        return np.stack(columns, axis=1) if columns else np.empty((n_days, 0))
+
+
+def search(
+    development: Dataset,
+    plan: Plan,
+    *,
+    checkpoints: ScoreCheckpoints | None = None,
+    n_jobs: int = 2,
+    on_progress: Progress | None = None,
+) -> SearchResult:
+    """Search on the development part and refit the winner on all of it.
+
+    1. Split the rows into folds and score every candidate out of fold.
+    2. For every candidate and application, choose sizes for each fold on the other folds and judge them: a trial.
+    3. Rank the trials by fitness.
+    4. Refit model and application of the best trial on all rows. Where its application finds no parameter, the next
+       best trial wins.
+
+    Parameters
+    ----------
+    development : see `models.splits.split_holdout`.
+    checkpoints : stores the scores of finished candidates, so that an interrupted search resumes.
+    n_jobs : fits that run at the same time; the result does not depend on it.
+    on_progress : called with the number of finished fits, the total, and a candidate's name.
+
+    Raises
+    ------
+    BadInput : if the development part cannot be split as planned.
+    """
+    folds = plan.split(development)
+    candidates = plan.candidates()
+    scored = _scored(development, candidates, folds, plan, checkpoints, n_jobs, on_progress)
+    trials = [_trial(candidate, name, development, folds, plan) for candidate in scored for name in plan.applications]
+    # Failed trials go last; among equals the earlier candidate, which is the simpler one, stays ahead.
+    trials.sort(key=lambda trial: -trial.fitness if math.isfinite(trial.fitness) else math.inf)
+    scores = {one.candidate.key: one.scores for one in scored}
+    for trial in trials:
+        if not math.isfinite(trial.fitness):
+            break
+        own = scores[trial.candidate.key]
+        try:
+            application = application_named(trial.application).fit(
+                own, development, fitness=fitness_named(plan.fitness), minimum_trades=plan.minimum_trades
+            )
+        except NoChoice:
+            continue
+        model = engine_named(trial.candidate.engine).fit(
+            trial.candidate, development.X, development.y, development.weight, seed=plan.seed
+        )
+        winner_first = [trial, *(other for other in trials if other is not trial)]
+        return SearchResult(development, winner_first, model, application, own)
+    return SearchResult(development, trials, None, None, np.full(len(development), np.nan))
+
+
+def _scored(
+    dataset: Dataset,
+    candidates: Sequence[Candidate],
+    folds: Sequence[Fold],
+    plan: Plan,
+    checkpoints: ScoreCheckpoints | None,
+    n_jobs: int,
+    on_progress: Progress | None,
+) -> list[CandidateScores]:
+    finished = {} if checkpoints is None else checkpoints.load(candidates)
+    missing = [candidate for candidate in candidates if candidate.key not in finished]
+    total, n_done = len(candidates) * len(folds), len(finished) * len(folds)
+    # As many at a time as there are jobs keep them busy over the folds, and each group is safe once it is done.
+    for first in range(0, len(missing), n_jobs):
+        group = missing[first : first + n_jobs]
+
+        def report(step: int, of_group: int, name: str, n_done: int = n_done) -> None:
+            if on_progress is not None:
+                on_progress(n_done + step, total, name)
+
+        for scored in score_candidates(dataset, group, folds, seed=plan.seed, n_jobs=n_jobs, on_progress=report):
+            finished[scored.candidate.key] = scored
+            if checkpoints is not None:
+                checkpoints.save(scored)
+        n_done += len(group) * len(folds)
+    return [finished[candidate.key] for candidate in candidates]
+
+
+def _trial(scored: CandidateScores, application: str, dataset: Dataset, folds: Sequence[Fold], plan: Plan) -> Trial:
+    if scored.error is not None:
+        return _failed(scored.candidate, application, dataset, scored.error)
+    fitness = fitness_named(plan.fitness)
+    try:
+        sizes, chosen = out_of_fold_sizes(
+            application, scored.scores, dataset, folds, fitness=fitness, minimum_trades=plan.minimum_trades
+        )
+    except NoChoice as reason:
+        return _failed(scored.candidate, application, dataset, str(reason))
+    value = fitness(dataset, sizes, minimum_trades=plan.minimum_trades)
+    error = None if math.isfinite(value) else f"keeps {int(np.count_nonzero(sizes))} trades, or has no losing day"
+    return Trial(
+        scored.candidate,
+        application,
+        sizes,
+        value,
+        measure(dataset, sizes),
+        random_filter(dataset, sizes, seed=plan.seed),
+        chosen,
+        error,
+    )
+
+
+def _failed(candidate: Candidate, application: str, dataset: Dataset, error: str) -> Trial:
+    nothing = np.zeros(len(dataset))
+    return Trial(candidate, application, nothing, math.nan, measure(dataset, nothing), None, [], error)

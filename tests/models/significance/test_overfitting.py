@@ -1,0 +1,54 @@
+"""The probability of backtest overfitting: its definition, on noise and on a true winner."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tradesieve.market.errors import BadInput
+from tradesieve.models.fitness import sharpe, sortino
+from tradesieve.models.significance.overfitting import probability_of_overfitting
+
+
+@pytest.mark.parametrize("ranked_by", ["sortino", "sharpe"])
+def test_overfitting_is_a_coin_on_noise_and_never_for_a_true_winner(ranked_by):
+    noise = [np.random.default_rng(seed).normal(0, 0.01, (600, 30)) for seed in range(60)]
+    values = [probability_of_overfitting(trials, ranked_by=ranked_by) for trials in noise]
+    assert np.mean(values) == pytest.approx(0.5, abs=0.08)
+    dominated = noise[0].copy()
+    dominated[:, 11] += 0.01
+    assert probability_of_overfitting(dominated, ranked_by=ranked_by) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("ranked_by", ["sortino", "sharpe"])
+def test_overfitting_is_its_definition(ranked_by, seed):
+    ratio = sortino if ranked_by == "sortino" else sharpe
+    trials = np.random.default_rng(seed).normal(0, 0.01, (83, 7))
+    blocks = np.split(np.arange(83), np.arange(1, 6) * 83 // 6)
+    logits = []
+    for chosen in combinations(range(6), 3):
+        inside = np.concatenate([blocks[block] for block in chosen])
+        outside = np.setdiff1d(np.arange(83), inside)
+        winner = np.argmax([ratio(column[inside], days_per_year=1) for column in trials.T])
+        rank = stats.rankdata([ratio(column[outside], days_per_year=1) for column in trials.T])[winner]
+        logits.append(math.log(rank / (8 - rank)))
+    expected = np.mean(np.array(logits) <= 0)
+    assert probability_of_overfitting(trials, n_blocks=6, ranked_by=ranked_by) == pytest.approx(expected)
+
+
+def test_overfitting_counts_equal_trials_once_and_undefined_ones_last():
+    trials = np.random.default_rng(2).normal(0, 0.01, (300, 12))
+    value = probability_of_overfitting(trials)
+    assert probability_of_overfitting(np.hstack([trials, trials[:, :4], trials[:, :4]])) == value
+    idle = np.hstack([np.zeros((300, 1)), trials])
+    assert 0 <= probability_of_overfitting(idle) <= 1
+    assert math.isnan(probability_of_overfitting(trials[:, [0, 0]]))
+    assert math.isnan(probability_of_overfitting(trials[:19]))
+    for wrong in ({"n_blocks": 7}, {"n_blocks": 18}, {"ranked_by": "calmar"}):
+        with pytest.raises(BadInput, match=next(iter(wrong))):
+            probability_of_overfitting(trials, **wrong)
