@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tradesieve.models.protocol.protocol import Plan
-
 from tradesieve.market.errors import BadInput
 from tradesieve.market.symbols import normalise_symbol
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
 from tradesieve.pipelines.settings import Settings
 from tradesieve.strategies.parameter_text import split_outside

@@ -11,10 +11,10 @@ from typing import Any
 import click
 import pytest
 import yaml
-from tradesieve.models.protocol.protocol import Plan
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.commands.shared.options import experiment_options
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from tradesieve.market.errors import BadInput
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.fitness import daily_returns, measure, sortino
 from tradesieve.models.significance.permutation import permutation_test, random_filter, rotation_test
 from tradesieve.models.significance.resampling_kernels import (
