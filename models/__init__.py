@@ -1,17 +1,19 @@
-"""What is learned: labels, datasets, splits, engines, search, fitness, significance, ledger, gate, artifact.
+"""What is learned: labels, datasets, splits, engines, fitness, significance, the protocol, artifacts, tracking.
 
-Everything before `models.tracking.runs` is pure: no clock, no network, no environment, no hidden randomness.
-HTTP lives in `serving`, scheduling in `pipelines`.
+Everything before `models.tracking` is pure: no clock, no network, no environment, no hidden randomness.
+HTTP is `serving`, scheduling `pipelines`.
 """
 
 __all__ = [
-    "dataset",
     "labels",
+    "json_values",
+    "dataset",
+    "feature_selection",
+    "fitted",
+    "engines",
     "information_coefficient",
     "splits",
     "fitness",
-    "fitted",
-    "engines",
     "applications",
     "significance",
     "protocol",

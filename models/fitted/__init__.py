@@ -1,6 +1,6 @@
-"""Fitted models as files: saved in their library's own format, loaded and scored without an AutoML library.
+"""Fitted models: saved in their library's own format, loaded and scored without an AutoML library.
 
 Fitting is `models.engines`; the folder that carries a model is `models.artifact`.
 """
 
-__all__ = ["sklearn_scoring", "models"]
+__all__ = ["sklearn_scoring", "model"]

@@ -58,9 +58,8 @@ def test_the_contract_of_the_rooms_is_kept() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
-        "contracts"
-    ]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
     assert f"{len(contracts)} kept, 0 broken" in done.stdout
 
 
