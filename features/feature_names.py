@@ -14,6 +14,7 @@ close__tsfresh_cid_ce__normalize_True__window_50    any tsfresh calculator by it
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from math import inf
 
 import tradesieve.features.families  # noqa: F401  registers every factor
@@ -60,6 +61,11 @@ def parse_feature(name: str) -> Feature:
     for parameter, value in values:
         _check_value(name, parameter, value)
     return Feature(name, factor, input_name, values)
+
+
+def parse_features(features: Iterable[str | Feature]) -> tuple[Feature, ...]:
+    """Read the names among features; see `parse_feature`."""
+    return tuple(parse_feature(feature) if isinstance(feature, str) else feature for feature in features)
 
 
 def example_of(factor: Factor) -> Feature | None:

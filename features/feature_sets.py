@@ -105,18 +105,6 @@ TRADE = (
 SETS = {"minimal": MINIMAL, "standard": STANDARD, "wide": WIDE, "trade": TRADE}
 
 
-def feature_set(name: str) -> tuple[str, ...]:
-    """Give the feature names of a set.
-
-    Raises
-    ------
-    Unknown : if there is no such set.
-    """
-    if name not in SETS:
-        raise Unknown("feature set", name, SETS)
-    return SETS[name]
-
-
 def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
     """Write out a list of features, each once, in the order in which they are first named.
 

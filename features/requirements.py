@@ -1,24 +1,24 @@
-"""Needs: what a decision has to be given before a set of features can be computed at it."""
+"""Requirements: what has to be known at a decision before a set of features can be computed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tradesieve.features.factor import Feature
-from tradesieve.features.feature_names import parse_feature
 from tradesieve.market.timeframes import Timeframe
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a set of features needs at one decision.
+class Requirements:
+    """What a set of features requires at one decision.
 
     Parameters
     ----------
     bars : bars of the decision's own symbol, up to the one that closes at the decision.
-    others : the same of other symbols, at the same timeframe, by symbol: bars up to the last one that is closed.
-    results : closed trades of the strategy's own.
+    others : bars of other symbols at the same timeframe, by symbol, up to the last one closed by then.
+    results : closed trades of the decision's own instance.
     terms : fields of `features.decisions.Decisions`, such as ``side``, ``stop``, ``target``, ``agreeing``, ``results``.
     """
 
@@ -27,30 +27,42 @@ class Needs:
     results: int = 0
     terms: frozenset[str] = frozenset()
 
+    def by_symbol(self, symbol: str) -> dict[str, int]:
+        """Return the number of bars of each symbol, for a decision on `symbol`."""
+        return {symbol: self.bars, **self.others}
 
-def needs(features: Sequence[str | Feature], timeframe: Timeframe, *, symbol: str | None = None) -> Needs:
-    """Say what a set of features needs at one decision on bars of a timeframe.
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON holds them."""
+        return {"bars": self.bars, "others": self.others, "results": self.results, "terms": sorted(self.terms)}
+
+
+def requirements_of(features: Iterable[Feature], timeframe: Timeframe, *, symbol: str | None = None) -> Requirements:
+    """Return what features require at one decision on bars of a timeframe.
 
     Parameters
     ----------
-    symbol : the decision's own; features that name it look at its own bars. None: no symbol is the decision's own.
+    symbol : the decision's own; features that name it read its own bars. None: no feature names it.
 
     Raises
     ------
-    BadInput : if a feature looks at a timeframe that is no longer one, or no whole multiple.
+    BadInput : if a feature's timeframe is not a multiple of `timeframe`.
     """
     bars, results = 0, 0
     others: dict[str, int] = {}
     terms: set[str] = set()
     for feature in features:
-        if isinstance(feature, str):
-            feature = parse_feature(feature)
         terms |= feature.factor.terms
+        other = feature.view.symbol
         if feature.view.column == "results":
             results = max(results, feature.window(timeframe))
             terms.add("results")
-        elif feature.view.symbol not in (None, symbol):
-            others[str(feature.view.symbol)] = max(others.get(str(feature.view.symbol), 0), feature.lookback(timeframe))
+        elif other is not None and other != symbol:
+            others[other] = max(others.get(other, 0), feature.lookback(timeframe))
         else:
             bars = max(bars, feature.lookback(timeframe))
-    return Needs(bars, dict(sorted(others.items())), results, frozenset(terms))
+    return Requirements(bars, dict(sorted(others.items())), results, frozenset(terms))
+
+
+def other_symbols(features: Iterable[Feature], symbol: str) -> set[str]:
+    """Return the symbols, other than a decision's own, whose bars features read."""
+    return {other for feature in features if (other := feature.view.symbol) is not None} - {symbol}

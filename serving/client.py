@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient
-from tradesieve.serving.schemas import Appended, Decision, Needed
+from tradesieve.serving.schemas import Appended, Decision, Requirements
 
 Answer = TypeVar("Answer", Decision, Appended)
 
@@ -131,11 +131,11 @@ class ScoringClient:
         return _read(Appended, self._ask("POST", "/bars", body))
 
     def model(self) -> dict[str, Any]:
-        """Fetch the manifest of the model that answers, its ``fingerprint``, and what a decision needs by timeframe.
+        """Fetch the manifest of the model that answers, its ``fingerprint``, and what a decision requires by timeframe.
 
         Returns
         -------
-        The manifest's keys; ``lookback`` in bars, ``needs`` as `needs` gives it.
+        The manifest's keys; ``lookback`` in bars, ``needs`` as `requirements` reads it.
 
         Raises
         ------
@@ -143,8 +143,8 @@ class ScoringClient:
         """
         return self._ask("GET", "/model").json()
 
-    def needs(self, timeframe: str) -> Needed:
-        """Fetch what a decision at a timeframe has to be asked with.
+    def requirements(self, timeframe: str) -> Requirements:
+        """Fetch what a decision at a timeframe requires, on any of the model's symbols.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class ScoringClient:
         found = self.model()["needs"]
         if timeframe not in found:
             raise BadInput(f"timeframe is {timeframe}, but the model knows {', '.join(found)}")
-        return Needed.model_validate(found[timeframe])
+        return TypeAdapter(Requirements).validate_python(found[timeframe])
 
     def wait_ready(self, timeout: float) -> None:
         """Wait until the service answers.

@@ -84,7 +84,7 @@ async def model(request: Request) -> Response:
         **scorer.artifact.manifest,
         "fingerprint": scorer.artifact.fingerprint,
         "lookback": scorer.lookback,
-        "needs": {timeframe: needed.model_dump() for timeframe, needed in scorer.needs.items()},
+        "needs": {timeframe: required.as_dict() for timeframe, required in scorer.requirements.items()},
     }
     return Response(json.dumps(content, indent=1), media_type="application/json")
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError, from_json
 from typing_extensions import TypedDict
 
+from tradesieve.features.requirements import Requirements as Requirements  # the ``needs`` of GET /model
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData
 from tradesieve.market.timeframes import Timeframe
@@ -181,24 +182,6 @@ class Decision(BaseModel):
     threshold: float | None
     model: str
     reasons: list[str]
-
-
-class Needed(BaseModel):
-    """What a decision at a timeframe has to be asked with, as GET /model says it.
-
-    Parameters
-    ----------
-    bars : of the decision's own symbol.
-    others : bars of other symbols, by symbol. A symbol is no other to itself.
-    results : of the instance's own last closed trades.
-    terms : which of side, stop, target, agreeing and results.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    bars: int = 1
-    others: dict[str, int] = {}
-    results: int = 0
-    terms: list[str] = []
 
 
 class Appended(BaseModel):

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.requirements import Needs
+from tradesieve.features.requirements import Requirements
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.problem_details import Problem, unknown_name
-from tradesieve.serving.schemas import Appended, AppendRequest, Decision, Needed, ScoreRequest, bars_of
+from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
 from tradesieve.serving.window_checks import History, oddities
 from tradesieve.strategies.instance import Instance
 
@@ -43,12 +43,12 @@ class Scorer:
         names = artifact.manifest["instances"]
         self._instances = frozenset(names)
         self._parts = {part: {getattr(instance, part) for instance in artifact.instances} for part in _PARTS}
-        self._needs = {
-            (symbol, timeframe): artifact.needs(timeframe, symbol)
+        self._required = {
+            (symbol, timeframe): artifact.requirements(timeframe, symbol)
             for symbol, timeframe in {instance.series for instance in artifact.instances}
         }
         self._history = History(artifact, self.windows)
-        self._kept = _kept(self._needs)
+        self._kept = _kept(self._required)
         self._thresholds = dict(zip(names, acceptance_thresholds(artifact), strict=True))
         override = artifact.manifest["override"]
         self._warnings = [] if override is None else [f"the gate refused this model; exported all the same: {override}"]
@@ -56,23 +56,17 @@ class Scorer:
     @property
     def lookback(self) -> dict[str, int]:
         """The bars that a decision needs of its own symbol, by timeframe."""
-        return {timeframe: self.artifact.lookback(timeframe) for timeframe in self.artifact.manifest["timeframes"]}
+        return {timeframe: required.bars for timeframe, required in self.requirements.items()}
 
     @property
     def most_bars(self) -> int:
         """The most bars that one decision needs, those of other symbols included."""
-        return max(needs.bars + sum(needs.others.values()) for needs in self._needs.values())
+        return max(sum(required.by_symbol(symbol).values()) for (symbol, _), required in self._required.items())
 
     @property
-    def needs(self) -> dict[str, Needed]:
-        """All that a decision needs, by timeframe."""
-        found = {}
-        for timeframe, n_bars in self.lookback.items():
-            needs = self.artifact.needs(timeframe)
-            found[timeframe] = Needed(
-                bars=n_bars, others=needs.others, results=needs.results, terms=sorted(needs.terms)
-            )
-        return found
+    def requirements(self) -> dict[str, Requirements]:
+        """What a decision on any symbol requires, by timeframe."""
+        return {timeframe: self.artifact.requirements(timeframe) for timeframe in self.artifact.manifest["timeframes"]}
 
     def score(self, request: ScoreRequest) -> Decision:
         """Decide.
@@ -83,10 +77,10 @@ class Scorer:
             the bars of the request do not, or the request lacks what the model needs.
         """
         instance, timeframe = self._asked(request)
-        needs = self._needs[request.symbol, str(timeframe)]
-        decision = _decision(request, needs)
-        window = self._history.own(request, timeframe, needs)
-        others = self._history.others(request, timeframe, needs) if needs.others else {}
+        required = self._required[request.symbol, str(timeframe)]
+        decision = _decision(request, required)
+        window = self._history.own(request, timeframe, required)
+        others = self._history.others(request, timeframe, required) if required.others else {}
         score = self.artifact.score(window, decision, others=others)
         size = float(self.artifact.sizes(score, [instance])[0])
         threshold = self._thresholds[instance]
@@ -148,16 +142,16 @@ class Scorer:
             raise unknown_name("timeframe", text, self._parts["timeframe"]) from None
 
 
-def _kept(needs: dict[tuple[str, str], Needs]) -> dict[tuple[str, str], int]:
-    """Say how many bars of each symbol and timeframe some decision looks at."""
+def _kept(requirements: dict[tuple[str, str], Requirements]) -> dict[tuple[str, str], int]:
+    """Return how many bars of each symbol and timeframe some decision requires."""
     kept: dict[tuple[str, str], int] = {}
-    for (symbol, timeframe), need in needs.items():
-        for seen, n_bars in {**need.others, symbol: need.bars}.items():
+    for (symbol, timeframe), required in requirements.items():
+        for seen, n_bars in required.by_symbol(symbol).items():
             kept[seen, timeframe] = max(kept.get((seen, timeframe), 0), n_bars)
     return kept
 
 
-def _decision(request: ScoreRequest, needs: Needs) -> Decisions:
+def _decision(request: ScoreRequest, required: Requirements) -> Decisions:
     """Lay out what the model needs to know of a decision beside its bars.
 
     Raises
@@ -165,12 +159,12 @@ def _decision(request: ScoreRequest, needs: Needs) -> Decisions:
     Problem : 422 if the request does not say it, or its stop lies beyond its target.
     """
     given: dict[str, Any] = {}
-    for term in sorted(needs.terms - {"side"}):
+    for term in sorted(required.terms - {"side"}):
         value = getattr(request, term)
         if term not in request.model_fields_set or (term == "results" and value is None):
             raise Problem(422, "missing-term", f"the model needs {term} to decide", field=term, hint=_HINTS[term])
         if term == "results":
-            value = value[max(0, len(value) - needs.results) :]
+            value = value[max(0, len(value) - required.results) :]
             given |= {"results": value, "first_result": [0], "end_result": [len(value)]}
         else:
             given[term] = [np.nan if value is None else value]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.features.requirements import Needs
+from tradesieve.features.requirements import Requirements
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.timeframes import DAY, Timeframe
 from tradesieve.models.artifact.artifact import Artifact
@@ -31,14 +31,14 @@ class History:
         self.windows = windows
         self._phases = _phases(artifact)
 
-    def own(self, request: ScoreRequest, timeframe: Timeframe, needs: Needs) -> Bars:
+    def own(self, request: ScoreRequest, timeframe: Timeframe, required: Requirements) -> Bars:
         """Give the bars of the decision's own symbol; the last one closes at the decision.
 
         Raises
         ------
         Problem : 409 when the service's own window does not fit, 422 when the bars of the request do not.
         """
-        time, needed = request.decision_time, needs.bars
+        time, needed = request.decision_time, required.bars
         if request.bars is not None:
             given = bars_of(request.bars, request.symbol, timeframe)
             bars = self._given(given, time, needed, "bars")
@@ -65,14 +65,14 @@ class History:
             )
         return _enough(known, needed, "bars")
 
-    def others(self, request: ScoreRequest, timeframe: Timeframe, needs: Needs) -> dict[str, Bars]:
+    def others(self, request: ScoreRequest, timeframe: Timeframe, required: Requirements) -> dict[str, Bars]:
         """Give the bars of the other symbols that a decision needs, up to the last one known to be closed by then.
 
         Raises
         ------
         Problem : as `own`.
         """
-        return {symbol: self._other(request, symbol, timeframe, needed) for symbol, needed in needs.others.items()}
+        return {symbol: self._other(request, symbol, timeframe, needed) for symbol, needed in required.others.items()}
 
     def _other(self, request: ScoreRequest, symbol: str, timeframe: Timeframe, needed: int) -> Bars:
         time, field = request.decision_time, f"others.{symbol}"
@@ -181,7 +181,7 @@ def _phases(artifact: Artifact) -> dict[tuple[str, str], np.ndarray]:
             found[bars.symbol, str(bars.timeframe)].update((bars.close_time % duration).tolist())
     keys = {instance.series for instance in artifact.instances}
     for timeframe in artifact.manifest["timeframes"]:
-        keys |= {(symbol, timeframe) for symbol in artifact.needs(timeframe).others}
+        keys |= {(symbol, timeframe) for symbol in artifact.requirements(timeframe).others}
     return {key: np.array(sorted(found.get(key, {0}))) for key in keys}
 
 

@@ -27,8 +27,9 @@ import pytest
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
+from tradesieve.features.feature_names import parse_features
 from tradesieve.features.feature_sets import MINIMAL
-from tradesieve.features.requirements import needs
+from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import Bars
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.synthetic import SyntheticMarket
@@ -128,7 +129,7 @@ def build_artifact(
     instances = [f"{strategy}|{symbol}|{timeframe}" for strategy in STRATEGIES for symbol in SYMBOLS]
     random = np.random.default_rng(seed)
     bars = {symbol: synthetic_bars(symbol, timeframe=timeframe) for symbol in SYMBOLS}
-    needed = needs(features, parse_timeframe(timeframe))
+    needed = requirements_of(parse_features(features), parse_timeframe(timeframe))
     first = max(needed.bars, *needed.others.values(), 0) + 5
     rows, known, matrices = {}, {}, []
     for symbol in SYMBOLS:

@@ -10,7 +10,7 @@ import pandas as pd
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.serving.client import ScoringClient
-from tradesieve.serving.schemas import Needed
+from tradesieve.serving.schemas import Requirements
 from tradesieve.strategies.backtest.peers import peer_agreement, peer_groups
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.trades import pool_trades
@@ -27,8 +27,8 @@ class Bot:
     brokers : one for each strategy instance; they share the feed's symbol and timeframe.
     client : asks the service.
     journal : gets every decision and every closed trade before the bot goes on.
-    needs : what the service needs for one decision; see `serving.client.ScoringClient.needs`.
-    others : feeds of the other symbols that it needs, at the same timeframe.
+    requirements : what the service requires for one decision; see `serving.client.ScoringClient.requirements`.
+    others : feeds of the other symbols that it requires, at the same timeframe.
 
     Raises
     ------
@@ -41,17 +41,17 @@ class Bot:
         *,
         client: ScoringClient,
         journal: Journal,
-        needs: Needed,
+        requirements: Requirements,
         others: Mapping[str, ReplayFeed] | None = None,
     ) -> None:
         self._brokers = tuple(brokers)
         self._peer_groups = peer_groups([broker.instance for broker in self._brokers])
         self._client = client
         self._journal = journal
-        self._needs = needs
+        self._requirements = requirements
         self._others = dict(others or {})
         own = {broker.instrument.symbol for broker in brokers}
-        for symbol in needs.others:
+        for symbol in requirements.others:
             if symbol not in self._others and symbol not in own:
                 raise BadInput(f"the model looks at {symbol}: give the bot its feed")
         self.n_asked = 0
@@ -125,7 +125,7 @@ class Bot:
             timeframe=broker.timeframe,
             side=side,
             decision_time=now,
-            bars=known[-self._needs.bars :],
+            bars=known[-self._requirements.bars :],
             **self._beside(broker, signals, row, now),
         )
         self.n_asked += 1
@@ -137,13 +137,13 @@ class Bot:
 
     def _beside(self, broker: PaperBroker, signals: Signals, row: int, now: int) -> dict[str, Any]:
         """Gather what else the service needs to know of a decision."""
-        needs, found = self._needs, dict[str, Any]()
-        found |= {name: float(getattr(signals, name)[row]) for name in ("stop", "target") if name in needs.terms}
-        if "agreeing" in needs.terms:
+        required, found = self._requirements, dict[str, Any]()
+        found |= {name: float(getattr(signals, name)[row]) for name in ("stop", "target") if name in required.terms}
+        if "agreeing" in required.terms:
             found["agreeing"] = self._peer_agreement(broker, float(signals.side[row]))
-        if "results" in needs.terms:
-            found["results"] = broker.results[max(0, len(broker.results) - needs.results) :]
-        others = {symbol: n for symbol, n in needs.others.items() if symbol != broker.instrument.symbol}
+        if "results" in required.terms:
+            found["results"] = broker.results[max(0, len(broker.results) - required.results) :]
+        others = {symbol: n for symbol, n in required.others.items() if symbol != broker.instrument.symbol}
         if others:
             found["others"] = {symbol: self._others[symbol].known_at(now)[-n:] for symbol, n in others.items()}
         return found

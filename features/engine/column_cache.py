@@ -23,7 +23,7 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.code_hash import code_of
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import Feature
-from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_names import parse_features
 from tradesieve.market.bars import Bars
 from tradesieve.market.storage.files import atomic_write, prune
 
@@ -78,7 +78,7 @@ class FactorCache:
         BadInput : as `features.engine.compute.compute`, and if the folder cannot be written.
         """
         decisions = at if isinstance(at, Decisions) else Decisions(at)
-        parsed = [parse_feature(feature) if isinstance(feature, str) else feature for feature in features]
+        parsed = parse_features(features)
         if len(decisions) == 0:
             return compute(bars, decisions, parsed, others=others)
         paths = self._paths(bars, decisions, parsed, others or {})

@@ -16,7 +16,7 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.history import Sight, sight_of_bars, sight_of_results
 from tradesieve.features.engine.interpreted import uncompiled_column
 from tradesieve.features.factor import Feature
-from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_names import parse_features
 from tradesieve.features.inputs import View
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
@@ -67,7 +67,7 @@ def compute(
     [[nan], [0.005]]
     """
     decisions = at if isinstance(at, Decisions) else Decisions(at)
-    parsed = tuple(parse_feature(feature) if isinstance(feature, str) else feature for feature in features)
+    parsed = parse_features(features)
     _refuse_absent_terms(parsed, decisions)
     plan = _plan(parsed, bars.timeframe)
     every_stop = _stops(bars, decisions.time)
@@ -90,13 +90,6 @@ def compute(
         matrix[:, place] = feature.factor.kernel(decisions, *(value for _, value in feature.values))
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
-
-
-def lookback(features: Sequence[str | Feature], timeframe: Timeframe) -> int:
-    """Count the bars of history that a set of features needs: the longest of their lookbacks. See `requirements`."""
-    from tradesieve.features.requirements import needs
-
-    return needs(features, timeframe).bars
 
 
 def _refuse_absent_terms(features: Sequence[Feature], decisions: Decisions) -> None:

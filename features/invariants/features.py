@@ -25,9 +25,9 @@ import numpy as np
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import Feature
-from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_names import parse_features
 from tradesieve.features.invariants.frame_factors import broken_by_whole
-from tradesieve.features.requirements import Needs, needs
+from tradesieve.features.requirements import Requirements, requirements_of
 from tradesieve.features.user_modules import freshly_run
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
@@ -110,7 +110,7 @@ def check_features(
     decisions = at if isinstance(at, Decisions) else Decisions(at)
     if len(decisions) == 0:
         raise BadInput("there is no decision at which to check the features")
-    parsed = tuple(parse_feature(feature) if isinstance(feature, str) else feature for feature in features)
+    parsed = parse_features(features)
     random = np.random.default_rng(seed)
     rows = np.sort(random.choice(len(decisions), size=min(n_samples, len(decisions)), replace=False))
     cuts = decisions.time[rows[:: max(1, len(rows) // max(1, n_samples // 4))]]
@@ -167,17 +167,18 @@ class _Check:
 
     def past(self) -> None:
         """Put other bars before each feature's lookback, and take them away."""
-        own = [needs([feature], self._bars.timeframe, symbol=self._bars.symbol) for feature in self._features]
+        bars = self._bars
+        own = [requirements_of([feature], bars.timeframe, symbol=bars.symbol) for feature in self._features]
         alike: dict[object, list[int]] = {}
-        for column, need in enumerate(own):
-            alike.setdefault((need.bars, *need.others.items()), []).append(column)
+        for column, required in enumerate(own):
+            alike.setdefault((required.bars, *required.others.items()), []).append(column)
         for place, here in enumerate(self._each):
             other, alone = self._expected[here].copy(), self._expected[here].copy()
             # Every feature gets its own lookback and no more: beside one that needs more, a short one would be fed too.
             for columns in alike.values():
-                same, needed = [self._features[column] for column in columns], own[columns[0]]
-                other[:, columns] = self._compute(here, same, *self._cut(needed, place, earlier=True))
-                alone[:, columns] = self._compute(here, same, *self._cut(needed, place, earlier=False))
+                same, required = [self._features[column] for column in columns], own[columns[0]]
+                other[:, columns] = self._compute(here, same, *self._cut(required, place, earlier=True))
+                alone[:, columns] = self._compute(here, same, *self._cut(required, place, earlier=False))
             self._compare("longer", here, other)
             self._compare("last_window", here, alone)
 
@@ -190,7 +191,7 @@ class _Check:
                 for law, time, expected, other in found:
                     self._add(law, feature.name, time, expected, other)
 
-    def _cut(self, needed: Needs, place: int, *, earlier: bool) -> tuple[Bars, dict[str, Bars]]:
+    def _cut(self, required: Requirements, place: int, *, earlier: bool) -> tuple[Bars, dict[str, Bars]]:
         """Give the last bars that are needed at a decision: alone, or after an earlier history that never was."""
 
         def last(bars: Bars, n: int) -> Bars:
@@ -201,8 +202,8 @@ class _Check:
             begin = max(0, first - max(n, _EARLIER))
             return scramble_before(bars[begin:stop], first - begin, seed=self._seed + place)
 
-        others = {symbol: last(self._others[symbol], n) for symbol, n in needed.others.items()}
-        return last(self._bars, max(1, needed.bars)), others
+        others = {symbol: last(self._others[symbol], n) for symbol, n in required.others.items()}
+        return last(self._bars, max(1, required.bars)), others
 
     def _compute(
         self,

@@ -28,7 +28,7 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import Feature
 from tradesieve.features.feature_names import parse_feature
-from tradesieve.features.requirements import Needs, needs
+from tradesieve.features.requirements import Requirements, requirements_of
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
@@ -74,9 +74,9 @@ class Artifact:
 
         Parameters
         ----------
-        bars : history of one symbol, with what `needs` says before each decision.
-        decisions : n of them, with the terms that `needs` names.
-        others : history of the other symbols that `needs` names.
+        bars : history of one symbol, with the bars that `requirements` counts before each decision.
+        decisions : n of them, with the terms that `requirements` names.
+        others : history of the other symbols that `requirements` names.
 
         Returns
         -------
@@ -97,21 +97,18 @@ class Artifact:
             raise Unknown("strategy instance", error.args[0], self._index) from None
         return self.application.sizes(np.asarray(scores, dtype=np.float64), index)
 
-    def needs(self, timeframe: Timeframe | str, symbol: str | None = None) -> Needs:
-        """Say what a decision needs, at least the bar that closes at the decision.
+    def requirements(self, timeframe: Timeframe | str, symbol: str | None = None) -> Requirements:
+        """Return what a decision requires, at least the bar that closes at the decision.
 
         Parameters
         ----------
-        symbol : the decision's own; None: one that no feature names.
+        symbol : the decision's own; None: what suffices for any of the model's symbols.
         """
         if isinstance(timeframe, str):
             timeframe = parse_timeframe(timeframe)
-        found = needs(self.features, timeframe, symbol=symbol)
-        return replace(found, bars=max(1, found.bars))
-
-    def lookback(self, timeframe: Timeframe | str) -> int:
-        """Count the bars that a decision on any of the model's symbols needs, the one that closes then included."""
-        return max(self.needs(timeframe, symbol).bars for symbol in self.manifest["symbols"])
+        symbols = self.manifest["symbols"] if symbol is None else [symbol]
+        own = [requirements_of(self.features, timeframe, symbol=each).bars for each in symbols]
+        return replace(requirements_of(self.features, timeframe, symbol=symbol), bars=max(1, *own))
 
     @cached_property
     def instances(self) -> tuple[Instance, ...]:
@@ -169,7 +166,7 @@ def write_artifact(
     whole = manifests.completed(manifest, model=model, features=features, application=application)
     with _drafted(folder) as draft:
         unwritten = Artifact(draft, whole, model, parsed, application)
-        vectors = trimmed(golden, unwritten.needs)
+        vectors = trimmed(golden, unwritten.requirements)
         model.save(draft / MODEL)
         write_modules(draft, modules)
         write_golden(draft / GOLDEN, vectors, _answer(unwritten, vectors))

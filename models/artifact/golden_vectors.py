@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.requirements import Needs
+from tradesieve.features.requirements import Requirements
 from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import Timeframe
@@ -61,13 +61,15 @@ class GoldenAnswers:
     sizes: np.ndarray
 
 
-def trimmed(vectors: Sequence[GoldenVector], needs_of: Callable[[Timeframe, str], Needs]) -> list[GoldenVector]:
-    """Cut each vector to what its decision needs.
+def trimmed(
+    vectors: Sequence[GoldenVector], requirements_of: Callable[[Timeframe, str], Requirements]
+) -> list[GoldenVector]:
+    """Cut each vector to what its decision requires.
 
     Parameters
     ----------
     vectors : with bars up to the decision or more.
-    needs_of : function of a timeframe and the decision's symbol to what the features need.
+    requirements_of : function of a timeframe and the decision's symbol.
 
     Raises
     ------
@@ -75,27 +77,29 @@ def trimmed(vectors: Sequence[GoldenVector], needs_of: Callable[[Timeframe, str]
     """
     if not vectors:
         raise BadInput("there are no golden vectors: an artifact without them cannot be verified")
-    return [_trimmed(f"golden[{number}]", vector, needs_of) for number, vector in enumerate(vectors)]
+    return [_trimmed(f"golden[{number}]", vector, requirements_of) for number, vector in enumerate(vectors)]
 
 
-def _trimmed(name: str, vector: GoldenVector, needs_of: Callable[[Timeframe, str], Needs]) -> GoldenVector:
+def _trimmed(
+    name: str, vector: GoldenVector, requirements_of: Callable[[Timeframe, str], Requirements]
+) -> GoldenVector:
     bars, decision, name = vector.bars, vector.decision, f"{name} of {vector.instance_name}"
-    needs = needs_of(bars.timeframe, bars.symbol)
+    required = requirements_of(bars.timeframe, bars.symbol)
     if len(decision) != 1:
         raise BadInput(f"{name}: holds {len(decision)} decisions, but a vector is one")
-    missing = [term for term in sorted({"side", *needs.terms}) if getattr(decision, term) is None]
-    missing += [symbol for symbol in needs.others if symbol not in vector.others]
+    missing = [term for term in sorted({"side", *required.terms}) if getattr(decision, term) is None]
+    missing += [symbol for symbol in required.others if symbol not in vector.others]
     if missing:
         raise BadInput(f"{name}: the features need {', '.join(missing)}, which it does not have")
-    needed, time = max(1, needs.bars), vector.decision_time
+    needed, time = required.bars, vector.decision_time
     known = bars.between(end_time=time)
     if len(known) < needed or known.close_time[-1] != time:
         raise BadInput(
             f"{name}: needs {needed} bars up to one that closes at {format_time(time)}, has {len(known)}"
             + (f" up to {format_time(known.close_time[-1])}" if len(known) else "")
         )
-    others = {symbol: _last(vector.others[symbol].between(end_time=time), n) for symbol, n in needs.others.items()}
-    return GoldenVector(known[-needed:], _alone(decision, needs.results), vector.instance_name, others)
+    others = {symbol: _last(vector.others[symbol].between(end_time=time), n) for symbol, n in required.others.items()}
+    return GoldenVector(known[-needed:], _alone(decision, required.results), vector.instance_name, others)
 
 
 def _alone(decision: Decisions, n_results: int) -> Decisions:

@@ -73,7 +73,7 @@ def evaluate(
         instrument = instrument_of(artifact, symbol)
         calendars.add(instrument.trading_calendar)
         finer = finer_of(artifact, settings, bars)
-        others = load_others(artifact.needs(timeframe, symbol).others, bars, settings)
+        others = load_others(artifact.requirements(timeframe, symbol).others, bars, settings)
         own = research_trades(
             artifact, bars, instrument, start_time=start_time, names=names, finer=finer, others=others
         )
@@ -143,7 +143,7 @@ def research_trades(
     known = [instance for instance in artifact.instances if instance.series == series]
     wanted = known if names is None else [instance for instance in known if str(instance) in set(names)]
     # Where the model asks who agrees, all that were there in training have to be there.
-    run = known if "agreeing" in artifact.needs(bars.timeframe, bars.symbol).terms else wanted
+    run = known if "agreeing" in artifact.requirements(bars.timeframe, bars.symbol).terms else wanted
     covering = cover(bars, finer)
     trades = pool_trades(
         [simulate(parse_strategy(instance.strategy), bars, instrument, finer=covering) for instance in run]

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.features.decisions import Decisions
+from tradesieve.features.feature_names import parse_features
 from tradesieve.features.invariants.features import check_features
-from tradesieve.features.requirements import needs
+from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import format_time
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.artifact.artifact import load_artifact, write_artifact
@@ -249,9 +250,10 @@ def _golden(chunks: Sequence[Chunk], settings: Settings, border: int, experiment
 
 def _first_whole(chunk: Chunk, features: Sequence[str]) -> int:
     """Find the time from which on every window that a decision needs is whole."""
-    needed = needs(features, chunk.timeframe, symbol=chunk.symbol)
-    windows = [(chunk.bars, max(1, needed.bars)), *((chunk.others[symbol], n) for symbol, n in needed.others.items())]
-    return max(int(bars.close_time[n - 1]) if n <= len(bars) else _NEVER for bars, n in windows)
+    required = requirements_of(parse_features(features), chunk.timeframe, symbol=chunk.symbol)
+    bars = {chunk.symbol: chunk.bars, **chunk.others}
+    windows = [(bars[symbol], max(1, n)) for symbol, n in required.by_symbol(chunk.symbol).items()]
+    return max(int(known.close_time[n - 1]) if n <= len(known) else _NEVER for known, n in windows)
 
 
 def _track(

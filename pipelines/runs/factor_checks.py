@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.engine.compute import lookback
 from tradesieve.features.factor import Feature
-from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_names import parse_features
 from tradesieve.features.invariants.features import Violation, check_features
+from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import Refused
 from tradesieve.pipelines.experiment import Experiment
@@ -32,7 +32,8 @@ def check_on(
     times : how many closes are decided at.
     seed : draws them.
     """
-    bars = bars[-max(_MOST_BARS, 3 * lookback(features, bars.timeframe)) :]
+    required = requirements_of(parse_features(features), bars.timeframe)
+    bars = bars[-max(_MOST_BARS, 3 * required.bars) :]
     decisions = invented_decisions(bars, times, seed=seed)
     return check_features(bars, decisions, features, others=others, n_samples=times, seed=seed)
 
@@ -72,7 +73,7 @@ def require_lawful(
     ------
     Refused : at the first law that is broken; names the feature, the law and the first time.
     """
-    own = [feature for feature in map(parse_feature, experiment.feature_names()) if feature.factor.module is not None]
+    own = [feature for feature in parse_features(experiment.feature_names()) if feature.factor.module is not None]
     if not own:
         return
     first, last = period_of(chunks)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tradesieve.features.requirements import Needs
+from tradesieve.features.requirements import Requirements
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient, Unknown
 from tradesieve.market.timeframes import parse_timeframe
@@ -94,9 +94,9 @@ def replay(
         parse_strategy(instance.strategy) for instance in artifact.instances if instance.series == (symbol, timeframe)
     ]
     bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, end_time)
-    needs = artifact.needs(timeframe, symbol)
-    others = load_others(needs.others, bars, settings)
-    start_time = _first_decidable(bars, others, needs, start_time)
+    required = artifact.requirements(timeframe, symbol)
+    others = load_others(required.others, bars, settings)
+    start_time = _first_decidable(bars, others, required, start_time)
     finer = finer_of(artifact, settings, bars)
     feed = ReplayFeed(bars, start_time, end_time, finer)
     brokers = [PaperBroker(strategy, instrument, timeframe) for strategy in strategies]
@@ -112,7 +112,7 @@ def replay(
             raise BadInput(f"{url} answers with model {answering['fingerprint']}, not with {artifact.fingerprint}")
         journal = stack.enter_context(Journal(journal_path))
         feeds = {other: ReplayFeed(seen) for other, seen in others.items()}
-        bot = Bot(brokers, client=client, journal=journal, needs=client.needs(timeframe), others=feeds)
+        bot = Bot(brokers, client=client, journal=journal, requirements=client.requirements(timeframe), others=feeds)
         trades = bot.run(feed, on_bar=lambda done, total: progress("replay", done, total, f"{symbol} {timeframe}"))
     research = research_trades(artifact, bars, instrument, start_time=start_time, finer=finer, others=others)
     return PaperResult(trades, research, bot.n_asked, len(feed), journal_path)
@@ -133,10 +133,12 @@ def difference(live: pd.DataFrame, research: pd.DataFrame) -> str | None:
     return None
 
 
-def _first_decidable(bars: Bars, others: Mapping[str, Bars], needs: Needs, start_time: int | None) -> int | None:
+def _first_decidable(
+    bars: Bars, others: Mapping[str, Bars], required: Requirements, start_time: int | None
+) -> int | None:
     """Move the start to where each replayed bar has every whole window behind it."""
     found = start_time
-    for seen, needed in ((bars, needs.bars), *((others[symbol], n) for symbol, n in needs.others.items())):
+    for seen, needed in ((bars, required.bars), *((others[symbol], n) for symbol, n in required.others.items())):
         if len(seen) < needed:
             raise BadInput(
                 f"{seen.symbol}: {len(seen)} bars of {seen.timeframe} lie up to the end of the replay, but the model "

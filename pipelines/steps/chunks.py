@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_names import parse_features
+from tradesieve.features.requirements import other_symbols
 from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.trading_days import ALWAYS, TradingCalendar
 from tradesieve.market.errors import BadInput
@@ -95,6 +96,7 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
     """
     start, end = experiment.period()
     strategies = experiment.chosen_strategies()
+    features = parse_features(experiment.feature_names())
     chunks = []
     for symbol in experiment.symbols:
         for timeframe in experiment.parsed_timeframes():
@@ -107,7 +109,7 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
             if not suited:
                 raise BadInput(f"{strategies[0].id} does not run on {timeframe} bars; choose a shorter timeframe")
             finer = load_finer(settings.bars, bars, experiment.settling_timeframe())
-            others = load_others(looked_at(experiment.feature_names()) - {symbol}, bars, settings)
+            others = load_others(other_symbols(features, symbol), bars, settings)
             chunk = Chunk(bars, experiment.instrument(symbol), suited, finer, others)
             if finer is not None and not chunk.covering.covered_rate:
                 raise BadInput(
@@ -128,11 +130,6 @@ def load_finer(store: BarStore, bars: Bars, timeframe: Timeframe | None) -> Bars
     if timeframe is None or timeframe >= bars.timeframe or len(bars) == 0:
         return None
     return store.load(bars.symbol, timeframe).between(int(bars.open_time[0]), int(bars.close_time[-1]))
-
-
-def looked_at(features: Sequence[str]) -> set[str]:
-    """Name the symbols that features look at by name."""
-    return {symbol for name in features if (symbol := parse_feature(name).view.symbol) is not None}
 
 
 def load_others(symbols: Collection[str], bars: Bars, settings: Settings) -> dict[str, Bars]:

@@ -17,9 +17,10 @@ import pandas as pd
 import pytest
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.engine.compute import compute, lookback
-from tradesieve.features.feature_names import parse_feature
-from tradesieve.features.feature_sets import feature_set
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.feature_names import parse_features
+from tradesieve.features.feature_sets import SETS
+from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import Bars
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import parse_timeframe
@@ -77,14 +78,15 @@ def bars(request: pytest.FixtureRequest) -> Bars:
 
 @pytest.mark.parametrize(("name", "limit"), [("minimal", 10.0), ("standard", 10.0), ("wide", 60.0)])
 def test_a_set_for_many_decisions(bars, name, limit):
-    features = feature_set(name)
+    features = SETS[name]
+    needed = requirements_of(parse_features(features), ONE).bars
     random = np.random.default_rng(1)
     at = np.sort(random.choice(bars.close_time, N_DECISIONS, replace=False))
     side = random.choice([-1.0, 1.0], N_DECISIONS)
     matrix = compute(bars, Decisions(at, side), features)
     for row in random.choice(np.arange(N_DECISIONS // 2, N_DECISIONS), 5):
         stop = int(np.searchsorted(bars.close_time, at[row], side="right"))
-        alone = compute(bars[stop - lookback(features, ONE) : stop], Decisions(at[[row]], side[[row]]), features)[0]
+        alone = compute(bars[stop - needed : stop], Decisions(at[[row]], side[[row]]), features)[0]
         np.testing.assert_array_equal(alone, matrix[row])
     seconds = best(lambda: compute(bars, Decisions(at, side), features), n_runs=2)
     print(f"\n{name}: {len(features)} features, {N_DECISIONS:,} decisions, {len(bars):,} bars: {seconds:.2f} s")
@@ -96,8 +98,8 @@ def test_a_set_for_many_decisions(bars, name, limit):
 
 @pytest.mark.parametrize(("name", "limit"), [("standard", 300e-6), ("wide", 1e-3)])
 def test_one_live_decision(name, limit):
-    features = [parse_feature(feature) for feature in feature_set(name)]
-    window = synthetic()[: lookback(features, ONE)]
+    features = parse_features(SETS[name])
+    window = synthetic()[: requirements_of(features, ONE).bars]
     at, side = window.close_time[-1:], np.ones(1)
     assert np.isfinite(compute(window, Decisions(at, side), features)).mean() > 0.98
     taken = []

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tradesieve.features.engine.compute import compute, lookback
+from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS
-from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.feature_names import parse_feature, parse_features
 from tradesieve.features.invariants.features import check_features
+from tradesieve.features.requirements import requirements_of
 from tradesieve.features.user_factors import column_factor, frame_factor, window_factor
 from tradesieve.features.user_modules import _LOADED, load_user_modules, tried_features
 from tradesieve.market.errors import BadInput, Unknown
@@ -102,7 +103,7 @@ def test_values_are_those_of_the_windows(folder, market_bars):
     assert made[1:, 1].tolist() == [close[row] / close[row - 11 : row - 1].mean() for row in (29, 700, 699)]
     expected = [0.5 * (close[row] / close[row - 19 : row + 1].mean() - 1) for row in (29, 700, 699)]
     np.testing.assert_allclose(made[1:, 2], expected, rtol=1e-9)
-    assert lookback(names, market_bars.timeframe) == 30
+    assert requirements_of(parse_features(names), market_bars.timeframe).bars == 30
     np.testing.assert_array_equal(
         made[:, 3], compute(market_bars, at, ["close__slope__window_20"])[:, 0], err_msg="others are as they were"
     )

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tradesieve.features.factor import FACTORS
+from tradesieve.features.feature_names import parse_features
 from tradesieve.features.feature_sets import SETS
 from tradesieve.features.invariants.features import LAWS, check_features
-from tradesieve.features.requirements import needs
+from tradesieve.features.requirements import requirements_of
 from tradesieve.features.user_factors import frame_factor
 from tradesieve.market.bars import Bars
 from tradesieve.market.resampling import resample
@@ -45,7 +46,7 @@ def test_no_factor_of_ours_is_flagged_on_longer_bars(real_bars):
 
 def test_what_is_invented_for_the_check_is_all_that_a_factor_may_need(market_bars):
     decisions = invented_decisions(market_bars, 50, seed=1)
-    for term in needs(EVERY, market_bars.timeframe).terms:
+    for term in requirements_of(parse_features(EVERY), market_bars.timeframe).terms:
         assert getattr(decisions, term) is not None, term
     assert np.all((decisions.target - decisions.stop) * decisions.side > 0)
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.engine.compute import compute, lookback
+from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS, Factor, Feature
 from tradesieve.features.families import FAMILIES
-from tradesieve.features.feature_names import parse_feature
-from tradesieve.features.feature_sets import SETS, STANDARD, feature_set
+from tradesieve.features.feature_names import parse_feature, parse_features
+from tradesieve.features.feature_sets import SETS, STANDARD, expand
 from tradesieve.features.invariants.features import Violation, check_features
+from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, Unknown
 
@@ -116,7 +117,7 @@ def test_the_week_and_the_month_are_causal_and_need_no_more_than_their_lookback(
     at = decisions(bars, 300)
     assert len(WEEK) == 12
     assert check_features(bars, at, WEEK, n_samples=40, seed=1) == []
-    matrix = compute(bars, bars.close_time[lookback(WEEK, bars.timeframe) :], WEEK)
+    matrix = compute(bars, bars.close_time[lookback(WEEK, bars) :], WEEK)
     assert np.isfinite(matrix).all()
     assert min(len(np.unique(column)) for column in matrix.T) > 100
 
@@ -165,10 +166,10 @@ def test_every_factor_says_what_it_is_in_one_line():
 
 def test_sets_hold_names_that_read_and_no_name_twice():
     for name, names in SETS.items():
-        assert feature_set(name) == names
+        assert expand([name]) == names
         assert len(set(names)) == len(names)
     with pytest.raises(Unknown, match="did you mean 'standard'"):
-        feature_set("standart")
+        expand(["standart"])
 
 
 # Planted faults. A compiled kernel is given a window and no more, so a fault is to read outside of it.
@@ -243,9 +244,13 @@ def test_nothing_to_check_is_no_certificate(market_bars):
         check_features(market_bars, np.zeros(0, np.int64), STANDARD, seed=1)
 
 
+def lookback(names, bars):
+    return requirements_of(parse_features(names), bars.timeframe).bars
+
+
 def test_the_lookback_of_a_set_is_its_longest(market_bars):
-    assert lookback(["close__slope__window_20", "bars__range__window_50"], market_bars.timeframe) == 50
-    assert lookback(STANDARD, market_bars.timeframe) == 577, "two days of five-minute bars and one"
+    assert lookback(["close__slope__window_20", "bars__range__window_50"], market_bars) == 50
+    assert lookback(STANDARD, market_bars) == 577, "two days of five-minute bars and one"
     assert len(STANDARD) >= 60
-    assert lookback(["clock__day_sine"], market_bars.timeframe) == 0
-    assert lookback([], market_bars.timeframe) == 0
+    assert lookback(["clock__day_sine"], market_bars) == 0
+    assert lookback([], market_bars) == 0

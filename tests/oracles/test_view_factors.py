@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.engine.compute import compute, lookback
-from tradesieve.features.requirements import needs
+from tradesieve.features.engine.compute import compute
+from tradesieve.features.feature_names import parse_feature, parse_features
+from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.resampling import resample
@@ -59,7 +60,7 @@ def test_a_longer_bar_is_that_of_pandas(bars, timeframe, so_far):
         time = int(bars.close_time[row])
         table = joined(bars, timeframe, time, so_far=so_far)
         for name, own_name, value in zip(names, own, values, strict=True):
-            if row + 1 < lookback([name], bars.timeframe):
+            if row + 1 < parse_feature(name).lookback(bars.timeframe):
                 assert np.isnan(value)
                 continue
             expected = compute(table, table.close_time[-1:], [own_name])[0, 0]
@@ -123,17 +124,18 @@ def test_what_was_not_given_is_named(bars):
             compute(bars, at, [name])
 
 
-def test_needs_are_enough_and_no_more_than_enough(bars):
+def test_requirements_are_enough_and_no_more_than_enough(bars):
     names = [
         f"close__{SLOPE}",
         f"bars_1h__{RANGE}",
         f"close_of_SPY__{REACH}",
         f"close_1d_so_far_of_GLD__{SLOPE}",
     ]
-    found = needs([*names, "results__win_share__window_9", "trade__stop_distance__window_3"], bars.timeframe)
+    every = parse_features([*names, "results__win_share__window_9", "trade__stop_distance__window_3"])
+    found = requirements_of(every, bars.timeframe)
     assert (found.bars, found.others, found.results) == (12 * 6 - 1, {"GLD": 2880, "SPY": 7}, 9)
     assert found.terms == {"side", "stop", "results"}
-    own = needs(names, bars.timeframe, symbol="SPY")
+    own = requirements_of(parse_features(names), bars.timeframe, symbol="SPY")
     assert (own.bars, own.others) == (71, {"GLD": 2880})
     # One bar fewer, and there is a time at which a value is missing its first hour.
     window = bars[:71]

@@ -16,7 +16,7 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_feature
-from tradesieve.features.feature_sets import feature_set
+from tradesieve.features.feature_sets import SETS
 from tradesieve.features.invariants.features import check_features
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.timeframes import DAY, parse_timeframe
@@ -300,7 +300,7 @@ def test_no_price_level_loses_digits():
 
 
 def test_the_wide_set_is_causal_and_needs_no_more_than_its_lookback(real_bars, market_bars):
-    names = feature_set("wide")
+    names = SETS["wide"]
     assert len(names) >= 90
     random = np.random.default_rng(3)
     for bars in (real_bars[:4000], market_bars[:4000]):

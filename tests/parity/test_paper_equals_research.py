@@ -182,7 +182,7 @@ def test_the_open_position_matters(released: Released) -> None:
 
 def test_a_start_before_the_window_is_full(released: Released) -> None:
     """By default all bars are replayed: the first ones are history, since no decision can be asked for yet."""
-    needed = released.artifact.lookback(TIMEFRAME)
+    needed = released.artifact.requirements(TIMEFRAME).bars
     for start in (None, int(released.bars.close_time[3])):
         result = released.replay(start, int(released.bars.close_time[400]))
         assert_equal(result)

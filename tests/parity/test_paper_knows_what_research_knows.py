@@ -119,7 +119,7 @@ def test_every_trade_is_equal_bit_for_bit(settings: Settings, artifact: Artifact
 def test_a_start_before_the_gauge_is_known(settings: Settings, artifact: Artifact, url: str) -> None:
     """Decisions can be asked for once every window is whole, the other symbol's too."""
     bars, gauge = settings.bars.load("TREND-A", TIMEFRAME), settings.bars.load(GAUGE, TIMEFRAME)
-    needed = artifact.needs("15m", "TREND-A")
+    needed = artifact.requirements("15m", "TREND-A")
     end = int(gauge.close_time[0]) + 12 * DAY
     result = replay(artifact.folder, settings, symbol="TREND-A", timeframe=None, start_time=None, end_time=end, url=url)
     assert_equal(result)

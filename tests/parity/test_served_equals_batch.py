@@ -40,7 +40,7 @@ def url(judged: Artifact, start_server: Callable[..., Any]) -> str:
 
 @pytest.mark.parametrize("symbol", ["BTC-USD", "ETH-USD"])
 def test_served_equals_batch(judged: Artifact, url: str, symbol: str, bars_maker: Callable[..., Bars]) -> None:
-    bars, needed = bars_maker(symbol), judged.lookback("5m")
+    bars, needed = bars_maker(symbol), judged.requirements("5m").bars
     rows = np.arange(400, 3000, 13)
     side = np.where(np.arange(len(rows)) % 2, 1.0, -1.0)
     instance = f"reversion(window=10)|{symbol}|5m"
@@ -76,7 +76,7 @@ def test_one_other_bit_in_a_bar_is_not_lost_on_the_way(
 ) -> None:
     """The alarm itself: windows that differ by one step of a float must not have to give one answer."""
     bars = bars_maker("BTC-USD")
-    window = bars[500 - judged.lookback("5m") : 500]
+    window = bars[500 - judged.requirements("5m").bars : 500]
     close = window.close.copy()
     close[-1] = np.nextafter(close[-1], window.low[-1])
     other = Bars(
@@ -97,7 +97,7 @@ def test_all_that_a_decision_knows_is_served_as_in_batch(
     expected = knowing.score(bars, decisions, others={"ETH-USD": other})
     given, held = [], []
     with ScoringClient(start_server(knowing.folder).url, timeout=10.0) as client:
-        needs = client.needs("5m")
+        required = client.requirements("5m")
         client.append_bars(other[: rows[0]], replace=True)
         last = rows[0]
         for place, row in enumerate(rows):
@@ -110,11 +110,11 @@ def test_all_that_a_decision_knows_is_served_as_in_batch(
                 "timeframe": "5m",
                 "side": decisions.side[place],
                 "decision_time": bars.close_time[row],
-                "bars": bars[row + 1 - needs.bars : row + 1],
+                "bars": bars[row + 1 - required.bars : row + 1],
                 **{name: getattr(decisions, name)[place] for name in ("stop", "target", "agreeing")},
-                "results": decisions.results[max(0, end - needs.results) : end],
+                "results": decisions.results[max(0, end - required.results) : end],
             }
-            seen = {symbol: other[row + 1 - n : row + 1] for symbol, n in needs.others.items()}
+            seen = {symbol: other[row + 1 - n : row + 1] for symbol, n in required.others.items()}
             given.append(client.score(**question, others=seen))
             held.append(client.score(**question))
     for answers in (given, held):

@@ -27,7 +27,7 @@ def make_request(
 
     def make(row: int = 500, **changes: Any) -> dict[str, Any]:
         bars = bars_maker("BTC-USD")
-        window = bars[row - artifact.lookback("5m") + 1 : row + 1]
+        window = bars[row - artifact.requirements("5m").bars + 1 : row + 1]
         return {
             "strategy": STRATEGY,
             "symbol": "BTC-USD",

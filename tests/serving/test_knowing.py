@@ -15,7 +15,7 @@ from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import Artifact, write_artifact
 from tradesieve.serving.problem_details import Problem
-from tradesieve.serving.schemas import AppendRequest, Needed, ScoreRequest, parse_request
+from tradesieve.serving.schemas import AppendRequest, Requirements, ScoreRequest, parse_request
 from tradesieve.serving.scoring import Scorer
 
 OTHER = "ETH-USD"
@@ -40,7 +40,7 @@ def ask(
     """A function that makes the request of a decision; None leaves a key out."""
 
     def make(place: int = 20, symbol: str = "BTC-USD", **changes: Any) -> dict[str, Any]:
-        row, needs = ROWS[place], knowing.needs("5m", symbol)
+        row, required = ROWS[place], knowing.requirements("5m", symbol)
         bars = bars_maker(symbol)
 
         def written(values: np.ndarray) -> float | None:
@@ -53,12 +53,14 @@ def ask(
             "timeframe": "5m",
             "side": float(decisions.side[place]),
             "decision_time": int(bars.close_time[row]),
-            "bars": columns_of(bars[row + 1 - needs.bars : row + 1]),
+            "bars": columns_of(bars[row + 1 - required.bars : row + 1]),
             "stop": written(decisions.stop),
             "target": written(decisions.target),
             "agreeing": written(decisions.agreeing),
             "results": decisions.results[first:end].tolist(),
-            "others": {name: columns_of(bars_maker(name)[row + 1 - n : row + 1]) for name, n in needs.others.items()},
+            "others": {
+                name: columns_of(bars_maker(name)[row + 1 - n : row + 1]) for name, n in required.others.items()
+            },
         }
         return {key: value for key, value in (content | changes).items() if changes.get(key, 0) is not ...}
 
@@ -141,12 +143,12 @@ def test_what_the_model_does_not_look_at_is_ignored(
     given = {"stop": 1.0, "target": None, "agreeing": 0.5, "results": [0.1]}
     others = {"SPY": columns_of(bars_maker("BTC-USD")[:3])}
     assert plain.score(ScoreRequest(**make_request(**given, others=others))) == exact
-    assert plain.needs == {"5m": Needed(bars=100, terms=["side"])}
+    assert plain.requirements == {"5m": Requirements(bars=100, terms=frozenset({"side"}))}
 
 
 def test_what_is_needed_is_said(scorer: Scorer) -> None:
-    terms = ["agreeing", "results", "side", "stop", "target"]
-    assert scorer.needs == {"5m": Needed(bars=71, others={OTHER: 47}, results=10, terms=terms)}
+    terms = frozenset({"agreeing", "results", "side", "stop", "target"})
+    assert scorer.requirements == {"5m": Requirements(bars=71, others={OTHER: 47}, results=10, terms=terms)}
     assert scorer.lookback == {"5m": 71}
 
 

@@ -24,7 +24,7 @@ from tradesieve.market.resampling import resample
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.serving.client import ScoringClient
-from tradesieve.serving.schemas import Needed
+from tradesieve.serving.schemas import Requirements
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.backtest.trade_decisions import decisions_of
 from tradesieve.strategies.strategy import Strategy
@@ -120,13 +120,13 @@ def run(
     url: str,
     path: Path,
     *,
-    needs: Needed = Needed(bars=LOOKBACK),  # noqa: B008  frozen
+    requirements: Requirements = Requirements(bars=LOOKBACK),  # noqa: B008  frozen
     others: dict[str, ReplayFeed] | None = None,
 ) -> tuple[Bot, pd.DataFrame | None, Exception | None]:
     """Run a bot to its end; give the trades, or the error that ended it."""
     brokers = [PaperBroker(strategy, INSTRUMENT, "15m") for strategy in strategies]
     with ScoringClient(url, timeout=5.0) as client, Journal(path) as journal:
-        bot = Bot(brokers, client=client, journal=journal, needs=needs, others=others)
+        bot = Bot(brokers, client=client, journal=journal, requirements=requirements, others=others)
         try:
             return bot, bot.run(feed), None
         except Exception as error:
@@ -207,12 +207,11 @@ def test_the_service_is_given_what_research_knows(
     ]
     start, service = int(short_bars.close_time[150]), serve()
     other = short_bars[::3]  # often closed
-    needs = Needed(
-        bars=LOOKBACK, others={"ETH-USD": 3}, results=4, terms=["side", "stop", "target", "agreeing", "results"]
-    )
+    terms = frozenset({"side", "stop", "target", "agreeing", "results"})
+    requirements = Requirements(bars=LOOKBACK, others={"ETH-USD": 3}, results=4, terms=terms)
     _, trades, error = run(
         strategies, ReplayFeed(short_bars, start), service.url, tmp_path / "bot.jsonl",
-        needs=needs, others={"ETH-USD": ReplayFeed(replace(other, symbol="ETH-USD"))},
+        requirements=requirements, others={"ETH-USD": ReplayFeed(replace(other, symbol="ETH-USD"))},
     )  # fmt: skip
     assert error is None
     assert trades is not None
@@ -240,8 +239,8 @@ def test_a_rule_without_others_is_asked_for_as_none(
 ) -> None:
     """And what the model does not look at is not sent."""
     service, feed = serve(), ReplayFeed(short_bars, None, int(short_bars.close_time[99]))
-    needs = Needed(bars=LOOKBACK, terms=["agreeing"])
-    run([wishes(1, reverses=False)], feed, service.url, tmp_path / "bot.jsonl", needs=needs)
+    requirements = Requirements(bars=LOOKBACK, terms=frozenset({"agreeing"}))
+    run([wishes(1, reverses=False)], feed, service.url, tmp_path / "bot.jsonl", requirements=requirements)
     assert {question["agreeing"] for question in service.asked} == {None}
     plain = {"strategy", "symbol", "timeframe", "side", "decision_time", "bars"}
     assert all(set(question) == plain | {"agreeing"} for question in service.asked)
@@ -253,7 +252,7 @@ def test_a_feed_that_is_missing_is_said(tmp_path: Path) -> None:
         Journal(tmp_path / "bot.jsonl") as journal,
         pytest.raises(BadInput, match="the model looks at SPY: give the bot its feed"),
     ):
-        Bot([], client=client, journal=journal, needs=Needed(bars=1, others={"SPY": 3}))
+        Bot([], client=client, journal=journal, requirements=Requirements(bars=1, others={"SPY": 3}))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +310,7 @@ def test_an_interruption_is_written_down(
     """Ctrl-C is no failure of the service, and yet positions may be open: the journal has to say that it ended."""
     with ScoringClient(serve().url) as client, Journal(tmp_path / "bot.jsonl") as journal:
         broker = PaperBroker(wishes(1, reverses=False), INSTRUMENT, "15m")
-        bot = Bot([broker], client=client, journal=journal, needs=Needed(bars=LOOKBACK))
+        bot = Bot([broker], client=client, journal=journal, requirements=Requirements(bars=LOOKBACK))
 
         def interrupt(done: int, total: int) -> None:
             if done == 20:

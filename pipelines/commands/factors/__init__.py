@@ -9,9 +9,10 @@ import click
 import pandas as pd
 
 from tradesieve.features.factor import FACTORS, Factor
-from tradesieve.features.feature_names import example_of, parse_feature
+from tradesieve.features.feature_names import example_of, parse_feature, parse_features
 from tradesieve.features.feature_sets import SETS
 from tradesieve.features.invariants.features import LAWS
+from tradesieve.features.requirements import other_symbols
 from tradesieve.features.user_modules import load_user_modules, tried_features
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput, Refused
@@ -24,7 +25,7 @@ from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.factor_checks import check_on
 from tradesieve.pipelines.settings import Settings, read_settings
-from tradesieve.pipelines.steps.chunks import load_chunks, load_others, looked_at
+from tradesieve.pipelines.steps.chunks import load_chunks, load_others
 from tradesieve.pipelines.steps.dataset import compute_features, generate_trades
 
 
@@ -112,7 +113,7 @@ def check(times: int, as_json: bool, **given: Any) -> None:
         for done, bars in enumerate(histories):
             chunk = f"{bars.symbol} {bars.timeframe}"
             progress("check", done, len(histories), chunk)
-            others = load_others(looked_at(names) - {bars.symbol}, bars, settings)
+            others = load_others(other_symbols(parse_features(names), bars.symbol), bars, settings)
             found = check_on(bars, names, others=others, times=times, seed=seed)
             sentences += [f"{chunk}: {violation}" for violation in found]
             broken = {(violation.feature, violation.law): format_time(violation.time) for violation in found}

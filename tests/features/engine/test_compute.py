@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.engine.compute import compute, lookback
+from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS, Factor, Feature, bars_factor, series_factor
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.market.bars import COLUMNS, Bars
@@ -153,7 +153,7 @@ def test_a_name_that_is_no_feature_says_why(name, error, match, market_bars):
     with pytest.raises(error, match=match):
         parse_feature(name)
     with pytest.raises(error, match=match):
-        lookback([name], market_bars.timeframe)
+        parse_feature(name).lookback(market_bars.timeframe)
 
 
 def test_a_factor_is_defined_once():

@@ -16,7 +16,7 @@ import pytest
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.feature_sets import MINIMAL
-from tradesieve.features.requirements import Needs
+from tradesieve.features.requirements import Requirements
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.applications.kelly import Kelly
@@ -49,7 +49,7 @@ def test_scores_of_a_loaded_artifact_are_those_of_the_engine_and_the_model(
     expected = artifact.model.predict(compute(bars, decisions, MINIMAL))
     assert loaded.score(bars, decisions).tobytes() == expected.tobytes()
     one_by_one = [
-        loaded.score(bars[201 + row - loaded.lookback("5m") : 201 + row], decisions[row : row + 1])[0]
+        loaded.score(bars[201 + row - loaded.requirements("5m").bars : 201 + row], decisions[row : row + 1])[0]
         for row in range(60)
     ]
     assert np.array(one_by_one).tobytes() == expected.tobytes()
@@ -75,7 +75,7 @@ def test_instances_keep_their_order_so_each_has_its_own_threshold(
 
 
 def test_lookback_is_the_longest_of_the_features(artifact: Artifact) -> None:
-    assert artifact.lookback("5m") == 100
+    assert artifact.requirements("5m").bars == 100
 
 
 def test_it_round_trips_and_equal_content_has_an_equal_fingerprint(artifact: Artifact, copy: Path) -> None:
@@ -176,10 +176,10 @@ def test_one_other_bit_in_an_answer_is_refused(copy: Path, array: str, message: 
 def test_all_that_a_decision_was_given_is_kept(knowing: Artifact) -> None:
     """What it looks at, no more; and a whole record where the decision had less than a feature looks back."""
     vectors, _ = knowing.golden
-    assert knowing.needs("5m", "BTC-USD") == Needs(
+    assert knowing.requirements("5m", "BTC-USD") == Requirements(
         bars=71, others={"ETH-USD": 47}, results=10, terms=frozenset({"side", "stop", "target", "agreeing", "results"})
     )
-    assert knowing.needs("5m", "ETH-USD").others == {}
+    assert knowing.requirements("5m", "ETH-USD").others == {}
     assert {vector.bars.symbol: list(vector.others) for vector in vectors} == {"BTC-USD": ["ETH-USD"], "ETH-USD": []}
     assert {len(vector.bars) for vector in vectors} == {71}
     assert {len(bars) for vector in vectors for bars in vector.others.values()} == {47}

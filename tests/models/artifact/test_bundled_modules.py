@@ -155,7 +155,7 @@ def test_a_service_answers_with_the_same_score(
     asked = {
         "strategy": "breakout(lookback=20)", "symbol": "BTC-USD", "timeframe": "5m", "side": 1,
         "decision_time": int(bars.close_time[-1]),
-        "bars": {name: getattr(bars, name)[-own.lookback("5m") :].tolist() for name in COLUMNS},
+        "bars": {name: getattr(bars, name)[-own.requirements("5m").bars :].tolist() for name in COLUMNS},
     }  # fmt: skip
     answer = httpx.post(f"{server.url}/score", json=asked, timeout=30.0).json()  # type: ignore[attr-defined]
     expected = own.model.predict(compute(bars, Decisions(bars.close_time[-1:], np.ones(1)), own.features))[0]

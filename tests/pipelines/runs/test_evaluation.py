@@ -105,7 +105,7 @@ def test_research_trades_are_simulated_and_scored(trained: Artifact, small_bars:
         assert mine["net_return"].tolist() == expected["net_return"].tolist()
     row = trades.iloc[len(trades) // 2]
     alone = trained.score(
-        small_bars.between(None, int(row["decision_time"]))[-trained.lookback("15m") :],
+        small_bars.between(None, int(row["decision_time"]))[-trained.requirements("15m").bars :],
         Decisions(np.array([row["decision_time"]]), np.array([float(row["side"])])),
     )
     assert alone[0] == row["score"]
