@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 """The folder that holds the package."""
 PACKAGE = "tradesieve"
 SERVICE = "tradesieve.serving.service"
+BENTO = "tradesieve-service"
+"""Name of the Bentos. It is no module's: BentoML takes ``tradesieve:VERSION`` for the installed package."""
 KEEP_ALIVE_SECONDS = 75
 """A bot asks once a bar: a connection that is closed after 5 s, as by default, is opened anew for every decision."""
 
@@ -81,7 +83,7 @@ def point_to(pointer: Path, artifact_folder: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def build_bento(artifact_folder: Path, *, bento_home: Path, name: str = "tradesieve") -> str:
+def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
     """Build a Bento of an artifact.
 
     It holds the artifact, the modules that the service imports, and the versions installed here of what these import.
@@ -108,7 +110,7 @@ def build_bento(artifact_folder: Path, *, bento_home: Path, name: str = "tradesi
     digest = hashlib.sha256(artifact.fingerprint.encode())
     for path in modules:
         digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
-    tag = f"{name}:{digest.hexdigest()[:16]}"
+    tag = f"{BENTO}:{digest.hexdigest()[:16]}"
     if (Path(bento_home) / "bentos" / tag.replace(":", "/") / "bento.yaml").is_file():
         return tag
     with tempfile.TemporaryDirectory(prefix="tradesieve-bento-") as folder:
@@ -119,7 +121,7 @@ def build_bento(artifact_folder: Path, *, bento_home: Path, name: str = "tradesi
             shutil.copyfile(path, destination)
         shutil.copytree(artifact.folder, stage / "artifact", ignore=shutil.ignore_patterns("__pycache__"))
         (stage / "bentofile.yaml").write_text(_bentofile(requirements(artifact.manifest)), encoding="utf-8")
-        command = ["build", "--name", name, "--version", tag.partition(":")[2], "--output", "tag", str(stage)]
+        command = ["build", "--name", BENTO, "--version", tag.partition(":")[2], "--output", "tag", str(stage)]
         _bentoml(command, Path(bento_home), stage)
     return tag
 

@@ -20,7 +20,16 @@ from tradesieve.market.errors import BadInput, Refused
 from tradesieve.models.artifact.artifact import Artifact, release
 from tradesieve.serving import export
 from tradesieve.serving.champion import load_verified
-from tradesieve.serving.export import PACKAGE, ROOT, build_bento, point_to, requirements, serve_command, served_modules
+from tradesieve.serving.export import (
+    BENTO,
+    PACKAGE,
+    ROOT,
+    build_bento,
+    point_to,
+    requirements,
+    serve_command,
+    served_modules,
+)
 
 LEFT_OUT = (
     "market/sources", "market/store", "market/synthetic", "strategies/rules",
@@ -38,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bento(artifact: Artifact, home: Path) -> Path:
     tag = build_bento(artifact.folder, bento_home=home)
     name, version = tag.split(":")
-    assert name == "tradesieve"
+    assert name == BENTO
     return home / "bentos" / name / version
 
 
@@ -125,7 +134,7 @@ def closure(names: Iterable[str]) -> set[str]:
 @pytest.mark.slow
 def test_the_same_artifact_and_code_are_built_once(artifact: Artifact, bento: Path, home: Path) -> None:
     before = (bento / "bento.yaml").stat().st_mtime_ns
-    assert build_bento(artifact.folder, bento_home=home) == f"tradesieve:{bento.name}"
+    assert build_bento(artifact.folder, bento_home=home) == f"{BENTO}:{bento.name}"
     assert (bento / "bento.yaml").stat().st_mtime_ns == before
 
 
@@ -133,7 +142,7 @@ def test_the_same_artifact_and_code_are_built_once(artifact: Artifact, bento: Pa
 def test_it_serves_as_a_process_of_its_own(
     artifact: Artifact, bento: Path, home: Path, start_server: Callable[..., Any], make_request: Callable[..., dict]
 ) -> None:
-    server = start_server(f"tradesieve:{bento.name}", BENTOML_HOME=str(home))
+    server = start_server(f"{BENTO}:{bento.name}", BENTOML_HOME=str(home))
     response = httpx.post(f"{server.url}/score", json=make_request())
     assert response.status_code == 200, response.text
     assert response.json()["model"] == artifact.fingerprint
@@ -217,7 +226,7 @@ def test_the_command_watches_a_pointer_and_listens_here_only(artifact: Artifact,
     assert f"artifact={pointer}" in command
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--port") + 1] == "3111"
-    assert serve_command("tradesieve:abc", port=1)[4] == "tradesieve:abc"
+    assert serve_command(f"{BENTO}:abc", port=1)[4] == f"{BENTO}:abc"
     with pytest.raises(BadInput, match="neither an artifact"):
         serve_command(tmp_path, port=1)
     with pytest.raises(BadInput, match="neither an artifact"):
