@@ -1,17 +1,15 @@
-"""Everything drawn: HTML pages, their styles and scripts, and figures.
+"""Everything drawn: pages, one a module, from templates, styles and scripts; figures are in `figures`.
 
 Numbers are computed in the rooms to the left; a change here invalidates no cached result.
 """
 
 __all__ = [
+    "figures",
     "html",
-    "html_assets",
-    "plotly_figures",
-    "trade_windows",
-    "trade_charts",
+    "trade_plot",
     "trade_report",
-    "trade_pages",
-    "feature_charts",
-    "feature_page",
-    "quality_page",
+    "walk_forward_report",
+    "feature_report",
+    "quality_report",
+    "experiment_report",
 ]

@@ -1,188 +1,180 @@
-"""Pages: one HTML file with figures and tables in it, that works without any network.
+"""Pages from templates: one HTML file each, with all that it shows embedded, so that it works without a network.
 
-Every page of the project is made here, of parts: text that `escape` has been through, `summary_html`, `figure_html`,
-`chooser_html` and `table_html`.
+Words and layout are in `templates/`, looks and behaviour in `static/`; Python passes in numbers, tables and figures.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradesieve.pipelines.reports.html_assets import POLICY, SCRIPT, STYLE
-from tradesieve.pipelines.reports.plotly_figures import figure_json, plotly_script
+import numpy as np
+
+from tradesieve.market.storage.files import atomic_write
+from tradesieve.pipelines.reports.figures.plotly_figures import figure_json, plotly_script
 
 if TYPE_CHECKING:
-    from tradesieve.pipelines.reports.plotly_figures import Figure
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from tradesieve.pipelines.reports.figures.plotly_figures import Figure
+
+_PACKAGE = "tradesieve.pipelines.reports"
+_DIGITS_KEPT = 6  # more than a table shows, and a third of the bytes
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table that sorts and filters.
+    """A column of a table.
 
     Parameters
     ----------
-    name : what conditions call it.
-    heading : what it is headed with.
-    told : its meaning, shown when one points at the heading.
-    kind : how it is written: ``text``, ``count``, ``number`` (two decimals), ``share`` (three), ``chance`` (three, or
-        below 0.001), ``value`` (three digits), ``percent`` or ``points`` (ten-thousandths).
-    signed : colour it by its sign.
+    name : the name that filters use.
+    heading : the text of its heading.
+    description : shown as a tooltip of the heading.
+    kind : the format of its values: ``text``, ``count``, ``decimal`` (two digits after the point), ``coefficient``
+        (three), ``p_value`` (three, or < 0.001), ``value`` (three significant digits), ``percent`` or
+        ``basis_points``.
+    signed : colour values by their sign.
     """
 
     name: str
     heading: str
-    told: str
-    kind: str = "number"
+    description: str
+    kind: str = "decimal"
     signed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One of several figures that take turns in one place: its name, a sentence about it, and the figure or its values
-    as `pipelines.reports.plotly_figures.figure_json` takes them."""
+    """A figure of a chooser: its name, a caption, and the figure or its plain values (see `figure_json`)."""
 
     name: str
-    told: str
+    caption: str
     figure: Figure | Mapping[str, Any]
 
 
-def page_html(title: str, parts: Sequence[str], *, told: str = "") -> str:
-    """Write a whole page.
+@dataclass(frozen=True, eq=False)
+class SortableTable:
+    """A table that readers sort by its headings and filter by words and conditions.
 
     Parameters
     ----------
-    title, told : the heading and a line below it, as plain text.
-    parts : HTML, in order.
-
-    Returns
-    -------
-    HTML, with plotly.js, data, style and script in it.
-    """
-    below = f"<p class=quiet>{escape(told)}</p>" if told else ""
-    return (
-        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name=viewport content="width=device-width, initial-scale=1">\n'
-        f'<link rel=icon href="data:,">\n<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n'
-        f"<body>\n<main>\n<header><h1>{escape(title)}</h1>{below}</header>{''.join(parts)}\n</main>\n"
-        f"<script>{plotly_script()}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
-    )
-
-
-def summary_html(numbers: Sequence[tuple[str, str, str]], *, notes: Sequence[str] = ()) -> str:
-    """Write the summary: numbers with their name before and a remark after, and sentences below them."""
-    cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(told)}</small></dd></div>"
-        for name, value, told in numbers
-    )
-    said = "".join(f"<li>{escape(note)}" for note in notes)
-    below = f"<ul class=quiet>{said}</ul>" if notes else ""
-    return f"<section aria-label='Summary'><h2>Summary</h2><dl>{cells}</dl>{below}</section>"
-
-
-def figure_html(name: str, title: str, told: str, figure: Figure) -> str:
-    """Write a figure with its title and a sentence about it. `name` is its own on the page."""
-    return (
-        f'<figure aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>'
-        f"<figcaption>{escape(told)}</figcaption>"
-        f'<div data-figure="{name}" role=img aria-label="{escape(f"{title}. {told}")}"></div></figure>'
-        + _embedded(name, figure_json(figure))
-    )
-
-
-def chooser_html(
-    name: str, title: str, told: str, choices: Sequence[Choice], *, label: str, says: str, tools: bool = False
-) -> str:
-    """Write several figures that take turns in one place; nothing where there is none.
-
-    Parameters
-    ----------
-    label : what is chosen among.
-    says : what the figure is called for those who do not see it, before the name of the choice.
-    tools : show plotly's buttons.
-    """
-    if not choices:
-        return ""
-    options = "".join(
-        f'<option value="{name}-{number}" data-told="{escape(choice.told)}">{escape(choice.name)}</option>'
-        for number, choice in enumerate(choices)
-    )
-    data = "".join(_embedded(f"{name}-{number}", figure_json(choice.figure)) for number, choice in enumerate(choices))
-    return (
-        f"<figure aria-label='{escape(title)}'><h2>{escape(title)}</h2><figcaption>{escape(told)}</figcaption>"
-        f"<div class=controls><label for={name}-chooser>{escape(label)}</label>"
-        f'<select id={name}-chooser data-place={name} data-says="{escape(says)}">{options}</select>'
-        f"<span id={name}-told class=quiet role=status></span></div>"
-        f"<div id={name} {'data-tools ' if tools else ''}role=img></div></figure>{data}"
-    )
-
-
-def table_html(
-    name: str,
-    title: str,
-    told: str,
-    columns: Sequence[Column],
-    rows: Sequence[Sequence[Any]],
-    *,
-    sort: str,
-    descending: bool = True,
-    example: str,
-    chooser: str | None = None,
-    classes: Mapping[str, str] | None = None,
-) -> str:
-    """Write a table that sorts by its headings and filters by words and conditions.
-
-    Parameters
-    ----------
-    name : its own on the page; also what its rows are called, such as ``instances``.
+    id : unique on the page.
     columns : the first one names the row.
-    rows : one value a column; an undefined number is shown as a dash and sorts last.
-    sort, descending : the column that it is sorted by at first, from high to low or the other way.
-    example : of a condition, such as ``n_trades>=30``.
-    chooser : the name of a `chooser_html`, which a click on a row's name sets to it.
-    classes : for values of text columns: ``positive``, ``negative`` or ``warning``.
+    rows : one value per column; a number that is not finite is shown as a dash and sorts last.
+    sort, descending : the column and the direction in which the table is sorted at first.
+    noun : what its rows are called, such as ``instances``.
+    chooser : id of a chooser that a click on a row's name sets to that name.
+    classes : the CSS class of a value of a text column: ``positive``, ``negative`` or ``warning``.
     """
-    held = {
-        "noun": name,
-        "columns": [column.name for column in columns],
-        "kinds": [column.kind for column in columns],
-        "signed": [column.signed for column in columns],
-        "classes": dict(classes or {}),
-        "chooser": None if chooser is None else f"{chooser}-chooser",
-        "sorted": [column.name for column in columns].index(sort),
-        "down": descending,
-        "rows": [[_short(value) for value in row] for row in rows],
-    }
-    heads = "".join(
-        f'<th scope=col class="{"words" if column.kind == "text" else ""}" title="{escape(column.told)}">'
-        f'<button type=button data-column="{column.name}">{escape(column.heading)}</button>'
-        for column in columns
+
+    id: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Any]]
+    sort: str
+    noun: str
+    descending: bool = True
+    chooser: str | None = None
+    classes: Mapping[str, str] = field(default_factory=dict)
+
+    def data(self) -> dict[str, Any]:
+        """Return what `static/tables.js` reads."""
+        names = [column.name for column in self.columns]
+        return {
+            "noun": self.noun,
+            "columns": names,
+            "kinds": [column.kind for column in self.columns],
+            "signed": [column.signed for column in self.columns],
+            "classes": dict(self.classes),
+            "chooser": None if self.chooser is None else f"{self.chooser}-chooser",
+            "sorted": names.index(self.sort),
+            "down": self.descending,
+            "rows": [[_rounded(value) for value in row] for row in self.rows],
+        }
+
+
+def render(template: str, **values: Any) -> str:
+    """Render `templates/<template>.html.jinja`; values are escaped unless they are markup."""
+    return environment().get_template(f"{template}.html.jinja").render(values)
+
+
+def write_page(page: str, path: Path) -> None:
+    """Write a page to a file, which appears whole or not at all.
+
+    Raises
+    ------
+    BadInput : if the file cannot be written.
+    """
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def formatted(value: float, kind: str = "decimal") -> str:
+    """Format a number for readers; `kind` is one of `Column`'s, and a number that is not finite becomes a dash."""
+    if not np.isfinite(value):
+        return "–"
+    if kind == "count":
+        return f"{int(value):,}"
+    if kind == "percent":
+        return f"{value * 100:.1f} %"
+    if kind == "basis_points":
+        return f"{value * 1e4:.1f}"
+    if kind == "coefficient":
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment of the templates."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader(_PACKAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    return (
-        f"<section aria-label='{escape(title)}'><h2>{escape(title)}</h2>"
-        f"<p class=quiet>{escape(told)}</p><div class=controls>"
-        f"<label for={name}-filter>Filter</label>"
-        f'<input id={name}-filter type=search placeholder="words of a name, or {escape(example)}" autocomplete=off '
-        f"aria-describedby={name}-status><span id={name}-status class=quiet role=status></span></div>"
-        f'<div class="wide tall" tabindex=0><table id={name}-table data-rows={name}><thead><tr>{heads}<tbody></table>'
-        f"</div><p><button id={name}-more class=more type=button hidden></button></p></section>"
-        + _embedded(name, json.dumps(held, separators=(",", ":"), allow_nan=False))
-    )
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    made.filters |= {"formatted": formatted, "figure_json": _figure_markup, "one_line": _one_line}
+    made.globals |= {"static": _static, "plotly_script": _plotly_markup}
+    return made
 
 
-def _embedded(name: str, text: str) -> str:
-    # A "<" could end the element, whatever text it stands in.
-    safe = text.replace("<", "\\u003c")
-    return f'<script type="application/json" id="{name}">{safe}</script>'
+def _figure_markup(figure: Figure | Mapping[str, Any]) -> Markup:
+    from markupsafe import Markup
+
+    # A "<" could end the script element, whatever text it stands in.
+    return Markup(figure_json(figure).replace("<", "\\u003c"))
 
 
-def _short(value: Any) -> Any:
-    """Six digits are more than a table shows, and a third of the bytes."""
+def _one_line(text: Markup) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(" ").join(text.split())
+
+
+def _static(name: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(files(_PACKAGE).joinpath("static", name).read_text(encoding="utf-8"))
+
+
+def _plotly_markup() -> Markup:
+    from markupsafe import Markup
+
+    return Markup(plotly_script())
+
+
+def _rounded(value: Any) -> Any:
     if not isinstance(value, float):
         return value
-    return float(f"{value:.6g}") if math.isfinite(value) else None
+    return float(f"{value:.{_DIGITS_KEPT}g}") if math.isfinite(value) else None

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradesieve.features.profiling.drift import DRIFT_SHIFTED, DRIFT_WATCHED
-from tradesieve.pipelines.reports.plotly_figures import FAINT, GAIN, LINES, LOSS, PLAIN, new_figure
+from tradesieve.pipelines.reports.figures.plotly_figures import FAINT, GAIN, LINES, LOSS, PLAIN, new_figure
 from tradesieve.pipelines.steps.feature_profile import LEVEL, Description
 
 if TYPE_CHECKING:
-    from tradesieve.pipelines.reports.plotly_figures import Figure
+    from tradesieve.pipelines.reports.figures.plotly_figures import Figure
 
 _GREY = "rgba(128,128,128,0.45)"
 _N_BINS = 40

@@ -1,0 +1,36 @@
+"""The experiment report: the capital with and without the filter, as one page."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tradesieve.models.dataset import Dataset
+from tradesieve.models.fitness import daily_returns
+from tradesieve.models.protocol.protocol import Developed, Judged
+from tradesieve.pipelines.reports.figures.equity_charts import filter_chart
+from tradesieve.pipelines.reports.html import render
+
+
+def experiment_html(developed: Developed, judged: Judged | None) -> str:
+    """Render the page of an experiment, with all that it shows embedded.
+
+    Parameters
+    ----------
+    judged : None while the hold-out is sealed, which the page then does not show.
+    """
+    winner = developed.winner
+    periods = [_capital(developed.dataset, np.zeros(len(developed.dataset)) if winner is None else winner.sizes)]
+    if judged is not None:
+        periods.append(_capital(judged.dataset, judged.sizes))
+    return render(
+        "experiment_report",
+        title="No winner" if winner is None else f"{winner.candidate.name}, {winner.application}",
+        chart=filter_chart(periods),
+        judged=judged is not None,
+    )
+
+
+def _capital(dataset: Dataset, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the days, and the daily returns of every trade and of the filtered trades."""
+    days = dataset.calendar.days(*dataset.period).astype("datetime64[D]")
+    return days, daily_returns(dataset, np.ones(len(dataset))), daily_returns(dataset, sizes)
