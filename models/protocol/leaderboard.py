@@ -1,20 +1,17 @@
-"""The report: an experiment's outcome as plain values, tables and a picture."""
+"""The report: an experiment's outcome as plain values and tables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import daily_returns, equity, measure, measure_by_instance
+from tradesieve.models.fitness import measure, measure_by_instance
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.search import SearchResult, Trial
 from tradesieve.models.significance.permutation import random_filter
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MEASURES = ("sortino", "n_trades", "win_rate", "expectancy", "max_drawdown")
 """The measures that people compare first."""
@@ -117,30 +114,3 @@ def _winner(winner: Trial, developed: SearchResult) -> dict[str, Any]:
         "application": winner.application,
         "parameters": {} if application is None else application.parameters(),
     }
-
-
-def equity_figure(developed: SearchResult, judged: HoldoutResult | None) -> Figure:
-    """Draw the compounded capital with and without the filter; the hold-out is shaded, and starts at one again."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 5), layout="constrained")
-    axes = figure.subplots()
-    winner = developed.winner
-    parts = [(developed.dataset, np.zeros(len(developed.dataset)) if winner is None else winner.sizes)]
-    if judged is not None:
-        parts.append((judged.dataset, judged.sizes))
-    for place, (dataset, sizes) in enumerate(parts):
-        days = dataset.calendar.days(*dataset.period).astype("datetime64[D]")
-        for label, kept, colour in (("every trade", np.ones(len(dataset)), "0.55"), ("filtered", sizes, "tab:blue")):
-            # One entry of the legend for both parts.
-            axes.plot(days, equity(daily_returns(dataset, kept)), color=colour, label=None if place else label)
-        if place:
-            axes.axvspan(days[0], days[-1], color="tab:orange", alpha=0.1, label="hold-out, from one again")
-    axes.set_title("no winner" if winner is None else f"{winner.candidate.name}, {winner.application}")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.set_ylabel("capital, logarithmic")
-    axes.axhline(1.0, color="0.8", linewidth=0.8)
-    axes.legend()
-    return figure

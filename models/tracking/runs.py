@@ -22,7 +22,6 @@ from tradesieve.models.tracking.serialisation import params_of, split_metrics
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
@@ -43,7 +42,6 @@ def track_experiment(
     *,
     children: Sequence[Mapping[str, Any]],
     artifact_folder: Path | None,
-    figures: Mapping[str, Figure],
     tables: Mapping[str, pandas.DataFrame | list[dict]],
     files: Mapping[str, str],
     register: bool,
@@ -57,7 +55,7 @@ def track_experiment(
         ``params`` and ``metrics`` become those of the run; nested ones are flattened with dots.
     children : each with ``name``, ``params``, ``metrics`` and ``tags``, all but the name optional.
     artifact_folder : copied as it is to ``artifact/``; None when there is no winner.
-    figures, tables, files : by their name in the run; ``.png`` and ``.json`` are added where missing. A file is text.
+    tables, files : by their name in the run; ``.json`` is added to that of a table. A file is text, such as a page.
     register : make the artifact a new version of the registered model, and that version the champion.
     tags : of the parent; must hold ``tradesieve.experiment``, the hash under which the run is found again.
 
@@ -85,8 +83,6 @@ def track_experiment(
             client.log_text(run_id, text, name)
         for name, table in tables.items():
             client.log_table(run_id, _frame(table), _with_suffix(name, ".json"))
-        for name, figure in figures.items():
-            client.log_figure(run_id, figure, _with_suffix(name, ".png"))
         if artifact_folder is not None:
             client.log_artifacts(run_id, str(artifact_folder), ARTIFACT_FOLDER)
         for child in children:

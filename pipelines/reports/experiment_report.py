@@ -6,20 +6,21 @@ import numpy as np
 
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.fitness import daily_returns
-from tradesieve.models.protocol.protocol import Developed, Judged
+from tradesieve.models.protocol.holdout import HoldoutResult
+from tradesieve.models.protocol.search import SearchResult
 from tradesieve.pipelines.reports.figures.equity_charts import filter_chart
 from tradesieve.pipelines.reports.html import render
 
 
-def experiment_html(developed: Developed, judged: Judged | None) -> str:
+def experiment_html(searched: SearchResult, judged: HoldoutResult | None) -> str:
     """Render the page of an experiment, with all that it shows embedded.
 
     Parameters
     ----------
     judged : None while the hold-out is sealed, which the page then does not show.
     """
-    winner = developed.winner
-    periods = [_capital(developed.dataset, np.zeros(len(developed.dataset)) if winner is None else winner.sizes)]
+    winner = searched.winner
+    periods = [_capital(searched.dataset, np.zeros(len(searched.dataset)) if winner is None else winner.sizes)]
     if judged is not None:
         periods.append(_capital(judged.dataset, judged.sizes))
     return render(

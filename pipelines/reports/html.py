@@ -13,8 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.reports.figures.plotly_figures import figure_json, plotly_script
 
@@ -115,9 +113,9 @@ def write_page(page: str, path: Path) -> None:
         temporary.write_text(page, encoding="utf-8")
 
 
-def formatted(value: float, kind: str = "decimal") -> str:
-    """Format a number for readers; `kind` is one of `Column`'s, and a number that is not finite becomes a dash."""
-    if not np.isfinite(value):
+def formatted(value: float | None, kind: str = "decimal") -> str:
+    """Format a number for readers; `kind` is one of `Column`'s, and None or a number that is not finite is a dash."""
+    if value is None or not math.isfinite(value):
         return "–"
     if kind == "count":
         return f"{int(value):,}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,12 +59,9 @@ def _described(number: int, name: str, walk: Walk) -> dict[str, Any]:
         "hindsight": walk.hindsight,
         "numbers": [(_PATHS[path], *_sortino_and_return(measures[path])) for path in walk.paths],
         "chart": paths_chart(walk.days, paths, [window.border for window in walk.windows]),
-        "table": SortableTable(
-            f"windows-{number}", _COLUMNS, rows, sort="border", noun="windows", descending=False
-        ),
-    }  # fmt: skip
+        "table": SortableTable(f"windows-{number}", _COLUMNS, rows, sort="border", noun="windows", descending=False),
+    }
 
 
 def _sortino_and_return(measures: Mapping[str, float | None]) -> tuple[str, str]:
-    sortino, total = (math.nan if measures[name] is None else measures[name] for name in ("sortino", "total_return"))
-    return formatted(sortino), f"Sortino; return {formatted(total, 'percent')}"
+    return formatted(measures["sortino"]), f"Sortino; return {formatted(measures['total_return'], 'percent')}"

@@ -23,7 +23,7 @@ from tradesieve.models.artifact.artifact import load_artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, record_trials
-from tradesieve.models.protocol.leaderboard import equity_figure, leaderboard, summarise
+from tradesieve.models.protocol.leaderboard import leaderboard, summarise
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
 from tradesieve.models.protocol.search import SearchResult, search
 from tradesieve.models.splits import split_holdout
@@ -31,6 +31,7 @@ from tradesieve.models.tracking.runs import EXPERIMENT_TAG, track_experiment
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint, identity
 from tradesieve.pipelines.progress import Progress, silent
+from tradesieve.pipelines.reports.experiment_report import experiment_html
 from tradesieve.pipelines.runs.factor_checks import require_lawful
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk, instance_names, load_chunks
@@ -284,12 +285,11 @@ def _track(
         content,
         children=[_child(row) for row in rows],
         artifact_folder=artifact,
-        figures={"equity": equity_figure(developed, judged)},
         tables={
             "leaderboard": [{key: _text(value) for key, value in row.items()} for row in rows],
             "gate": [] if judged is None else judged.gate.as_dict()["conditions"],
         },
-        files={"experiment.yaml": experiment.to_yaml()},
+        files={"experiment.yaml": experiment.to_yaml(), "equity.html": experiment_html(developed, judged)},
         register=gate_open,
         tags={
             EXPERIMENT_TAG: experiment.hash,

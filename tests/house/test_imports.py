@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
-VENDORS = ("mlflow", "prefect", "bentoml", "pycaret", "tsfresh", "lightgbm", "sklearn", "plotly")
+VENDORS = ("mlflow", "prefect", "bentoml", "pycaret", "tsfresh", "lightgbm", "sklearn", "plotly", "jinja2")
 DOORS = {
     "mlflow": ("models/tracking/runs.py", "models/tracking/connection.py", "models/tracking/serialisation.py"),
     "prefect": ("pipelines/flows.py",),
@@ -23,7 +23,8 @@ DOORS = {
     "tsfresh": ("features/",),
     "lightgbm": ("models/engines/lightgbm.py", "models/fitted/model.py", "serving/champion.py"),
     "sklearn": ("models/",),
-    "plotly": ("pipelines/reports/plotly_figures.py",),
+    "plotly": ("pipelines/reports/figures/plotly_figures.py",),
+    "jinja2": ("pipelines/reports/html.py",),
 }
 """Vendor: the files that may import it, within a function or not."""
 AWAKE = {"tradesieve.serving.service": {"bentoml"}, "tradesieve.pipelines.flows": {"prefect"}}

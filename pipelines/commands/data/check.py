@@ -98,10 +98,10 @@ def check(
         else:
             found = list(_check_stored(settings, symbols, timeframe, calendar, progress))
         if page is not None:
-            from tradesieve.pipelines.reports.quality_page import write_quality_page
+            from tradesieve.pipelines.reports.quality_report import write_quality_report
 
             progress("draw", 0, 1, str(page))
-            write_quality_page(page, [checked for checked, _ in found])
+            write_quality_report([checked for checked, _ in found], page)
     _show(console, found, page)
     n_defects = sum(checked.n_defects for checked, _ in found)
     if strict and n_defects:

@@ -87,10 +87,10 @@ def describe(
         development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
         description = describe_factors(development, per=per, threshold=threshold, against=against, progress=progress)
         if html is not None:
-            from tradesieve.pipelines.reports.feature_page import write_factor_page
+            from tradesieve.pipelines.reports.feature_report import write_feature_report
 
             progress("draw", 0, 1, str(html))
-            write_factor_page(description, html)
+            write_feature_report(description, html)
     found = arranged.of(description.table)
     if output is not None:
         write_table(found, output)

@@ -12,7 +12,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
-from tradesieve.pipelines.reports.trade_pages import write_walks
+from tradesieve.pipelines.reports.walk_forward_report import write_walks
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.strategies.search.search_space import STAGES, SearchSpace, search_space

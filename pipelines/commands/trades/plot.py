@@ -11,7 +11,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
-from tradesieve.pipelines.reports.trade_pages import write_plot
+from tradesieve.pipelines.reports.trade_plot import write_plot
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import generate_trades

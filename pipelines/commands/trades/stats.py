@@ -19,7 +19,7 @@ from tradesieve.pipelines.commands.shared.table_output import (
 from tradesieve.pipelines.commands.shared.tables import shortened
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
-from tradesieve.pipelines.reports.trade_pages import write_report
+from tradesieve.pipelines.reports.trade_report import write_report
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, load_chunks
 from tradesieve.pipelines.steps.dataset import generate_trades

@@ -108,7 +108,13 @@ def filter_chart(periods: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
             )  # fmt: skip
         if number:
             figure.add_vrect(
-                x0=x[0], x1=x[-1], fillcolor=LINES[0], opacity=0.15, line_width=0, layer="below", annotation_text="hold-out"
+                x0=x[0],
+                x1=x[-1],
+                fillcolor=LINES[0],
+                opacity=0.15,
+                line_width=0,
+                layer="below",
+                annotation_text="hold-out",
             )
     figure.add_hline(y=1.0, line={"color": GREY, "width": 0.8})
     figure.update_yaxes(title_text="capital, start = 1", type="log", dtick="D2", tickformat="~g")

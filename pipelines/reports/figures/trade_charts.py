@@ -38,7 +38,7 @@ def returns_chart(net_return: np.ndarray) -> Figure:
 
 def excursions_chart(trades: pd.DataFrame) -> Figure:
     """Draw how far trades went against us and in our favour; of many, a sample that is spread evenly over time."""
-    sample = trades.iloc[np.unique(np.linspace(0, len(trades) - 1, min(len(trades), _MOST_POINTS)).astype(np.int64))]
+    sample = trades.iloc[np.unique(np.linspace(0, len(trades) - 1, min(len(trades), MOST_POINTS)).astype(np.int64))]
     figure = new_figure(height=360, legend=True)
     won = sample["net_return"].to_numpy() > 0
     for name, rows, colour, symbol in (("won", won, GAIN, "circle"), ("lost", ~won, LOSS, "x")):

@@ -14,7 +14,6 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas
 import pytest
@@ -33,8 +32,6 @@ from tradesieve.models.tracking.runs import (
     track_experiment,
 )
 from tradesieve.models.tracking.serialisation import params_of, split_metrics
-
-matplotlib.use("Agg")
 
 
 def store_at(home: Path) -> TrackingStore:
@@ -70,7 +67,6 @@ def track(store: TrackingStore, experiment: str, **changes: object) -> str:
     arguments: dict = {
         "children": [],
         "artifact_folder": None,
-        "figures": {},
         "tables": {},
         "files": {},
         "register": False,
@@ -81,13 +77,9 @@ def track(store: TrackingStore, experiment: str, **changes: object) -> str:
 
 
 def test_an_experiment_is_recorded_whole_and_nowhere_else(store, artifact, tmp_path, monkeypatch):
-    from matplotlib.figure import Figure
-
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    figure = Figure()
-    figure.subplots().plot([1.0, 1.1, 1.05])
     result = {
         "name": "first",
         "params": {"seed": 7, "engine": {"name": "lightgbm", "leaves": [7, 15]}},
@@ -102,9 +94,8 @@ def test_an_experiment_is_recorded_whole_and_nowhere_else(store, artifact, tmp_p
             for i in range(3)
         ],
         artifact_folder=artifact,
-        figures={"equity": figure},
         tables={"leaderboard": [{"candidate": "a", "sortino": 1.5}, {"candidate": "b", "sortino": None}]},
-        files={"experiment.yaml": "seed: 7\n"},
+        files={"experiment.yaml": "seed: 7\n", "equity.html": "<!doctype html>\n"},
         register=True,
         tags={"tradesieve.experiment": "0a1b"},
     )
@@ -116,7 +107,7 @@ def test_an_experiment_is_recorded_whole_and_nowhere_else(store, artifact, tmp_p
     assert run.data.metrics == {"baseline.sortino": -0.5, "filtered.sortino": 1.5}
     assert run.data.tags[SKIPPED_TAG] == "filtered.profit_factor"
     names = {item.path for item in client.list_artifacts(run_id)}
-    assert names == {"artifact", "equity.png", "experiment.yaml", "leaderboard.json", "result.json"}
+    assert names == {"artifact", "equity.html", "experiment.yaml", "leaderboard.json", "result.json"}
     table = json.loads(Path(client.download_artifacts(run_id, "leaderboard.json", str(tmp_path))).read_text())
     assert table == {"columns": ["candidate", "sortino"], "data": [["a", 1.5], ["b", None]]}
     assert run_result(store, run_id)["curve"] == [1.0, None]

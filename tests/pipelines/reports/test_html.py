@@ -10,23 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jinja2 import UndefinedError
 
-from tradesieve.pipelines.reports.html import (
-    Choice,
-    Column,
-    chooser_html,
-    figure_html,
-    page_html,
-    summary_html,
-    table_html,
-)
-from tradesieve.pipelines.reports.plotly_figures import dates, new_figure, plotly_script
+from tradesieve.pipelines.reports.figures.plotly_figures import dates, new_figure, plotly_script
+from tradesieve.pipelines.reports.html import Choice, Column, SortableTable, environment, formatted, render
 
 COLUMNS = (
     Column("animal", "animal", "its name", "text"),
     Column("kind", "kind", "what it is", "text"),
     Column("weight", "weight", "in kg", "value", signed=True),
-    Column("chance", "chance", "by luck", "chance"),
+    Column("chance", "chance", "by luck", "p_value"),
 )
 ROWS = (
     ("blue_whale__male", "mammal", 150_000.0, 0.0001),
@@ -41,25 +34,38 @@ def dots(*values: float) -> Any:
     return figure
 
 
-def animals() -> str:
-    return table_html("animals", "Animals", "told", COLUMNS, ROWS, sort="chance", descending=False,
-                      example="weight>=3", chooser="pictures", classes={"fish": "warning"})  # fmt: skip
+ANIMALS = SortableTable(
+    "animals", COLUMNS, ROWS, sort="chance", noun="animals", descending=False, chooser="pictures",
+    classes={"fish": "warning"},
+)  # fmt: skip
+PICTURES = [Choice(row[0], f"number {place}", dots(place, 1, 2)) for place, row in enumerate(ROWS)]
+
+TABLE = """{% from "components.html.jinja" import sortable -%}
+{% call sortable(table, "Animals", "weight>=3") %}a caption{% endcall %}"""
+CHOOSER = """{% from "components.html.jinja" import chooser -%}
+{% call chooser("pictures", "Pictures", choices, "Animal", "Picture of") %}a caption{% endcall %}"""
+PAGE = f"""{{% extends "base.html.jinja" %}}
+{{% from "components.html.jinja" import chart, summary %}}
+{{% block subtitle %}}{{{{ subtitle }}}}{{% endblock %}}
+{{% block content %}}
+{{% call summary([("ani<mals", "3", "wild")]) %}}<li>{{{{ note }}}}</li>{{% endcall %}}
+{TABLE}
+{CHOOSER}
+{{% call chart("dots", "Dots", figure) %}}a caption{{% endcall %}}
+{{% endblock %}}
+"""
 
 
-def pictures() -> str:
-    choices = [Choice(row[0], f"number {place}", dots(place, 1, 2)) for place, row in enumerate(ROWS)]
-    return chooser_html("pictures", "Pictures", "told", choices, label="Animal", says="Picture of")
+def rendered(template: str, **values: Any) -> str:
+    return environment().from_string(template).render(values)
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    parts = [
-        summary_html([("ani<mals", "3", "wild")], notes=["a <note>"]),
-        animals(),
-        pictures(),
-        figure_html("dots", "Dots", "told", dots(1, 2)),
-    ]
-    return page_html("Animals & <plants>", parts, told="all > none")
+    return rendered(
+        PAGE, title="Animals & <plants>", subtitle="all > none", note="a <note>", figure=dots(1, 2),
+        table=ANIMALS, choices=PICTURES,
+    )  # fmt: skip
 
 
 def test_everything_is_in_the_page(page: str, named_sources: Callable[[str], list[str]]) -> None:
@@ -78,7 +84,7 @@ def test_text_stays_text(page: str) -> None:
 
 
 def test_a_table_holds_its_rows() -> None:
-    (text,) = re.findall(r'<script type="application/json" id="animals">(.*?)</script>', animals())
+    (text,) = re.findall(r'<script type="application/json" id="animals">(.*?)</script>', rendered(TABLE, table=ANIMALS))
     held = json.loads(text)
     assert held["rows"] == [[*ROWS[0]], [ROWS[1][0], "mammal", -8.12346, 0.25], ["eel", "fish", None, 0.5]]
     assert (held["columns"], held["sorted"], held["down"]) == (["animal", "kind", "weight", "chance"], 3, False)
@@ -86,7 +92,30 @@ def test_a_table_holds_its_rows() -> None:
 
 
 def test_nothing_to_choose_from_is_nothing() -> None:
-    assert chooser_html("pictures", "Pictures", "told", [], label="Animal", says="Picture of") == ""
+    assert rendered(CHOOSER, choices=[]).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (1234.5, "decimal", "1,234"),
+        (-1.005, "decimal", "-1.00"),
+        (0.1234, "percent", "12.3 %"),
+        (-0.00123, "basis_points", "-12.3"),
+        (12345, "count", "12,345"),
+        (0.12345, "coefficient", "0.123"),
+        (float("nan"), "count", "–"),
+        (float("-inf"), "percent", "–"),
+        (None, "decimal", "–"),
+    ],
+)
+def test_numbers_are_formatted_by_kind(value: float | None, kind: str, text: str) -> None:
+    assert formatted(value, kind) == text
+
+
+def test_a_missing_value_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="'title' is undefined"):
+        render("trade_plot", windows=[])
 
 
 def test_plotly_is_one_script_that_ends_no_element() -> None:
@@ -139,7 +168,7 @@ def test_a_browser_shows_sorts_filters_and_chooses(
     classes = "return [...document.querySelectorAll('#animals-table td')].map((cell) => cell.className)"
     assert {"words ", "words warning", "negative", "positive"} <= set(opened.execute_script(classes))
     told = "return [document.getElementById('pictures').getAttribute('aria-label'), "
-    told += "document.getElementById('pictures-told').textContent]"
+    told += "document.getElementById('pictures-caption').textContent]"
     assert opened.execute_script(told) == ["Picture of blue_whale__male", "number 0"]
     opened.find_element("xpath", "//tbody//button[starts-with(., 'eel')]").click()
     assert opened.execute_script(told) == ["Picture of eel", "number 2"]

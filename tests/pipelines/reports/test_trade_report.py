@@ -16,8 +16,9 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
-from tradesieve.pipelines.reports.trade_report import choose_shown, plot_html, report_html
-from tradesieve.pipelines.reports.trade_windows import trade_window
+from tradesieve.pipelines.reports.figures.trade_windows import trade_window
+from tradesieve.pipelines.reports.trade_plot import plot_html
+from tradesieve.pipelines.reports.trade_report import choose_shown, report_html
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.registry import choose_strategies
@@ -223,7 +224,7 @@ def test_the_chooser_changes_the_candles(opened: Any) -> None:
     read = (
         "const place = document.getElementById('window');"
         "return [place.getAttribute('aria-label'), place._fullData.map((trace) => trace.name), "
-        "document.getElementById('window-told').textContent]"
+        "document.getElementById('window-caption').textContent]"
     )
     chooser = Select(opened.find_element("id", "window-chooser"))
     seen = []

@@ -102,7 +102,7 @@ def test_mlflow_holds_the_run(finished: Any, tmp_path: Path) -> None:
 
     client = connect(store)
     files = {item.path for item in client.list_artifacts(run_id)}
-    assert {"result.json", "experiment.yaml", "leaderboard.json", "gate.json", "equity.png", "artifact"} <= files
+    assert {"result.json", "experiment.yaml", "leaderboard.json", "gate.json", "equity.html", "artifact"} <= files
     kept = experiment_from_yaml(Path(client.download_artifacts(run_id, "experiment.yaml", str(tmp_path))))
     assert kept == finished.experiment
     experiment = client.get_experiment_by_name(store.experiment).experiment_id

@@ -17,7 +17,7 @@ from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
-from tradesieve.pipelines.reports.feature_page import factor_html
+from tradesieve.pipelines.reports.feature_report import feature_html
 from tradesieve.pipelines.steps.feature_profile import COLUMNS, Description, describe_factors
 
 HOUR = DAY // 24
@@ -136,12 +136,12 @@ def test_a_short_time_is_described_too(n: int) -> None:
     dataset = planted_dataset()
     short = dataset.take(np.arange(n), period=(20_000 * DAY, 20_020 * DAY))
     description = describe_factors(short)
-    page = factor_html(description)
+    page = feature_html(description)
     assert page.endswith("</html>\n")
     one_day = replace(short, decision_time=np.sort(short.decision_time % DAY), exit_time=np.full(n, 2 * DAY))
     description = describe_factors(one_day)
     assert (description.n_judged, description.later, set(description.table["drift"])) == (0, (), {"unknown"})
-    assert factor_html(description).endswith("</html>\n")
+    assert feature_html(description).endswith("</html>\n")
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def test_a_short_time_is_described_too(n: int) -> None:
 
 @pytest.fixture(scope="module")
 def page(described: Description) -> str:
-    return factor_html(described)
+    return feature_html(described)
 
 
 def embedded(page: str, name: str) -> Any:
@@ -181,7 +181,7 @@ def test_a_wide_page_stays_bounded() -> None:
     dataset = planted_dataset()
     X = np.tile(dataset.X, (1, 6))
     wide = replace(dataset, X=X, feature_names=tuple(f"feature_{number}" for number in range(X.shape[1])))
-    page = factor_html(describe_factors(wide))
+    page = feature_html(describe_factors(wide))
     assert X.shape[1] == 156
     assert "40 of 156 features" in page
     assert len(page.encode()) < 7_500_000

@@ -16,7 +16,7 @@ from tradesieve.market.perturbation import scramble_after
 from tradesieve.market.resampling import resample
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import DAY, parse_timeframe
-from tradesieve.pipelines.reports.trade_report import walk_html
+from tradesieve.pipelines.reports.walk_forward_report import walk_html
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import MODIFIERS, RULES, parse_strategy
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout

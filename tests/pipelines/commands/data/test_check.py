@@ -19,7 +19,7 @@ from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.command_line import main
-from tradesieve.pipelines.reports.quality_page import quality_figure
+from tradesieve.pipelines.reports.figures.quality_chart import quality_chart
 
 MINUTES = parse_timeframe("5m")
 Run = Callable[..., tuple[int, str, str]]
@@ -151,7 +151,7 @@ def test_a_browser_draws_every_part_of_the_page(
 
 def test_the_figure_marks_what_was_found() -> None:
     bars = dirty_bars()
-    figure = quality_figure(check_bars(bars))
+    figure = quality_chart(check_bars(bars))
     marks = {trace.name: trace for trace in figure.data if trace.type == "scatter" and trace.mode == "markers"}
     (mark,) = marks.values()
     assert list(marks) == ["bad print (1)"]

@@ -125,7 +125,7 @@ def test_a_rule_is_plotted_at_work(run: Command, tmp_path: Path) -> None:
     told = json.loads(out)
     assert (told["output"], told["n_shown"] <= 4 * 7, told["n_trades"] > 28) == (str(path), True, True)
     page = path.read_text()
-    assert "<h1>dip_buying, volatility_breakout at work</h1>" in page
+    assert "<h1>Trades of dip_buying, volatility_breakout</h1>" in page
     assert page.count('<option value="window-') == 4
     said = run("plot", *given, "--output", path)[1]
     assert f"written to {path}" in said

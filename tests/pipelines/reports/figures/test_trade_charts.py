@@ -14,15 +14,10 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import DAY
-from tradesieve.pipelines.reports.trade_charts import (
-    candle_chart,
-    equity_chart,
-    excursions_chart,
-    groups_chart,
-    monthly_chart,
-    returns_chart,
-)
-from tradesieve.pipelines.reports.trade_windows import trade_window
+from tradesieve.pipelines.reports.figures.candle_chart import candle_chart
+from tradesieve.pipelines.reports.figures.equity_charts import equity_chart, monthly_chart
+from tradesieve.pipelines.reports.figures.trade_charts import excursions_chart, groups_chart, returns_chart
+from tradesieve.pipelines.reports.figures.trade_windows import trade_window
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import RULES
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
