@@ -26,7 +26,7 @@ def experiment_html(searched: SearchResult, judged: HoldoutResult | None) -> str
     return render(
         "experiment_report",
         title="No winner" if winner is None else f"{winner.candidate.name}, {winner.application}",
-        chart=filter_chart(periods),
+        equity_figure=filter_chart(periods),
         judged=judged is not None,
     )
 
