@@ -14,8 +14,8 @@ from tradesieve.market.symbols import normalise_symbol
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
 from tradesieve.pipelines.settings import Settings
-from tradesieve.strategies.parameter_text import split_outside
-from tradesieve.strategies.registry import count_strategies, is_written_out
+from tradesieve.strategies.parameter_text import split_top_level
+from tradesieve.strategies.registry import count_strategies, has_explicit_parameters
 
 _LISTS = ("symbols", "timeframes", "strategies", "features", "modules", "applications")
 _PLAN_KEYS = ("fitness", "applications", "engines", "seed")
@@ -58,7 +58,7 @@ def assemble_experiment(
     plan = values.setdefault("plan", {})
     if "candidates" in given:
         given["engines"] = dict.fromkeys(plan.get("engines", Plan().engines), given.pop("candidates"))
-    if given.get("strategies") and all(map(is_written_out, given["strategies"])):
+    if given.get("strategies") and all(map(has_explicit_parameters, given["strategies"])):
         given.setdefault("num_strategies", None)
     for name, value in given.items():
         (plan if name in _PLAN_KEYS else values)[name] = value
@@ -69,7 +69,7 @@ def assemble_experiment(
 
 def split_commas(text: str | None) -> list[str]:
     """Split text at its commas, except inside parentheses, where they separate a strategy's parameters."""
-    return [part for part in split_outside(text or "", ",") if part]
+    return [part for part in split_top_level(text or "", ",") if part]
 
 
 def _parsed(name: str, value: Any) -> Any:

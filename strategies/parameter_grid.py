@@ -57,7 +57,7 @@ class Grid:
             moved[drawn] = moved.pop(place, place)
 
 
-def in_turn(sequences: Sequence[Iterator[Strategy]]) -> Iterator[Strategy]:
+def round_robin(sequences: Sequence[Iterator[Strategy]]) -> Iterator[Strategy]:
     """Take one of each sequence in turn, passing over those that have ended."""
     rounds = itertools.zip_longest(*sequences)
     return (strategy for each in rounds for strategy in each if strategy is not None)

@@ -43,7 +43,7 @@ class Parametrised:
         return f": {' '.join(lines[1].split()).replace('`', '').rstrip('.')}" if lines else ""
 
 
-def split_outside(text: str, separator: str) -> list[str]:
+def split_top_level(text: str, separator: str) -> list[str]:
     """Split text at a separator, but not inside parentheses, where it belongs to the parameters."""
     parts, depth = [""], 0
     for letter in text:
@@ -55,7 +55,7 @@ def split_outside(text: str, separator: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
-def name_in(text: str) -> str:
+def parse_name(text: str) -> str:
     """Give the name in ``name`` or ``name(parameter=value,...)``.
 
     Raises
@@ -65,7 +65,7 @@ def name_in(text: str) -> str:
     return _parts(text)[0]
 
 
-def read_parameters(kind: type[Kind], text: str) -> list[Kind]:
+def parse_variants(kind: type[Kind], text: str) -> list[Kind]:
     """Read ``name(parameter=value,...)``; what is left out keeps its default.
 
     Returns
@@ -78,12 +78,12 @@ def read_parameters(kind: type[Kind], text: str) -> list[Kind]:
     Unknown : if a parameter does not exist.
     BadInput : if a value is of the wrong kind or out of range, or one is given twice.
     """
-    axes = read_axes(kind, text)
+    axes = parse_values(kind, text)
     return [kind(**dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
 
 
-def read_axes(kind: type[Parametrised], text: str) -> dict[str, list[Value]]:
-    """Read the values of each parameter that ``name(parameter=value|value,...)`` gives; errors as `read_parameters`."""
+def parse_values(kind: type[Parametrised], text: str) -> dict[str, list[Value]]:
+    """Read the values of each parameter that ``name(parameter=value|value,...)`` gives; errors as `parse_variants`."""
     known = {field.name: field.type for field in fields(kind)}
     axes: dict[str, list[Value]] = {}
     for piece in filter(None, (part.strip() for part in _parts(text)[1].split(","))):

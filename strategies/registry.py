@@ -17,8 +17,8 @@ from tradesieve.strategies.modifiers.exits import BreakEven, FixedStop, FixedTar
 from tradesieve.strategies.modifiers.kelly import Kelly
 from tradesieve.strategies.modifiers.sizing import FixedFraction, RiskToStop, VolatilityTarget
 from tradesieve.strategies.modifiers.timed_exits import ExchangeClose, LimitExit, OppositeExit, SessionEnd, TimeExit
-from tradesieve.strategies.parameter_grid import Grid, in_turn
-from tradesieve.strategies.parameter_text import name_in, read_parameters, split_outside
+from tradesieve.strategies.parameter_grid import Grid, round_robin
+from tradesieve.strategies.parameter_text import parse_name, parse_variants, split_top_level
 from tradesieve.strategies.rules.bollinger_reversion import BollingerReversion
 from tradesieve.strategies.rules.dip_buying import DipBuying
 from tradesieve.strategies.rules.donchian_channel import DonchianChannel
@@ -62,7 +62,7 @@ _MOST = 1_000_000
 """So many strategies are never meant: their ids alone would fill the memory."""
 
 
-def rule_named(name: str) -> type[Strategy]:
+def get_rule(name: str) -> type[Strategy]:
     """Find a rule.
 
     Raises
@@ -72,7 +72,7 @@ def rule_named(name: str) -> type[Strategy]:
     return lookup("strategy", name, RULES)
 
 
-def modifier_named(name: str) -> type[Modifier]:
+def get_modifier(name: str) -> type[Modifier]:
     """Find a modifier.
 
     Raises
@@ -103,9 +103,9 @@ def parse_strategy(text: str) -> Strategy:
     return _grid_of(text, whole=True)[0]
 
 
-def is_written_out(text: str) -> bool:
+def has_explicit_parameters(text: str) -> bool:
     """Say whether a text gives its rule's parameters, rather than naming the rule's default grid."""
-    return "(" in split_outside(text, "+")[0]
+    return "(" in split_top_level(text, "+")[0]
 
 
 def choose_strategies(
@@ -170,13 +170,15 @@ def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[S
     ['trailing(ranges=3,window=20)', 'trailing(ranges=3,window=20)']
     """
     drawn = [_grid_of(text).shuffled([seed, place]) for place, text in enumerate(rules or RULES)]
-    return _first(in_turn(drawn), count, rules)
+    return _first(round_robin(drawn), count, rules)
 
 
 def _in_order(grids: Mapping[str, Grid]) -> Iterator[Strategy]:
     """Go through those whose rule is written out, then through the others, one of each in turn."""
-    exact = [grid.in_order() for text, grid in grids.items() if is_written_out(text)]
-    return chain(*exact, in_turn([grid.in_order() for text, grid in grids.items() if not is_written_out(text)]))
+    exact = [grid.in_order() for text, grid in grids.items() if has_explicit_parameters(text)]
+    return chain(
+        *exact, round_robin([grid.in_order() for text, grid in grids.items() if not has_explicit_parameters(text)])
+    )
 
 
 def _first(strategies: Iterator[Strategy], count: int | None, rules: Sequence[str]) -> tuple[Strategy, ...]:
@@ -202,7 +204,7 @@ def _different(strategies: Iterator[Strategy], count: int | None) -> list[Strate
 
 def _grid_of(text: str, *, whole: bool = False) -> Grid:
     """Read a text; with `whole`, a rule without parentheses is its default instance and not its default grid."""
-    first, *others = split_outside(text, "+")
-    rule = rule_named(name_in(first))
-    variants = read_parameters(rule, first) if whole or "(" in first else list(rule.variants())
-    return Grid(variants, [read_parameters(modifier_named(name_in(other)), other) for other in others])
+    first, *others = split_top_level(text, "+")
+    rule = get_rule(parse_name(first))
+    variants = parse_variants(rule, first) if whole or "(" in first else list(rule.variants())
+    return Grid(variants, [parse_variants(get_modifier(parse_name(other)), other) for other in others])

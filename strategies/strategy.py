@@ -74,15 +74,15 @@ class Strategy(Parametrised, ABC):
         """Decide at the close of each bar, from the bars up to it."""
 
     @property
-    def bare(self) -> Strategy:
+    def base_rule(self) -> Strategy:
         """The rule itself, without modifiers."""
         return self
 
-    def changed(self, signals: Signals, bars: Bars) -> Signals:
+    def apply_modifiers(self, signals: Signals, bars: Bars) -> Signals:
         """Change the signals of the bare rule on these bars to the strategy's own."""
         return signals
 
-    def runs_on(self, timeframe: Timeframe) -> bool:
+    def supports(self, timeframe: Timeframe) -> bool:
         """Tell whether it can decide on bars of a timeframe."""
         return True
 

@@ -105,7 +105,7 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
                 borders = {"after": experiment.start, "up to": experiment.end}
                 asked = " and ".join(f"{word} {time}" for word, time in borders.items() if time is not None)
                 raise BadInput(f"no bars of {symbol} lie {asked or 'in the store'}")
-            suited = tuple(strategy for strategy in strategies if strategy.runs_on(timeframe))
+            suited = tuple(strategy for strategy in strategies if strategy.supports(timeframe))
             if not suited:
                 raise BadInput(f"{strategies[0].id} does not run on {timeframe} bars; choose a shorter timeframe")
             finer = load_finer(settings.bars, bars, experiment.settling_timeframe())

@@ -49,7 +49,7 @@ def parts_of(chunk: Chunk) -> list[Part]:
     """Cut a chunk's strategies into batches, those of one rule and its parameters side by side."""
     together: dict[Strategy, list[Strategy]] = {}
     for strategy in chunk.strategies:
-        together.setdefault(strategy.bare, []).append(strategy)
+        together.setdefault(strategy.base_rule, []).append(strategy)
     ordered = tuple(itertools.chain.from_iterable(together.values()))
     rows = range(0, len(ordered), BATCH)
     return [Part(chunk, number, ordered[row : row + BATCH]) for number, row in enumerate(rows)]
@@ -112,7 +112,7 @@ def _simulated(part: Part) -> pd.DataFrame:
     chunk = part.chunk
     tables = []
     # What a rule decides is found once, whatever modifiers follow.
-    for rule, strategies in itertools.groupby(part.strategies, key=lambda strategy: strategy.bare):
+    for rule, strategies in itertools.groupby(part.strategies, key=lambda strategy: strategy.base_rule):
         decided = rule.signals(chunk.bars)
         tables += [
             simulate(strategy, chunk.bars, chunk.instrument, finer=chunk.covering, decided=decided)

@@ -79,7 +79,7 @@ def simulate(
         raise BadInput(f"{bars.symbol} bars cannot be traded on the terms of {instrument.symbol}")
     state = InstanceState()
     policy = strategy.policy
-    signals = strategy.signals(bars) if decided is None else strategy.changed(decided, bars)
+    signals = strategy.signals(bars) if decided is None else strategy.apply_modifiers(decided, bars)
     closed = run_signals(bars, signals, instrument, state, policy=policy, finer=finer)
     closed = np.concatenate([closed, close_out(bars, instrument, state, policy=policy)])
     return trades_frame(closed, strategy.id, bars.symbol, str(bars.timeframe))

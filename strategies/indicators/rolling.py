@@ -73,7 +73,7 @@ def decayed_sum(values: np.ndarray, window: int, keep: float) -> np.ndarray:
     return _joined(values, window, lambda older, newer, n_older, n_newer: newer + keep**n_newer * older)
 
 
-def before(values: np.ndarray, n_bars: int = 1) -> np.ndarray:
+def lagged(values: np.ndarray, n_bars: int = 1) -> np.ndarray:
     """Give at each bar the value of `n_bars` bars before it; NaN where there is none."""
     return np.concatenate([np.full(min(n_bars, len(values)), np.nan), values[: max(len(values) - n_bars, 0)]])
 
@@ -83,7 +83,7 @@ def true_range(bars: Bars) -> np.ndarray:
 
     Equals: ``talib.TRANGE(high, low, close)``. Source: Wilder (1978).
     """
-    previous = before(bars.close)
+    previous = lagged(bars.close)
     return np.maximum(bars.high, previous) - np.minimum(bars.low, previous)
 
 

@@ -1,4 +1,4 @@
-"""The modifier contract, and a rule that modifiers were put upon."""
+"""The modifier contract, and rules with modifiers applied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tradesieve.strategies.parameter_text import Parametrised
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Policy, Strategy
 
-KINDS = {
+ASPECTS = {
     "entry": "how a trade is entered",
     "stop": "where the stop is",
     "trail": "how far the stop trails",
@@ -32,44 +32,49 @@ KINDS = {
     "cooldown": "how long to pause after a loss",
     "size": "how large a trade is",
 }
-"""What a modifier can say, in the order in which modifiers are applied, however they are written."""
+"""The aspects of a trade that modifiers set, in the order in which modifiers are applied, however they are written."""
 
 
 @dataclass(frozen=True)
 class Modifier(Parametrised, ABC):
-    """A declared change of how any rule enters, leaves or sizes.
+    """A declared change of how any rule enters, exits or sizes its trades.
 
-    Subclasses are frozen dataclasses whose fields are the parameters, with defaults. They set `name`, `kind` (one of
-    `KINDS`) and, where a rule may have several of them, `at_most`; `search_range` says between which values a parameter
-    that nobody gives is optimised. They are pure and keep the laws of a rule: what they do to a signal follows from
-    bars up to its decision. A signal that makes no sense any more is dropped: one without the history that they need,
-    with a price that is not above zero, or whose entry does not lie between its stop and its target.
+    Subclasses are frozen dataclasses whose fields are the parameters, with defaults. They set
+
+    - `name`;
+    - `aspect`, one of `ASPECTS`;
+    - `max_count`, where a strategy may have several of them;
+    - `search_range`, where a parameter that is not given is optimised: its least and its largest value.
+
+    Modifiers are pure and keep the invariants of a rule: what they do to a signal follows from bars up to its decision.
+    A signal that is no longer valid is dropped: one without enough history, with a price that is not above zero, or
+    whose entry does not lie between its stop and its target.
     """
 
-    kind: ClassVar[str]
-    at_most: ClassVar[int] = 1
+    aspect: ClassVar[str]
+    max_count: ClassVar[int] = 1
     search_range: ClassVar[dict[str, tuple[float, float]]] = {}
 
     def lookback(self, timeframe: Timeframe, inner: int) -> int:
-        """Count the bars, the deciding one included, from which a signal follows; `inner` without this modifier."""
+        """Count the bars, the deciding one included, that determine a signal; `inner` without this modifier."""
         return inner
 
-    def check_beside(self, others: Sequence[Modifier]) -> None:
-        """Refuse others of its kind that it cannot stand beside; `at_most` is checked already."""
+    def check_compatible(self, others: Sequence[Modifier]) -> None:
+        """Refuse other modifiers of the same aspect that do not fit this one; `max_count` is already checked."""
 
     @abstractmethod
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Change signals, each of them by bars up to its decision."""
+        """Change signals, each from bars up to its decision."""
 
     def policy(self, policy: Policy) -> Policy:
-        """Change what holds for all of a strategy's signals."""
+        """Change the policy of the strategy."""
         return policy
 
 
 class WindowModifier(Modifier):
-    """One that looks at a window of bars up to the decision, and at the close before it.
+    """A modifier that uses a window of bars up to the decision, and the close before it.
 
-    No dataclass of its own, so that its subclasses write `window` where they like among their parameters.
+    It is no dataclass itself, so that subclasses declare `window` at any position among their parameters.
     """
 
     window: int
@@ -79,19 +84,31 @@ class WindowModifier(Modifier):
         return max(inner, self.window + 1)
 
 
+class PolicyModifier(Modifier):
+    """A modifier that changes the policy alone."""
+
+    def apply(self, signals: Signals, bars: Bars) -> Signals:
+        """Return the signals as they are."""
+        return signals
+
+    @abstractmethod
+    def policy(self, policy: Policy) -> Policy:
+        """Change the policy of the strategy."""
+
+
 @dataclass(frozen=True)
 class ModifiedStrategy(Strategy):
     """A rule with modifiers.
 
     Parameters
     ----------
-    rule : what decides.
-    modifiers : any number, in any order: they are kept in the order in which they are applied, so that one strategy
-        has one id.
+    rule : generates the signals.
+    modifiers : any number, in any order. They are kept in the order in which they are applied, so that equal strategies
+        have equal ids.
 
     Raises
     ------
-    BadInput : if two modifiers say the same thing in different ways.
+    BadInput : if two modifiers set the same aspect in different ways.
     """
 
     grid: ClassVar[dict[str, tuple[float, ...]]] = {}
@@ -100,22 +117,29 @@ class ModifiedStrategy(Strategy):
     modifiers: tuple[Modifier, ...]
 
     def __post_init__(self) -> None:
-        order = list(KINDS)
-        ordered = sorted(self.modifiers, key=lambda modifier: (order.index(modifier.kind), modifier.id))
+        order = list(ASPECTS)
+        ordered = sorted(self.modifiers, key=lambda modifier: (order.index(modifier.aspect), modifier.id))
         object.__setattr__(self, "modifiers", tuple(ordered))
-        alike = defaultdict(list)
+        by_aspect = defaultdict(list)
         for modifier in ordered:
-            alike[modifier.kind].append(modifier)
-        for kind, group in alike.items():
-            names = list(dict.fromkeys(modifier.name for modifier in group))
-            if len(names) > 1:
-                count = "both" if len(names) == 2 else "all"
-                raise BadInput(f"{self.rule.name}: {' and '.join(names)} {count} say {KINDS[kind]}: keep one of them")
-            if len(group) > group[0].at_most:
-                raise BadInput(
-                    f"{self.rule.name}: {names[0]} is given {len(group)} times, but {group[0].at_most} at most"
-                )
-            group[0].check_beside(group[1:])
+            by_aspect[modifier.aspect].append(modifier)
+        for modifiers in by_aspect.values():
+            self._check_aspect(modifiers)
+
+    def _check_aspect(self, modifiers: Sequence[Modifier]) -> None:
+        """Refuse modifiers of one aspect that differ in kind, are too many, or do not fit each other."""
+        first, *others = modifiers
+        names = list(dict.fromkeys(modifier.name for modifier in modifiers))
+        if len(names) > 1:
+            count = "both" if len(names) == 2 else "all"
+            raise BadInput(
+                f"{self.rule.name}: {' and '.join(names)} {count} set {ASPECTS[first.aspect]}: keep one of them"
+            )
+        if len(modifiers) > first.max_count:
+            raise BadInput(
+                f"{self.rule.name}: {first.name} is given {len(modifiers)} times; at most {first.max_count} is allowed"
+            )
+        first.check_compatible(others)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -124,12 +148,17 @@ class ModifiedStrategy(Strategy):
 
     @property
     def id(self) -> str:
-        """Write the rule and its modifiers, joined by ``+``."""
+        """The ids of the rule and its modifiers, joined by ``+``."""
         return "+".join([self.rule.id, *(modifier.id for modifier in self.modifiers)])
 
     @property
+    def base_rule(self) -> Strategy:
+        """The rule without modifiers."""
+        return self.rule
+
+    @property
     def policy(self) -> Policy:
-        """What the rule declares, changed by each modifier."""
+        """The rule's policy, changed by each modifier."""
         policy = self.rule.policy
         for modifier in self.modifiers:
             policy = modifier.policy(policy)
@@ -142,25 +171,20 @@ class ModifiedStrategy(Strategy):
             needed = modifier.lookback(timeframe, needed)
         return needed
 
-    def runs_on(self, timeframe: Timeframe) -> bool:
+    def supports(self, timeframe: Timeframe) -> bool:
         """Tell whether its rule can decide on bars of a timeframe."""
-        return self.rule.runs_on(timeframe)
+        return self.rule.supports(timeframe)
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the series of prices that its rule looks at."""
+        """Return the price series that its rule uses."""
         return self.rule.lines(bars)
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide as the rule does, then change its signals."""
-        return self.changed(self.rule.signals(bars), bars)
+        """Generate the rule's signals and modify them."""
+        return self.apply_modifiers(self.rule.signals(bars), bars)
 
-    @property
-    def bare(self) -> Strategy:
-        """The rule itself, without modifiers."""
-        return self.rule
-
-    def changed(self, signals: Signals, bars: Bars) -> Signals:
-        """Change the rule's signals by each modifier in turn."""
+    def apply_modifiers(self, signals: Signals, bars: Bars) -> Signals:
+        """Apply each modifier in turn to the rule's signals."""
         for modifier in self.modifiers:
             signals = modifier.apply(signals, bars)
         return signals

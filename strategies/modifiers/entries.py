@@ -1,4 +1,4 @@
-"""Entries: wait for a better price, or for the market to prove the signal right. A rule's own way is the default."""
+"""Entry modifiers: limit and stop entries, scaling in, a pause after losses. By default a rule enters its own way."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import ClassVar
 import numpy as np
 
 from tradesieve.market.bars import Bars
-from tradesieve.strategies.modifiers.base import Modifier, WindowModifier
-from tradesieve.strategies.modifiers.signal_prices import changed, range_of, rows_of
+from tradesieve.strategies.modifiers.base import PolicyModifier, WindowModifier
+from tradesieve.strategies.modifiers.signal_prices import atr_at_decision, decision_rows, replace_columns
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Policy
 
 
 @dataclass(frozen=True)
-class _Waiting(WindowModifier):
-    kind: ClassVar[str] = "entry"
+class _RestingEntry(WindowModifier):
+    """An entry by an order that waits at a distance from the deciding close."""
+
+    aspect: ClassVar[str] = "entry"
 
     offset: float
     expiry: int
@@ -25,18 +27,19 @@ class _Waiting(WindowModifier):
     def __post_init__(self) -> None:
         self._require(offset=self.offset >= 0, expiry=self.expiry >= 1, window=self.window >= 1)
 
-    def _moved(self, signals: Signals, bars: Bars, *, direction: float) -> np.ndarray:
-        """Give the deciding close moved by the offset, with the side or against it; NaN without enough history."""
-        distance = self.offset * range_of(signals, bars, window=self.window)
-        return bars.close[rows_of(signals, bars)] + direction * signals.side * distance
-
-    def _waits(self, signals: Signals) -> np.ndarray:
-        return np.full(len(signals), self.expiry, np.int64)
+    def _wait_at(self, order: str, signals: Signals, bars: Bars, *, direction: float) -> Signals:
+        """Enter by the order `order` (limit or trigger), `offset` away with the side (+1) or against it (-1)."""
+        distance = self.offset * atr_at_decision(signals, bars, window=self.window)
+        price = bars.close[decision_rows(signals, bars)] + direction * signals.side * distance
+        absent = np.full(len(signals), np.nan)
+        expiry = np.full(len(signals), self.expiry, np.int64)
+        orders = {"limit": absent, "trigger": absent, order: price}
+        return replace_columns(signals, bars, kept=price > 0.0, expiry=expiry, **orders)
 
 
 @dataclass(frozen=True)
-class LimitEntry(_Waiting):
-    """Enter by a limit order at a better price than the deciding close, as a maker; if it is not met, not at all.
+class LimitEntry(_RestingEntry):
+    """Enter by a limit order at a better price than the deciding close, as a maker; if it does not fill, not at all.
 
     Parameters
     ----------
@@ -53,15 +56,13 @@ class LimitEntry(_Waiting):
     window: int = 20
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put a limit order in the place of the rule's own entry."""
-        limit = self._moved(signals, bars, direction=-1.0)
-        nothing = np.full(len(signals), np.nan)
-        return changed(signals, bars, kept=limit > 0.0, limit=limit, trigger=nothing, expiry=self._waits(signals))
+        """Replace the rule's entry by a limit order."""
+        return self._wait_at("limit", signals, bars, direction=-1.0)
 
 
 @dataclass(frozen=True)
-class StopEntry(_Waiting):
-    """Enter by a stop order: once the market goes further the signal's way, as a taker; if it does not, not at all.
+class StopEntry(_RestingEntry):
+    """Enter by a stop order once the market moves further in the signal's direction, as a taker; otherwise not at all.
 
     Parameters
     ----------
@@ -78,15 +79,13 @@ class StopEntry(_Waiting):
     window: int = 20
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put a stop order in the place of the rule's own entry."""
-        trigger = self._moved(signals, bars, direction=1.0)
-        nothing = np.full(len(signals), np.nan)
-        return changed(signals, bars, kept=trigger > 0.0, limit=nothing, trigger=trigger, expiry=self._waits(signals))
+        """Replace the rule's entry by a stop order."""
+        return self._wait_at("trigger", signals, bars, direction=1.0)
 
 
 @dataclass(frozen=True)
-class ScaleIn(Modifier):
-    """Add to an open position at further signals of its side.
+class ScaleIn(PolicyModifier):
+    """Add to an open position at further signals on its side.
 
     Parameters
     ----------
@@ -94,16 +93,12 @@ class ScaleIn(Modifier):
     """
 
     name: ClassVar[str] = "scale_in"
-    kind: ClassVar[str] = "adding"
+    aspect: ClassVar[str] = "adding"
 
     entries: int = 2
 
     def __post_init__(self) -> None:
         self._require(entries=self.entries >= 2)
-
-    def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Leave the signals as they are: this is a policy."""
-        return signals
 
     def policy(self, policy: Policy) -> Policy:
         """Allow more entries."""
@@ -111,7 +106,7 @@ class ScaleIn(Modifier):
 
 
 @dataclass(frozen=True)
-class Cooldown(Modifier):
+class Cooldown(PolicyModifier):
     """Take no signal for some time after a losing trade, see `strategies.strategy.Policy`.
 
     Parameters
@@ -120,17 +115,13 @@ class Cooldown(Modifier):
     """
 
     name: ClassVar[str] = "cooldown"
-    kind: ClassVar[str] = "cooldown"
+    aspect: ClassVar[str] = "cooldown"
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"bars": (2, 24)}
 
     bars: int = 10
 
     def __post_init__(self) -> None:
         self._require(bars=self.bars >= 1)
-
-    def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Leave the signals as they are: this is a policy."""
-        return signals
 
     def policy(self, policy: Policy) -> Policy:
         """Pause after each losing trade."""

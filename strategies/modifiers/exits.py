@@ -1,4 +1,4 @@
-"""Exits: where the stop and the targets are, and what moves them."""
+"""Price exits: where the stop and the targets are, and what moves the stop."""
 
 from __future__ import annotations
 
@@ -11,13 +11,27 @@ import numpy as np
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.strategies.modifiers.base import Modifier, WindowModifier
-from tradesieve.strategies.modifiers.signal_prices import changed, entry_price, range_of, unit_of
+from tradesieve.strategies.modifiers.signal_prices import atr_at_decision, entry_price, replace_columns, reward_unit
 from tradesieve.strategies.signals import Signals
 
 
 @dataclass(frozen=True)
-class FixedStop(WindowModifier):
-    """Put the stop at a distance from the entry, in the place of the rule's own.
+class _RangeDistance(WindowModifier):
+    """A distance in average true ranges."""
+
+    ranges: float
+    window: int
+
+    def __post_init__(self) -> None:
+        self._require(ranges=self.ranges > 0, window=self.window >= 1)
+
+    def _distance(self, signals: Signals, bars: Bars) -> np.ndarray:
+        return self.ranges * atr_at_decision(signals, bars, window=self.window)
+
+
+@dataclass(frozen=True)
+class FixedStop(_RangeDistance):
+    """Place the stop at a distance from the entry, in place of the rule's own.
 
     Parameters
     ----------
@@ -26,25 +40,22 @@ class FixedStop(WindowModifier):
     """
 
     name: ClassVar[str] = "fixed_stop"
-    kind: ClassVar[str] = "stop"
+    aspect: ClassVar[str] = "stop"
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"ranges": (1.0, 4.0)}
 
     ranges: float = 2.0
     window: int = 20
 
-    def __post_init__(self) -> None:
-        self._require(ranges=self.ranges > 0, window=self.window >= 1)
-
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the stop."""
-        distance = self.ranges * range_of(signals, bars, window=self.window)
+        """Set the stop."""
+        distance = self._distance(signals, bars)
         stop = entry_price(signals, bars) - signals.side * distance
-        return changed(signals, bars, kept=distance > 0.0, stop=stop)
+        return replace_columns(signals, bars, kept=distance > 0.0, stop=stop)
 
 
 @dataclass(frozen=True)
-class Trailing(WindowModifier):
-    """Let a stop trail behind the best price since the entry. A stop of the rule stays: the nearer one rules.
+class Trailing(_RangeDistance):
+    """Let a stop trail the best price since the entry. A stop of the rule stays: the nearer one applies.
 
     Parameters
     ----------
@@ -53,24 +64,21 @@ class Trailing(WindowModifier):
     """
 
     name: ClassVar[str] = "trailing"
-    kind: ClassVar[str] = "trail"
+    aspect: ClassVar[str] = "trail"
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"ranges": (1.5, 6.0)}
 
     ranges: float = 3.0
     window: int = 20
 
-    def __post_init__(self) -> None:
-        self._require(ranges=self.ranges > 0, window=self.window >= 1)
-
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the distance."""
-        distance = self.ranges * range_of(signals, bars, window=self.window)
-        return changed(signals, bars, kept=distance > 0.0, trail=distance)
+        """Set the trailing distance."""
+        distance = self._distance(signals, bars)
+        return replace_columns(signals, bars, kept=distance > 0.0, trail=distance)
 
 
 @dataclass(frozen=True)
-class FixedTarget(WindowModifier):
-    """Put the target at a distance from the entry, in the place of the rule's own.
+class FixedTarget(_RangeDistance):
+    """Place the target at a distance from the entry, in place of the rule's own.
 
     Parameters
     ----------
@@ -79,25 +87,22 @@ class FixedTarget(WindowModifier):
     """
 
     name: ClassVar[str] = "fixed_target"
-    kind: ClassVar[str] = "target"
+    aspect: ClassVar[str] = "target"
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"ranges": (1.0, 6.0)}
 
     ranges: float = 3.0
     window: int = 20
 
-    def __post_init__(self) -> None:
-        self._require(ranges=self.ranges > 0, window=self.window >= 1)
-
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the target."""
-        distance = self.ranges * range_of(signals, bars, window=self.window)
+        """Set the target."""
+        distance = self._distance(signals, bars)
         target = entry_price(signals, bars) + signals.side * distance
-        return changed(signals, bars, kept=distance > 0.0, target=target)
+        return replace_columns(signals, bars, kept=distance > 0.0, target=target)
 
 
 @dataclass(frozen=True)
 class RewardTarget(WindowModifier):
-    """Put the target at a multiple of the risk from the entry, in the place of the rule's own.
+    """Place the target at a multiple of the risk from the entry, in place of the rule's own.
 
     Parameters
     ----------
@@ -106,7 +111,7 @@ class RewardTarget(WindowModifier):
     """
 
     name: ClassVar[str] = "reward_target"
-    kind: ClassVar[str] = "target"
+    aspect: ClassVar[str] = "target"
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"reward": (1.0, 4.0)}
 
     reward: float = 2.0
@@ -116,29 +121,29 @@ class RewardTarget(WindowModifier):
         self._require(reward=self.reward > 0, window=self.window >= 1)
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the target."""
-        distance = self.reward * unit_of(signals, bars, window=self.window)
+        """Set the target."""
+        distance = self.reward * reward_unit(signals, bars, window=self.window)
         target = entry_price(signals, bars) + signals.side * distance
-        return changed(signals, bars, kept=distance > 0.0, target=target)
+        return replace_columns(signals, bars, kept=distance > 0.0, target=target)
 
 
 @dataclass(frozen=True)
 class ScaleOut(WindowModifier):
-    """Leave with a part of the position at an earlier target. A rule may have up to three of these.
+    """Exit a part of the position at an earlier target. A rule may have up to three of these.
 
-    Where the signal's own target is nearer this one is left out: the whole position leaves there.
+    Where the signal's own target is nearer, this one is omitted: the whole position exits there.
 
     Parameters
     ----------
-    share : the part that leaves, of the position as it was entered, between 0 and 1.
+    share : the part that exits, of the position as it was entered, between 0 and 1.
     reward : the distance of its target, in distances from the entry to the stop, above 0; in average true ranges
         without a stop.
     window : bars of the average true range, the deciding one included, at least 1.
     """
 
     name: ClassVar[str] = "scale_out"
-    kind: ClassVar[str] = "partial"
-    at_most: ClassVar[int] = 3
+    aspect: ClassVar[str] = "partial"
+    max_count: ClassVar[int] = 3
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"reward": (0.5, 1.5)}
 
     share: float = 0.5
@@ -148,33 +153,33 @@ class ScaleOut(WindowModifier):
     def __post_init__(self) -> None:
         self._require(share=0 < self.share < 1, reward=self.reward > 0, window=self.window >= 1)
 
-    def check_beside(self, others: Sequence[Modifier]) -> None:
-        """Refuse parts that leave at the same price, or that leave nothing for the last exit."""
+    def check_compatible(self, others: Sequence[Modifier]) -> None:
+        """Refuse parts that exit at the same price, or that leave nothing for the last exit."""
         parts = [self, *(other for other in others if isinstance(other, ScaleOut))]
         if len({part.reward for part in parts}) < len(parts):
-            raise BadInput(f"{self.name}: two parts leave at the same reward: make them one, or give them two rewards")
+            raise BadInput(f"{self.name}: two parts exit at the same reward: merge them, or give them two rewards")
         if sum(part.share for part in parts) >= 1.0:
             raise BadInput(
-                f"{self.name}: the shares add up to {sum(part.share for part in parts):g}, and leave nothing for the "
-                "last exit: keep them below 1"
+                f"{self.name}: the shares add up to {sum(part.share for part in parts):g}, which leaves nothing for "
+                "the last exit: keep their sum below 1"
             )
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put one more partial target."""
+        """Add one more partial target."""
         free = np.isnan(signals.partial_target)
         if len(signals) and not free.any(axis=1).all():
-            raise BadInput(f"{self.id}: the rule has {free.shape[1]} partial targets already, and may have no more")
-        distance = self.reward * unit_of(signals, bars, window=self.window)
+            raise BadInput(f"{self.id}: the rule already has {free.shape[1]} partial targets, which is the maximum")
+        distance = self.reward * reward_unit(signals, bars, window=self.window)
         rows, place = np.arange(len(signals)), np.argmax(free, axis=1)
         target, share = signals.partial_target.copy(), signals.partial_share.copy()
         target[rows, place] = entry_price(signals, bars) + signals.side * distance
         share[rows, place] = self.share
-        return changed(signals, bars, kept=distance > 0.0, partial_target=target, partial_share=share)
+        return replace_columns(signals, bars, kept=distance > 0.0, partial_target=target, partial_share=share)
 
 
 @dataclass(frozen=True)
 class BreakEven(WindowModifier):
-    """Move the stop to the entry once the market has gone far enough the right way.
+    """Move the stop to the entry once the market has moved far enough in favour.
 
     Parameters
     ----------
@@ -183,7 +188,7 @@ class BreakEven(WindowModifier):
     """
 
     name: ClassVar[str] = "break_even"
-    kind: ClassVar[str] = "break_even"
+    aspect: ClassVar[str] = "break_even"
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"after": (0.5, 2.0)}
 
     after: float = 1.0
@@ -193,6 +198,6 @@ class BreakEven(WindowModifier):
         self._require(after=self.after > 0, window=self.window >= 1)
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the distance."""
-        distance = self.after * unit_of(signals, bars, window=self.window)
-        return changed(signals, bars, kept=distance > 0.0, break_even=distance)
+        """Set the distance."""
+        distance = self.after * reward_unit(signals, bars, window=self.window)
+        return replace_columns(signals, bars, kept=distance > 0.0, break_even=distance)

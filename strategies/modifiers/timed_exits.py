@@ -1,4 +1,4 @@
-"""Exits that a clock or another signal decides, and how they are carried out."""
+"""Exits by time, by session and by opposite signals, and how they are executed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import numpy as np
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.trading_days import exchange_closes
-from tradesieve.market.timeframes import DAY
-from tradesieve.strategies.modifiers.base import Modifier
-from tradesieve.strategies.modifiers.signal_prices import changed
+from tradesieve.market.timeframes import DAY, MINUTE
+from tradesieve.strategies.modifiers.base import Modifier, PolicyModifier
+from tradesieve.strategies.modifiers.signal_prices import replace_columns
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Policy
 
-MINUTE = 60_000_000_000
-_LONGEST = 60 * DAY
-"""An exchange that closes no session for longer than that is shut down, and a signal on it makes no sense."""
+_MAX_CLOSURE = 60 * DAY
+"""An exchange without a session for longer than this is out of operation: signals on it are dropped."""
 
 
 @dataclass(frozen=True)
 class TimeExit(Modifier):
-    """Leave after some bars, in the place of the rule's own number.
+    """Exit after a number of bars, in place of the rule's own.
 
     Parameters
     ----------
@@ -30,7 +29,7 @@ class TimeExit(Modifier):
     """
 
     name: ClassVar[str] = "time_exit"
-    kind: ClassVar[str] = "time"
+    aspect: ClassVar[str] = "time"
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"bars": (6, 96)}
 
     bars: int = 24
@@ -39,13 +38,13 @@ class TimeExit(Modifier):
         self._require(bars=self.bars >= 1)
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the number."""
-        return changed(signals, bars, max_hold=np.full(len(signals), self.bars, np.int64))
+        """Set the number of bars."""
+        return replace_columns(signals, bars, max_hold=np.full(len(signals), self.bars, np.int64))
 
 
 @dataclass(frozen=True)
 class SessionEnd(Modifier):
-    """Leave at the same minute of every day, the first one after the decision.
+    """Exit at a minute of the day, the first such time after the decision.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ class SessionEnd(Modifier):
     """
 
     name: ClassVar[str] = "session_end"
-    kind: ClassVar[str] = "session"
+    aspect: ClassVar[str] = "session"
 
     minute: int = 0
 
@@ -61,20 +60,18 @@ class SessionEnd(Modifier):
         self._require(minute=0 <= self.minute < 1440)
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the time."""
-        return changed(signals, bars, leave_at=self._end_after(signals.decision_time))
-
-    def _end_after(self, time: np.ndarray) -> np.ndarray:
+        """Set the time."""
         offset = self.minute * MINUTE
-        return ((time - offset) // DAY + 1) * DAY + offset
+        leave_at = ((signals.decision_time - offset) // DAY + 1) * DAY + offset
+        return replace_columns(signals, bars, leave_at=leave_at)
 
 
 @dataclass(frozen=True)
 class ExchangeClose(Modifier):
-    """Leave at, or some time before, the close of an exchange, the first one after the decision.
+    """Exit at, or some time before, the first close of an exchange after the decision.
 
-    The exchange's daylight saving time, holidays and half days count, as they were scheduled. A signal after which no
-    session closes for sixty days is dropped.
+    The closes are those of the exchange's schedule, with daylight saving time, holidays and half days. A signal after
+    which no session closes for sixty days is dropped.
 
     Parameters
     ----------
@@ -83,7 +80,7 @@ class ExchangeClose(Modifier):
     """
 
     name: ClassVar[str] = "exchange_close"
-    kind: ClassVar[str] = "session"
+    aspect: ClassVar[str] = "session"
 
     calendar: str = "XNYS"
     before: int = 0
@@ -93,35 +90,31 @@ class ExchangeClose(Modifier):
         exchange_closes(self.calendar, 0, 0)
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the time."""
+        """Set the time."""
         if len(signals) == 0:
             return signals
         times = signals.decision_time
-        ends = exchange_closes(self.calendar, int(times[0]), int(times[-1]) + _LONGEST + DAY) - self.before * MINUTE
+        ends = exchange_closes(self.calendar, int(times[0]), int(times[-1]) + _MAX_CLOSURE + DAY) - self.before * MINUTE
         following = np.searchsorted(ends, times, side="right")
         leave_at = np.append(ends, np.iinfo(np.int64).max)[following]
-        return changed(signals, bars, kept=leave_at - times <= _LONGEST, leave_at=leave_at)
+        return replace_columns(signals, bars, kept=leave_at - times <= _MAX_CLOSURE, leave_at=leave_at)
 
 
 @dataclass(frozen=True)
-class OppositeExit(Modifier):
-    """Leave an open position at a signal of the other side, and follow that one."""
+class OppositeExit(PolicyModifier):
+    """Exit an open position at a signal of the other side, and take that signal."""
 
     name: ClassVar[str] = "opposite_exit"
-    kind: ClassVar[str] = "opposite"
-
-    def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Leave the signals as they are: this is a policy."""
-        return signals
+    aspect: ClassVar[str] = "opposite"
 
     def policy(self, policy: Policy) -> Policy:
-        """Leave at an opposite signal."""
+        """Exit at an opposite signal."""
         return replace(policy, exits_on_opposite=True)
 
 
 @dataclass(frozen=True)
 class LimitExit(Modifier):
-    """Leave at a time or an opposite signal by a limit order, as a maker; if it is not met, at market.
+    """Execute time exits and opposite exits by a limit order, as a maker; if it does not fill, at market.
 
     Parameters
     ----------
@@ -129,7 +122,7 @@ class LimitExit(Modifier):
     """
 
     name: ClassVar[str] = "limit_exit"
-    kind: ClassVar[str] = "wait"
+    aspect: ClassVar[str] = "wait"
     search_range: ClassVar[dict[str, tuple[float, float]]] = {"wait": (1, 5)}
 
     wait: int = 2
@@ -138,5 +131,5 @@ class LimitExit(Modifier):
         self._require(wait=self.wait >= 1)
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        """Put the number of bars."""
-        return changed(signals, bars, exit_wait=np.full(len(signals), self.wait, np.int64))
+        """Set the number of bars."""
+        return replace_columns(signals, bars, exit_wait=np.full(len(signals), self.wait, np.int64))

@@ -13,7 +13,7 @@ import numpy as np
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.strategies.indicators.rolling import moving_moments
-from tradesieve.strategies.rules.bracket_orders import bracketed, stop_at
+from tradesieve.strategies.rules.bracket_orders import bracket_signals, stop_at
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -70,7 +70,7 @@ class BollingerReversion(Strategy):
         side = outside[rows - 1].astype(np.float64)
         stop = stop_at(bars.close[rows], side, self.stop_deviations * deviation[rows])
         # A close that jumped over the average has nowhere to return to: its target is behind it, and it is dropped.
-        return bracketed(bars, rows, side, stop=stop, target=average[rows], max_hold=self.max_hold)
+        return bracket_signals(bars, rows, side, stop=stop, target=average[rows], max_hold=self.max_hold)
 
     def _bands(self, average: np.ndarray, deviation: np.ndarray) -> dict[str, np.ndarray]:
         reach = self.width * deviation

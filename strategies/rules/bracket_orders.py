@@ -16,7 +16,7 @@ def stop_at(price: np.ndarray, side: np.ndarray | float, distance: np.ndarray | 
     return price - side * np.minimum(distance, _FURTHEST_STOP * price)
 
 
-def bracketed(
+def bracket_signals(
     bars: Bars,
     rows: np.ndarray,
     side: np.ndarray,

@@ -18,7 +18,7 @@ from numba import njit
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
-from tradesieve.strategies.indicators.rolling import before
+from tradesieve.strategies.indicators.rolling import lagged
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -68,7 +68,7 @@ class DipBuying(Strategy):
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
         """Give the price at or below which a close is a drop."""
-        return {"drop": before(bars.close) * (1.0 + self.drop_threshold)}
+        return {"drop": lagged(bars.close) * (1.0 + self.drop_threshold)}
 
     def signals(self, bars: Bars) -> Signals:
         """Decide at each close; see the module."""

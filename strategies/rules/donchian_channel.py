@@ -12,7 +12,7 @@ import numpy as np
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
-from tradesieve.strategies.indicators.rolling import before, moving_maximum, moving_minimum
+from tradesieve.strategies.indicators.rolling import lagged, moving_maximum, moving_minimum
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Policy, Strategy
 
@@ -62,8 +62,8 @@ class DonchianChannel(Strategy):
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
         """Give the channel of the bars before each bar."""
         return {
-            "upper": before(moving_maximum(bars.high, self.window)),
-            "lower": before(moving_minimum(bars.low, self.window)),
+            "upper": lagged(moving_maximum(bars.high, self.window)),
+            "lower": lagged(moving_minimum(bars.low, self.window)),
         }
 
     def signals(self, bars: Bars) -> Signals:

@@ -14,7 +14,7 @@ from numba import njit
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.strategies.indicators.pivots import pivot_highs_nb
-from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.strategies.rules.bracket_orders import bracket_signals
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -95,7 +95,7 @@ class DoubleTopBottom(Strategy):
         neckline = np.where(long, bottom_neckline[rows], top_neckline[rows])
         target = neckline + self.reward * (neckline - stop)
         # A close that already lies beyond its target is dropped: there is nothing left to gain.
-        return bracketed(bars, rows, np.where(long, 1.0, -1.0), stop=stop, target=target, max_hold=self.max_hold)
+        return bracket_signals(bars, rows, np.where(long, 1.0, -1.0), stop=stop, target=target, max_hold=self.max_hold)
 
     def _patterns(self, bars: Bars) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
         """Give level, neckline and confirmation of tops, then of bottoms."""

@@ -13,8 +13,8 @@ import numpy as np
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
-from tradesieve.strategies.indicators.rolling import average_true_range, before, moving_mean
-from tradesieve.strategies.rules.bracket_orders import bracketed, stop_at
+from tradesieve.strategies.indicators.rolling import average_true_range, lagged, moving_mean
+from tradesieve.strategies.rules.bracket_orders import bracket_signals, stop_at
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Policy, Strategy
 
@@ -72,9 +72,9 @@ class MovingAverageCross(Strategy):
         """Decide at each close; see the class."""
         lines = self.lines(bars)
         gap = lines["fast"] - lines["slow"]
-        earlier = before(gap)
+        earlier = lagged(gap)
         rows = np.flatnonzero(((gap > 0) & (earlier <= 0)) | ((gap < 0) & (earlier >= 0)))
         side = np.sign(gap[rows])
         distance = self.stop_ranges * average_true_range(bars, self.slow)[rows]
         stop = stop_at(bars.close[rows], side, distance)
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+        return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)

@@ -12,11 +12,9 @@ import numpy as np
 from numba import njit
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.timeframes import DAY, Timeframe
+from tradesieve.market.timeframes import DAY, MINUTE, Timeframe
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Strategy
-
-MINUTE = 60_000_000_000
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
-from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.strategies.rules.bracket_orders import bracket_signals
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -64,16 +64,16 @@ class RandomEntries(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         """Decide at each close; see the class."""
-        salt = hashed(np.array([self.seed]) * 2**32 + zlib.crc32(bars.symbol.encode()))
-        bits = hashed(bars.close_time.astype(np.uint64) ^ salt)
+        salt = splitmix64(np.array([self.seed]) * 2**32 + zlib.crc32(bars.symbol.encode()))
+        bits = splitmix64(bars.close_time.astype(np.uint64) ^ salt)
         # The upper 53 bits are a uniform number in [0, 1); the lowest one, which it does not see, is the side.
         rows = np.flatnonzero((bits >> np.uint64(11)) * 2.0**-53 < self.probability)
         side = np.where(bits[rows] & np.uint64(1), 1.0, -1.0)
         stop = bars.close[rows] * (1.0 - side * self.stop_loss)
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+        return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
 
 
-def hashed(numbers: np.ndarray) -> np.ndarray:
+def splitmix64(numbers: np.ndarray) -> np.ndarray:
     """Hash 64-bit numbers, each on its own.
 
     Returns

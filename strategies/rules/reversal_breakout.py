@@ -14,8 +14,8 @@ from numba import njit
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
-from tradesieve.strategies.indicators.rolling import before, moving_maximum, moving_minimum
-from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.strategies.indicators.rolling import lagged, moving_maximum, moving_minimum
+from tradesieve.strategies.rules.bracket_orders import bracket_signals
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -64,23 +64,23 @@ class ReversalBreakout(Strategy):
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
         """Give the channel of the bars before each bar."""
         return {
-            "upper": before(moving_maximum(bars.high, self.window)),
-            "lower": before(moving_minimum(bars.low, self.window)),
+            "upper": lagged(moving_maximum(bars.high, self.window)),
+            "lower": lagged(moving_minimum(bars.low, self.window)),
         }
 
     def signals(self, bars: Bars) -> Signals:
         """Decide at each close; see the class."""
         channel = self.lines(bars)
-        highest = failures_nb(channel["upper"], bars.high, bars.close, self.within)
-        lowest = -failures_nb(-channel["lower"], -bars.low, -bars.close, self.within)
+        highest = failed_breakouts_nb(channel["upper"], bars.high, bars.close, self.within)
+        lowest = -failed_breakouts_nb(-channel["lower"], -bars.low, -bars.close, self.within)
         rows = np.flatnonzero(np.isfinite(highest) != np.isfinite(lowest))
         side = np.where(np.isfinite(lowest[rows]), 1.0, -1.0)
         stop = np.where(side > 0, lowest[rows], highest[rows])
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+        return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
 
 
 @njit(cache=True, nogil=True)
-def failures_nb(upper: np.ndarray, high: np.ndarray, close: np.ndarray, within: int) -> np.ndarray:
+def failed_breakouts_nb(upper: np.ndarray, high: np.ndarray, close: np.ndarray, within: int) -> np.ndarray:
     """Find the closes at which a breakout upwards fails; downwards with the signs of all prices turned.
 
     Returns

@@ -15,8 +15,8 @@ import numpy as np
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
-from tradesieve.strategies.indicators.rolling import average_true_range, before, decayed_sum, moving_sum
-from tradesieve.strategies.rules.bracket_orders import bracketed, stop_at
+from tradesieve.strategies.indicators.rolling import average_true_range, decayed_sum, lagged, moving_sum
+from tradesieve.strategies.rules.bracket_orders import bracket_signals, stop_at
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -73,20 +73,20 @@ class RsiReversal(Strategy):
             odds = level / (100.0 - level)
             rise = odds * earlier_falls - earlier_rises
             # Where no rise is wanted, it takes a fall, which weighs on the other side.
-            lines[name] = before(bars.close) + np.where(rise > 0.0, rise, rise / odds)
+            lines[name] = lagged(bars.close) + np.where(rise > 0.0, rise, rise / odds)
         return lines
 
     def signals(self, bars: Bars) -> Signals:
         """Decide at each close; see the class."""
         index = rsi_wilder(bars.close, self.window)
-        earlier, overbought = before(index), 100.0 - self.oversold
+        earlier, overbought = lagged(index), 100.0 - self.oversold
         rises = (earlier < self.oversold) & (index >= self.oversold)
         falls = (earlier > overbought) & (index <= overbought)
         rows = np.flatnonzero(rises | falls)
         side = np.where(rises[rows], 1.0, -1.0)
         distance = self.stop_ranges * average_true_range(bars, self.window)[rows]
         stop = stop_at(bars.close[rows], side, distance)
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+        return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
 
 
 def rsi_wilder(close: np.ndarray, window: int) -> np.ndarray:
@@ -115,4 +115,4 @@ def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
     """Smooth by 1 / window, seeded by the mean of the oldest `window` values, all times `window`."""
     n_after = (_WINDOWS - 1) * window
     keep = 1.0 - 1.0 / window
-    return decayed_sum(values, n_after, keep) + keep**n_after * before(moving_sum(values, window), n_after)
+    return decayed_sum(values, n_after, keep) + keep**n_after * lagged(moving_sum(values, window), n_after)

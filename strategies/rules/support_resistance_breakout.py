@@ -16,7 +16,7 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.strategies.indicators.pivots import pivot_highs_nb
 from tradesieve.strategies.indicators.rolling import average_true_range
-from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.strategies.rules.bracket_orders import bracket_signals
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -89,7 +89,7 @@ class SupportResistanceBreakout(Strategy):
         side = np.where(rises[rows], 1.0, -1.0)
         level = np.where(rises[rows], resistance[rows], support[rows])
         stop = level - side * self.stop_ranges * ranges[rows]
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+        return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
 
     def _levels(self, bars: Bars) -> tuple[np.ndarray, ...]:
         """Give resistance, support, whether each is broken, and the average true range."""

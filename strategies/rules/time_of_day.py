@@ -11,12 +11,11 @@ from typing import ClassVar
 import numpy as np
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.timeframes import DAY, Timeframe
-from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.market.timeframes import DAY, MINUTE, Timeframe
+from tradesieve.strategies.rules.bracket_orders import bracket_signals
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
 
-_MINUTE = 60_000_000_000
 _EVERY_DAY = 127
 
 
@@ -66,11 +65,11 @@ class TimeOfDay(Strategy):
 
     def signals(self, bars: Bars) -> Signals:
         """Decide at each close; see the class."""
-        since_strike = bars.close_time - self.minute * _MINUTE
+        since_strike = bars.close_time - self.minute * MINUTE
         day = since_strike // DAY
         weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
         strikes = (since_strike % DAY < bars.timeframe.duration) & ((self.weekdays >> weekday) & 1 == 1)
         rows = np.flatnonzero(strikes)
         side = np.full(len(rows), float(self.side))
         stop = bars.close[rows] * (1.0 - side * self.stop_loss)
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+        return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)

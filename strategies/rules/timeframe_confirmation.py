@@ -13,13 +13,11 @@ import numpy as np
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.resampling import resample
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import MINUTE, Timeframe
 from tradesieve.strategies.indicators.rolling import average_true_range, moving_mean
-from tradesieve.strategies.rules.bracket_orders import bracketed, stop_at
+from tradesieve.strategies.rules.bracket_orders import bracket_signals, stop_at
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
-
-_MINUTE = 60_000_000_000
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,9 @@ class TimeframeConfirmation(Strategy):
             max_hold=self.max_hold >= 1,
         )
 
-    def runs_on(self, timeframe: Timeframe) -> bool:
+    def supports(self, timeframe: Timeframe) -> bool:
         """Tell whether bars of `timeframe` can make the three timeframes."""
-        return all(minutes * _MINUTE % timeframe.duration == 0 for minutes in (self.short, self.middle, self.long))
+        return all(minutes * MINUTE % timeframe.duration == 0 for minutes in (self.short, self.middle, self.long))
 
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the bars of the long averages, those of a long bar that is not closed yet, and the close before.
@@ -105,11 +103,11 @@ class TimeframeConfirmation(Strategy):
         shortest, at = closed[0]
         ranges = _known(average_true_range(shortest, self.window), at[rows])
         stop = stop_at(bars.close[rows], side, self.stop_ranges * ranges)
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
+        return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
 
     def _timeframes(self, timeframe: Timeframe) -> list[Timeframe]:
         """Give the three timeframes, each of which bars of `timeframe` must be able to make."""
-        longer = [Timeframe(minutes * _MINUTE) for minutes in (self.short, self.middle, self.long)]
+        longer = [Timeframe(minutes * MINUTE) for minutes in (self.short, self.middle, self.long)]
         for each in longer:
             if each.duration % timeframe.duration:
                 raise BadInput(

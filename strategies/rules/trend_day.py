@@ -16,12 +16,10 @@ import numpy as np
 from numba import njit
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.timeframes import DAY, Timeframe
-from tradesieve.strategies.rules.bracket_orders import bracketed
+from tradesieve.market.timeframes import DAY, MINUTE, Timeframe
+from tradesieve.strategies.rules.bracket_orders import bracket_signals
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
-
-_MINUTE = 60_000_000_000
 
 
 @dataclass(frozen=True)
@@ -89,15 +87,15 @@ class TrendDay(Strategy):
         side = side[rows]
         stop = np.where(side > 0, low[rows], high[rows])
         open_time, close_time = bars.open_time[rows], bars.close_time[rows]
-        session_end = open_time - (open_time - self.session_minute * _MINUTE) % DAY + DAY
+        session_end = open_time - (open_time - self.session_minute * MINUTE) % DAY + DAY
         leave_at = np.maximum(session_end, close_time + bars.timeframe.duration)
-        rest = bars.timeframe.bars_in(DAY - self.first_minutes * _MINUTE)  # as long, but for gaps
-        return bracketed(bars, rows, side, stop=stop, reward=self.reward, max_hold=rest, leave_at=leave_at)
+        rest = bars.timeframe.bars_in(DAY - self.first_minutes * MINUTE)  # as long, but for gaps
+        return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=rest, leave_at=leave_at)
 
     def _first_parts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        into_session = bars.open_time - self.session_minute * _MINUTE
+        into_session = bars.open_time - self.session_minute * MINUTE
         return first_parts_nb(
-            into_session // DAY, into_session % DAY + bars.timeframe.duration - self.first_minutes * _MINUTE,
+            into_session // DAY, into_session % DAY + bars.timeframe.duration - self.first_minutes * MINUTE,
             bars.timeframe.duration, bars.open, bars.high, bars.low, bars.close,
             self.sessions, self.narrow, self.wide, self.extreme,
         )  # fmt: skip

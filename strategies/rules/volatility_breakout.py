@@ -14,7 +14,7 @@ from numba import njit
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
-from tradesieve.strategies.indicators.rolling import before
+from tradesieve.strategies.indicators.rolling import lagged
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -64,7 +64,7 @@ class VolatilityBreakout(Strategy):
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
         """Give the prices that a close has to pass."""
         reach = self.multiple * average_true_range_before_nb(bars.high, bars.low, bars.close, self.window)
-        previous = before(bars.close)
+        previous = lagged(bars.close)
         return {"upper": previous + reach, "lower": previous - reach}
 
     def signals(self, bars: Bars) -> Signals:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 
 from tradesieve.market.errors import BadInput
 from tradesieve.strategies.modifiers.base import ModifiedStrategy, Modifier
-from tradesieve.strategies.parameter_text import Parametrised, Value, name_in, read_axes, split_outside
-from tradesieve.strategies.registry import modifier_named, rule_named
+from tradesieve.strategies.parameter_text import Parametrised, Value, parse_name, parse_values, split_top_level
+from tradesieve.strategies.registry import get_modifier, get_rule
 from tradesieve.strategies.strategy import Strategy
 
 EXIT_PARAMETERS = frozenset(
@@ -115,15 +115,15 @@ def search_space(text: str) -> SearchSpace:
     >>> [str(parameter) for parameter in space.of_stage("exits")]
     ['exit_window 10 to 20', 'opposite_exit 0 to 1', 'max_hold 96 to 192', 'trailing.ranges 2 to 5']
     """
-    first, *others = split_outside(text, "+")
-    rule = rule_named(name_in(first))
+    first, *others = split_top_level(text, "+")
+    rule = get_rule(parse_name(first))
     parts: list[tuple[type[Parametrised], str, Mapping[str, Value]]] = []
     searched: list[Searched] = []
-    kinds: list[type[Strategy] | type[Modifier]] = [rule, *(modifier_named(name_in(other)) for other in others)]
+    kinds: list[type[Strategy] | type[Modifier]] = [rule, *(get_modifier(parse_name(other)) for other in others)]
     for place, (kind, written) in enumerate(zip(kinds, (first, *others), strict=True)):
         alike = sum(other is kind for other in kinds[1:place])
         prefix = "" if place == 0 else f"{kind.name}{alike + 1 if alike else ''}."
-        axes = read_axes(kind, written)
+        axes = parse_values(kind, written)
         parts.append((kind, prefix, {name: values[0] for name, values in axes.items()}))
         ranges = kind.grid if issubclass(kind, Strategy) else kind.search_range
         whole = {field.name for field in fields(kind) if field.type in ("int", int)}
@@ -135,7 +135,7 @@ def search_space(text: str) -> SearchSpace:
                 raise BadInput(
                     f"strategy {written!r}: {name} is a word, and only numbers are searched: give it one value"
                 )
-            exits = name in EXIT_PARAMETERS if place == 0 else kind.kind != "entry"  # type: ignore[union-attr]
+            exits = name in EXIT_PARAMETERS if place == 0 else kind.aspect != "entry"  # type: ignore[union-attr]
             searched.append(
                 Searched(prefix + name, min(numbers), max(numbers), name in whole, STAGES[1 if exits else 0])
             )

@@ -9,12 +9,11 @@ import pandas as pd
 
 from tradesieve.market.calendars.trading_days import TradingCalendar
 from tradesieve.market.errors import BadData, BadInput, Unknown
-from tradesieve.market.timeframes import DAY
+from tradesieve.market.timeframes import DAY, HOUR
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.daily_returns import exit_days
 from tradesieve.strategies.trades import instance_codes, instance_of
 
-_HOUR = 3_600_000_000_000
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 INSTANCE_GROUPS = ("instance", "strategy", "rule", "symbol", "timeframe", "pooled")
@@ -149,7 +148,7 @@ def _parted(
         found, code = np.unique((trades["side"].to_numpy() < 0).astype(np.int64), return_inverse=True)
         return tuple(("long", "short")[value] for value in found), code
     if by == "hour":
-        found, code = np.unique(decided % DAY // _HOUR, return_inverse=True)
+        found, code = np.unique(decided % DAY // HOUR, return_inverse=True)
         return tuple(int(value) for value in found), code
     if by == "weekday":
         found, code = np.unique((decided // DAY + 3) % 7, return_inverse=True)  # 1970-01-01 was a Thursday

@@ -13,7 +13,7 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.strategies.invariants import check_strategy
 from tradesieve.strategies.modifiers.base import ModifiedStrategy, Modifier
 from tradesieve.strategies.modifiers.kelly import Kelly
-from tradesieve.strategies.modifiers.signal_prices import changed, rows_of
+from tradesieve.strategies.modifiers.signal_prices import decision_rows, replace_columns
 from tradesieve.strategies.registry import MODIFIERS, parse_strategy
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
 from tradesieve.strategies.signals import Signals
@@ -100,11 +100,11 @@ class StopFromTomorrow(Modifier):
     """A fault: the stop stands at the low of the bar to come."""
 
     name: ClassVar[str] = "stop_from_tomorrow"
-    kind: ClassVar[str] = "stop"
+    aspect: ClassVar[str] = "stop"
 
     def apply(self, signals: Signals, bars: Bars) -> Signals:
-        rows = np.minimum(rows_of(signals, bars) + 1, len(bars) - 1)
-        return changed(signals, bars, stop=np.where(signals.side > 0, bars.low[rows], bars.high[rows]))
+        rows = np.minimum(decision_rows(signals, bars) + 1, len(bars) - 1)
+        return replace_columns(signals, bars, stop=np.where(signals.side > 0, bars.low[rows], bars.high[rows]))
 
 
 def test_a_modifier_that_looks_ahead_is_caught(market_bars):

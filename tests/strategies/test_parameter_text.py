@@ -20,8 +20,8 @@ from tradesieve.strategies.registry import (
     RULES,
     choose_strategies,
     count_strategies,
-    is_written_out,
-    modifier_named,
+    get_modifier,
+    has_explicit_parameters,
     parse_strategy,
     sample_strategies,
 )
@@ -33,14 +33,14 @@ def modifiers(draw: st.DrawFn) -> tuple:
     """Draw modifiers that may stand together, most of their parameters anything in range."""
     kinds = {}
     for name in draw(st.lists(st.sampled_from(list(MODIFIERS)), min_size=1, max_size=6, unique=True)):
-        kind = modifier_named(name)
+        kind = get_modifier(name)
         values = {}
         for field in fields(kind):
             if field.type == "int":
                 values[field.name] = draw(st.integers(2, 1000))
             elif field.type == "float":
                 values[field.name] = draw(st.floats(1e-12, 0.999, allow_subnormal=False))
-        kinds[kind.kind] = kind(**values)
+        kinds[kind.aspect] = kind(**values)
     return tuple(kinds.values())
 
 
@@ -90,7 +90,7 @@ def test_a_modifier_that_is_given_several_times_adds_one_each():
         ("trailing(ranges=2)", "unknown strategy 'trailing'"),
         ("dip_buying+dip_buying", "unknown modifier 'dip_buying'"),
         ("dip_buying+trailing(ranges=2|3)", r"is several: values separated by \| are for choosing among many"),
-        ("dip_buying+limit_entry+stop_entry", "limit_entry and stop_entry both say how a trade is entered"),
+        ("dip_buying+limit_entry+stop_entry", "limit_entry and stop_entry both set how a trade is entered"),
     ],
 )  # fmt: skip
 def test_what_is_no_strategy_says_so_and_helps(text, match):
@@ -128,8 +128,8 @@ def test_a_rule_without_parentheses_is_its_grid_with_the_modifiers_on_each():
         "dip_buying", "dip_buying", "volatility_breakout", "dip_buying",
     ]  # fmt: skip
     assert "look_back=7" in both[0].id, "what is written out comes first"
-    assert is_written_out("dip_buying()+trailing")
-    assert not is_written_out("dip_buying+trailing(ranges=2)")
+    assert has_explicit_parameters("dip_buying()+trailing")
+    assert not has_explicit_parameters("dip_buying+trailing(ranges=2)")
 
 
 def test_a_sample_has_no_duplicates_and_is_the_same_each_time():
@@ -202,4 +202,4 @@ def test_a_sampling_that_cannot_be_made_says_why(given, match):
 def test_no_rule_is_named_like_a_modifier():
     assert not set(RULES) & set(MODIFIERS)
     with pytest.raises(Unknown):
-        modifier_named("dip_buying")
+        get_modifier("dip_buying")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.strategies.registry import MODIFIERS, RULES, choose_strategies, parse_strategy, rule_named
+from tradesieve.strategies.registry import MODIFIERS, RULES, choose_strategies, get_rule, parse_strategy
 from tradesieve.strategies.rules.dip_buying import DipBuying
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
 
@@ -27,7 +27,7 @@ def test_every_variant_of_every_grid_reads_back_from_its_id():
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_is_named_like_its_file_and_its_grid_like_its_parameters(name):
-    rule = rule_named(name)
+    rule = get_rule(name)
     assert rule.name == name == rule.__module__.rpartition(".")[2]
     assert set(rule.grid) <= {field.name for field in fields(rule)}
     assert rule() in list(rule.variants()), "the default is part of the default grid"
@@ -125,7 +125,7 @@ def test_a_choice_that_cannot_be_made_says_why(count, rules, match):
 
 def test_unknown_names_are_unknown():
     with pytest.raises(Unknown):
-        rule_named("")
+        get_rule("")
 
 
 def test_every_parameter_says_what_it_is_when_it_is_refused():

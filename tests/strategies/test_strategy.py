@@ -83,8 +83,8 @@ def test_rules_trade_at_every_timeframe(name):
     for text in ("1m", "15m", "1h", "1d"):
         timeframe = parse_timeframe(text)
         bars, _ = SyntheticMarket(n_days=12 if text == "1m" else 400, timeframe=timeframe).generate("X")
-        assert RULES[name]().runs_on(timeframe) == (name != "timeframe_confirmation" or text in ("1m", "15m"))
-        if not RULES[name]().runs_on(timeframe):
+        assert RULES[name]().supports(timeframe) == (name != "timeframe_confirmation" or text in ("1m", "15m"))
+        if not RULES[name]().supports(timeframe):
             continue
         trades = simulate(RULES[name](), bars, Instrument("X"))
         check_trades(trades)
@@ -149,5 +149,5 @@ def test_a_modified_rule_shows_the_lines_of_its_rule_and_runs_where_it_does(mark
     assert list(lines) == ["average_15m", "average_30m", "average_1h"]
     for name, line in plain.lines(market_bars).items():
         np.testing.assert_array_equal(lines[name], line)
-    assert not modified.runs_on(parse_timeframe("1h"))
-    assert modified.runs_on(parse_timeframe("5m"))
+    assert not modified.supports(parse_timeframe("1h"))
+    assert modified.supports(parse_timeframe("5m"))

@@ -14,7 +14,7 @@ from tradesieve.market.resampling import resample
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.settings import Settings
-from tradesieve.strategies.modifiers.signal_prices import range_of
+from tradesieve.strategies.modifiers.signal_prices import atr_at_decision
 from tradesieve.strategies.registry import parse_strategy
 from tradesieve.strategies.signals import Signals
 
@@ -104,7 +104,7 @@ def test_entries_wait_as_long_as_they_may(trades: dict[str, pd.DataFrame], bars:
 def test_stops_and_targets_are_hit_where_they_stand(trades: dict[str, pd.DataFrame], bars: Bars) -> None:
     own = trades["fixed_stop(ranges=1)"]
     signals, rows = signals_of("fixed_stop(ranges=1)", own, bars)
-    range_ = range_of(signals, bars, window=20)[rows]
+    range_ = atr_at_decision(signals, bars, window=20)[rows]
     close = bars.close[np.searchsorted(bars.close_time, own["decision_time"])]
     np.testing.assert_allclose(own["stop"], close - own["side"] * range_, rtol=1e-12)
     left = bars.close_time.searchsorted(own["exit_time"])

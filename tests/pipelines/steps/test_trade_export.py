@@ -95,13 +95,13 @@ def test_strategies_of_one_rule_share_what_it_decides(
     experiment = replace(small_experiment, strategies=tuple(texts), num_strategies=24)
     (chunk, *_) = load_chunks(experiment, home)
     alone = pool_trades([simulate(strategy, chunk.bars, chunk.instrument) for strategy in chunk.strategies])
-    assert len({strategy.bare for strategy in chunk.strategies}) < 24
+    assert len({strategy.base_rule for strategy in chunk.strategies}) < 24
     asked: list[str] = []
     for rule in (VolatilityBreakout, DipBuying):
         own = rule.signals
         monkeypatch.setattr(rule, "signals", lambda self, bars, own=own: asked.append(self.id) or own(self, bars))
     pd.testing.assert_frame_equal(generate_trades(chunk, home), alone, check_exact=True)
-    assert sorted(asked) == sorted({strategy.bare.id for strategy in chunk.strategies})
+    assert sorted(asked) == sorted({strategy.base_rule.id for strategy in chunk.strategies})
 
 
 _GENERATE = """

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tradesieve.strategies.indicators.rolling import (
     average_true_range,
-    before,
     decayed_sum,
+    lagged,
     moving_maximum,
     moving_mean,
     moving_minimum,
@@ -94,6 +94,6 @@ def test_what_is_missing_spoils_its_own_windows_only(name):
 
 
 def test_the_value_before():
-    assert before(np.array([1.0, 2.0, 3.0])).tolist()[1:] == [1.0, 2.0]
-    assert np.isnan(before(np.array([1.0, 2.0]), 5)).all()
-    assert len(before(np.array([1.0, 2.0]), 5)) == 2
+    assert lagged(np.array([1.0, 2.0, 3.0])).tolist()[1:] == [1.0, 2.0]
+    assert np.isnan(lagged(np.array([1.0, 2.0]), 5)).all()
+    assert len(lagged(np.array([1.0, 2.0]), 5)) == 2

@@ -13,13 +13,13 @@ import pytest
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.timeframes import DAY, parse_timeframe
-from tradesieve.strategies.modifiers.base import KINDS, ModifiedStrategy, Modifier
+from tradesieve.strategies.modifiers.base import ASPECTS, ModifiedStrategy, Modifier
 from tradesieve.strategies.modifiers.entries import Cooldown, LimitEntry, ScaleIn, StopEntry
 from tradesieve.strategies.modifiers.exits import BreakEven, FixedStop, FixedTarget, RewardTarget, ScaleOut, Trailing
 from tradesieve.strategies.modifiers.kelly import Kelly
 from tradesieve.strategies.modifiers.sizing import FixedFraction, RiskToStop, VolatilityTarget
 from tradesieve.strategies.modifiers.timed_exits import ExchangeClose, LimitExit, OppositeExit, SessionEnd, TimeExit
-from tradesieve.strategies.registry import MODIFIERS, modifier_named
+from tradesieve.strategies.registry import MODIFIERS, get_modifier
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Policy, Strategy
@@ -128,7 +128,7 @@ def test_parts_beside_those_of_the_rule():
         [NAN] * 3, nan_ok=True
     ), "a part that lies beyond the new target is left out"
     full = decided(partial_target=np.array([106.0, 107.0, 108.0]), partial_share=np.full(3, 0.1))
-    with pytest.raises(BadInput, match="the rule has 3 partial targets already, and may have no more"):
+    with pytest.raises(BadInput, match="the rule already has 3 partial targets, which is the maximum"):
         ScaleOut(window=4).apply(full, BARS)
     with pytest.raises(BadData, match="leave nothing for the last exit"):
         ScaleOut(share=0.5, window=4).apply(own, BARS)
@@ -324,13 +324,13 @@ def test_the_lookback_serves_the_rule_and_each_modifier():
 @pytest.mark.parametrize(
     ("modifiers", "match"),
     [
-        ((LimitEntry(), StopEntry()), "limit_entry and stop_entry both say how a trade is entered: keep one of them"),
-        ((StopEntry(), StopEntry(offset=1)), "stop_entry is given 2 times, but 1 at most"),
-        ((Kelly(), RiskToStop(), FixedFraction()), "fixed_fraction and kelly and risk_to_stop all say how large"),
-        ((SessionEnd(), ExchangeClose()), "exchange_close and session_end both say when the session ends"),
-        (tuple(ScaleOut(0.1, reward) for reward in (1, 2, 3, 4)), "scale_out is given 4 times, but 3 at most"),
-        ((ScaleOut(0.5, 1), ScaleOut(0.1, 1)), "scale_out: two parts leave at the same reward"),
-        ((ScaleOut(0.5, 1), ScaleOut(0.5, 2)), "the shares add up to 1, and leave nothing for the last exit"),
+        ((LimitEntry(), StopEntry()), "limit_entry and stop_entry both set how a trade is entered: keep one of them"),
+        ((StopEntry(), StopEntry(offset=1)), "stop_entry is given 2 times; at most 1 is allowed"),
+        ((Kelly(), RiskToStop(), FixedFraction()), "fixed_fraction and kelly and risk_to_stop all set how large"),
+        ((SessionEnd(), ExchangeClose()), "exchange_close and session_end both set when the session ends"),
+        (tuple(ScaleOut(0.1, reward) for reward in (1, 2, 3, 4)), "scale_out is given 4 times; at most 3 is allowed"),
+        ((ScaleOut(0.5, 1), ScaleOut(0.1, 1)), "scale_out: two parts exit at the same reward"),
+        ((ScaleOut(0.5, 1), ScaleOut(0.5, 2)), "the shares add up to 1, which leaves nothing for the last exit"),
     ],
 )  # fmt: skip
 def test_modifiers_that_contradict_each_other_are_refused(modifiers, match):
@@ -363,8 +363,8 @@ WRONG = {
 
 @pytest.mark.parametrize("name", MODIFIERS)
 def test_a_modifier_documents_its_parameters_and_refuses_what_is_out_of_range(name):
-    modifier = modifier_named(name)
-    assert modifier.kind in KINDS
+    modifier = get_modifier(name)
+    assert modifier.aspect in ASPECTS
     parameters = [field.name for field in fields(modifier)]
     for parameter in parameters:
         assert re.search(rf"^    {parameter} : ", modifier.__doc__, re.MULTILINE), f"{parameter} is documented"
@@ -375,6 +375,6 @@ def test_a_modifier_documents_its_parameters_and_refuses_what_is_out_of_range(na
             modifier(**wrong)
 
 
-def test_every_kind_is_said_by_some_modifier():
-    assert {modifier.kind for modifier in MODIFIERS.values()} == set(KINDS)
+def test_every_aspect_is_set_by_some_modifier():
+    assert {modifier.aspect for modifier in MODIFIERS.values()} == set(ASPECTS)
     assert all(issubclass(modifier, Modifier) for modifier in MODIFIERS.values())

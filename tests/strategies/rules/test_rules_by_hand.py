@@ -12,7 +12,7 @@ from tradesieve.strategies.rules.bollinger_reversion import BollingerReversion
 from tradesieve.strategies.rules.donchian_channel import DonchianChannel
 from tradesieve.strategies.rules.double_top_bottom import DoubleTopBottom
 from tradesieve.strategies.rules.moving_average_cross import MovingAverageCross
-from tradesieve.strategies.rules.random_entries import RandomEntries, hashed
+from tradesieve.strategies.rules.random_entries import RandomEntries, splitmix64
 from tradesieve.strategies.rules.reversal_breakout import ReversalBreakout
 from tradesieve.strategies.rules.rsi_reversal import RsiReversal
 from tradesieve.strategies.rules.support_resistance_breakout import SupportResistanceBreakout
@@ -241,7 +241,7 @@ def test_random_entries_know_nothing_but_the_clock():
 def test_the_hash_is_split_mix_64():
     # The first three numbers of the reference implementation with seed 0, whose state grows by the same constant.
     states = np.array([0, 0x9E3779B97F4A7C15, 0x3C6EF372FE94F82A], dtype=np.uint64)
-    assert [hex(number) for number in hashed(states)] == [
+    assert [hex(number) for number in splitmix64(states)] == [
         "0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f",
     ]  # fmt: skip
 
