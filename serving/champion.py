@@ -17,8 +17,8 @@ import threading
 from pathlib import Path
 
 from tradesieve.market.errors import BadInput, TradesieveError
-from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
+from tradesieve.models.artifact.manifest import read_manifest, require_release
 from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.scoring import Scorer
@@ -119,8 +119,8 @@ def load_verified(pointer: Path) -> Artifact:
     BadInput, Refused : as `load_artifact` and `verify`, and if the model was not released (see
         `models.artifact.manifest`).
     """
-    manifest = manifests.read(Path(pointer).resolve())
-    manifests.require_release(manifest)
+    manifest = read_manifest(Path(pointer).resolve())
+    require_release(manifest)
     if manifest["model"].get("format") == "lightgbm":
         _import_lightgbm_alone()
     artifact = load_artifact(pointer)

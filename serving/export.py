@@ -14,8 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tradesieve.market.errors import BadInput, TradesieveError
-from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import load_artifact
+from tradesieve.models.artifact.manifest import MANIFEST_FILE, read_manifest, require_release, required_packages
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds the package."""
@@ -49,7 +49,7 @@ def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> 
     # Not resolved: a pointer is meant to be turned to another artifact later.
     path = Path(os.path.abspath(target))
     command = [sys.executable, "-m", "bentoml", "serve"]
-    if (path / manifests.FILE).is_file():
+    if (path / MANIFEST_FILE).is_file():
         if "," in str(path):
             raise BadInput(f"{path}: BentoML splits arguments at a comma; move the artifact to a path without one")
         command += [f"{SERVICE}:TradesieveService", "--working-dir", str(ROOT), "--arg", f"artifact={path}"]
@@ -58,7 +58,7 @@ def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> 
     elif isinstance(target, str) and not path.exists() and os.sep not in target:
         command += [target]
     else:
-        raise BadInput(f"{target} is neither an artifact (no {manifests.FILE}) nor a Bento (no bento.yaml)")
+        raise BadInput(f"{target} is neither an artifact (no {MANIFEST_FILE}) nor a Bento (no bento.yaml)")
     return [*command, "--host", host, "--port", str(port), "--timeout-keep-alive", str(KEEP_ALIVE_SECONDS)]
 
 
@@ -71,7 +71,7 @@ def point_to(pointer: Path, artifact_folder: Path) -> None:
     Refused : if the artifact's gate is closed and nobody released it with a reason.
     """
     pointer, target = Path(pointer), Path(artifact_folder).resolve()
-    manifests.require_release(manifests.read(target))
+    require_release(read_manifest(target))
     if pointer.exists() and not pointer.is_symlink():
         raise BadInput(f"{pointer} is no pointer but a folder of its own; give another name")
     pointer.parent.mkdir(parents=True, exist_ok=True)
@@ -101,11 +101,11 @@ def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
     Raises
     ------
     BadInput : if there is no whole artifact.
-    Refused : if its gate is closed and no override says why that is passed by.
+    Refused : if its gate is closed and not overridden.
     TradesieveError : if BentoML fails; says what it said.
     """
     artifact = load_artifact(artifact_folder)
-    manifests.require_release(artifact.manifest)
+    require_release(artifact.manifest)
     modules = served_modules(artifact.folder.glob("modules/*.py"))
     digest = hashlib.sha256(artifact.fingerprint.encode())
     for path in modules:
@@ -147,7 +147,7 @@ def served_modules(own: Iterable[Path] = ()) -> list[Path]:
 
 def requirements(manifest: dict[str, object]) -> list[str]:
     """Pin the packages that serving an artifact imports, at the versions installed here."""
-    return [f"{package}=={version(package)}" for package in sorted({*_ALWAYS, *manifests.packages(manifest)})]
+    return [f"{package}=={version(package)}" for package in sorted({*_ALWAYS, *required_packages(manifest)})]
 
 
 def _imports(path: Path) -> Iterator[Path]:

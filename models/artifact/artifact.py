@@ -1,13 +1,13 @@
-"""The artifact: a judged model as a folder that scores bars anywhere, and proves on arrival that it scores as it did.
+"""The artifact: a judged model as a folder that scores bars anywhere and proves that it scores as it did.
 
-    manifest.json   what it is: versions, fingerprints, features, application, instances, the gate's verdict
-    model/          the native model file, see `models.fitted.model`
-    golden.npz      golden vectors, see `models.artifact.golden_vectors`
-    modules/        the source of factors of the user's own, see `models.artifact.bundled_modules`
+    manifest.json   versions, fingerprints, features, application, instances, the gate's verdict: `manifest_schema`
+    model/          the native model file: `models.fitted.model`
+    golden.npz      golden vectors: `golden_vectors`
+    modules/        the source of the user's own factors: `bundled_modules`
 
-Nothing in it is a pickle; what is in `modules` is Python that runs when it is loaded. Loading it needs numpy, numba and
-the library of the model's own format, no AutoML library, tsfresh only if a feature is tsfresh's, and what its modules
-import. A folder is never changed once written: another model is another folder.
+Nothing in it is a pickle; what is in `modules` is Python that runs when it is loaded. Loading it needs numpy, numba,
+pydantic, the library of the model's format and what its modules import; no AutoML library, and tsfresh only if a
+feature is tsfresh's. A folder is never changed once written: another model is another folder.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.registry import from_parameters
-from tradesieve.models.artifact import manifest as manifests
-from tradesieve.models.artifact.bundled_modules import described, modules_of, read_features, write_modules
+from tradesieve.models.artifact.bundled_modules import describe_modules, modules_of, read_features, write_modules
 from tradesieve.models.artifact.golden_vectors import (
     GoldenAnswers,
     GoldenVector,
@@ -43,6 +42,15 @@ from tradesieve.models.artifact.golden_vectors import (
     read_golden,
     trimmed,
     write_golden,
+)
+from tradesieve.models.artifact.manifest import (
+    MANIFEST_FILE,
+    complete_manifest,
+    file_checksum,
+    installed_versions,
+    manifest_text,
+    read_manifest,
+    require_release,
 )
 from tradesieve.models.fitted.model import Model, load_model
 from tradesieve.strategies.instance import Instance
@@ -56,8 +64,8 @@ class Artifact:
 
     Parameters
     ----------
-    folder : where it lies.
-    manifest : its manifest, plain JSON values.
+    folder : its absolute path.
+    manifest : plain JSON values, see `models.artifact.manifest_schema.Manifest`.
     model : scores rows of features.
     features : the columns that the model reads, in order.
     application : turns scores into sizes.
@@ -74,13 +82,13 @@ class Artifact:
 
         Parameters
         ----------
-        bars : history of one symbol, with the bars that `requirements` counts before each decision.
+        bars : history of one symbol, as many bars as `requirements` counts before each decision.
         decisions : n of them, with the terms that `requirements` names.
         others : history of the other symbols that `requirements` names.
 
         Returns
         -------
-        float64 (n,), in [0, 1]. Bit for bit the same for one decision as for many, here as in research.
+        float64 (n,), in [0, 1]. Bit for bit the same for one decision as for many, live as in research.
         """
         return self.model.predict(compute(bars, decisions, self.features, others=others))
 
@@ -122,7 +130,7 @@ class Artifact:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the manifest, which itself holds the hash of every other file."""
-        return hashlib.sha256(manifests.text(self.manifest).encode()).hexdigest()[:16]
+        return hashlib.sha256(manifest_text(self.manifest).encode()).hexdigest()[:16]
 
     @cached_property
     def golden(self) -> tuple[list[GoldenVector], GoldenAnswers]:
@@ -139,54 +147,52 @@ def write_artifact(
     manifest: Mapping[str, Any],
     golden: Sequence[GoldenVector],
 ) -> Artifact:
-    """Write an artifact, all of it or nothing, then load and verify it.
+    """Write an artifact completely or not at all, then load and verify it.
 
     Parameters
     ----------
-    folder : where to; must not exist.
+    folder : must not exist.
     model : fitted on `features`, in their order.
-    application : with the parameter that was judged.
-    manifest : the keys in `models.artifact.manifest.GIVEN`, plain JSON values; further keys are kept. ``instances`` in
-        the order of the dataset's ``instance_names``; ``gate`` as `Gate.as_dict` gives it; ``override`` None,
-        or why a closed gate is passed by.
-    golden : at least one; each is cut to what its decision needs. The answers are computed here.
+    application : with the parameters that were judged.
+    manifest : plain JSON values, see `models.artifact.manifest_schema.GivenManifest`; further keys are kept.
+    golden : at least one; each is cut to what its decision requires. The answers are computed here.
 
     Raises
     ------
     BadInput : if the folder exists, or model, features, manifest and golden vectors do not fit each other.
-    Refused : if the written artifact answers differently.
+    Refused : if the written artifact computes other answers.
     """
     folder = Path(folder)
     if folder.exists():
-        raise BadInput(f"{folder} exists: an artifact is never rewritten, give another folder")
+        raise BadInput(f"{folder} exists: an artifact is never rewritten, choose another folder")
     parsed = tuple(parse_feature(name) for name in features)
     modules = modules_of(parsed)
     if modules:
-        manifest = {**manifest, "modules": described(modules)}
-    whole = manifests.completed(manifest, model=model, features=features, application=application)
+        manifest = {**manifest, "modules": describe_modules(modules)}
+    whole = complete_manifest(manifest, model=model, features=features, application=application)
     with _drafted(folder) as draft:
         unwritten = Artifact(draft, whole, model, parsed, application)
         vectors = trimmed(golden, unwritten.requirements)
         model.save(draft / MODEL)
         write_modules(draft, modules)
-        write_golden(draft / GOLDEN, vectors, _answer(unwritten, vectors))
+        write_golden(draft / GOLDEN, vectors, _answers(unwritten, vectors))
         whole["files"] = {
-            path.relative_to(draft).as_posix(): manifests.checksum(path)
+            path.relative_to(draft).as_posix(): file_checksum(path)
             for path in sorted(draft.rglob("*"))
             if path.is_file()
         }
-        (draft / manifests.FILE).write_text(manifests.text(whole), encoding="utf-8")
+        (draft / MANIFEST_FILE).write_text(manifest_text(whole), encoding="utf-8")
     return load_artifact(folder)
 
 
 def release(source: Artifact, folder: Path, *, run_id: str, override: str | None = None) -> Artifact:
-    """Copy an artifact out of research, with the run that it came from and the override written into its manifest.
+    """Copy an experiment's artifact for release, with its run and the override written into its manifest.
 
     Parameters
     ----------
     source : the artifact of an experiment.
-    folder : where to; one that holds the same release already is taken as it is.
-    override : why a closed gate is passed by; None when the gate opened.
+    folder : new, or holding the same release already, which is returned as it is.
+    override : why a closed gate is overridden; None when the gate opened.
 
     Raises
     ------
@@ -194,25 +200,25 @@ def release(source: Artifact, folder: Path, *, run_id: str, override: str | None
     BadInput : if `folder` holds something else, or the override is empty.
     """
     if override is not None and not override.strip():
-        raise BadInput("the override is empty: say in words why the closed gate is passed by")
-    # An override is written down only where there is something to override.
+        raise BadInput("the override is empty: say in words why the closed gate is overridden")
+    # An override is recorded only where there is something to override.
     override = None if source.manifest["gate"]["open"] else override
     manifest = {**source.manifest, "run_id": run_id, "override": override}
-    manifests.require_release(manifest)
+    require_release(manifest)
     folder = Path(folder)
     if folder.exists():
         if load_artifact(folder).manifest != manifest:
-            raise BadInput(f"{folder} holds another artifact; give another folder")
+            raise BadInput(f"{folder} holds another artifact: choose another folder")
         return load_artifact(folder)
     with _drafted(folder) as draft:
         shutil.copytree(source.folder, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-        (draft / manifests.FILE).write_text(manifests.text(manifest), encoding="utf-8")
+        (draft / MANIFEST_FILE).write_text(manifest_text(manifest), encoding="utf-8")
     return load_artifact(folder)
 
 
 @contextmanager
 def _drafted(folder: Path) -> Iterator[Path]:
-    """Give a draft beside `folder`; when the block ends well it is verified and takes its name, else it vanishes."""
+    """Yield a draft beside `folder`, verified and renamed to it when the block succeeds, removed when it fails."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -229,54 +235,54 @@ def load_artifact(folder: Path) -> Artifact:
 
     Raises
     ------
-    BadInput : if it is missing, cut short, altered, or of a format version that this code does not read.
+    BadInput : if it is missing, cut short, altered, not valid, or of another format version.
     """
-    # A pointer may be turned to another artifact while this one is read.
+    # The pointer may move to another artifact while this one is read.
     folder = Path(folder).resolve()
-    manifest = manifests.read(folder)
+    manifest = read_manifest(folder)
+    features = read_features(folder, manifest)
     try:
-        features = read_features(folder, manifest)
         application = from_parameters(manifest["application"]["name"], manifest["application"]["parameters"])
-    except (AttributeError, KeyError, TypeError) as error:
-        raise BadInput(f"{folder / manifests.FILE} is not understood: {type(error).__name__} {error}") from error
+    except TypeError as error:
+        raise BadInput(f"{folder / MANIFEST_FILE} is not valid: application: {error}") from error
     return Artifact(folder, manifest, load_model(folder / MODEL), features, application)
 
 
 def verify(artifact: Artifact) -> int:
-    """Replay the golden vectors, one by one as they would come live, and all at once.
+    """Replay the golden vectors, one by one as live, and all at once.
 
     Returns
     -------
-    The number of vectors, every answer equal bit for bit.
+    The number of vectors; every answer is equal bit for bit.
 
     Raises
     ------
-    Refused : at the first other answer; names the feature, the score or the size, and both values.
+    Refused : at the first answer that differs; names the feature, the score or the size, and both values.
     BadInput : if the golden vectors cannot be read.
     """
-    vectors, then = artifact.golden
-    here = _answer(artifact, vectors)
-    if then.X.shape != here.X.shape:
-        raise Refused(f"{artifact.folder}: golden answers have shape {then.X.shape}, here it is {here.X.shape}")
+    vectors, exported = artifact.golden
+    here = _answers(artifact, vectors)
+    if exported.X.shape != here.X.shape:
+        raise Refused(f"{artifact.folder}: golden answers have shape {exported.X.shape}, here they have {here.X.shape}")
     together = artifact.model.predict(here.X)
     for row, vector in enumerate(vectors):
         pairs = [
-            *((f"feature {f.name}", here.X[row, i], then.X[row, i]) for i, f in enumerate(artifact.features)),
-            ("score", here.scores[row], then.scores[row]),
-            ("score among others", together[row], then.scores[row]),
-            ("size", here.sizes[row], then.sizes[row]),
+            *((f"feature {f.name}", here.X[row, i], exported.X[row, i]) for i, f in enumerate(artifact.features)),
+            ("score", here.scores[row], exported.scores[row]),
+            ("score among others", together[row], exported.scores[row]),
+            ("size", here.sizes[row], exported.sizes[row]),
         ]
         for name, now, before in pairs:
             if differs(now, before):
                 raise Refused(
                     f"{artifact.folder}: golden vector {row} ({vector.instance_name} at "
                     f"{format_time(vector.decision_time)}): {name} is {float(now)!r} here and was {float(before)!r} "
-                    f"when the model was exported{_moved(artifact.manifest)}"
+                    f"when the model was exported{_changed_versions(artifact.manifest)}"
                 )
     return len(vectors)
 
 
-def _answer(artifact: Artifact, vectors: Sequence[GoldenVector]) -> GoldenAnswers:
+def _answers(artifact: Artifact, vectors: Sequence[GoldenVector]) -> GoldenAnswers:
     X = np.empty((len(vectors), len(artifact.features)))
     scores, sizes = np.empty(len(vectors)), np.empty(len(vectors))
     for row, vector in enumerate(vectors):
@@ -286,8 +292,8 @@ def _answer(artifact: Artifact, vectors: Sequence[GoldenVector]) -> GoldenAnswer
     return GoldenAnswers(X, scores, sizes)
 
 
-def _moved(manifest: Mapping[str, Any]) -> str:
-    """Say which versions are not those of the export: the likeliest reason for another bit."""
-    now = manifests.versions(manifest)
-    moved = [f"{name} {now[name]} (was {was})" for name, was in manifest["versions"].items() if now.get(name) != was]
-    return f"; versions here: {', '.join(moved)}" if moved else "; the code or the processor differs"
+def _changed_versions(manifest: Mapping[str, Any]) -> str:
+    """Name the versions that are not those of the export: the likeliest reason for a difference."""
+    now = installed_versions(manifest)
+    changed = [f"{name} {now[name]} (was {was})" for name, was in manifest["versions"].items() if now.get(name) != was]
+    return f"; versions here: {', '.join(changed)}" if changed else "; the code or the processor differs"

@@ -1,8 +1,8 @@
-"""User modules in an artifact: the source of the user's factors travels with the model that learned from them.
+"""Bundled modules: an artifact carries the source of the user's factors that its model was trained on.
 
-Who loads such an artifact runs that source: take artifacts only from where you would take code. The manifest holds the
-checksum of each file, the golden vectors prove what it computes. It is run beside whatever modules the process has
-loaded, so that two artifacts with two versions of a module answer each with its own.
+Loading such an artifact runs that source, so load artifacts only from sources whose code you would run. The manifest
+holds the checksum of each file, and the golden vectors prove what it computes. The modules are loaded beside those of
+the process, so that two artifacts with two versions of a module each use their own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tradesieve.market.errors import BadInput
 FOLDER = "modules"
 
 _ALWAYS = ("numpy", "pandas")
-"""What windows and frames are made of."""
+"""Factors receive windows of the one, tsfresh frames of the other."""
 
 
 def modules_of(features: Iterable[Feature]) -> tuple[UserModule, ...]:
@@ -28,7 +28,7 @@ def modules_of(features: Iterable[Feature]) -> tuple[UserModule, ...]:
 
     Raises
     ------
-    BadInput : if a factor was defined in no module that can be carried, as in a notebook.
+    BadInput : if a factor was defined where no module can be bundled, as in a notebook.
     """
     modules: dict[str, UserModule] = {}
     for feature in features:
@@ -37,13 +37,13 @@ def modules_of(features: Iterable[Feature]) -> tuple[UserModule, ...]:
             modules.update({module.name: module for module in (*factor.module.needs, factor.module)})
         elif not factor.kernel.__module__.startswith("tradesieve.features."):
             raise BadInput(
-                f"factor {factor.name!r} is of {factor.kernel.__module__}, which no artifact can carry: put it into a "
-                "file and name it in the experiment's modules"
+                f"factor {factor.name!r} is defined in {factor.kernel.__module__}, which cannot be bundled: move it to "
+                "a file and name it in the experiment's modules"
             )
     return tuple(modules.values())
 
 
-def described(modules: Iterable[UserModule]) -> list[dict[str, Any]]:
+def describe_modules(modules: Iterable[UserModule]) -> list[dict[str, Any]]:
     """Describe modules for a manifest: ``name``, ``file`` and ``packages``, the distributions that each imports."""
     return [
         {"name": module.name, "file": f"{FOLDER}/{module.name}.py", "packages": _distributions(module)}
@@ -60,11 +60,11 @@ def write_modules(folder: Path, modules: Iterable[UserModule]) -> None:
 
 
 def read_features(folder: Path, manifest: Mapping[str, Any]) -> tuple[Feature, ...]:
-    """Read an artifact's features, those of its own modules too.
+    """Read an artifact's features, also those of its bundled modules.
 
     Raises
     ------
-    BadInput : if a name is not understood, or a module fails.
+    BadInput : if a name is not a feature, or a module fails.
     """
     names: Sequence[str] = manifest["features"]
     modules = manifest.get("modules", ())

@@ -1,7 +1,6 @@
-"""Golden vectors: a decision with all that it was given in, factors, score and size out, as when a model was exported.
+"""Golden vectors: the inputs of some decisions, and the factors, scores and sizes computed when a model was exported.
 
-An artifact carries them, and whoever loads it asks the same questions again. One other bit in one answer, and it is not
-the model that was judged.
+Whoever loads the artifact computes them again. If a single bit differs, it is not the model that was judged.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ _TERMS = ("side", "stop", "target", "agreeing")
 
 @dataclass(frozen=True, eq=False)
 class GoldenVector:
-    """One question to a model.
+    """The inputs of one decision.
 
     Parameters
     ----------
     bars : the window; its last bar closes at the decision.
     decision : one decision.
-    instance_name : ``strategy|symbol|timeframe``, one of those that the model was trained on.
-    others : windows of other symbols, at the timeframe of the bars.
+    instance_name : ``strategy|symbol|timeframe``, one that the model was trained on.
+    others : windows of other symbols, at the timeframe of `bars`.
     """
 
     bars: Bars
@@ -42,7 +41,7 @@ class GoldenVector:
 
     @property
     def decision_time(self) -> int:
-        """When it was decided, int64 ns UTC."""
+        """Time of the decision, int64 ns UTC."""
         return int(self.decision.time[0])
 
 
@@ -68,12 +67,12 @@ def trimmed(
 
     Parameters
     ----------
-    vectors : with bars up to the decision or more.
+    vectors : with bars up to the decision or beyond.
     requirements_of : function of a timeframe and the decision's symbol.
 
     Raises
     ------
-    BadInput : if there is no vector, or one lacks something that its decision needs.
+    BadInput : if there is no vector, or one lacks what its decision requires.
     """
     if not vectors:
         raise BadInput("there are no golden vectors: an artifact without them cannot be verified")
@@ -86,7 +85,7 @@ def _trimmed(
     bars, decision, name = vector.bars, vector.decision, f"{name} of {vector.instance_name}"
     required = requirements_of(bars.timeframe, bars.symbol)
     if len(decision) != 1:
-        raise BadInput(f"{name}: holds {len(decision)} decisions, but a vector is one")
+        raise BadInput(f"{name}: holds {len(decision)} decisions, but must hold one")
     missing = [term for term in sorted({"side", *required.terms}) if getattr(decision, term) is None]
     missing += [symbol for symbol in required.others if symbol not in vector.others]
     if missing:
@@ -99,11 +98,11 @@ def _trimmed(
             + (f" up to {format_time(known.close_time[-1])}" if len(known) else "")
         )
     others = {symbol: _last(vector.others[symbol].between(end_time=time), n) for symbol, n in required.others.items()}
-    return GoldenVector(known[-needed:], _alone(decision, required.results), vector.instance_name, others)
+    return GoldenVector(known[-needed:], _isolated(decision, required.results), vector.instance_name, others)
 
 
-def _alone(decision: Decisions, n_results: int) -> Decisions:
-    """Keep of the results the last that are needed, and say of every term what it is: what nothing needs is none."""
+def _isolated(decision: Decisions, n_results: int) -> Decisions:
+    """Keep the last results that are required, and set every term, to NaN where nothing requires it."""
     terms = {
         name: np.full(1, np.nan) if getattr(decision, name) is None else getattr(decision, name) for name in _TERMS
     }
@@ -129,8 +128,8 @@ def _last(bars: Bars, n: int) -> Bars:
 
 
 def write_golden(path: Path, vectors: Sequence[GoldenVector], answers: GoldenAnswers) -> None:
-    """Write trimmed vectors and answers as plain arrays: numbers and text, nothing that runs when it is read."""
-    # The windows of all vectors, one after another: of each its own first, then those of others.
+    """Write trimmed vectors and answers as arrays of numbers and text."""
+    # The windows of all vectors, one after another, each vector's own before those of other symbols.
     windows = [
         (row, bars) for row, vector in enumerate(vectors) for bars in (vector.bars, *vector.others.values())
     ]  # fmt: skip
@@ -158,7 +157,7 @@ def read_golden(path: Path) -> tuple[list[GoldenVector], GoldenAnswers]:
 
     Raises
     ------
-    BadInput : if the file is missing or is not whole.
+    BadInput : if the file is missing or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -188,6 +187,6 @@ def read_golden(path: Path) -> tuple[list[GoldenVector], GoldenAnswers]:
         raise BadInput(f"{path} holds no golden vectors: {type(error).__name__} {error}") from error
 
 
-def differs(here: float, then: float) -> bool:
+def differs(here: float, exported: float) -> bool:
     """Compare two numbers bit for bit; any NaN equals any other."""
-    return np.float64(here).tobytes() != np.float64(then).tobytes() and not (np.isnan(here) and np.isnan(then))
+    return np.float64(here).tobytes() != np.float64(exported).tobytes() and not (np.isnan(here) and np.isnan(exported))

@@ -12,8 +12,8 @@ import pytest
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import Artifact, write_artifact
+from tradesieve.models.artifact.manifest_schema import GivenManifest
 from tradesieve.serving.problem_details import Problem
 from tradesieve.serving.schemas import AppendRequest, Requirements, ScoreRequest, parse_request
 from tradesieve.serving.scoring import Scorer
@@ -222,7 +222,7 @@ def test_a_symbol_that_is_only_looked_at_has_a_window(
     knowing: Artifact, tmp_path: Path, columns_of: Callable, bars_maker: Callable[..., Bars], ask: Callable[..., dict]
 ) -> None:
     """It is none of those that the model trades."""
-    given = {key: knowing.manifest[key] for key in manifests.GIVEN}
+    given = {key: value for key, value in knowing.manifest.items() if key in GivenManifest.model_fields}
     built = write_artifact(
         tmp_path / "a",
         model=knowing.model,

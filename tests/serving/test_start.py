@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.models.artifact.manifest import MANIFEST_FILE, file_checksum, manifest_text
 
 pytestmark = pytest.mark.slow
 
@@ -25,9 +25,9 @@ def test_it_refuses_to_start_on_another_answer(
         columns = {name: file[name] for name in file.files}
     columns["scores"][0] = np.nextafter(columns["scores"][0], 1.0)
     np.savez(bad / "golden.npz", **columns)
-    manifest = json.loads((bad / manifests.FILE).read_text())
-    manifest["files"]["golden.npz"] = manifests.checksum(bad / "golden.npz")
-    (bad / manifests.FILE).write_text(manifests.text(manifest))
+    manifest = json.loads((bad / MANIFEST_FILE).read_text())
+    manifest["files"]["golden.npz"] = file_checksum(bad / "golden.npz")
+    (bad / MANIFEST_FILE).write_text(manifest_text(manifest))
     server = start_server(bad, wait=False)
     assert server.process.wait(30) != 0
     assert "golden vector 0" in server.text()

@@ -21,9 +21,10 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.applications.kelly import Kelly
 from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
-from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release, verify, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
+from tradesieve.models.artifact.manifest import MANIFEST_FILE, file_checksum, manifest_text
+from tradesieve.models.artifact.manifest_schema import GivenManifest, Manifest
 from tradesieve.models.fitted.model import ScikitModel
 
 
@@ -34,10 +35,10 @@ def copy(artifact: Artifact, tmp_path: Path) -> Path:
 
 def reseal(folder: Path) -> None:
     """Make the manifest agree with altered files, as somebody would who alters them on purpose."""
-    path = folder / manifests.FILE
+    path = folder / MANIFEST_FILE
     manifest = json.loads(path.read_text())
-    manifest["files"] = {name: manifests.checksum(folder / name) for name in manifest["files"]}
-    path.write_text(manifests.text(manifest))
+    manifest["files"] = {name: file_checksum(folder / name) for name in manifest["files"]}
+    path.write_text(manifest_text(manifest))
 
 
 def test_scores_of_a_loaded_artifact_are_those_of_the_engine_and_the_model(
@@ -94,7 +95,7 @@ def test_the_manifest_says_what_it_is(artifact: Artifact) -> None:
     assert manifest["model"]["format"] == "lightgbm"
     assert set(manifest["versions"]) == {"python", "numpy", "numba", "lightgbm"}
     assert set(manifest["files"]) == {"golden.npz", "model/model.json", "model/model.txt"}
-    assert set(manifests.GIVEN) | set(manifests.FILLED_IN) == set(manifest)
+    assert set(Manifest.model_fields) - {"modules"} == set(manifest)
 
 
 def test_nothing_in_the_folder_is_a_pickle(artifact: Artifact) -> None:
@@ -120,17 +121,22 @@ def test_a_missing_or_short_file_is_named(copy: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format", 1, "format 1; this version reads format 2: run the experiment again"),
-        ("format", 3, "format 3; this version reads format 2: use the version that wrote it"),
+        ("format", 2, "format 2; this version reads format 3: run the experiment and `tradesieve model export` again"),
+        ("format", 4, "format 4; this version reads format 3: use the version that wrote it"),
         ("format", None, "format None"),
         ("format", True, "format True.*use the version"),
         ("features", ["close__slope__window_nine"], "is no parameter"),
         ("features", ["close__slop__window_20"], "slop"),
-        ("features", 7, "not understood"),
+        ("features", 7, "features is 7: Input should be a valid list"),
         ("application", {"name": "threshhold", "parameters": {}}, "did you mean 'threshold'"),
         ("application", {"name": "threshold", "parameters": {}}, "parameters of 'threshold'"),
-        ("application", None, "not understood"),
-        ("files", ["golden.npz"], "not understood"),
+        (
+            "application",
+            {"name": "kelly", "parameters": {"payoff_ratio": "1", "fraction": 1}},
+            "not valid: application",
+        ),
+        ("application", None, "application is None"),
+        ("files", ["golden.npz"], r"files is \['golden.npz'\]"),
         ("files", {"golden.npz": "0"}, "cut short or altered"),
         ("files", {"other": "0"}, "other"),
     ],
@@ -142,7 +148,7 @@ def test_a_manifest_that_is_not_understood_is_refused(copy: Path, key: str, valu
         load_artifact(copy)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "7", '{"format": 2}', "\x00\xff", "{"])
+@pytest.mark.parametrize("text", ["", "[]", "null", "7", '{"format": 3}', "\x00\xff", "{"])
 def test_a_manifest_that_is_none_is_refused(copy: Path, text: str) -> None:
     (copy / "manifest.json").write_text(text, encoding="latin-1")
     with pytest.raises(BadInput, match=r"manifest\.json"):
@@ -150,7 +156,7 @@ def test_a_manifest_that_is_none_is_refused(copy: Path, text: str) -> None:
 
 
 def test_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="nowhere is no artifact"):
+    with pytest.raises(BadInput, match="nowhere is not an artifact"):
         load_artifact(tmp_path / "nowhere")
 
 
@@ -208,7 +214,7 @@ def test_one_other_bit_in_what_a_decision_was_given_is_refused(knowing: Artifact
 
 def test_a_vector_has_to_know_what_the_features_look_at(knowing: Artifact, tmp_path: Path) -> None:
     whole = next(vector for vector in knowing.golden[0] if vector.others)
-    given = {key: knowing.manifest[key] for key in manifests.GIVEN}
+    given = {key: value for key, value in knowing.manifest.items() if key in GivenManifest.model_fields}
     features = knowing.manifest["features"]
 
     def attempt(vector: GoldenVector, message: str) -> None:
@@ -238,7 +244,7 @@ def test_a_mismatch_names_the_versions_that_moved(copy: Path) -> None:
     path = copy / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["versions"]["numpy"] = "1.0"
-    path.write_text(manifests.text(manifest))
+    path.write_text(manifest_text(manifest))
     with np.load(copy / "golden.npz") as file:
         columns = {name: file[name] for name in file.files}
     columns["scores"][0] += 0.1
@@ -251,7 +257,7 @@ def test_a_mismatch_names_the_versions_that_moved(copy: Path) -> None:
 def test_writing_is_all_or_nothing(
     artifact: Artifact, tmp_path: Path, artifact_builder: Callable[..., Artifact]
 ) -> None:
-    given = {key: artifact.manifest[key] for key in manifests.GIVEN}
+    given = {key: value for key, value in artifact.manifest.items() if key in GivenManifest.model_fields}
     vectors = artifact.golden[0]
     parts = {"model": artifact.model, "features": MINIMAL, "application": artifact.application}
 
@@ -270,12 +276,12 @@ def test_writing_is_all_or_nothing(
     attempt(BadInput, r"golden\[0\].*holds 0 decisions", golden=[replace(whole, decision=whole.decision[:0])])
     attempt(Unknown, "strategy instance", golden=[replace(whole, instance_name="x|y|5m")])
     attempt(BadInput, "no gate", manifest={k: v for k, v in given.items() if k != "gate"})
-    attempt(BadInput, "gate is", manifest={**given, "gate": {"open": "yes"}})
-    attempt(BadInput, "override is", manifest={**given, "override": " "})
+    attempt(BadInput, "gate.open is 'yes'", manifest={**given, "gate": {"open": "yes"}})
+    attempt(BadInput, "override: must be null or a reason in words", manifest={**given, "override": " "})
     attempt(BadInput, "plain JSON", manifest={**given, "n_trials": float("nan")})
     attempt(BadInput, "plain JSON", manifest={**given, "n_trials": np.int64(3)})
-    attempt(BadInput, "distinct names", manifest={**given, "instances": []})
-    attempt(BadInput, "distinct names", manifest={**given, "instances": ["a|b|5m"] * 2})
+    attempt(BadInput, r"instances is \[\]", manifest={**given, "instances": []})
+    attempt(BadInput, "must be distinct", manifest={**given, "instances": ["a|b|5m"] * 2})
     attempt(BadInput, "write 1h", manifest={**given, "instances": ["a|b|60m"]})
     attempt(BadInput, "reads 13 features", features=MINIMAL[1:])
     attempt(Unknown, "slop", features=(*MINIMAL[1:], "close__slop__window_20"))
@@ -360,7 +366,7 @@ sys.stdout.write(str(verify(load_artifact(Path({folder!r})))))
 
 def test_loading_lightgbm_needs_no_scikit_learn_pandas_tsfresh_or_automl(artifact: Artifact) -> None:
     blocked = {"sklearn", "pandas", "tsfresh", "pycaret", "mlflow", "bentoml", "prefect", "skops", "pyarrow"}
-    root = str(Path(manifests.__file__).parents[3])
+    root = str(Path(__file__).parents[3])
     script = BLOCKING.format(blocked=blocked, root=root, folder=str(artifact.folder))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "6"), done.stderr

@@ -21,8 +21,8 @@ from tradesieve.features.user_factors import window_factor
 from tradesieve.features.user_modules import _LOADED, load_user_modules
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, Refused, Unknown
-from tradesieve.models.artifact import manifest as manifests
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
+from tradesieve.models.artifact.manifest import MANIFEST_FILE, file_checksum, manifest_text
 
 SHAPES = "TIMES = 1.0\n"
 MODULE = '''
@@ -125,13 +125,13 @@ def test_altered_source_is_refused(own: Artifact, tmp_path: Path) -> None:
     path.write_text("TIMES = 3.0\n")
     with pytest.raises(BadInput, match=r"shapes.py is cut short or altered"):
         load_artifact(copy)
-    manifest = json.loads((copy / manifests.FILE).read_text())
-    manifest["files"]["modules/shapes.py"] = manifests.checksum(path)
-    (copy / manifests.FILE).write_text(manifests.text(manifest))
+    manifest = json.loads((copy / MANIFEST_FILE).read_text())
+    manifest["files"]["modules/shapes.py"] = file_checksum(path)
+    (copy / MANIFEST_FILE).write_text(manifest_text(manifest))
     with pytest.raises(Refused, match="feature bars__above_mean__window_20 is"):
         verify(load_artifact(copy))
     manifest["modules"] = manifest["modules"][:1]
-    (copy / manifests.FILE).write_text(manifests.text(manifest))
+    (copy / MANIFEST_FILE).write_text(manifest_text(manifest))
     with pytest.raises(Unknown, match="'above_mean'"):
         load_artifact(copy)
 
@@ -142,7 +142,7 @@ def test_a_factor_of_no_file_is_refused(tmp_path: Path, artifact_builder: Callab
         """Take the last close."""
         return bars.close[-1]
 
-    with pytest.raises(BadInput, match="which no artifact can carry: put it into a file and name it in"):
+    with pytest.raises(BadInput, match="which cannot be bundled: move it to a file and name it in"):
         artifact_builder(tmp_path / "never", features=("bars__of_a_notebook__window_5", *NAMES[2:]))
 
 

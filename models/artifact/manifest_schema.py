@@ -1,0 +1,128 @@
+"""The schema of a manifest: what a model is, what it was trained on, and how it was judged."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.instance import Instance
+
+
+def _canonical(instances: list[str]) -> list[str]:
+    if len(set(instances)) < len(instances):
+        raise ValueError("instances must be distinct")
+    for symbol, timeframe in dict.fromkeys(Instance.parse(name).series for name in instances):
+        if str(parse_timeframe(timeframe)) != timeframe:
+            raise ValueError(f"the timeframe of {symbol} is written {timeframe!r}; write {parse_timeframe(timeframe)}")
+    return instances
+
+
+def _in_words(reason: str | None) -> str | None:
+    if reason is not None and not reason.strip():
+        raise ValueError("must be null or a reason in words")
+    return reason
+
+
+class _Part(BaseModel):
+    """Plain JSON values: types are checked, never converted, and further keys are kept."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class JudgedCondition(_Part):
+    """A condition of the gate, see `models.significance.gate.Condition`."""
+
+    passed: bool
+    reason: str
+
+
+class Verdict(_Part):
+    """The gate's verdict, see `models.significance.gate.Gate.as_dict`."""
+
+    open: bool
+    conditions: list[JudgedCondition] = []
+
+
+class TrainedModel(_Part):
+    """The candidate that was fitted."""
+
+    candidate: dict[str, Any]
+
+
+class ModelPart(TrainedModel):
+    """The candidate and the format of its model file, see `models.fitted.model`."""
+
+    format: str
+
+
+class ApplicationPart(_Part):
+    """An application and its parameters, see `models.applications.registry.from_parameters`."""
+
+    name: str
+    parameters: dict[str, Any]
+
+
+class ModulePart(_Part):
+    """A bundled module, see `models.artifact.bundled_modules`."""
+
+    name: str
+    file: str
+    packages: list[str]
+
+
+class GivenManifest(_Part):
+    """The keys that the caller of `write_artifact` gives.
+
+    Parameters
+    ----------
+    experiment, code, dataset : fingerprints.
+    run_id : the MLflow run, null before the release.
+    created : ISO time.
+    bars : fingerprint of each series.
+    instances : ``strategy|symbol|timeframe``, in the order of the dataset's ``instance_names``.
+    data_span : first and last time of the development part, int64 ns UTC.
+    n_trials : trials on these symbols.
+    gate : the verdict.
+    override : why a closed gate is overridden, else null.
+    model : the candidate that was fitted.
+    modules : the user's modules, where features need them.
+    """
+
+    experiment: str
+    run_id: str | None
+    created: str
+    code: str
+    dataset: str
+    bars: dict[str, str]
+    instances: Annotated[list[str], Field(min_length=1), AfterValidator(_canonical)]
+    data_span: Annotated[list[int], Field(min_length=2, max_length=2)]
+    n_trials: int
+    gate: Verdict
+    override: Annotated[str | None, AfterValidator(_in_words)]
+    model: TrainedModel
+    modules: list[ModulePart] = []
+
+
+class Manifest(GivenManifest):
+    """A whole manifest.
+
+    Parameters
+    ----------
+    format : see `FORMAT`.
+    versions : of Python and the packages that compute the scores.
+    features : the columns that the model reads, in order.
+    application : turns scores into sizes.
+    symbols, timeframes : of the instances.
+    files : SHA-256 of every other file, by its path.
+    """
+
+    format: int
+    versions: dict[str, str]
+    features: list[str]
+    application: ApplicationPart
+    symbols: list[str]
+    timeframes: list[str]
+    files: dict[str, str]
+    model: ModelPart
