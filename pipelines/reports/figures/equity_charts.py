@@ -100,7 +100,7 @@ def filter_chart(periods: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
     figure = new_figure(height=460, legend=True)
     for number, (days, every, filtered) in enumerate(periods):
         x = np.datetime_as_string(days, unit="D")
-        for name, returns, colour in (("every trade", every, GREY), ("filtered", filtered, PLAIN)):
+        for name, returns, colour in (("every trade", every, "#888888"), ("filtered", filtered, PLAIN)):
             figure.add_scatter(
                 x=x, y=np.round(equity(returns), 6), mode="lines", name=name, line={"color": colour, "width": 1.6},
                 legendgroup=name, showlegend=number == 0,
@@ -117,6 +117,6 @@ def filter_chart(periods: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
                 annotation_text="hold-out",
             )
     figure.add_hline(y=1.0, line={"color": GREY, "width": 0.8})
-    figure.update_yaxes(title_text="capital, start = 1", type="log", dtick="D2", tickformat="~g")
+    figure.update_yaxes(title_text="capital, start = 1", type="log", tickformat="~g")
     figure.update_xaxes(title_text="day of the exit, UTC")
     return figure
