@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def equity_chart(days: np.ndarray, returns: np.ndarray) -> Figure:
-    """Draw the compounded capital, and below it how far it is under its highest point.
+    """Draw the compounded capital, and below it the drawdown.
 
     Parameters
     ----------
@@ -45,19 +45,16 @@ def paths_chart(days: np.ndarray, paths: Mapping[str, np.ndarray], borders: Sequ
     Parameters
     ----------
     days : datetime64[D] (n_days,).
-    paths : name: daily returns, float (n_days,); the first is drawn as the one that counts.
-    borders : int64 ns UTC, drawn as lines from bottom to top.
+    paths : name: daily returns, float (n_days,); the first is drawn as the main one.
+    borders : int64 ns UTC, drawn as vertical lines.
     """
     figure = new_figure(height=460, legend=True)
     x = np.datetime_as_string(days, unit="D")
-    for place, (name, returns) in enumerate(paths.items()):
-        look = (
-            {"color": PLAIN, "width": 2.2}
-            if place == 0
-            else {"color": LINES[2 * place - 2], "width": 1.2, "dash": "dot"}
-        )
+    for number, (name, returns) in enumerate(paths.items()):
+        main = {"color": PLAIN, "width": 2.2}
+        line = {"color": LINES[2 * number - 2], "width": 1.2, "dash": "dot"} if number else main
         figure.add_scatter(
-            x=x, y=np.round(equity(returns), 6), mode="lines", name=name, line=look,
+            x=x, y=np.round(equity(returns), 6), mode="lines", name=name, line=line,
             hovertemplate="%{x}<br>capital %{y:.4f}<extra>" + name + "</extra>",
         )  # fmt: skip
     for border in dates(np.asarray(borders, dtype=np.int64)):
@@ -68,13 +65,13 @@ def paths_chart(days: np.ndarray, paths: Mapping[str, np.ndarray], borders: Sequ
 
 
 def monthly_chart(days: np.ndarray, returns: np.ndarray) -> Figure:
-    """Draw the compounded return of each month, a row a year. Parameters as `equity_chart`."""
+    """Draw the compounded return of each month, one row per year. Parameters as `equity_chart`."""
     months = days.astype("datetime64[M]").astype(np.int64)
     starts = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
-    gained = np.multiply.reduceat(np.maximum(1.0 + returns, 0.0), starts) - 1.0
+    monthly = np.multiply.reduceat(np.maximum(1.0 + returns, 0.0), starts) - 1.0
     years = months[starts] // 12 + 1970
     grid = np.full((int(years[-1] - years[0]) + 1, 12), np.nan)
-    grid[years - years[0], months[starts] % 12] = gained
+    grid[years - years[0], months[starts] % 12] = monthly
     bound = max(float(np.nanmax(np.abs(grid))), 1e-6)
     names = pd.date_range("2000-01-01", periods=12, freq="MS").strftime("%b").tolist()
     figure = new_figure(height=max(220, 110 + 34 * len(grid)))

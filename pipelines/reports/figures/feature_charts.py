@@ -1,4 +1,4 @@
-"""Charts of a description of features, for its page."""
+"""Charts of a feature profile."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _HALF_WIDTH = 1.96
 
 
 def information_chart(description: Description, shown: np.ndarray) -> Figure:
-    """Draw the coefficients of features with their intervals, and beside them those of each period.
+    """Draw the information coefficients of features with their intervals, and beside them those of each period.
 
     Parameters
     ----------
-    shown : int64, the features from the top to the bottom.
+    shown : int64 (n_shown,), the features from top to bottom.
     """
     information = description.information
     names = [description.development.feature_names[place] for place in shown]
@@ -35,8 +35,8 @@ def information_chart(description: Description, shown: np.ndarray) -> Figure:
         horizontal_spacing=0.015,
     )  # fmt: skip
     coefficient, error = information.coefficient[shown], information.standard_error[shown]
-    telling = information.p_adjusted[shown] <= LEVEL
-    colours = np.where(telling, np.where(coefficient > 0, GAIN, LOSS), _GREY)
+    significant = information.p_adjusted[shown] <= LEVEL
+    colours = np.where(significant, np.where(coefficient > 0, GAIN, LOSS), _GREY)
     interval = {
         "type": "data",
         "array": _plain(_HALF_WIDTH * error, 5),
@@ -44,14 +44,14 @@ def information_chart(description: Description, shown: np.ndarray) -> Figure:
         "width": 3,
         "color": "#8a8a8a",
     }
-    told = [
+    statistics = [
         f"t {t:.2f}, p {p:.3f}, adjusted {adjusted:.3f}"
         for t, p, adjusted in zip(
             information.t_statistic[shown], information.p_value[shown], information.p_adjusted[shown], strict=True
         )
     ]
     figure.add_bar(
-        x=_plain(coefficient, 5), y=names, orientation="h", marker_color=colours.tolist(), customdata=told,
+        x=_plain(coefficient, 5), y=names, orientation="h", marker_color=colours.tolist(), customdata=statistics,
         error_x=interval, hovertemplate="%{y}<br>IC %{x:.4f}<br>%{customdata}<extra></extra>", row=1, col=1,
     )  # fmt: skip
     by_period = information.by_period[:, shown].T
@@ -93,7 +93,7 @@ def stability_chart(description: Description, shown: np.ndarray) -> Figure:
 
 
 def correlation_chart(description: Description) -> Figure:
-    """Draw the correlation of all features, those of a cluster side by side and framed."""
+    """Draw the rank correlation of all features, those of a cluster side by side and in a frame."""
     order, code = description.clusters.order, description.clusters.code
     names = [description.development.feature_names[place] for place in order]
     named = len(order) <= _MOST_NAMED
@@ -104,9 +104,8 @@ def correlation_chart(description: Description) -> Figure:
         hovertemplate="%{y}<br>%{x}<br>correlation of ranks %{z:.3f}<extra></extra>",
         colorbar={"title": "rank<br>correlation", "thickness": 12},
     )  # fmt: skip
-    lined = code[order]
-    first = np.flatnonzero(np.diff(lined, prepend=-1))
-    for start, end in zip(first, np.append(first[1:], len(lined)), strict=True):
+    first = np.flatnonzero(np.diff(code[order], prepend=-1))
+    for start, end in zip(first, np.append(first[1:], len(order)), strict=True):
         if end - start > 1:
             low, high = float(start) - 0.5, float(end) - 0.5
             figure.add_shape(type="rect", x0=low, x1=high, y0=low, y1=high, line={"width": 1.5, "color": LINES[0]})
@@ -124,13 +123,13 @@ def correlation_chart(description: Description) -> Figure:
 
 
 def feature_figures(description: Description) -> list[dict[str, Any]]:
-    """Draw each feature by itself: its distribution in stretches of time, and its coefficient in each period.
+    """Draw each feature on its own: its distribution in consecutive spans of time, and its IC in each period.
 
     Returns
     -------
-    One figure a feature, as plain values: there may be hundreds of them.
+    One figure per feature, as plain values, since there may be hundreds.
     """
-    groups = _stretches(description)
+    groups = _spans(description)
     layout = _feature_layout(description)
     return [
         {"data": [*_distribution(column, groups), _coefficients(description, place)], "layout": layout}
@@ -138,8 +137,8 @@ def feature_figures(description: Description) -> list[dict[str, Any]]:
     ]
 
 
-def _stretches(description: Description) -> list[tuple[str, np.ndarray]]:
-    """Name the first part of time and at most five stretches after it, each with its rows."""
+def _spans(description: Description) -> list[tuple[str, np.ndarray]]:
+    """Return names and rows of the reference period and of at most five spans after it."""
     code, names = description.periods.code, description.periods.names
     n_first = len(description.reference)
     later = np.array_split(np.arange(n_first, len(names)), min(_MOST_CURVES, len(description.later)) or 1)
@@ -151,37 +150,39 @@ def _stretches(description: Description) -> list[tuple[str, np.ndarray]]:
 
 
 def _distribution(column: np.ndarray, groups: list[tuple[str, np.ndarray]]) -> list[dict[str, Any]]:
+    """Return one trace per group: bars where the feature has few values, else the outline of a histogram."""
     known = column[~np.isnan(column)]
-    values = np.unique(known)
-    few = len(values) <= _FEW_VALUES
-    if not few:
-        low, high = np.quantile(known, [0.01, 0.99])
-        low, high = (low, high) if high > low else (values[0], values[-1])
-        edges = np.linspace(low, high, _N_BINS + 1)
-        x: list[Any] = [float(f"{middle:.4g}") for middle in (edges[:-1] + edges[1:]) / 2]
+    values, edges = np.unique(known), np.empty(0)
+    if len(values) <= _FEW_VALUES:
+        x: list[Any] = [f"{value:.4g}" for value in values]
     else:
-        x = [f"{value:.4g}" for value in values]
-    traces: list[dict[str, Any]] = []
+        low, high = np.quantile(known, [0.01, 0.99])
+        edges = np.linspace(low, high, _N_BINS + 1) if high > low else np.linspace(values[0], values[-1], _N_BINS + 1)
+        x = [float(f"{centre:.4g}") for centre in (edges[:-1] + edges[1:]) / 2]
+    traces = []
     for number, (name, rows) in enumerate(groups):
         own = column[rows]
         own = own[~np.isnan(own)]
-        if few:
-            counts = np.bincount(np.searchsorted(values, own), minlength=len(values))
+        if len(edges):
+            counts, _ = np.histogram(np.clip(own, edges[0], edges[-1]), bins=edges)
         else:
-            counts, _ = np.histogram(np.clip(own, low, high), bins=edges)
-        colour = _GREY if number == 0 else LINES[number - 1]
+            counts = np.bincount(np.searchsorted(values, own), minlength=len(values))
         trace = {
             "x": x, "y": _plain(100 * counts / max(len(own), 1), 3), "name": name, "xaxis": "x", "yaxis": "y",
             "hovertemplate": "about %{x}: %{y:.2f} % of the values<extra>" + name + "</extra>",
         }  # fmt: skip
-        if few:
-            looks = {"type": "bar", "marker": {"color": colour}}
-        else:
-            line = {"color": colour, "width": 1.6, "shape": "hvh"}
-            looks = {"type": "scatter", "mode": "lines", "line": line}
-            looks |= {"fill": "tozeroy", "fillcolor": "rgba(128,128,128,0.25)"} if number == 0 else {}
-        traces.append(trace | looks)
+        traces.append(trace | _style(number, outline=len(edges) > 0))
     return traces
+
+
+def _style(number: int, *, outline: bool) -> dict[str, Any]:
+    """Return the style of a group: the first, the reference, is grey, and filled where it is an outline."""
+    colour = LINES[number - 1] if number else _GREY
+    if not outline:
+        return {"type": "bar", "marker": {"color": colour}}
+    line = {"color": colour, "width": 1.6, "shape": "hvh"}
+    filled = {} if number else {"fill": "tozeroy", "fillcolor": "rgba(128,128,128,0.25)"}
+    return {"type": "scatter", "mode": "lines", "line": line} | filled
 
 
 def _coefficients(description: Description, place: int) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def _coefficients(description: Description, place: int) -> dict[str, Any]:
 
 def _feature_layout(description: Description) -> dict[str, Any]:
     figure = new_figure(height=360, legend=True, rows=1, cols=2, column_widths=[0.6, 0.4], horizontal_spacing=0.09)
-    figure.update_xaxes(title_text="value; the outer ones hold what lies beyond the 1st and 99th percentile", col=1)
+    figure.update_xaxes(title_text="value; the ends hold everything beyond the 1st and 99th percentiles", col=1)
     figure.update_yaxes(title_text="% of the values", rangemode="tozero", col=1)
     figure.update_xaxes(title_text=f"{description.periods.per} of the decision", type="category", col=2)
     figure.update_yaxes(title_text="IC of the period", col=2)
@@ -204,11 +205,11 @@ def _feature_layout(description: Description) -> dict[str, Any]:
 
 
 def _plain(values: np.ndarray, digits: int) -> list[float | None]:
-    """Round for the page, and write what is undefined as nothing."""
+    """Round for the page; NaN becomes None."""
     return [None if np.isnan(value) else round(float(value), digits) for value in values]
 
 
 def _bound(values: np.ndarray) -> float:
-    """Bound a colour scale so that one odd value does not fade the others."""
+    """Return a bound of a colour scale that an outlier does not stretch."""
     known = np.abs(values[~np.isnan(values)])
     return max(float(np.quantile(known, 0.98)), 1e-6) if len(known) else 1.0

@@ -1,7 +1,7 @@
-"""Figures for pages: the one door of plotly.
+"""The only module that imports plotly: empty figures, their JSON, and plotly.js.
 
-A figure has no colours of a page: background and text are left to the page that shows it, light or dark. The colours
-of data are told apart by people who do not see red and green (Tol, "Colour schemes", 2021, muted).
+Figures leave background and text colours to the page that shows them, light or dark. The colours of data are
+distinguishable without red-green vision (Tol, "Colour schemes", 2021, muted).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ GREY = "rgba(128,128,128,0.5)"
 
 
 def new_figure(*, height: int, legend: bool = False, **grid: Any) -> Figure:
-    """Make an empty figure without plotly's own looks, for the page to give its own.
+    """Make an empty figure without plotly's template, for the page to style.
 
     Parameters
     ----------
     height : in pixels; the width is that of the page.
-    legend : show it, above the figure.
-    grid : of `plotly.subplots.make_subplots`, where a figure has several parts.
+    legend : show a legend above the figure.
+    grid : arguments of `plotly.subplots.make_subplots`, for a figure of several parts.
     """
     from plotly.graph_objects import Figure, layout
     from plotly.subplots import make_subplots
@@ -44,12 +44,12 @@ def new_figure(*, height: int, legend: bool = False, **grid: Any) -> Figure:
 
 
 def figure_json(figure: Figure | Mapping[str, Any]) -> str:
-    """Write a figure as plotly.js reads it.
+    """Write a figure as JSON for plotly.js.
 
     Parameters
     ----------
-    figure : or its ``data`` and ``layout`` as plain values, which are made a hundred times
-        faster and checked by nobody.
+    figure : a figure, or its ``data`` and ``layout`` as plain values, which plotly does not validate: these are built a
+        hundred times faster.
     """
     if isinstance(figure, Mapping):
         return json.dumps(figure, separators=(",", ":"), allow_nan=False)
@@ -57,12 +57,12 @@ def figure_json(figure: Figure | Mapping[str, Any]) -> str:
 
 
 def plotly_script() -> str:
-    """Give plotly.js, to be written into a page once."""
+    """Return the source of plotly.js, which a page embeds once."""
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs())
 
 
 def dates(time: np.ndarray) -> np.ndarray:
-    """Write int64 ns UTC as plotly reads it, to the second."""
+    """Format int64 ns UTC for plotly, to the second."""
     return np.datetime_as_string(np.asarray(time).astype("datetime64[ns]"), unit="s").astype(object)

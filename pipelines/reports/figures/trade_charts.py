@@ -18,17 +18,17 @@ _N_BINS = 60
 
 
 def returns_chart(net_return: np.ndarray) -> Figure:
-    """Draw how often trades earned how much; what lies beyond the 1st and 99th percentile is in the outer bars."""
+    """Draw the distribution of net returns; the outermost bars hold everything beyond the 1st and 99th percentiles."""
     figure = new_figure(height=360)
     if len(net_return):
         low, high = np.quantile(net_return, [0.01, 0.99])
         high = high if high > low else low + 1e-4
         edges = np.linspace(low, high, _N_BINS + 1)
         counts, _ = np.histogram(np.clip(net_return, low, high), bins=edges)
-        middle = (edges[:-1] + edges[1:]) / 2
+        centre = (edges[:-1] + edges[1:]) / 2
         figure.add_bar(
-            x=np.round(middle * 100, 5), y=counts, width=(high - low) / _N_BINS * 100,
-            marker={"color": np.where(middle > 0, GAIN, LOSS).tolist()},
+            x=np.round(centre * 100, 5), y=counts, width=(high - low) / _N_BINS * 100,
+            marker={"color": np.where(centre > 0, GAIN, LOSS).tolist()},
             hovertemplate="about %{x:.3f} %<br>%{y} trades<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title_text="net return of a trade, % of entry notional")
@@ -37,7 +37,7 @@ def returns_chart(net_return: np.ndarray) -> Figure:
 
 
 def excursions_chart(trades: pd.DataFrame) -> Figure:
-    """Draw how far trades went against us and in our favour; of many, a sample that is spread evenly over time."""
+    """Draw MAE and MFE of each trade; of more than `MOST_POINTS`, a sample spread evenly over time."""
     sample = trades.iloc[np.unique(np.linspace(0, len(trades) - 1, min(len(trades), MOST_POINTS)).astype(np.int64))]
     figure = new_figure(height=360, legend=True)
     won = sample["net_return"].to_numpy() > 0
@@ -46,10 +46,10 @@ def excursions_chart(trades: pd.DataFrame) -> Figure:
         figure.add_scatter(
             x=np.round(-own["mae"].to_numpy() * 100, 4), y=np.round(own["mfe"].to_numpy() * 100, 4), mode="markers",
             name=name, marker={"color": colour, "size": 5, "opacity": 0.55, "symbol": symbol},
-            hovertemplate="against us %{x:.3f} %<br>in favour %{y:.3f} %<extra>" + name + "</extra>",
+            hovertemplate="MAE %{x:.3f} %<br>MFE %{y:.3f} %<extra>" + name + "</extra>",
         )  # fmt: skip
-    figure.update_xaxes(title_text="furthest against us (MAE), % of entry price", rangemode="tozero")
-    figure.update_yaxes(title_text="furthest in favour (MFE), % of entry price", rangemode="tozero")
+    figure.update_xaxes(title_text="adverse excursion (MAE), % of entry price", rangemode="tozero")
+    figure.update_yaxes(title_text="favourable excursion (MFE), % of entry price", rangemode="tozero")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Windows of trades: the bars around an instance's last trades, with the prices that its rule looked at."""
+"""Windows of trades: the bars around an instance's last trades, with the lines that its rule looks at."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _MARGIN = 20  # bars shown before the first and after the last trade
 
 @dataclass(frozen=True, eq=False)
 class TradeWindow:
-    """What there is to see of an instance in a run of bars.
+    """Bars with the trades that an instance made in them.
 
     Parameters
     ----------
     name : the instance, ``strategy|symbol|timeframe``.
-    bars : the bars that are shown.
-    trades : the instance's trades that were decided and closed within them, in decision order.
-    stop : float64 (n_trades,), the stop that each trade started with, quote; NaN: none.
-    targets : float64 (n_trades, k), its targets, the partial ones first; NaN: none.
-    lines : float64 (n_bars,) each, the series that the rule looks at, quote, by name.
+    bars : the bars of the window.
+    trades : the instance's trades that were decided and closed within the window, in decision order.
+    stop : float64 (n_trades,), the initial stop of each trade, quote; NaN: none.
+    targets : float64 (n_trades, k), the initial targets of each trade, partial ones first, quote; NaN: none.
+    lines : name: float64 (n_bars,), a series that the rule looks at, quote.
     """
 
     name: str
@@ -40,13 +40,13 @@ class TradeWindow:
 def trade_window(
     strategy: Strategy, bars: Bars, trades: pd.DataFrame, *, n_trades: int = 40, n_bars: int = 600
 ) -> TradeWindow:
-    """Cut out the bars around the last trades of an instance; the last bars where it made none.
+    """Cut out the bars around the last trades of an instance, or the last bars if it made none.
 
     Parameters
     ----------
-    bars : all bars that the instance saw. Only a window of them, and the strategy's lookback before it, is computed on.
-    trades : the trades table; those of other instances are passed over.
-    n_trades, n_bars : at most so many trades and bars.
+    bars : all bars of the instance. The rule runs only on the window and on the strategy's lookback before it.
+    trades : the trades table; trades of other instances are ignored.
+    n_trades, n_bars : the most trades and bars in the window.
 
     Raises
     ------
@@ -54,30 +54,35 @@ def trade_window(
     """
     if not len(bars) or n_trades < 1 or n_bars < 1:
         raise BadInput(f"{len(bars)} bars, n_trades {n_trades} and n_bars {n_bars}: there is nothing to show")
+    instance = Instance(strategy.id, bars.symbol, str(bars.timeframe))
     own = trades[
-        (trades["strategy"] == strategy.id)
-        & (trades["symbol"] == bars.symbol)
-        & (trades["timeframe"] == str(bars.timeframe))
+        (trades["strategy"] == instance.strategy)
+        & (trades["symbol"] == instance.symbol)
+        & (trades["timeframe"] == instance.timeframe)
     ]
     last = own.tail(n_trades)
-    end = len(bars)
-    start = end - n_bars
-    if len(last):
-        end = min(int(np.searchsorted(bars.close_time, last["exit_time"].max())) + 1 + _MARGIN, end)
-        start = max(int(np.searchsorted(bars.close_time, last["decision_time"].min())) - _MARGIN, end - n_bars)
-    start = max(start, 0)
-    # What the rule looks at and decides follows from its lookback alone: all of history is not needed again.
-    seen = max(start - strategy.lookback(bars.timeframe), 0)
-    shown, ground = bars[start:end], bars[seen:end]
+    start, end = _span(bars, last, n_bars)
+    # Signals and lines depend on the lookback alone, so the rest of history is not computed again.
+    first_needed = max(start - strategy.lookback(bars.timeframe), 0)
+    shown, needed = bars[start:end], bars[first_needed:end]
     inside = last[last["decision_time"] >= shown.close_time[0]].reset_index(drop=True)
-    signals = strategy.signals(ground)
+    signals = strategy.signals(needed)
     rows = np.array([signals.at(time) for time in inside["decision_time"]], dtype=np.int64)
     targets = np.column_stack([signals.partial_target, signals.target])
     return TradeWindow(
-        name=str(Instance(strategy.id, bars.symbol, str(bars.timeframe))),
+        name=str(instance),
         bars=shown,
         trades=inside,
         stop=signals.stop[rows],
         targets=targets[rows],
-        lines={name: values[start - seen :] for name, values in strategy.lines(ground).items()},
+        lines={name: values[start - first_needed :] for name, values in strategy.lines(needed).items()},
     )
+
+
+def _span(bars: Bars, trades: pd.DataFrame, n_bars: int) -> tuple[int, int]:
+    """Return the first row and the end of at most `n_bars` bars around trades, or of the last bars."""
+    if not len(trades):
+        return max(len(bars) - n_bars, 0), len(bars)
+    end = min(int(np.searchsorted(bars.close_time, trades["exit_time"].max())) + 1 + _MARGIN, len(bars))
+    start = int(np.searchsorted(bars.close_time, trades["decision_time"].min())) - _MARGIN
+    return max(start, end - n_bars, 0), end
