@@ -1,5 +1,7 @@
-"""Factors and features: a factor is a definition, a feature is one column that it makes. See
-`features.feature_names`."""
+"""Factors and features: a factor is a definition, a feature is one column that it computes.
+
+`features.feature_names` parses the names of features.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tradesieve.features.inputs import PRICES, SERIES_INPUTS, View, parse_view
+from tradesieve.features.inputs import BAR_COLUMNS, SERIES_INPUTS, FeatureInput
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import Timeframe
 
@@ -19,15 +21,15 @@ Kernel = Callable[..., Any]
 
 @dataclass(frozen=True)
 class UserModule:
-    """A Python file of the user's that was loaded; see `features.user_modules`.
+    """A loaded Python file of the user; see `features.user_modules`.
 
     Parameters
     ----------
     name : as Python imports it.
-    source : its text.
+    source : the text of the file.
     factors : the names of the factors that it registered, in the order of the file.
-    libraries : (name, version) of what it imports that is installed.
-    needs : the modules that it imports and those that these import, in the order in which they are loaded.
+    libraries : (name, version) of the installed libraries that it imports.
+    dependencies : the user modules that it imports, directly or not, in the order in which they are loaded.
     path : where it was read.
     """
 
@@ -35,13 +37,13 @@ class UserModule:
     source: str
     factors: tuple[str, ...]
     libraries: tuple[tuple[str, str], ...]
-    needs: tuple[UserModule, ...]
+    dependencies: tuple[UserModule, ...]
     path: Path = field(compare=False)
 
     @property
     def fingerprint(self) -> str:
-        """Hash of its source, of what it needs, and of the versions of the libraries that it imports."""
-        parts = [(one.name, one.source, one.libraries) for one in (*self.needs, self)]
+        """Hash of its source, its dependencies, and the versions of the libraries that it imports."""
+        parts = [(module.name, module.source, module.libraries) for module in (*self.dependencies, self)]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -52,20 +54,20 @@ class Factor:
     Parameters
     ----------
     name : as it stands in the names of its features.
-    kind : what its kernel is given. ``series``: one column over the window. ``results``: the net returns of closed
+    kind : the arguments of its kernel. ``series``: one column over the window. ``results``: the net returns of closed
         trades over the window. ``bars``: close_time, open, high, low, close and volume over the window. ``trade``: the
         same, then side, stop and target of the trade. ``decision``: the decisions, no bars at all.
     kernel : the function. Decision kernels return one number per decision; all others return one number for one window
         and are compiled by numba.
     parameters : the names of its parameters, in the order of its feature names; ``window`` is in bars.
-    lookback : bars that one value needs, from the parameters and the timeframe.
-    compiled : False for kernels that call a library and stay Python; they are given what the compiled ones are.
-    family : the file that it lives in.
-    terms : what it needs to know of the trade, fields of `features.decisions.Decisions`.
-    whole : of a factor that was written over all bars at once: the function as it was written, from a frame of bars to
-        one value a bar. Its values are never used; `features.invariants.features` holds those of the windows against
-        them.
-    module : the user module that defines it; None for the factors that come with the project.
+    lookback : function of the parameters and the timeframe to the number of bars that one value reads.
+    compiled : False for kernels that call a library and stay Python; their arguments are those of compiled ones.
+    family : the module that defines it.
+    terms : fields of `features.decisions.Decisions` that it requires.
+    frame_function : of a factor that was written over a whole frame of bars: the function as written, from a frame to
+        one value per bar. Features never use its values; `features.invariants.frame_factors` compares them with those
+        of the windows.
+    module : the user module that defines it; None for built-in factors.
     """
 
     name: str
@@ -76,12 +78,12 @@ class Factor:
     compiled: bool = True
     family: str = ""
     terms: frozenset[str] = frozenset()
-    whole: Kernel | None = None
+    frame_function: Kernel | None = None
     module: UserModule | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What it may look at, see `features.inputs`; all but the last three with a timeframe or another symbol."""
+        """The columns of `features.inputs.FeatureInput` that its features may read."""
         decision = "trade" if self.family == "trade" else "clock"
         return {
             "series": SERIES_INPUTS, "bars": ("bars",), "results": ("results",), "trade": ("trade",),
@@ -95,13 +97,13 @@ class Factor:
 
     @property
     def equals(self) -> str:
-        """The expression of a library that it equals, as its docstring says; empty where that says none."""
+        """The library expression that it equals, from its docstring; empty if there is none."""
         found = re.search(r"Equals: ``(.+?)``", self._text)
         return found[1] if found else ""
 
     @property
     def source(self) -> str:
-        """Author, year and title, as its docstring says; empty where that says none."""
+        """Author, year and title, from its docstring; empty if there is none."""
         found = re.search(r"Source: (.+?)\.?$", self._text)
         return found[1] if found else ""
 
@@ -116,42 +118,37 @@ class Feature:
 
     Parameters
     ----------
-    name : reads back to this feature by `features.feature_names.parse_feature`.
+    name : parses back to this feature by `features.feature_names.parse_feature`.
     factor : the definition.
-    input : what it looks at, as `features.inputs` writes it.
+    input : the data that it reads.
     values : the parameters, by name.
     """
 
     name: str
     factor: Factor
-    input: str
+    input: FeatureInput
     values: tuple[tuple[str, float], ...] = ()
 
     def __hash__(self) -> int:
         return hash(self.name)
 
     @property
-    def view(self) -> View:
-        """What it looks at."""
-        return parse_view(self.input)
-
-    @property
-    def price_index(self) -> int:
-        """Which of `PRICES` a series factor looks at; 0 for others."""
-        return PRICES.index(self.view.column) if self.view.column in PRICES else 0
+    def column_index(self) -> int:
+        """Which of `BAR_COLUMNS` a series factor reads; 0 for others."""
+        return BAR_COLUMNS.index(self.input.column) if self.input.column in BAR_COLUMNS else 0
 
     def window(self, timeframe: Timeframe) -> int:
-        """Count the rows of what it looks at that one value needs: bars of the view's timeframe, or closed trades."""
-        return self.factor.lookback(dict(self.values), self.view.timeframe or timeframe)
+        """Return how many rows of its input one value reads: bars of the input's timeframe, or closed trades."""
+        return self.factor.lookback(dict(self.values), self.input.timeframe or timeframe)
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the bars of the decision's timeframe that one value needs, of the symbol it looks at; 0 for none.
+        """Return how many bars of the decision's timeframe one value requires, of the symbol it reads; 0 for none.
 
         Raises
         ------
-        BadInput : if it looks at a timeframe that is no longer one, or no whole multiple.
+        BadInput : if the input's timeframe is not a multiple of `timeframe`.
         """
-        return 0 if self.view.column == "results" else self.view.n_shorter(self.window(timeframe), timeframe)
+        return 0 if self.input.column == "results" else self.input.n_base_bars(self.window(timeframe), timeframe)
 
 
 FACTORS: dict[str, Factor] = {}
@@ -169,7 +166,7 @@ def series_factor(kernel: Kernel) -> Kernel:
 def series_factor_of(
     lookback: Callable[[dict[str, float], Timeframe], int], *, parameters: tuple[str, ...] = ("window",)
 ) -> Callable[[Kernel], Kernel]:
-    """Register a kernel ``(values, parameters) -> float`` of one column that needs other than `window` bars."""
+    """Register a kernel ``(values, parameters) -> float`` of one column that reads another number of bars."""
     return lambda kernel: _register(kernel, "series", parameters, lookback)
 
 
@@ -190,19 +187,19 @@ def trade_factor(
 ) -> Callable[[Kernel], Kernel]:
     """Register a kernel of whole bars and a trade.
 
-    It is called as ``(close_time, open, high, low, close, volume, terms, parameters) -> float``, with the trade's side,
-    stop and target as `terms`; those that it needs are named here.
+    It is called as ``(close_time, open, high, low, close, volume, terms, parameters) -> float``, where its `terms` are
+    the trade's side, stop and target. The argument `terms` names those that it requires.
     """
     return lambda kernel: _register(kernel, "trade", parameters, lookback, terms)
 
 
 def decision_factor(kernel: Kernel) -> Kernel:
-    """Register a function ``(decisions) -> array`` that needs no bars and nothing of the trade."""
+    """Register a function ``(decisions) -> array`` that reads no bars and no terms of the trade."""
     return decision_factor_of()(kernel)
 
 
 def decision_factor_of(*parameters: str, terms: tuple[str, ...] = ()) -> Callable[[Kernel], Kernel]:
-    """Register a function ``(decisions, *parameters) -> array`` that needs no bars, but what `terms` name."""
+    """Register a function ``(decisions, *parameters) -> array`` that reads no bars, but the `terms` of the trade."""
     return lambda kernel: _register(kernel, "decision", parameters, lambda values, timeframe: 0, terms)
 
 

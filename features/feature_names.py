@@ -19,7 +19,7 @@ from math import inf
 
 import tradesieve.features.families  # noqa: F401  registers every factor
 from tradesieve.features.factor import FACTORS, Factor, Feature
-from tradesieve.features.inputs import parse_view
+from tradesieve.features.inputs import parse_input
 from tradesieve.features.tsfresh.calculators import PREFIX, tsfresh_feature
 from tradesieve.market.errors import BadInput, lookup
 
@@ -49,18 +49,18 @@ def parse_feature(name: str) -> Feature:
         return tsfresh_feature(name)
     factor = lookup(f"factor in {name!r}:", factor_name, FACTORS)
     try:
-        view = parse_view(input_name)
+        parsed = parse_input(input_name)
     except BadInput as error:
         raise BadInput(f"feature {name!r}: {error}") from None
-    if view.column not in factor.inputs:
-        raise BadInput(f"feature {name!r}: {factor_name} looks at {' or '.join(factor.inputs)}, not at {input_name!r}")
+    if parsed.column not in factor.inputs:
+        raise BadInput(f"feature {name!r}: {factor_name} reads {' or '.join(factor.inputs)}, not {input_name!r}")
     values = tuple(_parse_value(name, piece) for piece in pieces)
     if tuple(key for key, _ in values) != factor.parameters:
         expected = "__".join(f"{parameter}_<number>" for parameter in factor.parameters) or "no parameters"
         raise BadInput(f"feature {name!r}: {factor_name} takes {expected}")
     for parameter, value in values:
         _check_value(name, parameter, value)
-    return Feature(name, factor, input_name, values)
+    return Feature(name, factor, parsed, values)
 
 
 def parse_features(features: Iterable[str | Feature]) -> tuple[Feature, ...]:

@@ -1,11 +1,11 @@
-"""Views: what of history a feature looks at. The first part of its name says it, and reads back::
+"""Inputs: the data that a feature reads. The first part of its name says which, and parses back::
 
 close, open, high, low, volume     one column of the decision's own bars
-bars                               whole bars of them
-close_1h, bars_1d                  the same of a longer timeframe, of bars that have closed
-close_1h_so_far                    the same, and the bar that is still forming, built from what has closed of it
+bars                               whole bars
+close_1h, bars_1d                  the same at a higher timeframe, closed bars only
+close_1h_so_far                    the same, and the forming bar, built from the lower bars that have closed
 close_of_SPY, bars_1h_of_BTC-USD   the same of another symbol
-results                            net returns of the strategy's own closed trades
+results                            net returns of the instance's own closed trades
 clock, trade                       no history: the time of the decision, and the terms of the trade
 """
 
@@ -15,15 +15,15 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from tradesieve.market.bars import PRICES as BAR_PRICES
+from tradesieve.market.bars import PRICES
 from tradesieve.market.errors import BadInput
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 SERIES_INPUTS = ("close", "open", "high", "low", "volume")
 
-PRICES = (*BAR_PRICES, "volume")
-"""The columns of bars, in the order in which kernels are given them."""
+BAR_COLUMNS = (*PRICES, "volume")
+"""The columns of bars, in the order in which kernels take them."""
 
 _OF_BARS = re.compile(
     rf"(?P<column>{'|'.join(SERIES_INPUTS)}|bars)(_(?P<timeframe>\d+[smhd]))?(?P<so_far>_so_far)?(_of_(?P<symbol>.+))?"
@@ -31,15 +31,15 @@ _OF_BARS = re.compile(
 
 
 @dataclass(frozen=True)
-class View:
-    """What of history a feature looks at.
+class FeatureInput:
+    """The data that a feature reads. ``str()`` gives the text that `parse_input` reads.
 
     Parameters
     ----------
     column : one of `SERIES_INPUTS`, ``bars``, ``results``, ``clock`` or ``trade``.
-    timeframe : a longer one than the decision's; None: its own.
-    so_far : the last bar is the one that is forming, built from the shorter bars that have closed of it.
-    symbol : another symbol; None: the decision's own.
+    timeframe : higher than the decision's; None: the decision's.
+    so_far : whether the last bar is the forming one, built from the lower bars that have closed.
+    symbol : another symbol; None: the decision's.
     """
 
     column: str
@@ -52,51 +52,51 @@ class View:
         return "".join(parts) + ("" if self.symbol is None else f"_of_{self.symbol}")
 
     @property
-    def source(self) -> View:
-        """The history it is cut from, whichever column of it is looked at."""
+    def source(self) -> FeatureInput:
+        """The history that windows are cut from, the same for every column of the same bars."""
         of_bars = self.column in (*SERIES_INPUTS, "bars")
-        return View("bars", self.timeframe, self.so_far, self.symbol) if of_bars else self
+        return FeatureInput("bars", self.timeframe, self.so_far, self.symbol) if of_bars else self
 
-    def n_shorter(self, window: int, timeframe: Timeframe) -> int:
-        """Count the bars of the decision's timeframe that always hold `window` bars of this view, each of them whole.
+    def n_base_bars(self, window: int, timeframe: Timeframe) -> int:
+        """Return how many bars of the decision's timeframe always hold `window` whole bars of this input.
 
         Raises
         ------
-        BadInput : if the view's timeframe is no longer one, or no whole multiple.
+        BadInput : if the input's timeframe is not a multiple of `timeframe`, at least twice it.
         """
         if self.timeframe is None:
             return window
         ratio, rest = divmod(self.timeframe.duration, timeframe.duration)
         if rest or ratio < 2:
             raise BadInput(
-                f"{self} on {timeframe} bars: a longer timeframe is at least twice that of the bars, a whole multiple"
+                f"{self} on {timeframe} bars: a higher timeframe is a multiple of that of the bars, at least twice it"
             )
-        # Beside the closed bars, all but one of the bar that is forming may be there.
+        # Besides the closed bars, all but one of the base bars of the forming bar may be there.
         return ratio * window if self.so_far else ratio * (window + 1) - 1
 
 
 @cache
-def parse_view(text: str) -> View:
-    """Read the first part of a feature's name.
+def parse_input(text: str) -> FeatureInput:
+    """Parse the first part of a feature's name.
 
     Raises
     ------
-    BadInput : if it is none, or could be written otherwise.
+    BadInput : if it names no input, or could be written in another way.
     """
     if text in ("results", "clock", "trade"):
-        return View(text)
+        return FeatureInput(text)
     found = _OF_BARS.fullmatch(text)
     if found is None:
         raise BadInput(
-            f"{text!r} is nothing to look at: write one of {', '.join(SERIES_INPUTS)}, bars, results, clock and trade, "
+            f"{text!r} is not an input: write one of {', '.join(SERIES_INPUTS)}, bars, results, clock and trade, "
             "the first six with a timeframe or another symbol, as in close_1h, bars_1d_so_far, close_of_SPY"
         )
     timeframe = None if found["timeframe"] is None else parse_timeframe(found["timeframe"])
     if found["so_far"] and timeframe is None:
-        raise BadInput(f"{text!r}: the bar that is forming is of a longer timeframe; name it, as in close_1h_so_far")
+        raise BadInput(f"{text!r}: only a bar of a higher timeframe can be forming; name it, as in close_1h_so_far")
     symbol = None if found["symbol"] is None else normalise_symbol(found["symbol"])
-    view = View(found["column"], timeframe, bool(found["so_far"]), symbol)
-    if str(view) != text:
+    parsed = FeatureInput(found["column"], timeframe, bool(found["so_far"]), symbol)
+    if str(parsed) != text:
         # One feature has one name, or the same column would be computed, learned and stored twice.
-        raise BadInput(f"write {view}, not {text}")
-    return view
+        raise BadInput(f"write {parsed}, not {text}")
+    return parsed

@@ -52,8 +52,8 @@ def requirements_of(features: Iterable[Feature], timeframe: Timeframe, *, symbol
     terms: set[str] = set()
     for feature in features:
         terms |= feature.factor.terms
-        other = feature.view.symbol
-        if feature.view.column == "results":
+        other = feature.input.symbol
+        if feature.input.column == "results":
             results = max(results, feature.window(timeframe))
             terms.add("results")
         elif other is not None and other != symbol:
@@ -65,4 +65,4 @@ def requirements_of(features: Iterable[Feature], timeframe: Timeframe, *, symbol
 
 def other_symbols(features: Iterable[Feature], symbol: str) -> set[str]:
     """Return the symbols, other than a decision's own, whose bars features read."""
-    return {other for feature in features if (other := feature.view.symbol) is not None} - {symbol}
+    return {other for feature in features if (other := feature.input.symbol) is not None} - {symbol}

@@ -118,7 +118,7 @@ def whole_values(factor: Factor, bars: Bars, values: tuple[float, ...]) -> np.nd
     ------
     BadInput : if the function fails, or returns anything but one number a row.
     """
-    plain = factor.whole
+    plain = factor.frame_function
     if plain is None:
         raise BadInput(f"factor {factor.name!r} is no function of whole frames")
     given = [getattr(bars, name).copy() for name in COLUMNS]
@@ -152,7 +152,7 @@ def _registering(
             needed,
             compiled=False,
             family=plain.__module__,
-            whole=plain if over_all else None,
+            frame_function=plain if over_all else None,
         )
         return plain
 

@@ -54,7 +54,7 @@ def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> 
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"modules: {path} cannot be read: {error}") from error
         loaded[name] = load_source(name, source, path, known=loaded)
-    used = {needed.name for module in loaded.values() for needed in module.needs}
+    used = {needed.name for module in loaded.values() for needed in module.dependencies}
     for name, module in loaded.items():
         if not module.factors and name not in used:
             raise BadInput(f"modules: {name} defines no factor; features/user_factors.py says how one is written")
@@ -75,13 +75,13 @@ def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserM
     """
     if name.partition(".")[0] in _TAKEN or (name in sys.modules and name not in _LOADED):
         raise BadInput(f"modules: another module is called {name}; give {path.name} another file name")
-    needs, libraries = _imported(name, source, path, known)
+    dependencies, libraries = _imported(name, source, path, known)
     old = _LOADED.get(name)
-    if old is not None and (old.source, old.needs) == (source, needs):
+    if old is not None and (old.source, old.dependencies) == (source, dependencies):
         return old
     factors = _run(name, source, path, instead_of=old)
     versions = tuple((library, str(getattr(sys.modules.get(library), "__version__", ""))) for library in libraries)
-    module = UserModule(name, source, tuple(factors), versions, needs, path)
+    module = UserModule(name, source, tuple(factors), versions, dependencies, path)
     FACTORS.update({factor: replace(definition, module=module) for factor, definition in factors.items()})
     _LOADED[name] = module
     return module
@@ -92,7 +92,7 @@ def freshly_run(feature: Feature) -> Feature:
     module = feature.factor.module
     if module is None:
         return feature
-    modules = (*module.needs, module)
+    modules = (*module.dependencies, module)
     with _put_back(*modules):
         for one in modules:
             factors = _run(one.name, one.source, one.path, instead_of=one)
@@ -187,7 +187,7 @@ def _imported(
             )
         else:
             libraries.add(top)
-    needed = {one.name for other in direct for one in (*known[other].needs, known[other])}
+    needed = {one.name for other in direct for one in (*known[other].dependencies, known[other])}
     return tuple(module for name, module in known.items() if name in needed), tuple(sorted(libraries))
 
 

@@ -109,13 +109,13 @@ class FactorCache:
         folder = self.folder / bars.symbol / str(bars.timeframe) / group
         paths = []
         for feature in features:
-            factor, symbol = feature.factor, feature.view.symbol
-            terms = {*factor.terms, *_TERMS.get(factor.kind, ()), *_TERMS.get(feature.view.column, ())}
+            factor, symbol = feature.factor, feature.input.symbol
+            terms = {*factor.terms, *_TERMS.get(factor.kind, ()), *_TERMS.get(feature.input.column, ())}
             if "results" in terms:
                 terms.update(_TERMS["results"])
             other = others[symbol].fingerprint if symbol is not None and symbol in others else ""
             known = [f"{term} {digest(term)}" for term in sorted(terms)]
-            name = _short(feature.name, repr(feature.values), feature.input, other, *known, code_of(feature))
+            name = _short(feature.name, repr(feature.values), str(feature.input), other, *known, code_of(feature))
             paths.append(folder / f"{name}.npy")
         return paths
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.engine.history import Sight, sight_of_bars, sight_of_results
-from tradesieve.features.engine.interpreted import uncompiled_column
+from tradesieve.features.engine.history import History, history_of_bars, history_of_results
+from tradesieve.features.engine.interpreted import interpreted_column
 from tradesieve.features.factor import Feature
 from tradesieve.features.feature_names import parse_features
-from tradesieve.features.inputs import View
+from tradesieve.features.inputs import FeatureInput
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import Timeframe
@@ -37,23 +37,29 @@ def compute(
 ) -> np.ndarray:
     """Compute features at decision times.
 
+    1. Group the features by the history that they read: bars at a timeframe of a symbol, the trade's own terms with
+       the bars, or the results of closed trades.
+    2. Find the last closed bar at each decision; decisions at the same close share their windows.
+    3. Run the kernels of each group over its windows, and the decision factors over the decisions.
+    4. Replace what is not finite by NaN.
+
     Parameters
     ----------
-    bars : history. Only bars with close_time <= decision time are looked at, and of those only the lookback.
-    at : the decisions, in any order, each at the close_time of a bar; or their times alone, int64 ns UTC (n,), where no
-        feature needs more.
+    bars : history. Only bars with close_time <= decision time are read, and of those only the lookback.
+    at : the decisions, in any order, each at the close_time of a bar; or their times alone, int64 ns UTC (n,), if no
+        feature requires more.
     features : names or parsed features.
-    others : bars of other symbols at the same timeframe, by symbol; of those, too, only what is closed is looked at.
+    others : bars of other symbols at the same timeframe, by symbol; of those, too, only closed bars are read.
 
     Returns
     -------
     float64 (n, n_features), C order. NaN where history is shorter than a feature's lookback, and where a formula has
-    no value (a range of zero to divide by). Never infinite.
+    no value, such as a division by a range of zero. Never infinite.
 
     Raises
     ------
-    BadInput : if a decision time is no bar's close, or a feature needs a term of the trade, results or another symbol's
-        bars that were not given.
+    BadInput : if a decision time is no bar's close, or a feature requires a term of the trade, results or another
+        symbol's bars that are missing.
 
     Notes
     -----
@@ -68,23 +74,15 @@ def compute(
     """
     decisions = at if isinstance(at, Decisions) else Decisions(at)
     parsed = parse_features(features)
-    _refuse_absent_terms(parsed, decisions)
+    _check_terms(parsed, decisions)
     plan = _plan(parsed, bars.timeframe)
-    every_stop = _stops(bars, decisions.time)
-    times, stops, row = decisions.time, every_stop, None
-    if np.any(stops[1:] <= stops[:-1]):
-        # Many strategies decide at the same closes: each window is looked at once.
-        stops, first, row = np.unique(stops, return_index=True, return_inverse=True)
-        times = times[first]
-    matrix = np.empty((len(stops), len(parsed)))
-    for part in plan.of_bars:
-        part.fill(sight_of_bars(part.source, bars, times, stops, others or {}), matrix)
-    if row is not None:
-        matrix = matrix[row]
-    for part in plan.of_trades:
-        part.fill(sight_of_bars(View("bars"), bars, decisions.time, every_stop, {}), matrix, _terms(decisions))
-    for part in plan.of_results:
-        part.fill(sight_of_results(decisions), matrix)
+    stops = _stops(bars, decisions.time)
+    matrix = _at_each_close(plan.of_bars, len(parsed), bars, decisions.time, stops, others or {})
+    for group in plan.of_trades:
+        history = history_of_bars(FeatureInput("bars"), bars, decisions.time, stops, {})
+        group.fill(history, matrix, _terms(decisions))
+    for group in plan.of_results:
+        group.fill(history_of_results(decisions), matrix)
     for place in plan.of_decisions:
         feature = parsed[place]
         matrix[:, place] = feature.factor.kernel(decisions, *(value for _, value in feature.values))
@@ -92,11 +90,30 @@ def compute(
     return matrix
 
 
-def _refuse_absent_terms(features: Sequence[Feature], decisions: Decisions) -> None:
+def _at_each_close(
+    groups: Sequence[_Group],
+    n_features: int,
+    bars: Bars,
+    times: np.ndarray,
+    stops: np.ndarray,
+    others: Mapping[str, Bars],
+) -> np.ndarray:
+    """Return the matrix with the columns of bars filled; decisions at the same close share one row until the end."""
+    row = None
+    if np.any(stops[1:] <= stops[:-1]):
+        stops, first, row = np.unique(stops, return_index=True, return_inverse=True)
+        times = times[first]
+    matrix = np.empty((len(stops), n_features))
+    for group in groups:
+        group.fill(history_of_bars(group.source, bars, times, stops, others), matrix)
+    return matrix if row is None else matrix[row]
+
+
+def _check_terms(features: Sequence[Feature], decisions: Decisions) -> None:
     for feature in features:
         for term in sorted(feature.factor.terms):
             if getattr(decisions, term) is None:
-                raise BadInput(f"feature {feature.name!r} needs the {term} of the trade")
+                raise BadInput(f"feature {feature.name!r} requires the {term} of the trade")
 
 
 def _terms(decisions: Decisions) -> np.ndarray:
@@ -106,9 +123,9 @@ def _terms(decisions: Decisions) -> np.ndarray:
 
 
 def _stops(bars: Bars, at: np.ndarray) -> np.ndarray:
-    """Index one past the last bar known at each decision."""
+    """Return one past the row of the bar that closes at each decision."""
     if len(bars):
-        # Where no bar is absent, arithmetic finds it; a search jumps through all of history for every decision.
+        # If no bar is missing, arithmetic finds the row: far faster than a binary search through all of history.
         place = (at - bars.close_time[0]) // bars.timeframe.duration
         if np.all((place >= 0) & (place < len(bars))) and np.all(bars.close_time[place] == at):
             return place + 1
@@ -123,66 +140,67 @@ def _stops(bars: Bars, at: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
-    """What is to be run on one source of history: compiled kernels together, those of libraries one by one.
+class _Group:
+    """The features that read one history: compiled kernels run together, the others one by one.
 
-    A library's kernel comes with its place, its window, and how much has to be known before it has a value.
+    A feature that is not compiled comes with its column, its window, and the base rows that it requires.
     """
 
-    source: View
-    runs: tuple[KernelRun, ...]
-    libraries: tuple[tuple[Feature, int, int, int], ...]
+    source: FeatureInput
+    compiled: tuple[KernelRun, ...]
+    interpreted: tuple[tuple[Feature, int, int, int], ...]
 
-    def fill(self, sight: Sight, matrix: np.ndarray, terms: np.ndarray | None = None) -> None:
-        for run in self.runs:
-            run.fill(sight, matrix, terms=terms)
-        for feature, place, window, needed in self.libraries:
-            matrix[:, place] = uncompiled_column(feature, sight, window=window, needed=needed)
+    def fill(self, history: History, matrix: np.ndarray, terms: np.ndarray | None = None) -> None:
+        for run in self.compiled:
+            run.fill(history, matrix, terms=terms)
+        for feature, place, window, required in self.interpreted:
+            matrix[:, place] = interpreted_column(feature, history, window=window, required=required)
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """What is to be run for a set of features, by what it looks at."""
+    """The features of a set, grouped by the history that they read; of decision factors the columns."""
 
-    of_bars: tuple[_Part, ...]
-    of_trades: tuple[_Part, ...]
-    of_results: tuple[_Part, ...]
+    of_bars: tuple[_Group, ...]
+    of_trades: tuple[_Group, ...]
+    of_results: tuple[_Group, ...]
     of_decisions: tuple[int, ...]
 
 
 @lru_cache(maxsize=256)
 def _plan(features: tuple[Feature, ...], timeframe: Timeframe) -> _Plan:
-    places: dict[View, list[int]] = {}
+    places: dict[FeatureInput, list[int]] = {}
     of_decisions = []
     for place, feature in enumerate(features):
         if feature.factor.kind == "decision":
             of_decisions.append(place)
         else:
-            places.setdefault(feature.view.source, []).append(place)
-    parts: dict[str, list[_Part]] = {"bars": [], "trade": [], "results": []}
+            places.setdefault(feature.input.source, []).append(place)
+    groups: dict[str, list[_Group]] = {"bars": [], "trade": [], "results": []}
     for source, chosen in places.items():
-        parts[source.column].append(_part(source, features, chosen, timeframe))
-    return _Plan(tuple(parts["bars"]), tuple(parts["trade"]), tuple(parts["results"]), tuple(of_decisions))
+        groups[source.column].append(_group(source, features, chosen, timeframe))
+    return _Plan(tuple(groups["bars"]), tuple(groups["trade"]), tuple(groups["results"]), tuple(of_decisions))
 
 
-def _part(source: View, features: Sequence[Feature], places: Sequence[int], timeframe: Timeframe) -> _Part:
+def _group(source: FeatureInput, features: Sequence[Feature], places: Sequence[int], timeframe: Timeframe) -> _Group:
+    # Imported here, since numba is slow to load.
     from tradesieve.features.engine.compiled import kernel_run
 
     windows = {place: features[place].window(timeframe) for place in places}
-    known = {place: features[place].lookback(timeframe) or windows[place] for place in places}
+    required = {place: features[place].lookback(timeframe) or windows[place] for place in places}
     compiled: dict[str, list[int]] = {}
-    libraries = []
+    interpreted = []
     for place in places:
         feature = features[place]
         if feature.factor.compiled:
             kind = "series" if feature.factor.kind == "results" else feature.factor.kind
             compiled.setdefault(kind, []).append(place)
         else:
-            libraries.append((feature, place, windows[place], known[place]))
+            interpreted.append((feature, place, windows[place], required[place]))
     runs = [
         kernel_run(
-            kind, [features[p] for p in chosen], [windows[p] for p in chosen], [known[p] for p in chosen], chosen
+            kind, [features[p] for p in chosen], [windows[p] for p in chosen], [required[p] for p in chosen], chosen
         )
         for kind, chosen in compiled.items()
     ]
-    return _Part(source, tuple(runs), tuple(libraries))
+    return _Group(source, tuple(runs), tuple(interpreted))

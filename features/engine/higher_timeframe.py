@@ -1,7 +1,8 @@
-"""Longer bars for the engine: those that `market.resampling.resample` makes, and the one that is still forming.
+"""Bars of a higher timeframe for the engine, the forming one included.
 
-A bar belongs to the cell of the UTC grid in which it closes, and a longer bar carries the end of its cell. The one that
-is forming is kept too: the engine hides it from views of closed bars, and builds it up to the decision for the others.
+Closed bars equal those of `market.resampling.resample`. A base bar belongs to the cell of the UTC grid in which it
+closes, and a bar of the higher timeframe closes at the end of its cell. The engine hides the forming bar from inputs of
+closed bars, and builds it up to each decision for the others.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from tradesieve.market.timeframes import Timeframe
 
 
 @dataclass(frozen=True, eq=False)
-class LongerBars:
-    """Bars of a longer timeframe.
+class HigherTimeframeBars:
+    """Bars of a higher timeframe.
 
     Parameters
     ----------
-    time : int64 ns UTC (n,), the ends of the cells that hold bars; the last may lie after the last bar.
-    columns : float64 (n,) each: open, high, low, close, volume. They belong to the caller, who may write in them.
-    first : int64 (n,), the first short bar of each.
+    time : int64 ns UTC (n,), close times; the last may lie after the last base bar.
+    columns : float64 (n,) each: open, high, low, close, volume. Callers may write to them.
+    first : int64 (n,), the first base bar of each.
     """
 
     time: np.ndarray
@@ -31,11 +32,11 @@ class LongerBars:
     first: np.ndarray
 
     def forming(self, bars: Bars, stops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Build, for each decision, the bar of the cell in which the last known bar closes, from the bars up to it.
+        """Build the bar that is forming at each decision, from the base bars known by then.
 
         Parameters
         ----------
-        bars : the short bars.
+        bars : the base bars.
         stops : int64 (n_decisions,), one past the last bar known at each.
 
         Returns
@@ -50,22 +51,22 @@ class LongerBars:
         return rows, values
 
 
-def longer_bars(bars: Bars, timeframe: Timeframe) -> LongerBars:
-    """Join bars to those of a longer timeframe, a whole multiple, the one that is still forming with them."""
+def higher_timeframe_bars(bars: Bars, timeframe: Timeframe) -> HigherTimeframeBars:
+    """Aggregate bars to a multiple of their timeframe, the forming bar included."""
     ends = -(-bars.close_time // timeframe.duration) * timeframe.duration
     first = np.flatnonzero(np.diff(ends, prepend=np.iinfo(np.int64).min))
     columns = tuple(np.empty(len(first)) for _ in range(5))
-    _join_nb(bars.open, bars.high, bars.low, bars.close, bars.volume, first, *columns)
-    return LongerBars(ends[first], columns, first)
+    _aggregate_nb(bars.open, bars.high, bars.low, bars.close, bars.volume, first, *columns)
+    return HigherTimeframeBars(ends[first], columns, first)
 
 
 @njit(cache=True, nogil=True)
-def _join_nb(  # type: ignore[no-untyped-def]
+def _aggregate_nb(  # type: ignore[no-untyped-def]
     open_, high, low, close, volume, first, to_open, to_high, to_low, to_close, to_volume
 ):
     for cell in range(len(first)):
         stop = first[cell + 1] if cell + 1 < len(first) else len(close)
-        to_open[cell], to_high[cell], to_low[cell], to_close[cell], to_volume[cell] = _one_nb(
+        to_open[cell], to_high[cell], to_low[cell], to_close[cell], to_volume[cell] = _aggregate_cell_nb(
             open_, high, low, close, volume, first[cell], stop
         )
 
@@ -73,13 +74,13 @@ def _join_nb(  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _form_nb(open_, high, low, close, volume, first, rows, stops, known, values):  # type: ignore[no-untyped-def]
     for row in known:
-        values[row, 0], values[row, 1], values[row, 2], values[row, 3], values[row, 4] = _one_nb(
+        values[row, 0], values[row, 1], values[row, 2], values[row, 3], values[row, 4] = _aggregate_cell_nb(
             open_, high, low, close, volume, first[rows[row] - 1], stops[row]
         )
 
 
 @njit(cache=True, nogil=True)
-def _one_nb(open_, high, low, close, volume, start, stop):  # type: ignore[no-untyped-def]
+def _aggregate_cell_nb(open_, high, low, close, volume, start, stop):  # type: ignore[no-untyped-def]
     highest, lowest, traded = high[start], low[start], 0.0
     for i in range(start, stop):
         highest, lowest = max(highest, high[i]), min(lowest, low[i])

@@ -1,4 +1,4 @@
-"""Sights: what the view of a feature shows at each decision, as arrays to cut windows from. For the engine alone."""
+"""History: the rows of a feature's input that are known at each decision, as arrays to cut windows from."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.inputs import PRICES, View
+from tradesieve.features.inputs import BAR_COLUMNS, FeatureInput
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 
-_NONE = np.empty((0, len(PRICES)))
+_NOT_FORMING = np.empty((0, len(BAR_COLUMNS)))
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
-    """What is seen at each of n decisions.
+class History:
+    """What is known of an input at each of n decisions.
 
     Parameters
     ----------
     time : int64 ns UTC (n_rows,), close times.
-    columns : float64 (n_rows,) each, as many as `PRICES`.
-    stops : int64 (n,), one past the last row that is seen.
-    known : int64 (n,), how many rows of what it is made from are known: bars of the decision's timeframe, results.
+    columns : float64 (n_rows,) each, one for each of `BAR_COLUMNS`.
+    stops : int64 (n,), one past the last row that is known.
+    known : int64 (n,), how many base rows are known: bars of the decision's timeframe, or results.
     forming : float64 (n, 5), the row before `stops` as it stands at the decision; (0, 5) where no row is forming.
     """
 
@@ -32,7 +32,7 @@ class Sight:
     columns: tuple[np.ndarray, ...]
     stops: np.ndarray
     known: np.ndarray
-    forming: np.ndarray = field(default_factory=lambda: _NONE)
+    forming: np.ndarray = field(default_factory=lambda: _NOT_FORMING)
 
     def window(self, row: int, *, column: int, n: int) -> np.ndarray:
         """Copy the last `n` values of a column at a decision."""
@@ -43,8 +43,10 @@ class Sight:
         return values
 
 
-def sight_of_bars(source: View, bars: Bars, times: np.ndarray, stops: np.ndarray, others: Mapping[str, Bars]) -> Sight:
-    """See bars: the decision's own or another symbol's, as they are or joined to longer ones.
+def history_of_bars(
+    source: FeatureInput, bars: Bars, times: np.ndarray, stops: np.ndarray, others: Mapping[str, Bars]
+) -> History:
+    """Return the history of bars, of the decision's own symbol or another, at its timeframe or a higher one.
 
     Parameters
     ----------
@@ -54,36 +56,42 @@ def sight_of_bars(source: View, bars: Bars, times: np.ndarray, stops: np.ndarray
 
     Raises
     ------
-    BadInput : if the bars of another symbol are absent, or of another timeframe.
+    BadInput : if the bars of another symbol are missing, or have another timeframe.
     """
     if source.symbol is not None:
-        bars = _of_other(source.symbol, bars, others)
+        bars = _bars_of(source.symbol, bars, others)
         stops = np.searchsorted(bars.close_time, times, side="right")
     if source.timeframe is None:
-        return Sight(bars.close_time, tuple(getattr(bars, name) for name in PRICES), stops, stops)
-    from tradesieve.features.engine.higher_timeframe import longer_bars
+        return History(bars.close_time, tuple(getattr(bars, name) for name in BAR_COLUMNS), stops, stops)
+    # Imported here, since numba is slow to load.
+    from tradesieve.features.engine.higher_timeframe import higher_timeframe_bars
 
-    longer = longer_bars(bars, source.timeframe)
+    higher = higher_timeframe_bars(bars, source.timeframe)
     if source.so_far:
-        rows, forming = longer.forming(bars, stops)
-        return Sight(longer.time, longer.columns, rows, stops, forming)
-    return Sight(longer.time, longer.columns, np.searchsorted(longer.time, times, side="right"), stops)
+        rows, forming = higher.forming(bars, stops)
+        return History(higher.time, higher.columns, rows, stops, forming)
+    return History(higher.time, higher.columns, np.searchsorted(higher.time, times, side="right"), stops)
 
 
-def _of_other(symbol: str, bars: Bars, others: Mapping[str, Bars]) -> Bars:
+def _bars_of(symbol: str, bars: Bars, others: Mapping[str, Bars]) -> Bars:
     if symbol == bars.symbol:
         return bars
     if symbol not in others:
-        raise BadInput(f"a feature looks at {symbol}, whose bars were not given")
+        raise BadInput(f"a feature reads {symbol}, whose bars are missing")
     other = others[symbol]
     if other.timeframe != bars.timeframe:
         raise BadInput(f"bars of {symbol} are of {other.timeframe}, those of {bars.symbol} of {bars.timeframe}")
     return other
 
 
-def sight_of_results(decisions: Decisions) -> Sight:
-    """See the results of a strategy's own closed trades, in every column."""
+def history_of_results(decisions: Decisions) -> History:
+    """Return the history of an instance's own closed trades: their net returns, in every column.
+
+    Raises
+    ------
+    BadInput : if the decisions hold no results.
+    """
     results, first, end = decisions.results, decisions.first_result, decisions.end_result
     if results is None or first is None or end is None:
-        raise BadInput("a feature looks at the results of closed trades, which were not given")
-    return Sight(np.zeros(len(results), np.int64), (results,) * len(PRICES), end, end - first)
+        raise BadInput("a feature reads the results of closed trades, which are missing")
+    return History(np.zeros(len(results), np.int64), (results,) * len(BAR_COLUMNS), end, end - first)

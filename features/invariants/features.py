@@ -185,7 +185,7 @@ class _Check:
     def whole(self) -> None:
         """Hold the functions that frame factors were written as, over all of history, to the same laws."""
         for column, feature in enumerate(self._features):
-            if feature.factor.whole is not None:
+            if feature.factor.frame_function is not None:
                 values = self._expected[:, column]
                 found = broken_by_whole(feature, self._bars, self._others, self._at.time, values, seed=self._seed)
                 for law, time, expected, other in found:

@@ -67,7 +67,7 @@ def broken_by_whole(
         yield from differing("truncation", every[:cut], run(source[:cut]))
         changed = scramble_after(source, int(source.close_time[cut - 1]), seed=seed)
         yield from differing("perturbation", every[:cut], run(changed)[:cut])
-    if not feature.view.so_far:
+    if not feature.input.so_far:
         # Where its first windows are not whole, the function may say what it likes.
         rows = np.searchsorted(source.close_time, times, side="right") - 1
         known = rows + 1 >= feature.window(bars.timeframe)
@@ -76,9 +76,9 @@ def broken_by_whole(
 
 def _source(feature: Feature, bars: Bars, others: Mapping[str, Bars]) -> Bars:
     """Give the closed bars that a feature looks at."""
-    view = feature.view
-    source = bars if view.symbol in (None, bars.symbol) else others[str(view.symbol)]
-    return source if view.timeframe is None else resample(source, view.timeframe)
+    symbol, timeframe = feature.input.symbol, feature.input.timeframe
+    source = bars if symbol in (None, bars.symbol) else others[str(symbol)]
+    return source if timeframe is None else resample(source, timeframe)
 
 
 def _cuts(n_bars: int, seed: int) -> list[int]:

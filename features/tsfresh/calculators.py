@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.features.factor import Factor, Feature, Kernel
-from tradesieve.features.inputs import SERIES_INPUTS, parse_view
+from tradesieve.features.inputs import SERIES_INPUTS, parse_input
 from tradesieve.market.errors import BadInput, Unknown
 
 PREFIX = "tsfresh_"
@@ -67,7 +67,7 @@ def tsfresh_feature(name: str) -> Feature:
     Unknown : if tsfresh has no such calculator.
     """
     match = _NAME.fullmatch(name)
-    if match is None or parse_view(match[1]).column not in _INPUTS or int(match[3]) < 2:
+    if match is None or parse_input(match[1]).column not in _INPUTS or int(match[3]) < 2:
         raise BadInput(
             f"feature {name!r}: write INPUT__{PREFIX}CALCULATOR__PARAMETER_VALUE__window_BARS, "
             f"with INPUT one of {', '.join(_INPUTS)} and at least 2 bars"
@@ -85,7 +85,7 @@ def tsfresh_feature(name: str) -> Feature:
         compiled=native is not None,
         family="tsfresh",
     )
-    return Feature(name, factor, match[1], values)
+    return Feature(name, factor, parse_input(match[1]), values)
 
 
 def _kernel_named(name: str) -> Kernel:

@@ -34,7 +34,7 @@ def modules_of(features: Iterable[Feature]) -> tuple[UserModule, ...]:
     for feature in features:
         factor = feature.factor
         if factor.module is not None:
-            modules.update({module.name: module for module in (*factor.module.needs, factor.module)})
+            modules.update({module.name: module for module in (*factor.module.dependencies, factor.module)})
         elif not factor.kernel.__module__.startswith("tradesieve.features."):
             raise BadInput(
                 f"factor {factor.name!r} is defined in {factor.kernel.__module__}, which cannot be bundled: move it to "

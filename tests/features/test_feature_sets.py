@@ -17,7 +17,7 @@ def test_a_pattern_means_every_combination_in_the_order_of_its_parts():
     )
     many = expand(["close|close_1h|close_of_SPY__slope|trendiness|volatility__window_10|20|50"])
     assert len(many) == 27
-    assert all(str(parse_feature(name).view) == name.partition("__")[0] for name in many)
+    assert all(str(parse_feature(name).input) == name.partition("__")[0] for name in many)
     assert expand(["close__macd__fast_8|12__slow_26__signal_9"]) == tuple(
         f"close__macd__fast_{fast}__slow_26__signal_9" for fast in (8, 12)
     )

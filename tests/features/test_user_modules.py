@@ -133,7 +133,7 @@ def test_modules_that_need_each_other_are_named_in_their_order(folder):
     with pytest.raises(BadInput, match="imports shapes, which is a file of yours too: name it in modules, before"):
         load_user_modules(["my_factors"])
     shapes, own = load_user_modules(["shapes", "my_factors"])
-    assert own.needs == (shapes,)
+    assert own.dependencies == (shapes,)
     write(folder, '"""Shapes."""\nWEIGHT = 3.0\n', "shapes.py")
     _, again = load_user_modules(["shapes", "my_factors"])
     assert again.fingerprint != own.fingerprint, "what it needs is part of what it is"

@@ -13,6 +13,7 @@ from tradesieve.features.factor import FACTORS, Factor, Feature
 from tradesieve.features.families import FAMILIES
 from tradesieve.features.feature_names import parse_feature, parse_features
 from tradesieve.features.feature_sets import SETS, STANDARD, expand
+from tradesieve.features.inputs import FeatureInput
 from tradesieve.features.invariants.features import Violation, check_features
 from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import COLUMNS, Bars
@@ -192,7 +193,7 @@ def one_behind_nb(values, parameters):  # type: ignore[no-untyped-def]
 
 def planted(kernel: object, name: str, *, window: int = 10) -> Feature:
     factor = Factor(name, "series", kernel, ("window",), lambda values, timeframe: int(values["window"]))  # type: ignore[arg-type]
-    return Feature(f"close__{name}__window_{window}", factor, "close", (("window", float(window)),))
+    return Feature(f"close__{name}__window_{window}", factor, FeatureInput("close"), (("window", float(window)),))
 
 
 def violations(bars: Bars, *features: Feature | str) -> dict[str, set[str]]:
@@ -225,7 +226,9 @@ def test_a_factor_of_a_library_that_remembers_is_caught_by_name(market_bars):
         return float(np.mean(seen))
 
     factor = Factor("remembers", "series", remembers, ("window",), lambda values, timeframe: 5, compiled=False)
-    found = violations(market_bars, Feature("close__remembers__window_5", factor, "close", (("window", 5.0),)))
+    found = violations(
+        market_bars, Feature("close__remembers__window_5", factor, FeatureInput("close"), (("window", 5.0),))
+    )
     assert found["close__remembers__window_5"] == {"purity"}, "and no other law can be judged"
 
 

@@ -94,7 +94,7 @@ def in_more_digits(bars: Bars, stop: int, name: str) -> float:
     parameters = np.array([value for _, value in feature.values])
     kernel = in_plain_python(feature.factor.kernel)
     if feature.factor.kind == "series":
-        return kernel(wide[feature.input], parameters)
+        return kernel(wide[str(feature.input)], parameters)
     return kernel(part.close_time, *(wide[column] for column in COLUMNS[1:]), parameters)
 
 

@@ -184,7 +184,7 @@ def test_an_unknown_name_is_refused_at_any_depth(change: dict[Any, Any], said: s
         ({"features": 5}, "features: should be a list, got 5"),
         ({"features": []}, "features are empty"),
         ({"features": [MINIMAL[0], MINIMAL[0]]}, "named twice"),
-        ({"features": ["minimal", "close_1m__slope__window_20"]}, "close_1m on 5m bars: a longer timeframe is"),
+        ({"features": ["minimal", "close_1m__slope__window_20"]}, "close_1m on 5m bars: a higher timeframe is"),
         ({"features": "mine", "feature_sets": {"mine": ["yours"]}}, "unknown feature set 'yours'"),
         ({"features": "mine", "feature_sets": {"mine": "minimal"}}, "feature_sets.mine: should be a list"),
         ({"start": "2019-13-01"}, "start is '2019-13-01', no time that is understood"),

@@ -11,6 +11,7 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS, Factor, Feature, bars_factor, series_factor
 from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.inputs import FeatureInput
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import parse_timeframe
@@ -63,7 +64,7 @@ def test_what_has_no_value_is_nan_and_never_infinite():
         return np.inf
 
     factor = Factor("infinite", "series", infinite, ("window",), lambda values, timeframe: 2, compiled=False)
-    feature = Feature("close__infinite__window_2", factor, "close", (("window", 2.0),))
+    feature = Feature("close__infinite__window_2", factor, FeatureInput("close"), (("window", 2.0),))
     assert np.isnan(compute(rising, rising.close_time[-1:], [feature])[0, 0])
 
 
@@ -74,7 +75,7 @@ def test_a_kernel_that_divides_by_zero_has_no_value(n_decisions):
         return 1.0 / (values[-1] - values[0])
 
     factor = Factor("inverse", "series", inverse_nb, ("window",), lambda values, timeframe: 2)
-    feature = Feature("close__inverse__window_2", factor, "close", (("window", 2.0),))
+    feature = Feature("close__inverse__window_2", factor, FeatureInput("close"), (("window", 2.0),))
     bars = bars_of([*[7.0] * 30, 9.0])
     assert np.isnan(compute(bars, bars.close_time[5 : 5 + n_decisions], [feature])).all()
     assert compute(bars, bars.close_time[-1:], [feature])[0, 0] == 0.5
@@ -100,7 +101,7 @@ def test_a_side_that_is_none_is_refused(market_bars, side):
 
 
 def test_a_feature_of_the_trade_needs_its_side(market_bars):
-    with pytest.raises(BadInput, match="feature 'trade__side' needs the side of the trade"):
+    with pytest.raises(BadInput, match="feature 'trade__side' requires the side of the trade"):
         compute(market_bars, market_bars.close_time[:2], ["clock__day_sine", "trade__side"])
 
 
@@ -111,10 +112,10 @@ def test_a_feature_of_the_trade_needs_its_side(market_bars):
         ("close", Unknown, "unknown factor in 'close'"),
         ("", Unknown, "unknown factor in ''"),
         ("close__tsfresh_meen__window_20", Unknown, "unknown tsfresh calculator 'meen': did you mean 'mean'"),
-        ("clos__slope__window_20", BadInput, "'clos' is nothing to look at"),
-        ("close__range__window_20", BadInput, "range looks at bars, not at 'close'"),
-        ("clock__side", BadInput, "side looks at trade"),
-        ("trade__day_sine", BadInput, "day_sine looks at clock"),
+        ("clos__slope__window_20", BadInput, "'clos' is not an input"),
+        ("close__range__window_20", BadInput, "range reads bars, not 'close'"),
+        ("clock__side", BadInput, "side reads trade"),
+        ("trade__day_sine", BadInput, "day_sine reads clock"),
         ("close__slope", BadInput, "slope takes window_<number>"),
         ("close__slope__window_20__window_20", BadInput, "slope takes window_<number>"),
         ("close__slope__length_20", BadInput, "slope takes window_<number>"),

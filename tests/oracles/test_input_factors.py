@@ -1,4 +1,4 @@
-"""What a feature looks at, held to pandas: longer bars, the one that is forming, other symbols, results, terms."""
+"""What a feature reads, against pandas: a higher timeframe, the forming bar, other symbols, results, terms."""
 
 from __future__ import annotations
 
@@ -50,8 +50,13 @@ def bars(request: pytest.FixtureRequest) -> Bars:
 @pytest.mark.parametrize("so_far", [False, True])
 @pytest.mark.parametrize("timeframe", [HOUR, FOUR, DAY])
 def test_a_longer_bar_is_that_of_pandas(bars, timeframe, so_far):
-    views = [f"{column}_{timeframe}{'_so_far' if so_far else ''}" for column in ("close", "bars", "volume")]
-    names = [f"{views[0]}__{SLOPE}", f"{views[1]}__{RANGE}", f"{views[0]}__{REACH}", f"{views[2]}__change__window_3"]
+    inputs = [f"{column}_{timeframe}{'_so_far' if so_far else ''}" for column in ("close", "bars", "volume")]
+    names = [
+        f"{inputs[0]}__{SLOPE}",
+        f"{inputs[1]}__{RANGE}",
+        f"{inputs[0]}__{REACH}",
+        f"{inputs[2]}__change__window_3",
+    ]
     own = [name.replace(f"_{timeframe}", "").replace("_so_far", "") for name in names]
     rows = np.sort(np.random.default_rng(1).choice(len(bars), 60, replace=False))
     found = compute(bars, bars.close_time[rows], names)
@@ -106,14 +111,14 @@ def test_another_symbol_is_seen_up_to_its_last_closed_bar(bars):
     )
 
 
-def test_what_was_not_given_is_named(bars):
+def test_what_is_missing_is_named(bars):
     at = bars.close_time[2000:2001]
-    with pytest.raises(BadInput, match="looks at SPY, whose bars were not given"):
+    with pytest.raises(BadInput, match="reads SPY, whose bars are missing"):
         compute(bars, at, [f"close_of_SPY__{SLOPE}"])
     hours = resample(bars, HOUR)
     with pytest.raises(BadInput, match="bars of SPY are of 1h, those of BTC-USD of 5m"):
         compute(bars, at, [f"close_of_SPY__{SLOPE}"], others={"SPY": hours})
-    with pytest.raises(BadInput, match="at least twice that of the bars, a whole multiple"):
+    with pytest.raises(BadInput, match="a multiple of that of the bars, at least twice it"):
         compute(hours, hours.close_time[-1:], [f"close_30m__{SLOPE}"])
     for name, missing in (
         ("trade__stop_distance__window_5", "side"),
@@ -231,13 +236,13 @@ def test_decisions_that_do_not_fit_say_where(given, match):
         ("close_60m__slope__window_10", "write close_1h, not close_60m"),
         ("close_of_btcusd__slope__window_10", "write close_of_BTC-USD, not close_of_btcusd"),
         ("close_so_far__slope__window_10", "name it, as in close_1h_so_far"),
-        ("close_1w__slope__window_10", "'close_1w' is nothing to look at"),
-        ("results_1h__win_share__window_10", "nothing to look at"),
-        ("close__win_share__window_10", "win_share looks at results, not at 'close'"),
-        ("results__slope__window_10", "slope looks at close or open"),
-        ("bars__stop_distance__window_10", "stop_distance looks at trade"),
+        ("close_1w__slope__window_10", "'close_1w' is not an input"),
+        ("results_1h__win_share__window_10", "not an input"),
+        ("close__win_share__window_10", "win_share reads results, not 'close'"),
+        ("results__slope__window_10", "slope reads close or open"),
+        ("bars__stop_distance__window_10", "stop_distance reads trade"),
     ],
 )
-def test_a_view_that_is_none_says_why(name, match, bars):
+def test_text_that_is_no_input_says_why(name, match, bars):
     with pytest.raises(BadInput, match=match):
         compute(bars, bars.close_time[:1], [name])
