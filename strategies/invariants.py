@@ -1,7 +1,8 @@
-"""The laws of a rule, as a check that anyone can run: its signals are causal, and follow from its lookback alone."""
+"""The invariants of a strategy as a check that anyone can run: its signals are causal and need only its lookback."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 
 import numpy as np
@@ -13,47 +14,64 @@ from tradesieve.strategies.strategy import Strategy
 
 
 def check_strategy(strategy: Strategy, bars: Bars, *, n_samples: int = 20, seed: int) -> list[str]:
-    """Hold a strategy to its laws on real bars.
+    """Check the invariants of a strategy on bars.
+
+    1. Sample closes: half of them anywhere, half of them with a signal.
+    2. Causality, at a quarter of them: scramble the bars after the close; the signals up to it must not change.
+    3. Lookback: decide again from the last `lookback` bars alone; the signal at the close must be the same.
 
     Parameters
     ----------
     strategy : what to check.
-    bars : history. When it is shorter than the lookback, only causality can be checked; without bars, nothing.
-    n_samples : how many bars are decided again from the last `lookback` bars, half of them bars with a signal; at a
-        quarter as many the future is scrambled.
-    seed : picks the bars and the scrambled future.
+    bars : history. When it is shorter than the lookback, only causality is checked; without bars, nothing.
+    n_samples : number of closes to sample.
+    seed : of the sample and of the scrambled bars.
 
     Returns
     -------
-    One sentence for each law that is broken, with a time at which it shows; empty when the laws hold.
+    One sentence per violated invariant, with the first time at which it was seen; empty when all hold.
     """
     if len(bars) == 0:
         return []
-    needed = strategy.lookback(bars.timeframe)
-    first = bars.close_time[needed - 1 if needed <= len(bars) else 0]
     signals = strategy.signals(bars)
+    times = _sample(signals, bars, strategy.lookback(bars.timeframe), n_samples=n_samples, seed=seed)
+    causality_times = times[:: max(1, len(times) // max(1, n_samples // 4))]
+    found = (
+        _causality_violation(strategy, bars, signals, causality_times, seed=seed),
+        _lookback_violation(strategy, bars, signals, times),
+    )
+    return [violation for violation in found if violation is not None]
+
+
+def _sample(signals: Signals, bars: Bars, lookback: int, *, n_samples: int, seed: int) -> np.ndarray:
+    first = bars.close_time[lookback - 1 if lookback <= len(bars) else 0]
     random = np.random.default_rng(seed)
     anywhere = random.choice(bars.close_time[bars.close_time >= first], size=n_samples - n_samples // 2)
-    settled = signals.decision_time[signals.decision_time >= first]
-    decided = random.choice(settled, size=n_samples // 2) if len(settled) else anywhere
-    times = np.unique(np.concatenate([anywhere, decided]))
-    broken = []
-    for time in times[:: max(1, len(times) // max(1, n_samples // 4))]:
-        changed = strategy.signals(scramble_after(bars, int(time), seed=seed))
-        if not _equal(_until(signals, int(time)), _until(changed, int(time))):
-            broken.append(
-                f"{strategy.id} looks at the future: another future after {format_time(time)} changes its past"
-            )
-            break
+    decided = signals.decision_time[signals.decision_time >= first]
+    with_signal = random.choice(decided, size=n_samples // 2) if len(decided) else anywhere
+    return np.unique(np.concatenate([anywhere, with_signal]))
+
+
+def _causality_violation(
+    strategy: Strategy, bars: Bars, signals: Signals, times: Iterable[int], *, seed: int
+) -> str | None:
+    for time in times:
+        scrambled = strategy.signals(scramble_after(bars, int(time), seed=seed))
+        if not _equal(_until(signals, int(time)), _until(scrambled, int(time))):
+            return f"{strategy.id} looks at the future: bars after {format_time(time)} change its signals up to then"
+    return None
+
+
+def _lookback_violation(strategy: Strategy, bars: Bars, signals: Signals, times: Iterable[int]) -> str | None:
+    lookback = strategy.lookback(bars.timeframe)
     for time in times:
         stop = int(np.searchsorted(bars.close_time, time, side="right"))
-        if stop < needed:
+        if stop < lookback:
             continue
-        alone = strategy.signals(isolate(bars[stop - needed : stop]))
-        if not _equal(_only(signals, int(time)), _only(alone, int(time))):
-            broken.append(f"{strategy.id} depends on more than its lookback of {needed} bars at {format_time(time)}")
-            break
-    return broken
+        isolated = strategy.signals(isolate(bars[stop - lookback : stop]))
+        if not _equal(_only(signals, int(time)), _only(isolated, int(time))):
+            return f"{strategy.id} depends on more than its lookback of {lookback} bars at {format_time(time)}"
+    return None
 
 
 def _until(signals: Signals, time: int) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Signals: the second of the four tables. One row is one wish to enter, decidable from bars up to its decision."""
+"""Signals: the second of the four tables. One row is one entry signal, decided from bars up to its decision time."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from tradesieve.market.execution.records import N_PARTIALS, SIGNAL
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """Wishes of one strategy instance, at most one a bar. `market.execution.fill_rule` says what becomes of them.
+    """Entry signals of one strategy instance, at most one per bar. `market.execution.fill_rule` turns them into trades.
 
     Parameters
     ----------
-    decision_time : int64 ns UTC, strictly increasing; each is some bar's close_time.
+    decision_time : int64 ns UTC, strictly increasing; each is the close_time of a bar.
     side : float64, +1 or -1.
     limit : float64, quote, positive: enter at this price or better; NaN: none.
     trigger : float64, quote, positive: enter once this price is reached (a stop entry); NaN: none. A row has a limit, a
-        trigger, or neither, which enters at market.
+        trigger, or neither; with neither it enters at market.
     stop : float64, quote, positive; NaN: none.
-    target : float64, quote, positive: closes all that is left; NaN: none.
-    partial_target : float64 (n, 3), quote, positive, in the order in which they are met, all nearer than `target`, on
-        the profitable side of the stop, the limit and the trigger; NaN: none.
+    target : float64, quote, positive: closes the rest of the position; NaN: none.
+    partial_target : float64 (n, 3), quote, positive, in the order in which they are reached, all nearer than `target`,
+        on the profitable side of the stop, the limit and the trigger; NaN: none.
     partial_share : float64 (n, 3), the fraction of the whole position that each closes, above 0 and together below 1;
         NaN where there is no partial target.
     trail : float64, distance of the trailing stop in quote; NaN: none.
-    break_even : float64, the favourable movement in quote after which the stop moves to the entry price; NaN: none.
-    max_hold : int64, bars to hold at most; 0: no limit.
-    leave_at : int64 ns UTC, later than the decision: leave at the close of the bar that closes then, or at the open of
+    break_even : float64, the favourable move in quote after which the stop moves to the entry price; NaN: none.
+    max_hold : int64, maximum number of bars to hold; 0: no limit.
+    leave_at : int64 ns UTC, later than the decision: exit at the close of the bar that closes then, or at the open of
         the first bar after it; 0: never.
-    exit_wait : int64, bars for which a time exit or an opposite exit waits as a limit order at the close that told it
-        to leave, before it leaves at market; 0: at market at once.
+    exit_wait : int64, bars for which a time exit or an opposite exit waits as a limit order at the close that triggered
+        it, before it exits at market; 0: at market at once.
     expiry : int64, bars for which a limit or trigger order waits, at least 1.
-    stake : float64, fraction of the instance's capital that the rule asks for, above 0.
+    stake : float64, fraction of the instance's capital to enter with, above 0.
 
     Raises
     ------
@@ -70,70 +70,75 @@ class Signals:
             expected = (n, N_PARTIALS) if field.name.startswith("partial_") else (n,)
             if getattr(self, field.name).shape != expected:
                 raise BadData(f"signals: {field.name} has shape {getattr(self, field.name).shape}, expected {expected}")
-        for law, broken in _laws(self).items():
-            if broken.any():
-                row = int(np.argmax(broken))
-                raise BadData(f"signals: row {row} at {format_time(self.decision_time[row])} {law}")
+        for violation, rows in (_violations(self) | _partial_violations(self)).items():
+            if rows.any():
+                row = int(np.argmax(rows))
+                raise BadData(f"signals: row {row} at {format_time(self.decision_time[row])} {violation}")
 
     def __len__(self) -> int:
         return len(self.decision_time)
 
     @cached_property
     def records(self) -> np.ndarray:
-        """The same rows as SIGNAL records, as the fill rule reads them."""
-        made = np.zeros(len(self), SIGNAL)
+        """The signals as SIGNAL records, the form that the fill rule reads."""
+        records = np.zeros(len(self), SIGNAL)
         for field in fields(self):
-            made[field.name] = getattr(self, field.name)
-        return made
+            records[field.name] = getattr(self, field.name)
+        return records
 
     def at(self, decision_time: int) -> int | None:
-        """Find the row that was decided at a time; None when there was no signal."""
+        """Return the row of the signal decided at a time; None when there is none."""
         row = int(np.searchsorted(self.decision_time, decision_time))
         return row if row < len(self) and self.decision_time[row] == decision_time else None
 
 
-def _laws(signals: Signals) -> dict[str, np.ndarray]:
-    """Give each law with the rows that break it. A comparison with NaN, which means none, never breaks one."""
-    given = signals
-    steps = np.diff(given.decision_time, prepend=given.decision_time[:1] - 1)
-    laws = {
+def _violations(signals: Signals) -> dict[str, np.ndarray]:
+    """Return for each violation the rows that have it. A comparison with NaN, which means none, is never one."""
+    prices = (signals.limit, signals.trigger, signals.stop, signals.target)
+    steps = np.diff(signals.decision_time, prepend=signals.decision_time[:1] - 1)
+    return {
         "is not later than the signal before it": steps <= 0,
-        "has a side other than +1 and -1": np.abs(given.side) != 1.0,
-        "has a stake that is not above 0": ~(given.stake > 0.0),
-        "has a limit, trigger, stop or target that is no price": np.logical_or.reduce(
-            [(price <= 0.0) | np.isinf(price) for price in (given.limit, given.trigger, given.stop, given.target)]
+        "has a side other than +1 and -1": np.abs(signals.side) != 1.0,
+        "has a stake that is not above 0": ~(signals.stake > 0.0),
+        "has a limit, trigger, stop or target that is not a positive price": np.logical_or.reduce(
+            [_invalid_price(price) for price in prices]
         ),
-        "has a limit and a trigger": ~np.isnan(given.limit) & ~np.isnan(given.trigger),
-        "has a stop beyond its target": given.side * (given.target - given.stop) <= 0.0,
-        "has a trailing distance that is not above 0": given.trail <= 0.0,
-        "has a break-even distance that is not above 0": given.break_even <= 0.0,
-        "waits for less than one bar": given.expiry < 1,
-        "has a negative max_hold": given.max_hold < 0,
-        "has a negative exit_wait": given.exit_wait < 0,
-        "has a leave_at that is not later than its decision": (given.leave_at != 0)
-        & (given.leave_at <= given.decision_time),
+        "has a limit and a trigger": ~np.isnan(signals.limit) & ~np.isnan(signals.trigger),
+        "has a stop beyond its target": signals.side * (signals.target - signals.stop) <= 0.0,
+        "has a trailing distance that is not above 0": signals.trail <= 0.0,
+        "has a break-even distance that is not above 0": signals.break_even <= 0.0,
+        "waits for less than one bar": signals.expiry < 1,
+        "has a negative max_hold": signals.max_hold < 0,
+        "has a negative exit_wait": signals.exit_wait < 0,
+        "has a leave_at that is not later than its decision": (signals.leave_at != 0)
+        & (signals.leave_at <= signals.decision_time),
     }
-    absent = np.isnan(given.partial_target)
-    if absent.all() and np.isnan(given.partial_share).all():
-        return laws
-    side, prices = given.side[:, np.newaxis], given.partial_target
-    bounds = np.stack([given.stop, given.limit, given.trigger], axis=1)
+
+
+def _partial_violations(signals: Signals) -> dict[str, np.ndarray]:
+    """Return the same of the partial targets; nothing where there are none."""
+    prices, shares = signals.partial_target, signals.partial_share
+    absent = np.isnan(prices)
+    if absent.all() and np.isnan(shares).all():
+        return {}
+    side, target = signals.side[:, np.newaxis], signals.target[:, np.newaxis]
     nearest = side * prices[:, :1]
-    return laws | {
-        "has a partial target that is no price": ((prices <= 0.0) | np.isinf(prices)).any(axis=1),
-        "has a partial target without its share, or a share without its target": (
-            absent != np.isnan(given.partial_share)
-        ).any(axis=1),
-        "has a partial share that is not above 0": (given.partial_share <= 0.0).any(axis=1),
-        "has partial shares that leave nothing for the last exit": ~(np.nansum(given.partial_share, axis=1) < 1.0),
-        "has partial targets that are not in the order in which they are met": (
-            (absent[:, :-1] & ~absent[:, 1:]) | (np.diff(side * prices, axis=1) <= 0.0)
-        ).any(axis=1),
-        "has a partial target that is not nearer than its target": (
-            side * (given.target[:, np.newaxis] - prices) <= 0.0
-        ).any(axis=1),
-        "has a partial target on the losing side": (nearest - side * bounds <= 0.0).any(axis=1),
+    bounds = side * np.stack([signals.stop, signals.limit, signals.trigger], axis=1)
+    unordered = (absent[:, :-1] & ~absent[:, 1:]) | (np.diff(side * prices, axis=1) <= 0.0)
+    violations = {
+        "has a partial target that is not a positive price": _invalid_price(prices),
+        "has a partial target without its share, or a share without its target": absent != np.isnan(shares),
+        "has a partial share that is not above 0": shares <= 0.0,
+        "has partial shares that leave nothing for the last exit": ~(np.nansum(shares, axis=1, keepdims=True) < 1.0),
+        "has partial targets that are not in the order in which they are reached": unordered,
+        "has a partial target that is not nearer than its target": side * (target - prices) <= 0.0,
+        "has a partial target on the losing side": nearest - bounds <= 0.0,
     }
+    return {violation: rows.any(axis=1) for violation, rows in violations.items()}
+
+
+def _invalid_price(price: np.ndarray) -> np.ndarray:
+    return (price <= 0.0) | np.isinf(price)
 
 
 def make_signals(
@@ -154,17 +159,17 @@ def make_signals(
     expiry: np.ndarray | int = 1,
     stake: np.ndarray | float = 1.0,
 ) -> Signals:
-    """Make signals, one value serving every row where one is given; see `Signals`.
+    """Make signals from columns or single values; a single value is used for every row. See `Signals` for the columns.
 
     Parameters
     ----------
-    partial_target, partial_share : (n, k) with k up to 3; (k,), which serves every row; or one number, which is the
-        first of every row. Where the share is one number or (k,), a partial target that a row does not have (NaN) has
-        no share either.
+    partial_target, partial_share : (n, k) with k up to 3; (k,), used for every row; or one number, the first partial
+        target of every row. Where the share is one number or (k,), a partial target that is NaN in a row has no share
+        there either.
 
     Raises
     ------
-    BadInput : if a column cannot be spread over the rows, or there are more than 3 partial targets.
+    BadInput : if the shape of a column does not fit the rows, or there are more than 3 partial targets.
     BadData : see `Signals`.
 
     Examples
@@ -174,39 +179,43 @@ def make_signals(
     >>> signals.partial_share.tolist()
     [[0.5, 0.25, nan], [0.5, 0.25, nan]]
     """
-    shape = decision_time.shape
-
-    def spread(name: str, value: np.ndarray | float, kind: type, to: tuple[int, ...] = shape) -> np.ndarray:
-        try:
-            return np.ascontiguousarray(np.broadcast_to(np.asarray(value, dtype=kind), to))
-        except ValueError:
-            raise BadInput(f"signals: {name} has shape {np.shape(value)}, which does not serve {to} rows") from None
-
-    def partial(name: str, value: np.ndarray | float) -> np.ndarray:
-        given = np.atleast_1d(np.asarray(value, dtype=np.float64))
-        if given.ndim > 2 or given.shape[-1] > N_PARTIALS:
-            raise BadInput(f"signals: {name} has shape {given.shape}; up to {N_PARTIALS} partial targets a row")
-        made = np.full((*shape, N_PARTIALS), np.nan)
-        made[:, : given.shape[-1]] = spread(name, given, np.float64, (*shape, given.shape[-1]))
-        return made
-
-    targets, shares = partial("partial_target", partial_target), partial("partial_share", partial_share)
+    n = len(decision_time)
+    targets = _partial_column("partial_target", partial_target, n)
+    shares = _partial_column("partial_share", partial_share, n)
     if np.ndim(partial_share) < 2:
         shares[np.isnan(targets)] = np.nan
+    numbers = {
+        "side": side,
+        "limit": limit,
+        "trigger": trigger,
+        "stop": stop,
+        "target": target,
+        "trail": trail,
+        "break_even": break_even,
+        "stake": stake,
+    }
+    counts = {"max_hold": max_hold, "leave_at": leave_at, "exit_wait": exit_wait, "expiry": expiry}
     return Signals(
         decision_time=np.ascontiguousarray(decision_time, dtype=np.int64),
-        side=spread("side", side, np.float64),
-        limit=spread("limit", limit, np.float64),
-        trigger=spread("trigger", trigger, np.float64),
-        stop=spread("stop", stop, np.float64),
-        target=spread("target", target, np.float64),
         partial_target=targets,
         partial_share=shares,
-        trail=spread("trail", trail, np.float64),
-        break_even=spread("break_even", break_even, np.float64),
-        max_hold=spread("max_hold", max_hold, np.int64),
-        leave_at=spread("leave_at", leave_at, np.int64),
-        exit_wait=spread("exit_wait", exit_wait, np.int64),
-        expiry=spread("expiry", expiry, np.int64),
-        stake=spread("stake", stake, np.float64),
+        **{name: _column(name, value, np.float64, (n,)) for name, value in numbers.items()},
+        **{name: _column(name, value, np.int64, (n,)) for name, value in counts.items()},
     )
+
+
+def _column(name: str, value: np.ndarray | float, kind: type, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(value, dtype=kind), shape))
+    except ValueError:
+        raise BadInput(f"signals: {name} has shape {np.shape(value)}, which does not fit {shape[0]} rows") from None
+
+
+def _partial_column(name: str, value: np.ndarray | float, n_rows: int) -> np.ndarray:
+    given = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    n_partials = given.shape[-1]
+    if given.ndim > 2 or n_partials > N_PARTIALS:
+        raise BadInput(f"signals: {name} has shape {given.shape}; a row has up to {N_PARTIALS} partial targets")
+    column = np.full((n_rows, N_PARTIALS), np.nan)
+    column[:, :n_partials] = _column(name, given, np.float64, (n_rows, n_partials))
+    return column

@@ -1,4 +1,4 @@
-"""The strategy contract: a frozen set of parameters and one pure function from bars to signals."""
+"""The strategy contract: frozen parameters and a pure function from bars to signals."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ from tradesieve.strategies.signals import Signals
 
 @dataclass(frozen=True)
 class Policy:
-    """How an instance lives with its signals.
+    """How an instance handles signals while it has a position, and after a loss.
 
     Parameters
     ----------
-    exits_on_opposite : a signal against the open position ends it, and is itself taken.
-    cooldown : bars that have to pass after the bar in which a losing trade left, before a signal is taken again; at its
-        close and those of the following ones, `cooldown` closes in all, none is. A trade loses when it does so before
-        costs: costs change no decision.
-    max_entries : how many entries one position may have. Above 1, a signal on the side of the open position adds to it;
-        the trade keeps the exits of its first signal, and stakes weigh the entries.
+    exits_on_opposite : a signal against the open position closes it, and is itself taken.
+    cooldown : number of bar closes at which no signal is taken after a losing trade, from the close of the bar of its
+        exit on. A trade is a loss by its return before costs, so that costs change no decision.
+    max_entries : maximum number of entries of a position. Above 1, a signal on the side of the open position adds to
+        it; the trade keeps the exits of its first signal, and its entries are weighted by their stakes.
 
     Raises
     ------
@@ -43,13 +42,13 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.cooldown < 0:
-            raise BadInput(f"policy: cooldown is {self.cooldown}, but counts bars: 0 or more")
+            raise BadInput(f"policy: cooldown is {self.cooldown}; it must be 0 or more bars")
         if self.max_entries < 1:
-            raise BadInput(f"policy: max_entries is {self.max_entries}, but a position has at least one entry")
+            raise BadInput(f"policy: max_entries is {self.max_entries}; it must be at least 1")
 
     @cached_property
     def record(self) -> np.ndarray:
-        """One POLICY record, as the fill rule reads it."""
+        """The policy as a POLICY record, the form that the fill rule reads."""
         return np.array([(self.exits_on_opposite, self.cooldown, self.max_entries)], dtype=POLICY)
 
 
@@ -58,28 +57,28 @@ class Strategy(Parametrised, ABC):
     """A rule with its parameters.
 
     Subclasses are frozen dataclasses whose fields are the parameters, all numbers with defaults. They set `name` and
-    `grid`, check their parameters in `__post_init__`, and obey two laws that the tests hold for every one of them:
-    scrambling the bars after t changes no signal up to t, and the signal at t is the same from the last `lookback`
-    bars alone as from all of history.
+    `grid`, and check their parameters in `__post_init__`. The tests hold each of them to two invariants
+    (`strategies.invariants`): scrambling the bars after t changes no signal up to t, and the signal at t is the same
+    from the last `lookback` bars as from all of history.
     """
 
     grid: ClassVar[dict[str, tuple[float, ...]]]
 
     @abstractmethod
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the bars, the deciding one included, from which its signal follows."""
+        """Count the bars, the deciding one included, that determine a signal."""
 
     @abstractmethod
     def signals(self, bars: Bars) -> Signals:
-        """Decide at the close of each bar, from the bars up to it."""
+        """Generate the signals of all bars, each decided at a close from the bars up to it."""
 
     @property
     def base_rule(self) -> Strategy:
-        """The rule itself, without modifiers."""
+        """The rule without modifiers."""
         return self
 
     def apply_modifiers(self, signals: Signals, bars: Bars) -> Signals:
-        """Change the signals of the bare rule on these bars to the strategy's own."""
+        """Turn the signals of the base rule on these bars into those of the strategy."""
         return signals
 
     def supports(self, timeframe: Timeframe) -> bool:
@@ -87,22 +86,22 @@ class Strategy(Parametrised, ABC):
         return True
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the series of prices that the rule looks at, by name, to be drawn on the bars.
+        """Return the price series that the rule uses, by name, for charts.
 
         Returns
         -------
-        float64 (n_bars,) each, quote, from the same computation as the signals and under the same laws; NaN where
-        there is none. Empty when the rule looks at none.
+        float64 (n_bars,) each, quote, from the same computation as the signals and with the same invariants; NaN where
+        there is no price. Empty when the rule uses none.
         """
         return {}
 
     @property
     def policy(self) -> Policy:
-        """How an instance lives with its signals; a rule that wants another policy returns its own."""
+        """How its instances handle signals; a rule overrides it where the default does not fit."""
         return Policy()
 
     @classmethod
     def variants(cls) -> Iterator[Strategy]:
-        """Go through the rule's default grid, in a fixed order."""
+        """Iterate over the rule's default grid, in a fixed order."""
         for values in itertools.product(*cls.grid.values()):
             yield cls(**dict(zip(cls.grid, values, strict=True)))

@@ -37,28 +37,27 @@ TRADE_COLUMNS = {
 }
 """Column: type. Times are int64 ns UTC, decision_time < entry_time <= exit_time, fills known at the close of their bar.
 
-`stake` is the fraction of the instance's capital that the rule asks for, over all entries. `stop` and `target` are the
-signal's own, in quote, known at the decision: the fixed stop and the final target, NaN without one; of a trade that was
-scaled into, those of its first signal. A trailing stop is none of them: where it begins follows from the fill.
-Prices are those paid and received. `gross_return` is measured between the prices before half-spread and slippage;
-`cost` is all that half-spread, slippage, fees and carry took; ``net_return = gross_return - cost``; all three are
-fractions of the notional of all entries together.
-`r_multiple` is net_return in units of the risk from the entry price to the initial stop, NaN without one, or with one
-that the entry was already beyond.
-`mae` <= 0 and `mfe` >= 0 are the furthest excursions that the position is known to have lived through, before costs,
-as fractions of the entry price: of the bar it leaves in only the exit prices count; of the bar in which a limit order
-fills after the open, only what lies against us and the close, and of that of a trigger order what lies for us and the
-close. `bars_held` counts the bars it was open in, but not one
-at whose open it left. `n_entries` and `n_exits` count its fills: above 1 where it was scaled into, or left in parts;
-prices are then the averages over them, times the first and the last. `exit_reason` is that of the last exit, one of
-`market.execution.records.EXIT_REASONS`.
+- `stake`: the fraction of the instance's capital that was entered with, over all entries.
+- `stop`, `target`: those of the signal, in quote, known at the decision: the fixed stop and the final target; NaN
+  without one. With several entries, those of the first signal. A trailing stop is not included: its level depends on
+  the fill.
+- `entry_price`, `exit_price`: paid and received, in quote; averages where there are several fills.
+- `gross_return`: between the prices before half-spread and slippage. `cost`: half-spread, slippage, fees and carry.
+  ``net_return = gross_return - cost``. All three are fractions of the notional of all entries together.
+- `r_multiple`: `net_return` in units of the risk from the entry price to the initial stop; NaN without a stop, or with
+  one that the entry was already beyond.
+- `mae` <= 0 and `mfe` >= 0: the largest excursions that the position is known to have gone through, before costs, as
+  fractions of the entry price. Of the bar of the exit, only the exit prices count. Of the bar in which an order fills
+  after the open, the close counts, and for a limit order the adverse extreme, for a trigger order the favourable one.
+- `bars_held`: bars in which it was open, except one at whose open it exited.
+- `n_entries`, `n_exits`: numbers of fills. With several, times are those of the first entry and of the last exit.
+- `exit_reason`: that of the last exit, one of `market.execution.records.EXIT_REASONS`.
 """
-
 
 _INSTANCE_COLUMNS = ("strategy", "symbol", "timeframe")
 
 _REASON_ROWS = np.zeros(max(EXIT_REASONS) + 1, np.int64)
-"""Where each reason stands in EXIT_REASONS."""
+"""The position of each reason in EXIT_REASONS."""
 _REASON_ROWS[list(EXIT_REASONS)] = np.arange(len(EXIT_REASONS))
 
 
@@ -71,23 +70,23 @@ def trades_frame(closed: np.ndarray, strategy: str, symbol: str, timeframe: str)
     strategy, symbol, timeframe : the instance.
     """
     closed = closed.take(np.argsort(closed["decision_time"], kind="stable"))
-    alike = np.zeros(len(closed), np.int64)
-    words = {
-        "strategy": ([strategy], alike),
-        "symbol": ([symbol], alike),
-        "timeframe": ([timeframe], alike),
+    first = np.zeros(len(closed), np.int64)
+    texts = {
+        "strategy": ([strategy], first),
+        "symbol": ([symbol], first),
+        "timeframe": ([timeframe], first),
         "exit_reason": (list(EXIT_REASONS.values()), _REASON_ROWS[closed["exit_reason"]]),
     }
     columns = {
-        # A word is taken for each trade, not made: most of the time went into that.
-        name: pd.array(words[name][0], dtype="str").take(words[name][1]) if name in words else closed[name].astype(kind)
+        # Taking from a text array avoids creating a string for each trade, which would take most of the time.
+        name: pd.array(texts[name][0], dtype="str").take(texts[name][1]) if name in texts else closed[name].astype(kind)
         for name, kind in TRADE_COLUMNS.items()
     }
     return pd.DataFrame(columns)
 
 
 def pool_trades(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Pool trades of many instances into one table, in decision order; ties keep the order of strategy and symbol."""
+    """Concatenate trades of many instances in decision order; ties in the order of strategy, symbol and timeframe."""
     filled = [table for table in tables if len(table)]
     if not filled:
         return trades_frame(np.zeros(0, CLOSED), "", "", "")
@@ -119,7 +118,7 @@ def instance_of(trades: pd.DataFrame, row: int) -> Instance:
 
 
 def check_trades(trades: pd.DataFrame) -> None:
-    """Hold a table to the laws of trades.
+    """Check that a table is a valid trades table.
 
     Raises
     ------
@@ -128,26 +127,26 @@ def check_trades(trades: pd.DataFrame) -> None:
     missing = [name for name in TRADE_COLUMNS if name not in trades.columns]
     if missing:
         raise BadData(f"trades: no column {', '.join(missing)}")
-    laws = {
+    violations = {
         "enters before it was decided": trades.entry_time <= trades.decision_time,
-        "leaves before it entered": trades.exit_time < trades.entry_time,
+        "exits before it entered": trades.exit_time < trades.entry_time,
         "has a side other than +1 and -1": ~trades.side.isin([1, -1]),
         "has a stake that is not above 0": ~(trades.stake > 0.0),
-        # A comparison with NaN, which means none, breaks none of these.
-        "has a stop or target that is no price": np.logical_or.reduce(
+        # NaN means none; a comparison with it is false.
+        "has a stop or target that is not a positive price": np.logical_or.reduce(
             [(price <= 0.0) | np.isinf(price) for price in (trades.stop, trades.target)]
         ),
         "has a stop beyond its target": trades.side * (trades.target - trades.stop) <= 0.0,
         "has a risk without a stop": trades.r_multiple.notna() & trades.stop.isna(),
-        # Said so that a NaN breaks the law, instead of passing every comparison.
+        # Negated, so that NaN is a violation.
         "gains from its costs": ~(trades.cost >= -1e-12),
         "has a net return that is not gross less cost": ~(
             (trades.gross_return - trades.cost - trades.net_return).abs() <= 1e-9
         ),
         "has an exit reason that does not exist": ~trades.exit_reason.isin(EXIT_REASONS.values()),
     }
-    for law, broken in laws.items():
-        if broken.any():
-            row = int(np.argmax(broken))
+    for violation, rows in violations.items():
+        if rows.any():
+            row = int(np.argmax(rows))
             name = f"{trades.strategy.iloc[row]} on {trades.symbol.iloc[row]}"
-            raise BadData(f"trades: row {row} ({name}) {law}")
+            raise BadData(f"trades: row {row} ({name}) {violation}")

@@ -23,7 +23,7 @@ def with_row(values: list[float], row: int, value: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("columns", "row", "law"),
+    ("columns", "row", "violation"),
     [
         ({"side": with_row([1, -1, 1, -1], 2, 0.0)}, 2, "side other than"),
         ({"side": with_row([1, -1, 1, -1], 2, 0.5)}, 2, "side other than"),
@@ -32,17 +32,17 @@ def with_row(values: list[float], row: int, value: float) -> np.ndarray:
         ({"stake": with_row([1, 1, 1, 1], 1, np.nan)}, 1, "stake that is not above 0"),
         ({"stop": with_row([98, 102, 98, 102], 0, 104.0)}, 0, "stop beyond its target"),
         ({"stop": with_row([98, 102, 98, 102], 3, 95.0)}, 3, "stop beyond its target"),
-        ({"limit": with_row([99, 101, 99, 101], 3, 0.0)}, 3, "that is no price"),
-        ({"stop": with_row([98, 102, 98, 102], 2, -5.0)}, 2, "that is no price"),
-        ({"target": with_row([104, 96, 104, 96], 2, np.inf)}, 2, "that is no price"),
+        ({"limit": with_row([99, 101, 99, 101], 3, 0.0)}, 3, "not a positive price"),
+        ({"stop": with_row([98, 102, 98, 102], 2, -5.0)}, 2, "not a positive price"),
+        ({"target": with_row([104, 96, 104, 96], 2, np.inf)}, 2, "not a positive price"),
         ({"trail": with_row([1, 1, 1, 1], 2, 0.0)}, 2, "trailing distance"),
         ({"expiry": 0}, 0, "less than one bar"),
         ({"max_hold": -1}, 0, "negative max_hold"),
     ],
 )
-def test_a_broken_law_names_its_first_row_and_time(columns, row, law):
+def test_a_violation_names_its_first_row_and_time(columns, row, violation):
     time = f"1970-01-01T00:{10 * (row + 1)}:00Z"
-    with pytest.raises(BadData, match=rf"signals: row {row} at {time} .*{law}"):
+    with pytest.raises(BadData, match=rf"signals: row {row} at {time} .*{violation}"):
         signals(**columns)
 
 
