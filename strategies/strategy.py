@@ -47,9 +47,9 @@ class Policy:
             raise BadInput(f"policy: max_entries is {self.max_entries}; it must be at least 1")
 
     @cached_property
-    def record(self) -> np.ndarray:
+    def record(self) -> np.void:
         """The policy as a POLICY record, the form that the fill rule reads."""
-        return np.array([(self.exits_on_opposite, self.cooldown, self.max_entries)], dtype=POLICY)
+        return np.array([(self.exits_on_opposite, self.cooldown, self.max_entries)], dtype=POLICY)[0]
 
 
 @dataclass(frozen=True)

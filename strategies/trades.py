@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.errors import BadData
-from tradesieve.market.execution.records import CLOSED, EXIT_REASONS
+from tradesieve.market.execution.records import EXIT_REASONS, TRADE
 from tradesieve.strategies.instance import Instance
 
 TRADE_COLUMNS = {
@@ -66,7 +66,7 @@ def trades_frame(closed: np.ndarray, strategy: str, symbol: str, timeframe: str)
 
     Parameters
     ----------
-    closed : CLOSED records.
+    closed : TRADE records.
     strategy, symbol, timeframe : the instance.
     """
     closed = closed.take(np.argsort(closed["decision_time"], kind="stable"))
@@ -89,7 +89,7 @@ def pool_trades(tables: list[pd.DataFrame]) -> pd.DataFrame:
     """Concatenate trades of many instances in decision order; ties in the order of strategy, symbol and timeframe."""
     filled = [table for table in tables if len(table)]
     if not filled:
-        return trades_frame(np.zeros(0, CLOSED), "", "", "")
+        return trades_frame(np.zeros(0, TRADE), "", "", "")
     pooled = pd.concat(filled, ignore_index=True)
     order = ["decision_time", "strategy", "symbol", "timeframe"]
     return pooled.sort_values(order, kind="stable", ignore_index=True)

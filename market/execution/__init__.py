@@ -1,6 +1,17 @@
-"""THE fill rule: how an order becomes a fill and a position a closed trade, one bar at a time.
+"""THE fill rule: how orders fill and positions close, one bar at a time.
 
 The simulator and the paper broker both call it. Rules that emit signals live in `strategies`.
 """
 
-__all__ = ["compilation", "records", "accounting", "fill_rule", "time_search", "fast_forward", "intrabar"]
+__all__ = [
+    "compilation",
+    "records",
+    "fill_prices",
+    "exit_levels",
+    "accounting",
+    "fill_rule",
+    "order_entry",
+    "time_search",
+    "fast_forward",
+    "intrabar",
+]

@@ -1,8 +1,8 @@
-"""Kernels: how the compiled functions of the fill rule are compiled and kept.
+"""Compilation: how the kernels of the fill rule are compiled and cached.
 
-numba keeps machine code on disk, and makes it anew when the function's own file has changed. But the machine code of a
-function holds that of the functions it calls, and these stand in other files: after a change there, the old code would
-go on running. So the name under which machine code is kept says what all these files hold.
+numba caches machine code on disk, keyed by the function's own file. But the machine code of a kernel contains that of
+the kernels it calls, and these are in other files: after a change there, it would run stale code. So the name under
+which numba caches a kernel carries a hash of all files of this drawer.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 from numba import njit
 
-FILES = ("records.py", "accounting.py", "fill_rule.py", "time_search.py", "fast_forward.py")
-"""The files of this drawer whose compiled functions call each other."""
+FILES = tuple(sorted(Path(__file__).parent.glob("*.py")))
+"""The files that cached machine code depends on: kernels, and the records and constants that they use."""
 
-_DIGEST = hashlib.sha256(b"".join((Path(__file__).parent / name).read_bytes() for name in FILES)).hexdigest()[:12]
+_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in FILES)).hexdigest()[:12]
 
 
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function that calls kernels of the fill rule, or is one; its machine code is kept.
+    """Compile and cache a function that is a kernel of the fill rule, or calls one.
 
     Parameters
     ----------

@@ -1,61 +1,71 @@
-"""THE fill rule: how an order becomes a fill and a position becomes a closed trade, one bar at a time.
+"""THE fill rule: how orders fill and positions close, one bar at a time.
 
-The simulator and the paper broker both call `advance_nb` and `accept_nb`; there is no second implementation.
+The simulator and the paper broker both call `advance_nb`; there is no second implementation. An instance enters by a
+market order, a limit order, or a trigger order (a stop entry: a market order once the price reaches its trigger). Its
+position exits at its stop, at its targets, at a time, on an opposite signal, or where the data end.
 
-Within one bar, in this order:
+Steps
+-----
+Every bar goes through the same steps, in this order:
 
-1. At the open, what is to leave leaves: a position whose `leave_at` has passed without a bar; one that was told to
-   leave (time, opposite signal) and waits no longer, at market; one that waits as a limit order, when the bar opens at
-   its price or better.
-2. At the open, a waiting order enters: a market order, plus half-spread and slippage against us; a limit order when the
-   bar opens at its price or better; a trigger order, at market terms, when the bar opens at its trigger or beyond it.
-   Else a limit order enters at its price when the bar trades through it, a trigger order at its trigger, at market
-   terms, when the bar touches it. What does not enter expires after its number of bars, and at its `leave_at`.
-3. Stop and targets are live from the fill on. A bar that opens beyond a stop fills at the open. A bar that touches stop
-   and a target is a loss of all that is left, even one that opens beyond the target. Targets fill at their price, or at
-   the open when that is better: each partial target closes its share of the quantity entered so far, the last one all
-   that is left. A position that was told to leave and waits as a limit order leaves when the bar trades through that;
-   the stop goes before it, of the targets those that are nearer.
-4. At the close, a position whose `leave_at` is now leaves, at market; the stop moves for the bars to come (trailing,
-   break-even); and a position as old as its `max_hold` is told to leave.
+1. At the open: exit. A position whose `leave_at` passed without a bar leaves at market. So does one with a requested
+   exit (step 4), unless that waits as a limit order, which fills when the bar opens at its price or better.
+2. At the open: enter. A market order fills at the open; a limit order when the bar opens at its price or better; a
+   trigger order when the bar opens at its trigger or beyond. An order whose `leave_at` has passed is dropped.
+3. Within the bar:
 
-The bar of an entry after the open. Behind a limit order, the adverse extreme is known to come after the fill: the stop
-is live, the targets wait for the next bar, and of favourable prices only the close counts. Behind a trigger order, the
-favourable extreme is known to come after the fill: targets are live, and the stop is too, since the adverse extreme may
-have come after the fill; it counts against the stop, but not as an excursion: there, of adverse prices, only the close.
+   a. Entry. A limit order fills at its price when the bar trades through it, a trigger order at its trigger when the
+      bar touches it. An order that does not fill expires after its number of bars.
+   b. Stop. Live from the fill on. A bar that touches it closes the position, at the stop or, if the bar opens beyond
+      it, at the open. A bar that touches the stop and a target is a loss of all that is left, even if it opens beyond
+      the target.
+   c. Targets. A target fills at its price, or at the open if that is better. Each partial target closes its share of
+      the quantity entered so far, the last target all that is left. An exit that waits as a limit order fills when the
+      bar trades through it, after the targets that are nearer.
 
-The stop is the nearest of three, of equals the first: the fixed one; the entry price (before half-spread and slippage,
-averaged over the entries), once a close has known a price at least `break_even` better than it; and the trailing stop,
-which stands `trail` from the most favourable price since the fill, as known at the close before.
+4. At the close. A position whose `leave_at` is now leaves at market. Otherwise its stop moves for the bars to come
+   (trailing, break-even), and a position that has been held for `max_hold` bars requests its exit.
 
-Told to leave at a close, a position with `exit_wait` of k waits at that close (on the grid, at its price or better) for
-the k bars that follow, with its stop and targets live, and then leaves at market at the next open. With k = 0 that is
-the next open. A position that was told to leave takes no further signal; an order that ended it waits until it has
-left, without ageing, and enters from the first bar at whose open the instance is flat.
+Signals are submitted at the close, after these steps; see `market.execution.order_entry`.
 
-Scaling in. With `max_entries` above 1, a signal on the side of the open position becomes an addition. It keeps the
-position's own exits: its stop, targets, trail, break-even, max_hold, leave_at and exit_wait mean nothing. The quantity
-entered is in proportion to stake / price. An addition that fills after the open fills last in its bar: after the
-targets, of which the last one ends it, since they may have come before. When the bar touches the stop as well, an
-addition that may have come before it (any trigger, a limit nearer than the stop) fills, and is lost with the rest. It
-is withdrawn when the position leaves or is told to.
+Details
+-------
+Entry after the open. Behind a limit order, the adverse extreme of the bar is known to come after the fill: the stop is
+live, the targets wait for the next bar, and the favourable excursion counts only the close. Behind a trigger order, the
+favourable extreme is known to come after the fill: the targets are live. The stop is live too, since the adverse
+extreme may have come after the fill, but the adverse excursion counts only the close.
 
-Cooldown. After a trade that lost before costs, no signal is taken at the close of the bar it left in, nor at the closes
-of the next `cooldown - 1` bars.
+Stop. The nearest of three; of equals, the first: the fixed stop; the entry price (before half-spread and slippage,
+averaged over the entries), once the best price since the fill is at least `break_even` better; and the trailing stop,
+`trail` away from the best price since the fill. The latter two are known at a close and live from the next bar on.
 
-Finer bars. Where finer bars cover a bar wholly, they settle the order of entry, stop and targets within it: step 3 and
-the entries after the open go through them one by one, each by the same rule. They settle the order alone: prices,
-times, excursions, ranges, and what moves at a close, are those of the coarse bar. So a bar gives another result only if
-it is ambiguous, which means that it reaches two or more of these after its open: an order's entry, the stop, a target,
-the price at which a leaving position waits.
+Requested exit. With `exit_wait` of k, the position waits for the k following bars as a limit order at the close of the
+request (on the tick grid, at that price or better), stop and targets live, and then leaves at market at the next open.
+With k = 0 that is the next open. Until it has left, the instance takes no signal. An opposite order that requested the
+exit waits without ageing, and can fill from the bar at whose open the position is gone.
 
-Costs. Market and trigger entries, stops, time, opposite and session-end exits pay the taker fee, half-spread and
-slippage; limits, targets, and exits that wait at a limit pay the maker fee. Slippage is a fraction of the price, a
-number of ticks, and a fraction of the range of the bar of the fill, together; a sale keeps at least a hundredth of its
-price. Carry is a fraction of the entry notional per 24 hours from entry to exit, for each part on its own. Costs change
-no decision.
+Scaling in. With `max_entries` above 1, a signal on the side of the open position adds to it. The position keeps the
+exits of its first signal: the stop, targets, trail, break_even, max_hold, leave_at and exit_wait of an addition do not
+count. The added quantity is in proportion to stake / price. An addition that fills after the open fills last in its
+bar, after the targets, since these may have come before; the last target closes the position without it. If the bar
+touches the stop, an addition that may have come before the stop (any trigger, a limit nearer than the stop) fills and
+is lost with the rest. A pending addition is cancelled when the position closes or requests its exit.
 
-Known at: a fill is known at the `close_time` of the bar it happens in, and carries that time.
+Cooldown. After a trade that loses before costs, no signal is taken at the close of the bar of its exit, nor at the next
+`cooldown - 1` closes.
+
+Finer bars. Where finer bars make up the whole bar, they settle the order of entry, stop and targets: step 3 goes
+through them one by one. They settle that order alone: prices, times, excursions, ranges, and all that happens at a
+close are those of the coarse bar. So they change only ambiguous bars, which reach, after the open, two or more of: the
+entry, the stop, a target, the limit of a waiting exit.
+
+Costs. Market and trigger entries and all exits at market (stop, time, opposite, session end, end of data) pay the taker
+fee, half-spread and slippage; limit entries, targets and exits that wait as a limit order pay the maker fee. Slippage
+adds up a fraction of the price, a number of ticks, and a fraction of the range of the bar; a sale keeps at least a
+hundredth of its price. Carry is a fraction of the entry notional per 24 hours, for each part of the position from its
+entry to its exit. Costs change no decision.
+
+Known at: a fill is known at the `close_time` of its bar, and carries that time.
 """
 
 from __future__ import annotations
@@ -64,303 +74,246 @@ import math
 
 import numpy as np
 
-from tradesieve.market.execution.accounting import close_nb, enter_nb, leave_nb
+from tradesieve.market.execution.accounting import add_nb, close_nb, open_nb, reduce_nb
 from tradesieve.market.execution.compilation import kernel
+from tradesieve.market.execution.exit_levels import (
+    exit_level_nb,
+    place_stop_nb,
+    place_target_nb,
+    update_extremes_nb,
+)
 from tradesieve.market.execution.records import (
-    BREAK_EVEN,
     END_OF_DATA,
-    N_PARTIALS,
-    OPPOSITE,
+    LIMIT,
+    MARKET,
     SESSION_END,
-    STOP,
     TARGET,
     TIME,
-    TRAILING_STOP,
+    TRIGGER,
     Record,
-    copy_nb,
-    resting_price_nb,
 )
 
-REFUSED, ENTERS, ADDS = 0, 1, 2
-"""What becomes of a signal."""
-
-_NOTHING, _LIMIT, _TRIGGER = 0, 1, 2  # what waits to enter after the open, or has
-
-
-@kernel()
-def _tell_to_leave_nb(held: Record, order: Record, plan: Record, reason: int, terms: Record) -> None:
-    held.leaving = reason
-    held.exit_bars_left = plan.exit_wait
-    held.exit_limit = resting_price_nb(held.close, -held.side, terms.tick)
-    if order.adds:
-        order.live = 0
-
-
-@kernel()
-def barrier_nb(held: Record, plan: Record) -> tuple[float, int]:
-    """Find the stop that rules this bar, in units of side, and what leaving by it is called; NaN: none."""
-    barrier, reason = held.side * plan.stop, STOP
-    if held.broke_even:
-        entered = held.side * held.entry_reference
-        if math.isnan(barrier) or entered > barrier:
-            barrier, reason = entered, BREAK_EVEN
-    if not math.isnan(plan.trail):
-        trailing = held.side * held.best - plan.trail
-        if math.isnan(barrier) or trailing > barrier:
-            barrier, reason = trailing, TRAILING_STOP
-    return barrier, reason
-
-
-@kernel()
-def know_prices_nb(held: Record, plan: Record, worst: float, best: float) -> None:
-    """Note what a position met in a bar it lived through, in units of side; it moves the stop for the next."""
-    side = held.side
-    held.best = side * max(side * held.best, best)
-    held.worst = side * min(side * held.worst, worst)
-    if side * held.best - side * held.entry_reference >= plan.break_even:
-        held.broke_even = 1
-
-
-@kernel()
-def _know_close_nb(
-    held: Record,
-    order: Record,
-    plan: Record,
-    close: float,
-    worst: float,
-    best: float,
-    terms: Record,
-) -> None:
-    """End a bar that the position lived through; `worst` and `best`, in units of side, are what it met there."""
-    held.close = close
-    know_prices_nb(held, plan, worst, best)
-    if held.leaving == 0 and plan.max_hold > 0 and held.bars_held >= plan.max_hold:
-        _tell_to_leave_nb(held, order, plan, TIME, terms)
+_ROUNDING = 1e-12  # a loss that is smaller is none
 
 
 @kernel()
 def advance_nb(
-    held: Record,
+    position: Record,
     order: Record,
-    plan: Record,
-    wish: Record,
-    closed: Record,
-    next_closed: Record,
-    time: int,
-    open_: float,
-    high: float,
-    low: float,
-    close: float,
-    finer_high: np.ndarray,
-    finer_low: np.ndarray,
-    first: int,
-    n_finer: int,
+    bar: Record,
+    finer: np.ndarray,
     terms: Record,
     policy: Record,
+    trades: np.ndarray,
 ) -> int:
-    """Live through one completed bar.
+    """Advance an instance by one completed bar.
 
     Parameters
     ----------
-    held, order : one POSITION and one ORDER record, changed in place.
-    plan, wish : two SIGNAL records: what the position was opened for, and what the order is for.
-    closed, next_closed : two CLOSED records, written in this order when trades close: an old position may leave at
-        the open and a new one be stopped in the bar.
-    time : close_time of the bar.
-    open_, high, low, close : its prices.
-    finer_high, finer_low : float64, of finer bars.
-    first, n_finer : which of them cover the bar: `n_finer` from row `first` on; 0: none do.
+    position, order : one POSITION and one ORDER record, changed in place.
+    bar : one BAR record.
+    finer : PRICE_RANGE records of finer bars, of which the bar names its own.
     terms, policy : one TERMS and one POLICY record.
+    trades : TRADE records, at least 2. Trades that close are written to the first ones: a position may leave at the
+        open, and the one that enters after it be stopped in the same bar.
 
     Returns
     -------
-    How many trades closed within the bar: 0, 1 or 2.
+    How many trades closed: 0, 1 or 2.
     """
+    if position.cooldown_left > 0:
+        position.cooldown_left -= 1
     n_closed = 0
-    bar_range = high - low
-    if held.rest > 0:
-        held.rest -= 1
-
-    quiet = held.open and not order.live and not held.leaving
-    if quiet and (plan.leave_at == 0 or time < plan.leave_at):
-        barrier, reason = barrier_nb(held, plan)
-        worst, best = min(held.side * low, held.side * high), max(held.side * low, held.side * high)
-        if not (worst <= barrier or best >= held.nearest):  # as on most bars, nothing is within reach
-            held.bars_held += 1
-            _know_close_nb(held, order, plan, close, worst, best, terms)
-            return 0
-
-    if held.open:
-        overdue = plan.leave_at != 0 and time > plan.leave_at
-        waits = held.exit_bars_left > 0
-        if overdue:
-            close_nb(held, order, plan, closed, open_, False, SESSION_END, time, bar_range, terms, policy)
-            n_closed = 1
-        elif held.leaving and (not waits or held.side * open_ >= held.side * held.exit_limit):
-            close_nb(held, order, plan, closed, open_, waits, held.leaving, time, bar_range, terms, policy)
-            n_closed = 1
-
-    pending, price = _NOTHING, math.nan  # what may enter after the open
-    if order.live and wish.leave_at != 0 and time > wish.leave_at:
-        order.live = 0
-    if order.live and (order.adds or not held.open):
-        at_open = True
-        if not math.isnan(wish.limit):
-            price = resting_price_nb(wish.limit, wish.side, terms.tick)
-            pending, at_open = _LIMIT, wish.side * (price - open_) >= 0.0
-        elif not math.isnan(wish.trigger):
-            price = wish.trigger
-            pending, at_open = _TRIGGER, wish.side * (open_ - price) >= 0.0
-        if at_open:
-            enter_nb(held, order, plan, wish, open_, pending == _LIMIT, time, bar_range, terms)
-            pending = _NOTHING
-    if not held.open and pending == _NOTHING:
-        return n_closed
-
-    # In units of side, a larger number is always better: one comparison serves long and short.
-    side = held.side if held.open else wish.side
-    worst, best = min(side * low, side * high), max(side * low, side * high)
-    trade = next_closed if n_closed else closed
-    filled = _NOTHING  # how the position entered, when that was after the open
-    barrier, reason = barrier_nb(held, plan)
-    anchor = side * open_
-    last = side * resting_price_nb(plan.target, -side, terms.tick)
-    if held.open:
-        held.bars_held += 1
-    for piece in range(max(n_finer, 1)):
-        lowest, highest = worst, best
-        if n_finer > 0:
-            lower, higher = side * finer_low[first + piece], side * finer_high[first + piece]
-            lowest, highest = min(lower, higher), max(lower, higher)
-        reached = (pending == _LIMIT and lowest < side * price) or (pending == _TRIGGER and highest >= side * price)
-        if not held.open:
-            if not reached:
-                continue
-            enter_nb(held, order, plan, wish, price, pending == _LIMIT, time, bar_range, terms)
-            filled, pending, reached = pending, _NOTHING, False
-            barrier, reason = barrier_nb(held, plan)
-            anchor = side * price
-            last = side * resting_price_nb(plan.target, -side, terms.tick)
-            held.bars_held = 1
-            targets_wait = filled == _LIMIT
-        else:
-            targets_wait = False
-        if lowest <= barrier:
-            if reached and (pending == _TRIGGER or side * price > barrier):
-                enter_nb(held, order, plan, wish, price, pending == _LIMIT, time, bar_range, terms)
-            close_nb(
-                held, order, plan, trade, side * min(barrier, anchor), False, reason, time, bar_range, terms, policy
-            )
-            return n_closed + 1
-        if not targets_wait:
-            ending, level = 0, math.inf
-            if highest >= last:
-                ending, level = TARGET, last
-            if held.exit_bars_left > 0 and side * held.exit_limit < min(highest, level):
-                ending, level = held.leaving, side * held.exit_limit
-            while held.next_partial < N_PARTIALS:
-                partial = side * resting_price_nb(plan.partial_target[held.next_partial], -side, terms.tick)
-                if not (partial <= highest and partial < level):
-                    break
-                quantity = plan.partial_share[held.next_partial] * held.quantity
-                leave_nb(held, quantity, side * max(partial, anchor), True, time, bar_range, terms)
-                held.next_partial += 1
-            if ending:
-                close_nb(
-                    held, order, plan, trade, side * max(level, anchor), True, ending, time, bar_range, terms, policy
-                )
-                return n_closed + 1
-        if reached:
-            enter_nb(held, order, plan, wish, price, pending == _LIMIT, time, bar_range, terms)
-            pending = _NOTHING
-
-    if pending != _NOTHING:
-        bars_left = order.bars_left - 1
-        order.bars_left = bars_left
-        if bars_left <= 0:
-            order.live = 0
-    if not held.open:
-        return n_closed
-    if held.exit_bars_left > 0:
-        held.exit_bars_left -= 1
-    worst = side * close if filled == _TRIGGER else worst
-    best = side * close if filled == _LIMIT else best
-    held.nearest = last
-    if held.next_partial < N_PARTIALS and not math.isnan(plan.partial_target[held.next_partial]):
-        partial = side * resting_price_nb(plan.partial_target[held.next_partial], -side, terms.tick)
-        held.nearest = partial if math.isnan(last) else min(partial, last)
-    _know_close_nb(held, order, plan, close, worst, best, terms)
-    if time == plan.leave_at:
-        close_nb(held, order, plan, trade, close, False, SESSION_END, time, bar_range, terms, policy)
-        return n_closed + 1
+    if position.open:
+        n_closed += _exit_at_open_nb(position, order, bar, terms, trades[0])
+    working = False
+    if order.pending:
+        working = _enter_at_open_nb(position, order, bar, terms)
+    if position.open or working:
+        n_closed += _trade_within_bar_nb(position, order, working, bar, finer, terms, trades[n_closed])
+    if position.open:
+        n_closed += _close_bar_nb(position, order, bar, terms, trades[n_closed])
+    for k in range(n_closed):
+        if trades[k].gross_return < -_ROUNDING:
+            position.cooldown_left = policy.cooldown
     return n_closed
 
 
+@kernel(forceinline=True)
+def _exit_at_open_nb(position: Record, order: Record, bar: Record, terms: Record, trade: Record) -> bool:
+    """Step 1; return whether the position left."""
+    leave_at = position.signal.leave_at
+    waits = position.exit_bars_left > 0
+    if leave_at != 0 and bar.close_time > leave_at:
+        _exit_nb(position, order, bar.open, False, SESSION_END, bar, terms, trade)
+    elif position.exit_requested and not (waits and position.side * bar.open < position.exit_level):
+        _exit_nb(position, order, bar.open, waits, position.exit_requested, bar, terms, trade)
+    else:
+        position.bars_held += 1
+    return not position.open
+
+
+@kernel(forceinline=True)
+def _enter_at_open_nb(position: Record, order: Record, bar: Record, terms: Record) -> bool:
+    """Step 2; return whether the order may still fill within the bar."""
+    leave_at, open_level = order.signal.leave_at, order.signal.side * bar.open
+    if leave_at != 0 and bar.close_time > leave_at:
+        order.pending = 0
+        return False
+    if position.open and not order.is_addition:
+        return False
+    if (
+        order.kind == MARKET
+        or (order.kind == LIMIT and open_level <= order.level)
+        or (order.kind == TRIGGER and open_level >= order.level)
+    ):
+        _enter_nb(position, order, bar.open, bar, terms)
+        place_stop_nb(position)  # also after an addition, which moves the average entry price
+        return False
+    return True
+
+
+@kernel(forceinline=True)
+def _trade_within_bar_nb(
+    position: Record, order: Record, working: bool, bar: Record, finer: np.ndarray, terms: Record, trade: Record
+) -> bool:
+    """Step 3, for each finer bar or once for the whole; return whether the position closed."""
+    side = position.side if position.open else order.signal.side
+    for k in range(max(bar.n_finer, 1)):
+        low, high = bar.low, bar.high
+        if bar.n_finer > 0:
+            low, high = finer[bar.first_finer + k].low, finer[bar.first_finer + k].high
+        adverse, favourable = min(side * low, side * high), max(side * low, side * high)
+        fills = working and _fills_within_nb(order, adverse, favourable)
+        behind_limit = False
+        if fills and not position.open:
+            behind_limit = order.kind == LIMIT
+            _enter_nb(position, order, side * order.level, bar, terms)
+            place_stop_nb(position)
+            position.entered_within = order.kind
+            fills = working = False
+        if not position.open:
+            continue
+        if adverse <= position.stop_level:
+            if fills and (order.kind == TRIGGER or order.level > position.stop_level):
+                _enter_nb(position, order, side * order.level, bar, terms)
+            level = min(position.stop_level, _first_level_nb(position, bar))
+            _exit_nb(position, order, side * level, False, position.stop_reason, bar, terms, trade)
+            return True
+        if not behind_limit and _take_targets_nb(position, order, favourable, bar, terms, trade):
+            return True
+        if fills:
+            _enter_nb(position, order, side * order.level, bar, terms)
+            working = False
+    if working:
+        order.bars_left -= 1
+        if order.bars_left <= 0:
+            order.pending = 0
+    return False
+
+
 @kernel()
-def answer_nb(held: Record, order: Record, side: float, policy: Record) -> int:
-    """Say what would become of a signal now: REFUSED, ENTERS or ADDS.
+def _fills_within_nb(order: Record, adverse: float, favourable: float) -> bool:
+    """Tell whether prices between two levels fill an order: through its limit, or to its trigger."""
+    if order.kind == LIMIT:
+        return bool(adverse < order.level)
+    return bool(favourable >= order.level)
 
-    One position per instance: a signal is taken when the instance is flat and no order waits; with `exits_on_opposite`
-    when it points against the open position, which is then told to leave, and an addition that waits is withdrawn; and
-    as an addition, while the position has fewer than `max_entries` and no other addition waits. A position that was
-    already told to leave takes no further signal, and an instance that rests after a loss takes none at all.
-    """
-    if held.rest > 0 or held.leaving:
-        return REFUSED
-    if not held.open:
-        return REFUSED if order.live else ENTERS
-    if side != held.side:
-        return ENTERS if policy.exits_on_opposite else REFUSED
-    return REFUSED if order.live or held.n_entries >= policy.max_entries else ADDS
+
+@kernel(forceinline=True)
+def _take_targets_nb(
+    position: Record, order: Record, favourable: float, bar: Record, terms: Record, trade: Record
+) -> bool:
+    """Fill the targets and the limit of a waiting exit, the nearest first; return whether the position closed."""
+    side, first_level = position.side, _first_level_nb(position, bar)
+    reason, level = 0, math.inf
+    if favourable >= position.target_level:
+        reason, level = TARGET, position.target_level
+    if position.exit_bars_left > 0 and position.exit_level < min(favourable, level):
+        reason, level = position.exit_requested, position.exit_level
+    while favourable >= position.next_target_level and position.next_target_level < level:
+        quantity = position.signal.partial_share[position.next_partial] * position.entry_quantity
+        reduce_nb(position, quantity, side * max(position.next_target_level, first_level), True, bar, terms)
+        position.next_partial += 1
+        place_target_nb(position, terms.tick)
+    if reason == 0:
+        return False
+    _exit_nb(position, order, side * max(level, first_level), True, reason, bar, terms, trade)
+    return True
+
+
+@kernel(forceinline=True)
+def _close_bar_nb(position: Record, order: Record, bar: Record, terms: Record, trade: Record) -> bool:
+    """Steps 4 and 5; return whether the position left."""
+    side = position.side
+    adverse, favourable = min(side * bar.low, side * bar.high), max(side * bar.low, side * bar.high)
+    if position.bars_held == 1 and position.entered_within == LIMIT:
+        favourable = side * bar.close
+    elif position.bars_held == 1 and position.entered_within == TRIGGER:
+        adverse = side * bar.close
+    update_extremes_nb(position, adverse, favourable)
+    position.last_close = bar.close
+    if bar.close_time == position.signal.leave_at:
+        _exit_nb(position, order, bar.close, False, SESSION_END, bar, terms, trade)
+        return True
+    if position.exit_bars_left > 0:
+        position.exit_bars_left -= 1
+    max_hold = position.signal.max_hold
+    if not position.exit_requested and max_hold > 0 and position.bars_held >= max_hold:
+        request_exit_nb(position, order, TIME, terms)
+    return False
 
 
 @kernel()
-def accept_nb(
-    held: Record,
+def _first_level_nb(position: Record, bar: Record) -> float:
+    """Return the level from which the position lives through the bar: that of its entry, or of the open."""
+    return position.side * (position.first_reference if position.bars_held == 1 else bar.open)
+
+
+@kernel()
+def _enter_nb(position: Record, order: Record, reference: float, bar: Record, terms: Record) -> None:
+    """Fill the pending order: open the position, or add to it."""
+    resting = order.kind == LIMIT
+    order.pending = 0
+    if order.is_addition:
+        add_nb(position, order.signal.stake, reference, resting, bar, terms)
+    else:
+        open_nb(position, order, reference, resting, bar, terms)
+        position.target_level = exit_level_nb(position, order.signal.target, terms.tick)
+        place_target_nb(position, terms.tick)
+
+
+@kernel()
+def _exit_nb(
+    position: Record,
     order: Record,
-    plan: Record,
-    wish: Record,
-    tag: int,
-    signal: Record,
+    reference: float,
+    resting: bool,
+    reason: int,
+    bar: Record,
     terms: Record,
-    policy: Record,
-) -> int:
-    """Offer a signal at the close of a bar; return what became of it, see `answer_nb`.
-
-    Parameters
-    ----------
-    held, order, plan, wish, terms, policy : see `advance_nb`.
-    tag : what the closed trade will carry, if the signal opens one.
-    signal : one SIGNAL record.
-    """
-    answer = answer_nb(held, order, signal.side, policy)
-    if answer == REFUSED:
-        return answer
-    if answer == ENTERS and held.open:
-        _tell_to_leave_nb(held, order, plan, OPPOSITE, terms)
-    copy_nb(wish, signal)
-    order.live = 1
-    order.adds = int(answer == ADDS)
-    order.tag = tag
-    order.bars_left = signal.expiry
-    return answer
+    trade: Record,
+) -> None:
+    """Close the position, and cancel the pending addition."""
+    close_nb(position, reference, resting, reason, bar, terms, trade)
+    if order.is_addition:
+        order.pending = 0
 
 
 @kernel()
-def close_out_nb(
-    held: Record,
-    order: Record,
-    plan: Record,
-    closed: Record,
-    time: int,
-    high: float,
-    low: float,
-    close: float,
-    terms: Record,
-    policy: Record,
-) -> int:
-    """End the data: an open position leaves at the last close, flagged; return how many trades that made (0 or 1)."""
-    if not held.open:
+def request_exit_nb(position: Record, order: Record, reason: int, terms: Record) -> None:
+    """Have the position leave for a reason, TIME or OPPOSITE, as soon as its `exit_wait` allows."""
+    position.exit_requested = reason
+    position.exit_bars_left = position.signal.exit_wait
+    position.exit_level = exit_level_nb(position, position.last_close, terms.tick)
+    if order.is_addition:
+        order.pending = 0
+
+
+@kernel()
+def close_out_nb(position: Record, order: Record, bar: Record, terms: Record, trade: Record) -> int:
+    """End the data: an open position leaves at the last close; return how many trades that made (0 or 1)."""
+    if not position.open:
         return 0
-    close_nb(held, order, plan, closed, close, False, END_OF_DATA, time, high - low, terms, policy)
+    _exit_nb(position, order, bar.close, False, END_OF_DATA, bar, terms, trade)
     return 1

@@ -1,4 +1,4 @@
-"""Finer bars: which of them make up a coarse bar."""
+"""Intrabar data: the finer bars that each bar of a longer timeframe is made of."""
 
 from __future__ import annotations
 
@@ -8,52 +8,50 @@ import numpy as np
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
+from tradesieve.market.execution.records import PRICE_RANGE
 
 
 @dataclass(frozen=True, eq=False)
-class Covering:
-    """Finer bars laid over coarse ones.
+class FinerBars:
+    """Finer bars, aligned with the coarse bars that they make up.
 
     Parameters
     ----------
-    close_time : int64 ns UTC, of the coarse bars.
-    first : int64, one a coarse bar: the row of the finer bar it begins with; -1 where finer bars do not cover it.
-    n_finer : how many finer bars make a coarse one.
-    high, low : float64, of the finer bars.
+    close_time : int64 ns UTC (n_bars,), of the coarse bars.
+    first : int64 (n_bars,), the row in `ranges` of the first finer bar of each coarse bar; -1: finer bars do not make
+        it up.
+    n_finer : how many finer bars make up a coarse one.
+    ranges : PRICE_RANGE records, one for each finer bar.
     """
 
     close_time: np.ndarray
     first: np.ndarray
     n_finer: int
-    high: np.ndarray
-    low: np.ndarray
+    ranges: np.ndarray
 
     @property
     def covered_rate(self) -> float:
-        """The share of the coarse bars that finer ones cover; NaN where there are no bars."""
+        """The share of the coarse bars that finer bars make up; NaN where there are no bars."""
         return float(np.mean(self.first >= 0)) if len(self.first) else float("nan")
 
 
-NOTHING = Covering(np.zeros(0, np.int64), np.zeros(0, np.int64), 0, np.zeros(0), np.zeros(0))
-"""No finer bars at all."""
-for _column in (NOTHING.high, NOTHING.low):
-    _column.flags.writeable = False  # as the columns of bars are: one type for the kernels
+NO_FINER_BARS = FinerBars(np.zeros(0, np.int64), np.zeros(0, np.int64), 0, np.zeros(0, PRICE_RANGE))
 
 
-def cover(bars: Bars, finer: Bars | Covering | None) -> Covering:
-    """Find the finer bars of each bar.
+def align_finer(bars: Bars, finer: Bars | FinerBars | None) -> FinerBars:
+    """Find the finer bars that each bar is made of.
+
+    Finer bars make up a bar when none of them is missing and their open, high, low and close together are those of the
+    bar. Bars of another vendor, or repaired ones, therefore settle nothing.
 
     Parameters
     ----------
-    finer : bars of a finer timeframe; or what was found for the same bars before, which is given back.
-
-    A bar is covered wholly when no finer bar of it is missing, and together they have its open, high, low and close:
-    bars of another vendor, or mended ones, settle nothing.
+    finer : bars of a shorter timeframe; or what was aligned with the same bars before, which is returned as it is.
 
     Raises
     ------
-    BadInput : if `finer` is of another symbol, its timeframe does not divide that of the bars, or what was found before
-        belongs to other bars.
+    BadInput : if `finer` is of another symbol, its timeframe does not divide that of the bars, or it was aligned with
+        other bars.
 
     Examples
     --------
@@ -61,38 +59,42 @@ def cover(bars: Bars, finer: Bars | Covering | None) -> Covering:
     >>> from tradesieve.market.synthetic import SyntheticMarket
     >>> from tradesieve.market.timeframes import parse_timeframe
     >>> minutes, _ = SyntheticMarket(n_days=1, timeframe=parse_timeframe("1m")).generate("BTC-USD")
-    >>> cover(resample(minutes, parse_timeframe("5m"))[:3], minutes).first.tolist()
+    >>> align_finer(resample(minutes, parse_timeframe("5m"))[:3], minutes).first.tolist()
     [0, 5, 10]
     """
-    if finer is None or finer is NOTHING:
-        return NOTHING
-    if isinstance(finer, Covering):
+    if finer is None or finer is NO_FINER_BARS:
+        return NO_FINER_BARS
+    if isinstance(finer, FinerBars):
         if not np.array_equal(finer.close_time, bars.close_time):
-            raise BadInput(f"{bars.symbol} {bars.timeframe}: the finer bars were laid over other bars than these")
+            raise BadInput(f"{bars.symbol} {bars.timeframe}: the finer bars were aligned with other bars than these")
         return finer
     coarse_step, step = bars.timeframe.duration, finer.timeframe.duration
     if finer.symbol != bars.symbol:
-        raise BadInput(f"bars of {finer.symbol} are no finer bars of {bars.symbol}")
+        raise BadInput(f"finer bars of {finer.symbol} cannot settle bars of {bars.symbol}: give bars of {bars.symbol}")
     if step >= coarse_step or coarse_step % step:
-        raise BadInput(f"{finer.timeframe} bars do not divide {bars.timeframe} bars: finer ones fit in them evenly")
+        raise BadInput(
+            f"{finer.timeframe} bars do not divide {bars.timeframe} bars evenly: give bars of a timeframe that does"
+        )
     n_finer = coarse_step // step
     last = np.searchsorted(finer.close_time, bars.close_time)
     first = last - n_finer + 1
-    known = np.flatnonzero((first >= 0) & (last < len(finer)))
-    begin, end = first[known], last[known]
-    # Uneven steps before each row: none between two rows means that the bars between them follow each other.
+    row = np.flatnonzero((first >= 0) & (last < len(finer)))
+    begin, end = first[row], last[row]
+    # How many steps up to each finer bar are uneven: as many at the end as at the begin, so none between them is.
     uneven = np.concatenate([[0], np.cumsum(np.diff(finer.close_time) != step)])
-    whole = (
-        (finer.close_time[end] == bars.close_time[known])
+    complete = (
+        (finer.close_time[end] == bars.close_time[row])
         & (uneven[end] == uneven[begin])
-        & (finer.open[begin] == bars.open[known])
-        & (finer.close[end] == bars.close[known])
+        & (finer.open[begin] == bars.open[row])
+        & (finer.close[end] == bars.close[row])
     )
-    known, begin = known[whole], begin[whole]
-    rows = begin[:, np.newaxis] + np.arange(n_finer)
-    same = (finer.high[rows].max(axis=1, initial=-np.inf) == bars.high[known]) & (
-        finer.low[rows].min(axis=1, initial=np.inf) == bars.low[known]
+    row, begin = row[complete], begin[complete]
+    own = begin[:, np.newaxis] + np.arange(n_finer)
+    same = (finer.high[own].max(axis=1, initial=-np.inf) == bars.high[row]) & (
+        finer.low[own].min(axis=1, initial=np.inf) == bars.low[row]
     )
     found = np.full(len(bars), -1, np.int64)
-    found[known[same]] = begin[same]
-    return Covering(bars.close_time, found, int(n_finer), finer.high, finer.low)
+    found[row[same]] = begin[same]
+    ranges = np.empty(len(finer), PRICE_RANGE)
+    ranges["high"], ranges["low"] = finer.high, finer.low
+    return FinerBars(bars.close_time, found, int(n_finer), ranges)

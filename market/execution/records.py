@@ -1,8 +1,10 @@
-"""The records of the fill rule: what a signal asks for, the order that waits, the open position, the closed trade.
+"""The records of the fill rule: an entry signal, the order it becomes, the open position, the closed trade, a bar.
 
 Each is one row of a structured array, changed in place by the kernels of `market.execution.fill_rule`, which are given
-the row: numba counts references to an array on every call, to a row never. Here are also the terms on
-which they trade, and what a price becomes under them.
+the row: numba counts references to an array on every call, to a row never.
+
+A field that ends in ``_level`` holds a signed price, side x price: there a larger number is always better for the
+position, so that one comparison serves long and short.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.market.execution.compilation import kernel
 from tradesieve.market.instruments import Instrument
 
 Record = Any
@@ -29,11 +30,11 @@ EXIT_REASONS = {
     BREAK_EVEN: "break_even",
 }
 
+MARKET, LIMIT, TRIGGER = 0, 1, 2
+"""Kinds of entry orders; a trigger is a stop entry."""
+
 N_PARTIALS = 3
 """How many partial targets a signal may have."""
-
-_ROUNDING = 1e-14  # relative; a price divided by its tick is off by less
-_LEAST = 0.01  # of the price before it, is what slippage in ticks and ranges leaves of a sale
 
 TERMS = np.dtype(
     [
@@ -47,10 +48,26 @@ TERMS = np.dtype(
         ("tick", "f8"),
     ]
 )
-"""What an instrument charges."""
+"""The trading terms of an instrument."""
 
 POLICY = np.dtype([("exits_on_opposite", "i8"), ("cooldown", "i8"), ("max_entries", "i8")])
-"""How an instance lives with its signals; see `strategies.strategy.Policy`."""
+"""When an instance takes a signal; see `strategies.strategy.Policy`."""
+
+BAR = np.dtype(
+    [
+        ("close_time", "i8"),
+        ("open", "f8"),
+        ("high", "f8"),
+        ("low", "f8"),
+        ("close", "f8"),
+        ("first_finer", "i8"),  # row of the first finer bar that it is made of
+        ("n_finer", "i8"),  # how many finer bars it is made of; 0: none are given
+    ]
+)
+"""One completed bar."""
+
+PRICE_RANGE = np.dtype([("high", "f8"), ("low", "f8")])
+"""What is known of a finer bar."""
 
 SIGNAL = np.dtype(
     [
@@ -71,55 +88,67 @@ SIGNAL = np.dtype(
         ("stake", "f8"),
     ]
 )
-"""One row of `strategies.signals.Signals`. An instance keeps two: its position's and its order's."""
+"""One row of `strategies.signals.Signals`."""
 
 ORDER = np.dtype(
     [
-        ("live", "i8"),
-        ("adds", "i8"),  # 1: to the open position
-        ("tag", "i8"),  # which signal it came from
+        ("signal", SIGNAL),
+        ("tag", "i8"),  # the caller's number for the signal
+        ("pending", "i8"),  # 1: waits to be filled
+        ("is_addition", "i8"),  # 1: adds to the open position
+        ("kind", "i8"),  # MARKET, LIMIT or TRIGGER
+        ("level", "f8"),  # of the limit, on the tick grid, or of the trigger
         ("bars_left", "i8"),  # until it expires
     ]
 )
+"""The entry order of an instance."""
 
 POSITION = np.dtype(
     [
+        ("signal", SIGNAL),  # of the first entry
+        ("tag", "i8"),
         ("open", "i8"),
-        ("tag", "i8"),  # of the first entry's signal
-        ("entry_time", "i8"),
         ("side", "f8"),
+        ("entry_time", "i8"),
+        ("entered_within", "i8"),  # LIMIT or TRIGGER if its order filled after the open of a bar, else 0
+        ("bars_held", "i8"),
+        ("last_close", "f8"),
+        # Quantities and money; the first entry has quantity 1.
         ("n_entries", "i8"),
         ("n_exits", "i8"),
-        ("quantity", "f8"),  # bought or sold in all; the first entry is 1
-        ("left", "f8"),  # of the quantity
+        ("entry_quantity", "f8"),
+        ("open_quantity", "f8"),
         ("stake", "f8"),  # of all entries
-        ("first_reference", "f8"),
+        ("first_reference", "f8"),  # a reference is a price before half-spread and slippage
         ("entry_value", "f8"),  # quantity x price paid
-        ("entry_reference_value", "f8"),  # the same before half-spread and slippage
+        ("entry_reference_value", "f8"),
         ("entry_price", "f8"),  # averaged over the quantity
         ("entry_reference", "f8"),
         ("entry_fee", "f8"),  # rate, averaged over the notional
         ("exit_value", "f8"),  # quantity x price received
-        ("exit_reference_value", "f8"),  # the same before half-spread and slippage
+        ("exit_reference_value", "f8"),
         ("exit_fee", "f8"),  # quote
-        ("held_for", "f8"),  # quantity x ns
-        ("held_until", "i8"),  # what `held_for` counts up to
-        ("best", "f8"),  # most favourable price since the fill, as known at the last close
-        ("worst", "f8"),
-        ("best_exit", "f8"),  # most favourable price of a partial exit
+        ("exposure", "f8"),  # quantity x ns
+        ("exposure_until", "i8"),  # the time up to which `exposure` counts
+        # The furthest prices since the entry, as known at the last close, and the best of the partial exits.
+        ("best_level", "f8"),
+        ("worst_level", "f8"),
+        ("best_exit_level", "f8"),
+        # What is live in the market.
+        ("stop_level", "f8"),  # the nearest of its stops; NaN: none
+        ("stop_reason", "i8"),  # STOP, BREAK_EVEN or TRAILING_STOP
+        ("at_break_even", "i8"),  # 1: the stop has moved to the entry price
+        ("target_level", "f8"),  # of the last target; NaN: none
+        ("next_target_level", "f8"),  # of the next partial target, else of the last
         ("next_partial", "i8"),
-        ("nearest", "f8"),  # of the targets that are left, in units of side
-        ("broke_even", "i8"),  # 1: the stop has moved to the entry price
-        ("bars_held", "i8"),
-        ("close", "f8"),  # of the last bar it lived through
-        ("leaving", "i8"),  # the reason for which it was told to leave, or 0
-        ("exit_limit", "f8"),  # the price at which it then waits
-        ("exit_bars_left", "i8"),  # for so many bars more
-        ("rest", "i8"),  # bars until a signal is taken again
+        ("exit_requested", "i8"),  # TIME or OPPOSITE: leaves as soon as it can; 0: no
+        ("exit_level", "f8"),  # where it then waits as a limit order
+        ("exit_bars_left", "i8"),  # for how many bars more
+        ("cooldown_left", "i8"),  # bars until the instance takes a signal again
     ]
 )
 
-CLOSED = np.dtype(
+TRADE = np.dtype(
     [
         ("tag", "i8"),
         ("decision_time", "i8"),
@@ -146,64 +175,12 @@ CLOSED = np.dtype(
 """One closed round trip; see `strategies.trades` for the meaning of each column."""
 
 
-def terms_of(instrument: Instrument) -> np.ndarray:
-    """Lay out an instrument's costs for the kernels: one TERMS record."""
-    terms = np.zeros(1, TERMS)
+def terms_of(instrument: Instrument) -> np.void:
+    """Return the trading terms of an instrument: one TERMS record."""
+    terms = np.zeros(1, TERMS)[0]
     for name in ("maker_fee", "taker_fee", "long_carry", "short_carry", "tick"):
         terms[name] = getattr(instrument, name)
     terms["slip"] = instrument.half_spread + instrument.slippage
     terms["slip_quote"] = instrument.slippage_ticks * instrument.tick
     terms["slip_range"] = instrument.slippage_range
     return terms
-
-
-@kernel()
-def _on_grid_nb(price: float, upwards: bool, tick: float) -> float:
-    """Move a price to the grid; one that is already there stays, in spite of rounding error, and NaN stays NaN."""
-    if tick <= 0.0:
-        return price
-    steps = price / tick
-    # numpy's, not those of math, which make an integer of their result: there is none for NaN.
-    return (np.ceil(steps * (1.0 - _ROUNDING)) if upwards else np.floor(steps * (1.0 + _ROUNDING))) * tick
-
-
-@kernel()
-def market_price_nb(reference: float, direction: float, bar_range: float, terms: Record) -> float:
-    """Price a market order: half-spread and slippage against us, rounded against us.
-
-    Parameters
-    ----------
-    direction : +1 to buy, -1 to sell.
-    bar_range : high - low of the bar it fills in.
-    """
-    price = reference * (1.0 + direction * terms.slip)
-    further = terms.slip_quote + terms.slip_range * bar_range
-    price = price + further if direction > 0.0 else max(price - further, _LEAST * price)
-    return _on_grid_nb(price, direction > 0.0, terms.tick)
-
-
-@kernel()
-def resting_price_nb(price: float, direction: float, tick: float) -> float:
-    """Price a limit order or a target: as asked, or the next better price of the grid. `direction` is +1 to buy."""
-    return _on_grid_nb(price, direction < 0.0, tick)
-
-
-@kernel()
-def copy_nb(to: Record, signal: Record) -> None:
-    """Copy one SIGNAL record onto another."""
-    to.decision_time = signal.decision_time
-    to.side = signal.side
-    to.limit = signal.limit
-    to.trigger = signal.trigger
-    to.stop = signal.stop
-    to.target = signal.target
-    for k in range(N_PARTIALS):
-        to.partial_target[k] = signal.partial_target[k]
-        to.partial_share[k] = signal.partial_share[k]
-    to.trail = signal.trail
-    to.break_even = signal.break_even
-    to.max_hold = signal.max_hold
-    to.leave_at = signal.leave_at
-    to.exit_wait = signal.exit_wait
-    to.expiry = signal.expiry
-    to.stake = signal.stake

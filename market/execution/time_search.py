@@ -1,4 +1,4 @@
-"""Rows: where in an increasing column of times a time stands, found from where one already is."""
+"""Time search: find times in increasing columns of times, starting from a known row."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _TOGETHER = 32
 
 
 @kernel()
-def first_at_nb(times: np.ndarray, time: int, first: int) -> int:
-    """Find the first row, `first` or later, whose time is not before `time`; the number of rows if there is none.
+def first_at_or_after_nb(times: np.ndarray, time: int, first: int) -> int:
+    """Return the first row, `first` or later, whose time is at or after `time`; the number of rows if there is none.
 
     Parameters
     ----------
@@ -21,8 +21,8 @@ def first_at_nb(times: np.ndarray, time: int, first: int) -> int:
 
     Notes
     -----
-    Times are mostly even: the row where it stands if they are from here on is looked at first. Else steps of growing
-    length go out from `first`, so that what is near is found soon.
+    Galloping search. Times are mostly evenly spaced, so the row where `time` would then be is tried first. Otherwise
+    steps of growing length go out from `first`, and a binary search ends it.
 
     Equals: ``first + np.searchsorted(times[first:], time)``.
     """
@@ -46,8 +46,8 @@ def first_at_nb(times: np.ndarray, time: int, first: int) -> int:
 
 
 @kernel()
-def first_absent_nb(times: np.ndarray, among: np.ndarray) -> int:
-    """Find the first row of `times` whose time is not among others; the number of rows if there is none.
+def first_missing_nb(times: np.ndarray, among: np.ndarray) -> int:
+    """Return the first row of `times` whose time is not in another column; the number of rows if there is none.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def first_absent_nb(times: np.ndarray, among: np.ndarray) -> int:
             if differ == 0:
                 row, other = row + _TOGETHER, other + _TOGETHER
                 continue
-        other = first_at_nb(among, times[row], other)
+        other = first_at_or_after_nb(among, times[row], other)
         if other == len(among) or among[other] != times[row]:
             return row
         row, other = row + 1, other + 1

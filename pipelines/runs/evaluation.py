@@ -11,7 +11,7 @@ import pandas as pd
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.market.execution.intrabar import cover
+from tradesieve.market.execution.intrabar import align_finer
 from tradesieve.market.instruments import Instrument, instrument_from
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
@@ -144,9 +144,9 @@ def research_trades(
     wanted = known if names is None else [instance for instance in known if str(instance) in set(names)]
     # Where the model asks who agrees, all that were there in training have to be there.
     run = known if "agreeing" in artifact.requirements(bars.timeframe, bars.symbol).terms else wanted
-    covering = cover(bars, finer)
+    aligned_finer = align_finer(bars, finer)
     trades = pool_trades(
-        [simulate(parse_strategy(instance.strategy), bars, instrument, finer=covering) for instance in run]
+        [simulate(parse_strategy(instance.strategy), bars, instrument, finer=aligned_finer) for instance in run]
     )
     kept = (trades["exit_reason"] != "end_of_data") & trades["strategy"].isin([each.strategy for each in wanted])
     if start_time is not None:

@@ -11,7 +11,7 @@ from tradesieve.features.requirements import other_symbols
 from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.trading_days import ALWAYS, TradingCalendar
 from tradesieve.market.errors import BadInput
-from tradesieve.market.execution.intrabar import Covering, cover
+from tradesieve.market.execution.intrabar import FinerBars, align_finer
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.timeframes import Timeframe
@@ -55,9 +55,9 @@ class Chunk:
         return f"{self.symbol} {self.timeframe}"
 
     @cached_property
-    def covering(self) -> Covering:
+    def aligned_finer(self) -> FinerBars:
         """The finer bars, laid over the bars once for all strategies."""
-        return cover(self.bars, self.finer)
+        return align_finer(self.bars, self.finer)
 
     @cached_property
     def bars_fingerprint(self) -> str:
@@ -111,7 +111,7 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
             finer = load_finer(settings.bars, bars, experiment.settling_timeframe())
             others = load_others(other_symbols(features, symbol), bars, settings)
             chunk = Chunk(bars, experiment.instrument(symbol), suited, finer, others)
-            if finer is not None and not chunk.covering.covered_rate:
+            if finer is not None and not chunk.aligned_finer.covered_rate:
                 raise BadInput(
                     f"settle_with is {experiment.settle_with}, but such bars of {symbol} make up none of its "
                     f"{timeframe} bars: they are of another source or time, and settle nothing"

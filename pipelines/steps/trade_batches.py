@@ -115,7 +115,7 @@ def _simulated(part: Part) -> pd.DataFrame:
     for rule, strategies in itertools.groupby(part.strategies, key=lambda strategy: strategy.base_rule):
         decided = rule.signals(chunk.bars)
         tables += [
-            simulate(strategy, chunk.bars, chunk.instrument, finer=chunk.covering, decided=decided)
+            simulate(strategy, chunk.bars, chunk.instrument, finer=chunk.aligned_finer, decided=decided)
             for strategy in strategies
         ]
     trades = pool_trades(tables)

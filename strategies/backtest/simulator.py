@@ -10,11 +10,12 @@ import pandas as pd
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.execution.compilation import kernel
-from tradesieve.market.execution.fast_forward import may_be_quiet_nb, pass_quiet_nb
-from tradesieve.market.execution.fill_rule import REFUSED, accept_nb, advance_nb, answer_nb, close_out_nb
-from tradesieve.market.execution.intrabar import Covering, cover
-from tradesieve.market.execution.records import CLOSED, ORDER, POSITION, SIGNAL, terms_of
-from tradesieve.market.execution.time_search import first_absent_nb, first_at_nb
+from tradesieve.market.execution.fast_forward import can_fast_forward_nb, fast_forward_nb
+from tradesieve.market.execution.fill_rule import advance_nb, close_out_nb
+from tradesieve.market.execution.intrabar import FinerBars, align_finer
+from tradesieve.market.execution.order_entry import REJECTED, classify_signal_nb, submit_signal_nb
+from tradesieve.market.execution.records import BAR, ORDER, POSITION, TRADE, terms_of
+from tradesieve.market.execution.time_search import first_at_or_after_nb, first_missing_nb
 from tradesieve.market.instruments import Instrument
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Policy, Strategy
@@ -23,22 +24,15 @@ from tradesieve.strategies.trades import trades_frame
 
 @dataclass(eq=False)
 class InstanceState:
-    """Where an instance stands between two bars: its position and its waiting order, either may be none."""
+    """The state of an instance between two bars: its position and its entry order, one record each."""
 
     position: np.ndarray = field(default_factory=lambda: np.zeros(1, POSITION))
     order: np.ndarray = field(default_factory=lambda: np.zeros(1, ORDER))
-    plan: np.ndarray = field(default_factory=lambda: np.zeros(1, SIGNAL))
-    wish: np.ndarray = field(default_factory=lambda: np.zeros(1, SIGNAL))
 
     @property
-    def records(self) -> tuple[np.record, np.record, np.record, np.record]:
-        """Its four records, as the kernels of `market.execution.fill_rule` take them."""
-        return self.position[0], self.order[0], self.plan[0], self.wish[0]
-
-    @property
-    def flat(self) -> bool:
-        """True when nothing is open and nothing waits."""
-        return not (self.position["open"][0] or self.order["live"][0])
+    def records(self) -> tuple[np.void, np.void]:
+        """The POSITION and the ORDER record, as the kernels of `market.execution.fill_rule` take them."""
+        return self.position[0], self.order[0]
 
 
 def simulate(
@@ -46,25 +40,26 @@ def simulate(
     bars: Bars,
     instrument: Instrument,
     *,
-    finer: Bars | Covering | None = None,
+    finer: Bars | FinerBars | None = None,
     decided: Signals | None = None,
 ) -> pd.DataFrame:
     """Generate the trades of a strategy on a symbol.
 
     Parameters
     ----------
-    finer : bars of a finer timeframe, which settle the order of events within a bar, see `market.execution.fill_rule`;
-        laid over the bars once (`market.execution.intrabar.cover`) where many strategies share them.
+    finer : bars of a shorter timeframe, which settle the order of events within a bar, see
+        `market.execution.fill_rule`; aligned once (`market.execution.intrabar.align_finer`) where many strategies share
+        them.
     decided : the signals of the bare rule on these bars, where strategies of one rule share them.
 
     Returns
     -------
     The trades table (see `strategies.trades`), in decision order. A position that is open at the end leaves at the
-    last close with the reason ``end_of_data``; an order that still waits never was.
+    last close with the reason ``end_of_data``; an order that is still pending is dropped.
 
     Raises
     ------
-    BadInput : if the instrument is another symbol's, or `finer` does not fit the bars.
+    BadInput : if the instrument is of another symbol, or `finer` does not fit the bars.
 
     Examples
     --------
@@ -78,10 +73,9 @@ def simulate(
     if instrument.symbol != bars.symbol:
         raise BadInput(f"{bars.symbol} bars cannot be traded on the terms of {instrument.symbol}")
     state = InstanceState()
-    policy = strategy.policy
     signals = strategy.signals(bars) if decided is None else strategy.apply_modifiers(decided, bars)
-    closed = run_signals(bars, signals, instrument, state, policy=policy, finer=finer)
-    closed = np.concatenate([closed, close_out(bars, instrument, state, policy=policy)])
+    closed = run_signals(bars, signals, instrument, state, policy=strategy.policy, finer=finer)
+    closed = np.concatenate([closed, close_out(bars, instrument, state)])
     return trades_frame(closed, strategy.id, bars.symbol, str(bars.timeframe))
 
 
@@ -92,98 +86,96 @@ def run_signals(
     state: InstanceState,
     *,
     policy: Policy,
-    finer: Bars | Covering | None = None,
+    finer: Bars | FinerBars | None = None,
 ) -> np.ndarray:
-    """Carry an instance through bars; `state` is changed to where it stands after the last one.
+    """Advance an instance through bars and offer it the signals; `state` is changed in place.
 
     Parameters
     ----------
-    policy : how the instance lives with its signals.
+    policy : when the instance takes a signal.
     finer : as in `simulate`.
 
     Returns
     -------
-    CLOSED records in the order of their exits; their `tag` is the row of the signal that opened the trade.
+    TRADE records in the order of their exits; their `tag` is the row of the signal that opened the trade.
 
     Raises
     ------
-    BadInput : if a signal was decided when no bar closed, or `finer` does not fit the bars.
+    BadInput : if a signal's `decision_time` is not the `close_time` of a bar, or `finer` does not fit the bars.
     """
-    absent = first_absent_nb(signals.decision_time, bars.close_time)
-    if absent < len(signals):
-        time = signals.decision_time[absent]
+    missing = first_missing_nb(signals.decision_time, bars.close_time)
+    if missing < len(signals):
+        time = signals.decision_time[missing]
         raise BadInput(
             f"{bars.symbol} {bars.timeframe}: a signal was decided at {format_time(time)}, when no bar closed"
         )
-    covering = cover(bars, finer)
-    closed = np.empty(len(signals) + 4, CLOSED)  # what is open, what waits, and two to write to
-    return _run_nb(
+    aligned = align_finer(bars, finer)
+    trades = np.empty(len(signals) + 4, TRADE)  # one each for what is open and what is pending, two to write to
+    n_trades = _run_nb(
         bars.close_time, bars.open, bars.high, bars.low, bars.close,
-        covering.high, covering.low, covering.first, covering.n_finer,
-        signals.decision_time, signals.side, signals.records, terms_of(instrument), policy.record,
-        state.position, state.order, state.plan, state.wish, closed,
+        aligned.first, aligned.n_finer, aligned.ranges,
+        signals.decision_time, signals.side, signals.records,
+        state.position, state.order, np.zeros(1, BAR), terms_of(instrument), policy.record, trades,
     )  # fmt: skip
+    return trades[:n_trades]
 
 
-def close_out(bars: Bars, instrument: Instrument, state: InstanceState, *, policy: Policy) -> np.ndarray:
-    """End the data: an open position leaves at the last close; give its CLOSED record, or none."""
-    closed = np.zeros(1, CLOSED)
+def close_out(bars: Bars, instrument: Instrument, state: InstanceState) -> np.ndarray:
+    """Close an open position at the last close, where the data end; return its TRADE record, or none."""
+    trades = np.zeros(1, TRADE)
     if not len(bars):
-        return closed[:0]
-    n_closed = close_out_nb(
-        state.position[0], state.order[0], state.plan[0], closed[0],
-        bars.close_time[-1], bars.high[-1], bars.low[-1], bars.close[-1], terms_of(instrument)[0], policy.record[0],
-    )  # fmt: skip
-    return closed[:n_closed]
+        return trades[:0]
+    last = (bars.close_time[-1], bars.open[-1], bars.high[-1], bars.low[-1], bars.close[-1], 0, 0)
+    bar = np.array([last], BAR)[0]
+    return trades[: close_out_nb(*state.records, bar, terms_of(instrument), trades[0])]
 
 
 @kernel()
 def _run_nb(  # type: ignore[no-untyped-def]
-    time, open_, high, low, close, finer_high, finer_low, finer_first, n_finer,
-    decision_time, sides, signals, terms, policy, positions, orders, plans, wishes, closed,
+    close_time, open_, high, low, close,
+    first_finer, n_finer, finer,
+    decision_time, sides, signals,
+    positions, orders, bars, terms, policy, trades,
 ):  # fmt: skip
-    held, order, plan, wish = positions[0], orders[0], plans[0], wishes[0]
-    n_closed, following = 0, 0
-    next_of = np.zeros(2, np.int64)  # for short and long: the first signal of that side, as far as it is known
-    bar = 0
-    while bar < len(close):
-        if may_be_quiet_nb(held, order):
+    position, order, bar = positions[0], orders[0], bars[0]
+    n_trades, next_signal = 0, 0
+    next_of_side = np.zeros(2, np.int64)  # for short and long: the first signal of that side, as far as it is known
+    row = 0
+    while row < len(close):
+        if can_fast_forward_nb(position, order):
             end = len(close)  # or the first bar whose signal would be taken
             for k in range(2):
                 side = 2.0 * k - 1.0
-                if answer_nb(held, order, side, policy[0]) != REFUSED:
-                    next_of[k] = _first_of_nb(sides, side, max(following, next_of[k]))
-                    if next_of[k] < len(sides):
-                        end = min(end, first_at_nb(time, decision_time[next_of[k]], bar))
-            after = pass_quiet_nb(held, plan, time, high, low, close, bar, end)
+                if classify_signal_nb(position, order, side, policy) != REJECTED:
+                    next_of_side[k] = _first_of_side_nb(sides, side, max(next_signal, next_of_side[k]))
+                    if next_of_side[k] < len(sides):
+                        end = min(end, first_at_or_after_nb(close_time, decision_time[next_of_side[k]], row))
+            after = fast_forward_nb(position, close_time, high, low, close, row, end)
             if after == len(close):
                 break
-            if after > bar:
-                following = first_at_nb(decision_time, time[after], following)
-                bar = after
-        if held.open or order.live or held.rest > 0:
-            first, n_covering = 0, 0
-            if n_finer > 0 and finer_first[bar] >= 0:
-                first, n_covering = finer_first[bar], n_finer
-            n_closed += advance_nb(
-                held, order, plan, wish, closed[n_closed], closed[n_closed + 1],
-                time[bar], open_[bar], high[bar], low[bar], close[bar],
-                finer_high, finer_low, first, n_covering, terms[0], policy[0],
-            )  # fmt: skip
-        elif following == len(sides):
+            if after > row:
+                next_signal = first_at_or_after_nb(decision_time, close_time[after], next_signal)
+                row = after
+        if position.open or order.pending or position.cooldown_left > 0:
+            bar.close_time, bar.open, bar.high = close_time[row], open_[row], high[row]
+            bar.low, bar.close, bar.n_finer = low[row], close[row], 0
+            if n_finer > 0 and first_finer[row] >= 0:
+                bar.first_finer, bar.n_finer = first_finer[row], n_finer
+            n_trades += advance_nb(position, order, bar, finer, terms, policy, trades[n_trades:])
+        elif next_signal == len(sides):
             break
         else:
-            bar = first_at_nb(time, decision_time[following], bar)  # nothing is open and nothing waits
-        if following < len(sides) and decision_time[following] == time[bar]:
-            accept_nb(held, order, plan, wish, following, signals[following], terms[0], policy[0])
-            following += 1
-        bar += 1
-    return closed[:n_closed]
+            row = first_at_or_after_nb(close_time, decision_time[next_signal], row)  # nothing happens before
+        if next_signal < len(sides) and decision_time[next_signal] == close_time[row]:
+            submit_signal_nb(position, order, signals[next_signal], next_signal, terms, policy)
+            next_signal += 1
+        row += 1
+    return n_trades
 
 
 @kernel()
-def _first_of_nb(sides: np.ndarray, side: float, row: int) -> int:
-    """Find the first signal of a side, `row` or later; the number of signals if there is none."""
+def _first_of_side_nb(sides: np.ndarray, side: float, row: int) -> int:
+    """Return the first signal of a side, `row` or later; the number of signals if there is none."""
     while row < len(sides) and sides[row] != side:
         row += 1
     return row

@@ -23,7 +23,7 @@ import numpy as np
 
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
-from tradesieve.market.execution.intrabar import Covering, cover
+from tradesieve.market.execution.intrabar import FinerBars, align_finer
 from tradesieve.market.instruments import Instrument
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.search.search_space import STAGES, SearchSpace
@@ -111,7 +111,7 @@ def walk_forward(
     n_trials: int = 40,
     minimum_trades: int = 30,
     seed: int,
-    finer: Bars | Covering | None = None,
+    finer: Bars | FinerBars | None = None,
     on_progress: Told | None = None,
 ) -> Walk:
     """Optimise a strategy window by window, each on all that came before it.
@@ -137,7 +137,7 @@ def walk_forward(
         raise BadInput(f"{bars.symbol} {bars.timeframe}: {len(bars)} bars are too few for {n_windows} windows")
     first, last = int(bars.close_time[0]) - 1, int(bars.close_time[-1])
     borders = np.linspace(first, last, n_windows + 1).astype(np.int64).tolist()
-    trader = _Trader(bars, instrument, cover(bars, finer))
+    trader = _Trader(bars, instrument, align_finer(bars, finer))
     windows, walked = [], []
     for step, (border, end) in enumerate(pairwise(borders[1:])):
         if on_progress is not None:
@@ -169,7 +169,7 @@ class _Trader:
 
     bars: Bars
     instrument: Instrument
-    covering: Covering
+    aligned_finer: FinerBars
     _known: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     @property
@@ -179,7 +179,7 @@ class _Trader:
     def days(self, strategy: Strategy, start: int, end: int) -> tuple[np.ndarray, int]:
         """Give the daily returns of the trades that were decided after `start` and closed by `end`, and their count."""
         if strategy.id not in self._known:
-            trades = simulate(strategy, self.bars, self.instrument, finer=self.covering)
+            trades = simulate(strategy, self.bars, self.instrument, finer=self.aligned_finer)
             closed = trades[trades["exit_reason"] != "end_of_data"]
             names = ("decision_time", "exit_time", "stake", "net_return")
             self._known[strategy.id] = {name: closed[name].to_numpy() for name in names}

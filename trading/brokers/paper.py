@@ -14,9 +14,10 @@ import pandas as pd
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
-from tradesieve.market.execution.fill_rule import ADDS, ENTERS, accept_nb, advance_nb, answer_nb
-from tradesieve.market.execution.intrabar import cover
-from tradesieve.market.execution.records import CLOSED, terms_of
+from tradesieve.market.execution.fill_rule import advance_nb
+from tradesieve.market.execution.intrabar import align_finer
+from tradesieve.market.execution.order_entry import ADDITION, ENTRY, classify_signal_nb, submit_signal_nb
+from tradesieve.market.execution.records import BAR, TRADE, terms_of
 from tradesieve.market.instruments import Instrument
 from tradesieve.strategies.backtest.simulator import InstanceState, run_signals
 from tradesieve.strategies.instance import Instance
@@ -65,11 +66,11 @@ class PaperBroker:
         self.tickets: list[Ticket] = []
         self.results: list[float] = []
         """Net returns of the trades that closed, shadows and those of history included, in the order of their exits."""
-        self._terms = terms_of(instrument)[0]
-        self._policy = strategy.policy.record[0]
+        self._terms = terms_of(instrument)
+        self._policy = strategy.policy.record
         self._state = InstanceState()
-        self._closed = np.zeros(2, CLOSED)
-        self._nothing = self._table(self._closed[:0])
+        self._trades = np.zeros(2, TRADE)
+        self._no_trades = self._table(self._trades[:0])
 
     def catch_up(self, history: Bars, *, finer: Bars | None = None) -> None:
         """Live through history without asking anyone: what the rule would have open at its end is open, as a shadow.
@@ -99,33 +100,32 @@ class PaperBroker:
         """
         if len(bar) != 1:
             raise BadInput(f"a broker lives through one bar at a time, not {len(bar)}")
-        covering = cover(bar, finer)
-        covered = finer is not None and covering.first[0] >= 0
-        n_closed = advance_nb(
-            *self._state.records, self._closed[0], self._closed[1],
-            bar.close_time[0], bar.open[0], bar.high[0], bar.low[0], bar.close[0],
-            covering.high, covering.low, covering.first[0] if covered else 0, covering.n_finer if covered else 0,
-            self._terms, self._policy,
-        )  # fmt: skip
-        closed = self._closed[:n_closed]
+        aligned = align_finer(bar, finer)
+        first, n_finer = 0, 0
+        if aligned.n_finer and aligned.first[0] >= 0:
+            first, n_finer = aligned.first[0], aligned.n_finer
+        prices = (bar.open[0], bar.high[0], bar.low[0], bar.close[0])
+        record = np.array([(bar.close_time[0], *prices, first, n_finer)], BAR)[0]
+        n_closed = advance_nb(*self._state.records, record, aligned.ranges, self._terms, self._policy, self._trades)
+        closed = self._trades[:n_closed]
         self.results += closed["net_return"].tolist()
         own = closed[closed["tag"] != _INHERITED]
         # Almost every bar closes nothing, and an empty table takes as long to make as a full one.
-        return self._table(own) if len(own) else self._nothing
+        return self._table(own) if len(own) else self._no_trades
 
     @property
     def side(self) -> float:
         """Side of the open position, a shadow too; 0 when there is none."""
-        held = self._state.position[0]
-        return float(held["side"]) if held["open"] else 0.0
+        position = self._state.position[0]
+        return float(position["side"]) if position["open"] else 0.0
 
     def would_accept(self, side: float) -> bool:
         """Say whether a signal would become a trade of its own now, so that the service is asked only then."""
-        return self._answer(side) == ENTERS
+        return self._outcome(side) == ENTRY
 
     def would_add(self, side: float) -> bool:
         """Say whether a signal would add to the open position now: its trade was judged already."""
-        return self._answer(side) == ADDS
+        return self._outcome(side) == ADDITION
 
     def place(self, signals: Signals, row: int, *, size: float, score: float) -> Ticket:
         """Place the order of a signal that opens a trade.
@@ -136,7 +136,7 @@ class PaperBroker:
         """
         if not self.would_accept(float(signals.side[row])):
             raise BadInput(f"{self.instance} is occupied and takes no order")
-        self._accept(signals, row, tag=len(self.tickets))
+        self._submit(signals, row, tag=len(self.tickets))
         decision_time, stake = int(signals.decision_time[row]), float(signals.stake[row])
         ticket = Ticket(decision_time, float(signals.side[row]), stake, size, score)
         self.tickets.append(ticket)
@@ -151,13 +151,13 @@ class PaperBroker:
         """
         if not self.would_add(float(signals.side[row])):
             raise BadInput(f"{self.instance} has no position that takes an addition")
-        self._accept(signals, row, tag=_INHERITED)
+        self._submit(signals, row, tag=_INHERITED)
 
-    def _answer(self, side: float) -> int:
-        return int(answer_nb(*self._state.records[:2], side, self._policy))
+    def _outcome(self, side: float) -> int:
+        return int(classify_signal_nb(*self._state.records, side, self._policy))
 
-    def _accept(self, signals: Signals, row: int, *, tag: int) -> None:
-        accept_nb(*self._state.records, tag, signals.records[row], self._terms, self._policy)
+    def _submit(self, signals: Signals, row: int, *, tag: int) -> None:
+        submit_signal_nb(*self._state.records, signals.records[row], tag, self._terms, self._policy)
 
     def _table(self, closed: np.ndarray) -> pd.DataFrame:
         closed = np.sort(closed, order="tag")

@@ -46,14 +46,14 @@ def generate(most: int | None, output: Path | None, as_json: bool, **given: Any)
     with console.progress() as progress:
         rows = write_trade_set(chunks, settings, output, progress=progress)
     count = sum(row["n_trades"] for row in rows)
-    settled = {chunk.name: chunk.covering.covered_rate for chunk in chunks if chunk.finer is not None}
+    settled = {chunk.name: chunk.aligned_finer.covered_rate for chunk in chunks if chunk.finer is not None}
     written = None if output is None else str(output)
     console.json({"n_trades": count, "output": written, "settled": settled, "instances": rows})
     console.table("trades generated, every one of them taken", _by_rule(rows), _SHOWN)
     for chunk in chunks:
         if chunk.finer is not None:
             console.say(
-                f"{chunk.finer.timeframe} bars settle what came first within {chunk.covering.covered_rate:.1%} of the "
+                f"{chunk.finer.timeframe} bars settle what came first within {chunk.aligned_finer.covered_rate:.1%} of the "
                 f"{chunk.timeframe} bars of {chunk.symbol}"
             )
     console.say(

@@ -65,7 +65,7 @@ def optimise(
             walks[chunk.name] = walk_forward(
                 space, chunk.bars, chunk.instrument,
                 n_windows=windows, n_trials=trials, minimum_trades=min_trades, seed=experiment.plan.seed,
-                finer=chunk.covering,
+                finer=chunk.aligned_finer,
                 on_progress=partial(progress, "optimise"),
             )  # fmt: skip
     if html is not None:

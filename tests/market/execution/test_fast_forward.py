@@ -1,39 +1,39 @@
-"""Quiet bars: the first one that is not is found wherever it stands."""
+"""Fast-forward: the first bar that is not quiet is found wherever it is."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tradesieve.market.execution.fast_forward import may_be_quiet_nb, pass_quiet_nb
-from tradesieve.market.execution.fill_rule import accept_nb, advance_nb
-from tradesieve.market.execution.records import CLOSED, terms_of
+from tradesieve.market.execution.fast_forward import can_fast_forward_nb, fast_forward_nb
+from tradesieve.market.execution.fill_rule import advance_nb
+from tradesieve.market.execution.order_entry import submit_signal_nb
+from tradesieve.market.execution.records import BAR, PRICE_RANGE, TIME, TRADE, terms_of
 from tradesieve.market.instruments import Instrument
 from tradesieve.strategies.backtest.simulator import InstanceState
 from tradesieve.strategies.signals import make_signals
 from tradesieve.strategies.strategy import Policy
 
 N = 100
-NONE = np.zeros(0)
-TERMS = terms_of(Instrument("X", maker_fee=0.0, taker_fee=0.0, half_spread=0.0, slippage=0.0))[0]
-POLICY = Policy().record[0]
+TERMS = terms_of(Instrument("X", maker_fee=0.0, taker_fee=0.0, half_spread=0.0, slippage=0.0))
+POLICY = Policy().record
 
 
-def opened(side: int = 1, **wishes: float) -> InstanceState:
-    """Enter at 100 in the bar that closes at time 1, in which the price ran from 99 to 101."""
+def opened(side: int = 1, **columns: float) -> InstanceState:
+    """Enter at 100 in the bar that closes at time 1, whose prices range from 99 to 101."""
     state = InstanceState()
-    signals = make_signals(np.array([0]), float(side), **wishes)
-    accept_nb(*state.records, 0, signals.records[0], TERMS, POLICY)
-    room = np.zeros(2, CLOSED)
-    assert advance_nb(*state.records, *room, 1, 100.0, 101.0, 99.0, 100.0, NONE, NONE, 0, 0, TERMS, POLICY) == 0
+    signals = make_signals(np.array([0]), float(side), **columns)
+    submit_signal_nb(*state.records, signals.records[0], 0, TERMS, POLICY)
+    bar = np.array([(1, 100.0, 101.0, 99.0, 100.0, 0, 0)], BAR)[0]
+    assert advance_nb(*state.records, bar, np.zeros(0, PRICE_RANGE), TERMS, POLICY, np.zeros(2, TRADE)) == 0
     return state
 
 
 def passed(state: InstanceState, high: np.ndarray, low: np.ndarray, *, end: int = N) -> int:
-    """Pass over bars that close at times 2, 3, ..."""
-    assert may_be_quiet_nb(state.position[0], state.order[0])
+    """Fast-forward over bars that close at times 2, 3, ..."""
+    assert can_fast_forward_nb(*state.records)
     time, close = np.arange(2, N + 2), np.full(N, 100.0)
-    return pass_quiet_nb(state.position[0], state.plan[0], time, high, low, close, 0, end)
+    return fast_forward_nb(state.position[0], time, high, low, close, 0, end)
 
 
 KINDS = {
@@ -49,23 +49,23 @@ KINDS = {
 @pytest.mark.parametrize("at", range(0, N, 3))
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_touch_ends_it_and_a_tick_less_does_not(kind, at, side):
-    wishes, extreme, level = KINDS[kind]
+    columns, extreme, level = KINDS[kind]
     for reaches in (True, False):
         price = level if reaches else level + (0.25 if extreme == "low" else -0.25)
         high, low = np.full(N, 101.0), np.full(N, 99.0)
         (low if extreme == "low" else high)[at] = price
-        told = wishes
+        given = columns
         if side < 0:  # upside down around 100
             high, low = 200.0 - low, 200.0 - high
-            told = {name: 200.0 - value if name in ("stop", "target", "partial_target") else value
-                    for name, value in wishes.items()}  # fmt: skip
-        state = opened(side, **told)
+            given = {name: 200.0 - value if name in ("stop", "target", "partial_target") else value
+                     for name, value in columns.items()}  # fmt: skip
+        state = opened(side, **given)
         expected = at if reaches else N
         assert passed(state, high, low) == expected
         assert state.position["bars_held"][0] == 1 + expected
 
 
-def test_it_stops_before_the_time_to_leave_and_before_the_bar_that_ends_the_hold():
+def test_it_stops_before_leave_at_and_before_the_bar_that_reaches_max_hold():
     high, low = np.full(N, 101.0), np.full(N, 99.0)
     assert passed(opened(stop=90.0, leave_at=50), high, low) == 48, "the bar that closes at 50"
     assert passed(opened(stop=90.0, max_hold=40), high, low) == 38, "the bar in which it is held for 40"
@@ -84,14 +84,14 @@ def test_the_stop_follows_within_the_run():
     assert passed(opened(stop=90.0, break_even=8.25), high, low) == N
 
 
-def test_nothing_is_passed_over_while_something_is_under_way():
+def test_no_fast_forward_while_anything_else_can_act():
     state = opened(stop=90.0)
-    held, order = state.position[0], state.order[0]
-    assert may_be_quiet_nb(held, order)
-    order["live"] = 1
-    assert not may_be_quiet_nb(held, order)
-    order["live"], held["leaving"] = 0, 4
-    assert not may_be_quiet_nb(held, order)
-    held["leaving"], held["rest"] = 0, 2
-    assert not may_be_quiet_nb(held, order)
-    assert not may_be_quiet_nb(*InstanceState().records[:2])
+    position, order = state.records
+    assert can_fast_forward_nb(position, order)
+    order["pending"] = 1
+    assert not can_fast_forward_nb(position, order)
+    order["pending"], position["exit_requested"] = 0, TIME
+    assert not can_fast_forward_nb(position, order)
+    position["exit_requested"], position["cooldown_left"] = 0, 2
+    assert not can_fast_forward_nb(position, order)
+    assert not can_fast_forward_nb(*InstanceState().records)

@@ -52,10 +52,10 @@ class Market:
     policy: Policy
 
     def play(self, instrument: Instrument, *, finer: bool = False) -> np.ndarray:
-        """Live to the end of the data; give the CLOSED records."""
+        """Live to the end of the data; return the TRADE records."""
         state, settled = InstanceState(), self.finer if finer else None
         closed = run_signals(self.bars, self.signals, instrument, state, policy=self.policy, finer=settled)
-        return np.concatenate([closed, close_out(self.bars, instrument, state, policy=self.policy)])
+        return np.concatenate([closed, close_out(self.bars, instrument, state)])
 
 
 # Prices on quarters below 256: their mirror image and their double are exact in binary.

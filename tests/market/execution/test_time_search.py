@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradesieve.market.execution.time_search import first_absent_nb, first_at_nb
+from tradesieve.market.execution.time_search import first_at_or_after_nb, first_missing_nb
 
 few = settings(max_examples=150, deadline=None)
 
@@ -22,7 +22,7 @@ def test_the_first_row_at_a_time(seed, n, gaps, data):
     times = increasing(seed, n=n, gaps=gaps)
     first = data.draw(st.integers(0, n))
     time = data.draw(st.integers(-2, int(times[-1]) + 2 if n else 2))
-    assert first_at_nb(times, time, first) == first + np.searchsorted(times[first:], time)
+    assert first_at_or_after_nb(times, time, first) == first + np.searchsorted(times[first:], time)
 
 
 @few
@@ -30,7 +30,7 @@ def test_the_first_row_at_a_time(seed, n, gaps, data):
 def test_times_that_are_all_there(seed, n, gaps, share):
     among = increasing(seed, n=n, gaps=gaps)
     times = among[np.random.default_rng(seed).random(n) < share]
-    assert first_absent_nb(times, among) == len(times)
+    assert first_missing_nb(times, among) == len(times)
 
 
 @few
@@ -38,5 +38,5 @@ def test_times_that_are_all_there(seed, n, gaps, share):
 def test_a_time_that_is_not_there(seed, n, gaps, data):
     times = increasing(seed, n=n, gaps=gaps)
     missing = data.draw(st.integers(0, n - 1))
-    assert first_absent_nb(times, np.delete(times, missing)) == missing
-    assert first_absent_nb(times, times[:missing]) == missing
+    assert first_missing_nb(times, np.delete(times, missing)) == missing
+    assert first_missing_nb(times, times[:missing]) == missing

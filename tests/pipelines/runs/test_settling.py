@@ -50,7 +50,7 @@ def test_trades_are_those_of_the_simulator_with_finer_bars(home: Settings, settl
     for found, given in ((with_finer, finer), (without, None)):
         expected = simulate(parse_strategy(RULE), bars, chunk.instrument, finer=given)
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
-    assert chunk.covering.covered_rate == 1.0
+    assert chunk.aligned_finer.covered_rate == 1.0
     stops = [(table["exit_reason"] == "stop").mean() for table in (with_finer, without)]
     assert stops[0] < stops[1], "what was taken for a loss was none"
 
