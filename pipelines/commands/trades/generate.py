@@ -53,8 +53,8 @@ def generate(most: int | None, output: Path | None, as_json: bool, **given: Any)
     for chunk in chunks:
         if chunk.finer is not None:
             console.say(
-                f"{chunk.finer.timeframe} bars settle what came first within {chunk.aligned_finer.covered_rate:.1%} of the "
-                f"{chunk.timeframe} bars of {chunk.symbol}"
+                f"{chunk.finer.timeframe} bars settle what came first within {chunk.aligned_finer.covered_rate:.1%} "
+                f"of the {chunk.timeframe} bars of {chunk.symbol}"
             )
     console.say(
         f"{counted(len(rows), 'instance')}, {counted(count, 'trade')}" + (f", written to {output}" if output else "")
