@@ -127,16 +127,16 @@ def test_the_random_wishes_leave_nothing_untested(wishes: Wishes, short_bars: Ba
 def test_broker_inherits_what_history_left_open(wishes: Wishes, short_bars: Bars, reverses: bool) -> None:
     """Started at any bar, it meets the trades that are decided from then on, and none that were open before."""
     strategy, instrument = wishes(11, reverses=reverses, rate=0.3), INSTRUMENTS["usual"]
-    found = {"flat": 0, "position": 0, "order": 0, "leaving": 0}
+    found = {"flat": 0, "position": 0, "order": 0, "exit_requested": 0}
     for start in range(1, 400, 5):
         bars = short_bars[: start + 60]
         broker = PaperBroker(strategy, instrument, "15m")
         broker.catch_up(short_bars[:start])
         position, order = broker._state.position[0], broker._state.order[0]
-        found["flat"] += not (position["open"] or order["live"])
+        found["flat"] += not (position["open"] or order["pending"])
         found["position"] += bool(position["open"])
-        found["order"] += bool(order["live"])
-        found["leaving"] += bool(position["open"] and position["leaving"])
+        found["order"] += bool(order["pending"])
+        found["exit_requested"] += bool(position["open"] and position["exit_requested"])
         _, trades = live(strategy, bars, instrument, start=start)
         assert_equal_bits(trades, researched(strategy, bars, instrument, start=start))
     assert min(found.values()) > 0, found
