@@ -13,7 +13,7 @@ from tradesieve.features.profiling.summary import SUMMARY, summarise_features
 from tradesieve.market.calendars.periods import Periods, split_periods
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.information_coefficient import MINIMUM_ROWS, Information, information_coefficients
+from tradesieve.models.information_coefficient import MINIMUM_ROWS, InformationCoefficients, information_coefficients
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.strategies.instance import Instance
 
@@ -78,7 +78,7 @@ class Description:
     reference: tuple[str, ...]
     stability: Stability
     clusters: Clusters
-    information: Information
+    information: InformationCoefficients
     correlation: np.ndarray
     threshold: float
     against: str
@@ -201,7 +201,7 @@ def _alike(clusters: Clusters, names: tuple[str, ...]) -> dict[str, np.ndarray |
     return {"cluster": clusters.code + 1, "representative": [names[place] for place in chosen]}
 
 
-def _told(information: Information) -> dict[str, np.ndarray]:
+def _told(information: InformationCoefficients) -> dict[str, np.ndarray]:
     return {
         "ic": information.coefficient,
         "ic_error": information.standard_error,

@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from tradesieve.features.profiling.clusters import rank_features
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.timeframes import DAY
-from tradesieve.models.information_coefficient import MINIMUM_ROWS, Information, information_coefficients
+from tradesieve.models.information_coefficient import MINIMUM_ROWS, InformationCoefficients, information_coefficients
 
 HOUR = DAY // 24
 
@@ -22,7 +22,9 @@ def trades(n: int, n_days: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.n
     return decision, decision + random.integers(1, 12, n) * HOUR, decision // (30 * DAY)
 
 
-def judged(X: np.ndarray, net_return: np.ndarray, times: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Information:
+def judged(
+    X: np.ndarray, net_return: np.ndarray, times: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> InformationCoefficients:
     decision, end, period = times
     return information_coefficients(rank_features(X), net_return, decision_time=decision, exit_time=end, period=period)
 
