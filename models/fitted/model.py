@@ -85,14 +85,6 @@ class Model(ABC):
         # Last, so that a folder with a manifest is a whole one.
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
-    @classmethod
-    def load(cls, folder: Path) -> Model:
-        """Read the model in `folder`; see `load_model`."""
-        model = load_model(folder)
-        if not isinstance(model, cls):
-            raise BadInput(f"{folder} holds a model of format {model.format!r}, not {getattr(cls, 'format', None)!r}")
-        return model
-
     @abstractmethod
     def _score(self, X: np.ndarray) -> np.ndarray:
         """Score C-ordered rows of the model's own columns."""

@@ -96,12 +96,6 @@ class Ledger:
         with self._connected() as connection:
             return int(connection.execute(*_among("SELECT COUNT(*) FROM trial", "trial", symbols)).fetchone()[0])
 
-    def trial_sharpes(self, symbols: Sequence[str]) -> list[float]:
-        """List the Sharpe ratios that the same trials recorded; failed ones have none."""
-        query, values = _among("SELECT sharpe FROM trial", "trial", symbols)
-        with self._connected() as connection:
-            return [row[0] for row in connection.execute(query + " AND sharpe IS NOT NULL", values)]
-
     def open_holdout(self, experiment: str, symbols: Sequence[str], border: int, reason: str) -> int:
         """Log that a hold-out was opened. Call it before the hold-out is read, so that no opening goes unseen.
 

@@ -1,6 +1,6 @@
-"""The one door to MLflow: an experiment becomes a run, its candidates child runs, its winner a registered version.
+"""MLflow runs: an experiment becomes a run, its trials child runs, its winner a version of the registered model.
 
-Every call names its run: there is no active run, so threads and processes may track at the same time.
+Every call names its run; none is the active run, so threads and processes may track at the same time.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from tradesieve.models.tracking.serialisation import params_of, split_metrics
 if TYPE_CHECKING:
     import pandas
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 EXPERIMENT_TAG = "tradesieve.experiment"
-"""The tag that holds an experiment's hash; only a parent run has it."""
+"""The tag with an experiment's hash; only a parent run has it."""
 SKIPPED_TAG = "tradesieve.skipped_metrics"
-"""The tag that names the metrics which were not finite numbers."""
+"""The tag with the names of the metrics that are not finite."""
 CHAMPION = "champion"
 """The alias of the version that is served."""
 ARTIFACT_FOLDER = "artifact"
@@ -47,17 +46,20 @@ def track_experiment(
     register: bool,
     tags: Mapping[str, Any],
 ) -> str:
-    """Record one experiment as a parent run with a child run a candidate.
+    """Record an experiment as a parent run with one child run for each trial.
+
+    The champion moves last of all, so that an unfinished run is never served. A failure half way marks the open runs
+    FAILED and is raised again.
 
     Parameters
     ----------
-    result : JSON-like, logged whole as ``result.json`` (a number that is not finite becomes null). Its ``name``,
-        ``params`` and ``metrics`` become those of the run; nested ones are flattened with dots.
+    result : logged whole as ``result.json``, with null for numbers that are not finite. Its ``name``, ``params`` and
+        ``metrics`` become those of the run; nested ones are flattened with dots.
     children : each with ``name``, ``params``, ``metrics`` and ``tags``, all but the name optional.
-    artifact_folder : copied as it is to ``artifact/``; None when there is no winner.
-    tables, files : by their name in the run; ``.json`` is added to that of a table. A file is text, such as a page.
+    artifact_folder : logged as ``artifact/``; None when there is no winner.
+    tables, files : by their name in the run; the name of a table gets the suffix ``.json``. A file is text.
     register : make the artifact a new version of the registered model, and that version the champion.
-    tags : of the parent; must hold ``tradesieve.experiment``, the hash under which the run is found again.
+    tags : of the parent; must hold ``tradesieve.experiment``, the experiment's hash.
 
     Returns
     -------
@@ -66,38 +68,54 @@ def track_experiment(
     Raises
     ------
     BadInput : if there is no hash, or nothing to register.
-    Any failure half way marks the open runs FAILED and is raised again.
+    Transient : if the server does not answer.
     """
-    _check_hash(str(tags.get(EXPERIMENT_TAG, "")))
-    if register and artifact_folder is None:
-        raise BadInput("register is True, but there is no artifact_folder to register")
-    if artifact_folder is not None and not any(Path(artifact_folder).glob("*")):
-        raise BadInput(f"artifact_folder {str(artifact_folder)!r} is missing or empty")
-    if RESULT_FILE in files:
-        raise BadInput(f"files holds {RESULT_FILE!r}, which is the result's own name")
+    _check(artifact_folder, files, register, tags)
     client = connect(store)
     experiment = experiment_id(store)
     with _run(client, experiment, result, tags=tags) as run_id:
-        client.log_text(run_id, json.dumps(json_safe(result), indent=1, allow_nan=False), RESULT_FILE)
-        for name, text in files.items():
-            client.log_text(run_id, text, name)
-        for name, table in tables.items():
-            client.log_table(run_id, _frame(table), _with_suffix(name, ".json"))
-        if artifact_folder is not None:
-            client.log_artifacts(run_id, str(artifact_folder), ARTIFACT_FOLDER)
+        _log_files(client, run_id, result, tables, files, artifact_folder)
         for child in children:
             with _run(client, experiment, child, tags={**child.get("tags", {}), _PARENT_TAG: run_id}):
                 pass
         version = _create_version(client, store, run_id) if register else None
     if version is not None:
-        # Last of all, so that an unfinished run never serves.
         with _failed_on_error(client, run_id):
             client.set_registered_model_alias(store.registered_model, CHAMPION, str(version))
     return run_id
 
 
+def _check(artifact_folder: Path | None, files: Mapping[str, str], register: bool, tags: Mapping[str, Any]) -> None:
+    experiment = str(tags.get(EXPERIMENT_TAG, ""))
+    if not re.fullmatch(r"[\w.-]+", experiment):
+        raise BadInput(f"{EXPERIMENT_TAG} {experiment!r} is not a hash: letters, digits, '.', '_' and '-' only")
+    if register and artifact_folder is None:
+        raise BadInput("register is True, but there is no artifact_folder to register")
+    if artifact_folder is not None and not any(Path(artifact_folder).glob("*")):
+        raise BadInput(f"artifact_folder {str(artifact_folder)!r} is missing or empty")
+    if RESULT_FILE in files:
+        raise BadInput(f"files holds {RESULT_FILE!r}, which is reserved for the result")
+
+
+def _log_files(
+    client: MlflowClient,
+    run_id: str,
+    result: Mapping[str, Any],
+    tables: Mapping[str, pandas.DataFrame | list[dict]],
+    files: Mapping[str, str],
+    artifact_folder: Path | None,
+) -> None:
+    client.log_text(run_id, json.dumps(json_safe(result), indent=1, allow_nan=False), RESULT_FILE)
+    for name, text in files.items():
+        client.log_text(run_id, text, name)
+    for name, table in tables.items():
+        client.log_table(run_id, _frame(table), _with_suffix(name, ".json"))
+    if artifact_folder is not None:
+        client.log_artifacts(run_id, str(artifact_folder), ARTIFACT_FOLDER)
+
+
 def champion(store: TrackingStore) -> tuple[str, int] | None:
-    """Return the run id and the version of the model that is served, or None when there is none yet."""
+    """Return run id and version of the champion, the model that is served; None when there is none yet."""
     if is_new(store):
         return None
     client = connect(store)
@@ -113,62 +131,18 @@ def champion(store: TrackingStore) -> tuple[str, int] | None:
     return str(version.run_id), int(version.version)
 
 
-def set_champion(store: TrackingStore, run_id: str) -> int:
-    """Serve the artifact of `run_id` from now on, and return its version, which is created where it is missing.
-
-    Raises
-    ------
-    Unknown : if there is no such run.
-    BadInput : if the run did not finish or has no artifact.
-    """
-    client = connect(store)
-    run = _existing_run(client, store, run_id)
-    if run.info.status != "FINISHED":
-        raise BadInput(f"run {run_id!r} is {run.info.status}: only a finished run can be the champion")
-    _check_artifact(client, run_id)
-    mine = [v for v in client.search_model_versions(f"run_id = '{run_id}'") if v.name == store.registered_model]
-    version = max((int(v.version) for v in mine), default=0) or _create_version(client, store, run_id)
-    client.set_registered_model_alias(store.registered_model, CHAMPION, str(version))
-    return version
-
-
-def find_run(store: TrackingStore, experiment_hash: str) -> str | None:
-    """Return the latest finished run of an experiment, or None."""
-    _check_hash(experiment_hash)
-    if is_new(store):
-        return None
-    runs = _search(connect(store), store, f"tags.`{EXPERIMENT_TAG}` = '{experiment_hash}'", limit=1)
-    return runs[0].info.run_id if runs else None
-
-
-def run_result(store: TrackingStore, run_id: str) -> dict[str, Any]:
-    """Read the result that was logged with a run.
-
-    Raises
-    ------
-    Unknown : if there is no such run.
-    BadInput : if the run failed before it had a result.
-    """
-    client = connect(store)
-    _existing_run(client, store, run_id)
-    if RESULT_FILE not in (item.path for item in client.list_artifacts(run_id)):
-        raise BadInput(f"run {run_id!r} has no {RESULT_FILE}: it is not an experiment, or it failed early")
-    with tempfile.TemporaryDirectory() as folder:
-        return json.loads(Path(client.download_artifacts(run_id, RESULT_FILE, folder)).read_text())
-
-
 def download_artifact(store: TrackingStore, run_id: str, destination: Path) -> Path:
-    """Copy the artifact of a run to `destination`, which appears whole or not at all.
+    """Copy the artifact of a run to `destination`, completely or not at all.
 
     Raises
     ------
     Unknown : if there is no such run.
-    BadInput : if the run has no artifact, or `destination` is taken.
+    BadInput : if the run has no artifact, or `destination` exists.
     """
     if destination.exists():
         raise BadInput(f"destination {str(destination)!r} exists already: remove it or choose another")
     client = connect(store)
-    _existing_run(client, store, run_id)
+    _check_run(client, store, run_id)
     _check_artifact(client, run_id)
     destination.parent.mkdir(parents=True, exist_ok=True)
     # Beside its destination, because a rename is atomic only within one file system.
@@ -207,7 +181,7 @@ def _failed_on_error(client: MlflowClient, run_id: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # The first error is the one to tell, also when the store itself is gone.
+        # The first error is the one to raise, also when the store itself is gone.
         with contextlib.suppress(Exception):
             client.set_terminated(run_id, "FAILED")
         raise
@@ -226,35 +200,30 @@ def _create_version(client: MlflowClient, store: TrackingStore, run_id: str) -> 
     return int(client.create_model_version(store.registered_model, source, run_id).version)
 
 
-def _existing_run(client: MlflowClient, store: TrackingStore, run_id: str) -> Run:
+def _check_run(client: MlflowClient, store: TrackingStore, run_id: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return client.get_run(run_id)
+        client.get_run(run_id)
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        recent = _search(client, store, f"tags.`{EXPERIMENT_TAG}` != ''", limit=5)
-        raise Unknown("run", run_id, [run.info.run_id for run in recent]) from None
+        raise Unknown("run", run_id, _recent_runs(client, store)) from None
 
 
-def _search(client: MlflowClient, store: TrackingStore, condition: str, *, limit: int) -> list[Run]:
+def _recent_runs(client: MlflowClient, store: TrackingStore, limit: int = 5) -> list[str]:
     experiment = client.get_experiment_by_name(store.experiment)
     if experiment is None:
         return []
-    condition = f"{condition} and attributes.status = 'FINISHED'"
+    condition = f"tags.`{EXPERIMENT_TAG}` != '' and attributes.status = 'FINISHED'"
     order = ["attributes.start_time DESC"]
-    return list(client.search_runs([experiment.experiment_id], condition, max_results=limit, order_by=order))
+    runs = client.search_runs([experiment.experiment_id], condition, max_results=limit, order_by=order)
+    return [run.info.run_id for run in runs]
 
 
 def _check_artifact(client: MlflowClient, run_id: str) -> None:
     if not client.list_artifacts(run_id, ARTIFACT_FOLDER):
-        raise BadInput(f"run {run_id!r} has no artifact: it is one trial of an experiment, or that had no winner")
-
-
-def _check_hash(experiment_hash: str) -> None:
-    if not re.fullmatch(r"[\w.-]+", experiment_hash):
-        raise BadInput(f"{EXPERIMENT_TAG} {experiment_hash!r} is not a hash: letters, digits, '.', '_' and '-' only")
+        raise BadInput(f"run {run_id!r} has no artifact: it is a single trial, or its experiment had no winner")
 
 
 def _frame(table: pandas.DataFrame | list[dict]) -> pandas.DataFrame:

@@ -102,14 +102,6 @@ def test_columns_must_ascend_within_the_features() -> None:
             LightGBMModel(text, np.array(columns, dtype=np.int64), 9)
 
 
-def test_load_as_the_wrong_kind(tmp_path: Path) -> None:
-    fit("lightgbm", "gbdt").save(tmp_path)
-    assert isinstance(LightGBMModel.load(tmp_path), LightGBMModel)
-    assert isinstance(Model.load(tmp_path), LightGBMModel)
-    with pytest.raises(BadInput, match="not 'skops'"):
-        ScikitModel.load(tmp_path)
-
-
 def edit(folder: Path, **changes: Any) -> None:
     manifest = json.loads((folder / MANIFEST).read_text()) | changes
     (folder / MANIFEST).write_text(json.dumps({name: value for name, value in manifest.items() if value is not None}))

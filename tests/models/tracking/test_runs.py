@@ -26,9 +26,6 @@ from tradesieve.models.tracking.runs import (
     champion,
     download_artifact,
     experiment_id,
-    find_run,
-    run_result,
-    set_champion,
     track_experiment,
 )
 from tradesieve.models.tracking.serialisation import params_of, split_metrics
@@ -61,6 +58,16 @@ def client_of(store: TrackingStore):
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=store.tracking_uri, registry_uri=store.tracking_uri)
+
+
+def finished_runs(store: TrackingStore, experiment: str) -> list[str]:
+    """The finished runs of an experiment, latest first."""
+    condition = f"tags.`tradesieve.experiment` = '{experiment}' and attributes.status = 'FINISHED'"
+    return [run.info.run_id for run in client_of(store).search_runs([experiment_id(store)], condition)]
+
+
+def logged_result(store: TrackingStore, run_id: str, folder: Path) -> dict:
+    return json.loads(Path(client_of(store).download_artifacts(run_id, "result.json", str(folder))).read_text())
 
 
 def track(store: TrackingStore, experiment: str, **changes: object) -> str:
@@ -110,7 +117,7 @@ def test_an_experiment_is_recorded_whole_and_nowhere_else(store, artifact, tmp_p
     assert names == {"artifact", "equity.html", "experiment.yaml", "leaderboard.json", "result.json"}
     table = json.loads(Path(client.download_artifacts(run_id, "leaderboard.json", str(tmp_path))).read_text())
     assert table == {"columns": ["candidate", "sortino"], "data": [["a", 1.5], ["b", None]]}
-    assert run_result(store, run_id)["curve"] == [1.0, None]
+    assert logged_result(store, run_id, tmp_path)["curve"] == [1.0, None]
 
     children = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
     assert {child.info.run_name: child.data.metrics for child in children} == {
@@ -138,11 +145,11 @@ def test_the_registered_version_resolves_to_the_artifact(store, artifact, tmp_pa
 
 def test_a_finished_experiment_is_found_again_and_a_failed_one_is_not(store, tmp_path):
     run_id = track(store, "found")
-    assert find_run(store, "found") == run_id
-    assert find_run(store, "foun") is None
+    assert finished_runs(store, "found") == [run_id]
+    assert finished_runs(store, "foun") == []
     with pytest.raises(BadInput, match="'x' is 'many'"):
         track(store, "failed", children=[{"name": "good"}, {"name": "bad", "metrics": {"x": "many"}}])
-    assert find_run(store, "failed") is None
+    assert finished_runs(store, "failed") == []
     client = client_of(store)
     runs = client.search_runs([experiment_id(store)], "tags.`tradesieve.experiment` = 'failed'")
     assert [run.info.status for run in runs] == ["FAILED"]
@@ -158,30 +165,22 @@ def test_a_failing_candidate_is_marked_too(store):
     assert [run.info.status for run in runs] == ["FAILED"]
 
 
-def test_the_champion_moves_to_the_run_that_is_named(store, artifact):
+def test_the_champion_moves_to_what_is_registered_and_to_nothing_else(store, artifact):
     first = track(store, "champion.1", artifact_folder=artifact, register=True)
     version = champion(store)[1]
-    second = track(store, "champion.2", artifact_folder=artifact)
+    track(store, "champion.2", artifact_folder=artifact)
     assert champion(store) == (first, version)
-    assert set_champion(store, second) == version + 1
-    assert champion(store) == (second, version + 1)
-    # A run keeps its version: naming it again makes no new one.
-    assert set_champion(store, first) == version
-    assert champion(store) == (first, version)
+    third = track(store, "champion.3", artifact_folder=artifact, register=True)
+    assert champion(store) == (third, version + 1)
 
 
 def test_questions_about_what_is_not_there(store, artifact, tmp_path):
     run_id = track(store, "bare")
     missing = run_id[:-1] + ("0" if run_id[-1] != "0" else "1")
-    for ask in (run_result, set_champion):
-        with pytest.raises(Unknown, match=f"{missing}.*{run_id}"):
-            ask(store, missing)
-    with pytest.raises(Unknown, match=missing):
+    with pytest.raises(Unknown, match=f"{missing}.*{run_id}"):
         download_artifact(store, missing, tmp_path / "a")
     with pytest.raises(BadInput, match="no artifact"):
         download_artifact(store, run_id, tmp_path / "a")
-    with pytest.raises(BadInput, match="no artifact"):
-        set_champion(store, run_id)
     with pytest.raises(BadInput, match="exists already"):
         download_artifact(store, run_id, tmp_path)
     assert list(tmp_path.iterdir()) == [artifact]
@@ -190,7 +189,6 @@ def test_questions_about_what_is_not_there(store, artifact, tmp_path):
 def test_a_fresh_home_has_no_champion_and_stays_untouched(tmp_path):
     fresh = store_at(tmp_path)
     assert champion(fresh) is None
-    assert find_run(fresh, "0a1b") is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -306,15 +304,14 @@ def test_a_server_and_its_database_show_the_same(artifact, tmp_path):
         remote = TrackingStore(address, None, "tradesieve", "tradesieve")
         run_id = track(remote, "http", artifact_folder=artifact, register=True, children=[{"name": "child"}])
         assert champion(remote) == champion(direct) == (run_id, 1)
-        assert find_run(direct, "http") == find_run(remote, "http") == run_id
+        assert finished_runs(direct, "http") == finished_runs(remote, "http") == [run_id]
         assert (download_artifact(direct, run_id, tmp_path / "one") / "model.json").exists()
         second = track(direct, "direct", artifact_folder=artifact, register=True)
         assert champion(remote) == (second, 2)
         assert (download_artifact(remote, second, tmp_path / "two") / "model.json").exists()
-        assert run_result(remote, second) == run_result(direct, second)
-        assert set_champion(remote, run_id) == 1
+        assert logged_result(remote, second, tmp_path) == logged_result(direct, second, tmp_path)
         with pytest.raises(Unknown, match="nothing"):
-            run_result(remote, "nothing")
+            download_artifact(remote, "nothing", tmp_path / "three")
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

@@ -20,7 +20,8 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact, verify
-from tradesieve.models.tracking.runs import champion, find_run, run_result
+from tradesieve.models.tracking.connection import TrackingStore, connect, experiment_id
+from tradesieve.models.tracking.runs import champion
 from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
 from tradesieve.pipelines.runs.experiment_run import certify, run_experiment
 from tradesieve.pipelines.settings import Settings
@@ -92,15 +93,18 @@ def test_the_ledger_knows_the_trials_and_the_opening(finished: Any) -> None:
     assert finished.result["winner"]["name"] in opening["reason"]
 
 
+def finished_runs(store: TrackingStore, experiment: str) -> list[str]:
+    condition = f"tags.`tradesieve.experiment` = '{experiment}' and attributes.status = 'FINISHED'"
+    return [run.info.run_id for run in connect(store).search_runs([experiment_id(store)], condition)]
+
+
 def test_mlflow_holds_the_run(finished: Any, tmp_path: Path) -> None:
     store, run_id = finished.settings.tracking, finished.result["run_id"]
-    assert find_run(store, finished.experiment.hash) == run_id
-    logged = run_result(store, run_id)
+    assert finished_runs(store, finished.experiment.hash) == [run_id]
+    client = connect(store)
+    logged = json.loads(Path(client.download_artifacts(run_id, "result.json", str(tmp_path))).read_text())
     for key in ("experiment", "baseline", "filtered", "gate", "leaderboard", "n_trials"):
         assert logged[key] == finished.result[key], key
-    from tradesieve.models.tracking.connection import connect
-
-    client = connect(store)
     files = {item.path for item in client.list_artifacts(run_id)}
     assert {"result.json", "experiment.yaml", "leaderboard.json", "gate.json", "equity.html", "artifact"} <= files
     kept = experiment_from_yaml(Path(client.download_artifacts(run_id, "experiment.yaml", str(tmp_path))))
@@ -176,7 +180,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
     assert {path: path.stat().st_mtime_ns for path in scores} == scores
     assert settings.ledger.count_trials(["AAA"]) == 4
     assert len(settings.ledger.holdout_openings(["AAA"])) == 1, "one look at one winner is one opening"
-    assert find_run(settings.tracking, finished.experiment.hash) == result["run_id"]
+    assert finished_runs(settings.tracking, finished.experiment.hash) == [result["run_id"]]
     left = [path for path in settings.home.rglob(".*") if path.is_file() and not path.name.endswith(".lock")]
     assert [path for path in left if "mlflow" not in path.parts] == []
 
