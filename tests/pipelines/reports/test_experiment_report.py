@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,22 +50,16 @@ def judged() -> Any:
     return SimpleNamespace(dataset=dataset_of([0.1, -0.5, 0.1], first_day=12), sizes=np.array([1.0, 0.0, 0.5]))
 
 
-def figure_of(page: str) -> Any:
-    match = re.search(r'<script type="application/json" id="capital">(.*?)</script>', page)
-    assert match is not None
-    return json.loads(match[1])
-
-
 def capital_of(trace: Any) -> list[float]:
     """Read an array as plotly writes it."""
     return np.frombuffer(base64.b64decode(trace["y"]["bdata"]), dtype=trace["y"]["dtype"]).tolist()
 
 
-def test_both_parts_start_at_one(searched: Any, judged: Any) -> None:
+def test_both_parts_start_at_one(searched: Any, judged: Any, embedded: Callable[[str, str], Any]) -> None:
     page = experiment_html(searched, judged)
     assert "<h1>gbdt &lt;net_return&gt;, threshold</h1>" in page
     assert "The hold-out is shaded" in page
-    figure = figure_of(page)
+    figure = embedded(page, "capital")
     assert [trace["name"] for trace in figure["data"]] == ["every trade", "filtered"] * 2
     assert [capital_of(trace) for trace in figure["data"]] == [
         pytest.approx([0.9, 1.08]), pytest.approx([1.0, 1.2]),
@@ -78,17 +70,17 @@ def test_both_parts_start_at_one(searched: Any, judged: Any) -> None:
     assert figure["layout"]["yaxis"]["type"] == "log"
 
 
-def test_a_sealed_hold_out_is_not_drawn(searched: Any) -> None:
+def test_a_sealed_hold_out_is_not_drawn(searched: Any, embedded: Callable[[str, str], Any]) -> None:
     page = experiment_html(searched, None)
     assert "The hold-out is sealed" in page
-    assert len(figure_of(page)["data"]) == 2
+    assert len(embedded(page, "capital")["data"]) == 2
 
 
-def test_without_a_winner_nothing_is_traded(searched: Any) -> None:
+def test_without_a_winner_nothing_is_traded(searched: Any, embedded: Callable[[str, str], Any]) -> None:
     searched.winner = None
     page = experiment_html(searched, None)
     assert "<h1>No winner</h1>" in page
-    assert capital_of(figure_of(page)["data"][1]) == [1.0, 1.0]
+    assert capital_of(embedded(page, "capital")["data"][1]) == [1.0, 1.0]
 
 
 @pytest.mark.slow

@@ -83,9 +83,8 @@ def test_text_stays_text(page: str) -> None:
     assert page.count("</script>") == len(re.findall("<script", page.replace(plotly_script(), "")))
 
 
-def test_a_table_holds_its_rows() -> None:
-    (text,) = re.findall(r'<script type="application/json" id="animals">(.*?)</script>', rendered(TABLE, table=ANIMALS))
-    held = json.loads(text)
+def test_a_table_holds_its_rows(embedded: Callable[[str, str], Any]) -> None:
+    held = embedded(rendered(TABLE, table=ANIMALS), "animals")
     assert held["rows"] == [[*ROWS[0]], [ROWS[1][0], "mammal", -8.12346, 0.25], ["eel", "fish", None, 0.5]]
     assert (held["columns"], held["sorted"], held["down"]) == (["animal", "kind", "weight", "chance"], 3, False)
     assert (held["chooser"], held["noun"]) == ("pictures-chooser", "animals")

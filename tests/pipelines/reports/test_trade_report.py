@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,13 +54,6 @@ def page(ran: tuple[pd.DataFrame, Backtest], bars: Bars) -> str:
     return report_html(trades, backtest, windows=windows, title="Rules & <trades>")
 
 
-def embedded(page: str, name: str) -> Any:
-    """Read the data that a page holds under a name."""
-    match = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.DOTALL)
-    assert match is not None, name
-    return json.loads(match[1])
-
-
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +68,9 @@ def test_text_is_escaped(page: str) -> None:
     assert "<trades>" not in page
 
 
-def test_the_instances_are_those_of_the_statistics(page: str, statistics: pd.DataFrame) -> None:
+def test_the_instances_are_those_of_the_statistics(
+    page: str, statistics: pd.DataFrame, embedded: Callable[[str, str], Any]
+) -> None:
     held = embedded(page, "instances")
     assert [row[0] for row in held["rows"]] == statistics.sort_values("sortino", ascending=False).index.tolist()
     for row in held["rows"]:
@@ -96,7 +89,9 @@ def test_the_size_is_bounded_whatever_the_number_of_trades(ran: tuple[pd.DataFra
     assert len(page.encode()) < 8_000_000
 
 
-def test_a_table_of_very_many_instances_says_that_it_is_cut(ran: tuple[pd.DataFrame, Backtest]) -> None:
+def test_a_table_of_very_many_instances_says_that_it_is_cut(
+    ran: tuple[pd.DataFrame, Backtest], embedded: Callable[[str, str], Any]
+) -> None:
     trades, backtest = ran
     idle = tuple(f"idle(window={number})|BTC-USD|5m" for number in range(4000))
     names = (*backtest.instance_names, *idle)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +14,6 @@ from tradesieve.market.perturbation import scramble_after
 from tradesieve.market.resampling import resample
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import DAY, parse_timeframe
-from tradesieve.pipelines.reports.walk_forward_report import walk_html
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import MODIFIERS, RULES, parse_strategy
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
@@ -199,16 +196,3 @@ def test_the_ranges_of_modifiers_are_within_what_they_allow() -> None:
             for value in (low, high):
                 text = f"volatility_breakout+{name}({parameter}={value:g})"
                 assert parse_strategy(text).id.count(f"{parameter}={value:g}") == 1
-
-
-def test_the_page_shows_both_paths(walk: Walk) -> None:
-    page = walk_html({"AAA 1h": walk}, title="a walk")
-    for said in ("out of sample", "in hindsight", "by default", walk.hindsight, walk.windows[0].strategy):
-        assert said in page
-    figure = json.loads(re.search(r'<script type="application/json" id="paths-0">(.*?)</script>', page)[1])  # type: ignore[index]
-    assert [trace["name"] for trace in figure["data"]] == ["out of sample", "in hindsight", "by default"]
-    assert len(figure["layout"]["shapes"]) == len(walk.windows), "a line at each border"
-    capital = np.cumprod(1.0 + walk.paths["out_of_sample"])
-    assert len(figure["data"][0]["x"]) == len(walk.days) == len(capital)
-    with pytest.raises(BadInput, match="no walk was given"):
-        walk_html({}, title="nothing")
