@@ -1,4 +1,8 @@
-"""Identity: when is a stored result still the result? When everything that made it is the same."""
+"""Cache keys from code and inputs: a stored result is reused only under the key of all that it follows from.
+
+Code counts by room and by file content, so that any change in a room invalidates what the room made. The column cache
+of `features.engine` is finer: it hashes the code of each factor by itself.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from tradesieve.pipelines.settings import ROOT
 
 @cache
 def code_fingerprint(*rooms: str) -> str:
-    """Hash the source of rooms and the locked versions of what they call."""
+    """Hash the source files of rooms and the locked versions of their dependencies."""
     digest = hashlib.sha256()
     files = sorted(path for room in rooms for path in (ROOT / room).rglob("*.py"))
     for path in [*files, ROOT / "requirements.lock"]:
@@ -22,6 +26,6 @@ def code_fingerprint(*rooms: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def identity(*parts: Any) -> str:
-    """Hash plain values to a short name."""
+def cache_key(*parts: Any) -> str:
+    """Hash plain values to a short key."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

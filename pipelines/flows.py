@@ -25,8 +25,8 @@ from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
-from tradesieve.pipelines.steps.dataset import generate_trades
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:

@@ -33,6 +33,10 @@ class TableCache:
         """Name the file of a table, which may not exist."""
         return self.folder / f"{name}.parquet"
 
+    def __contains__(self, name: str) -> bool:
+        """Return True if a table of that name is stored, whole or damaged."""
+        return os.path.isfile(self.path(name))
+
     def read(self, name: str, columns: Iterable[str]) -> pd.DataFrame | None:
         """Read a table; None when there is none, or when it is damaged and has to be made again."""
         path = self.path(name)

@@ -1,6 +1,18 @@
 """Whole runs, end to end: experiment, evaluation, release, paper replay, demo.
 
-Each is called by a command and by a flow; single steps are `pipelines.steps`.
+Commands and flows call them; single steps are `pipelines.steps`.
 """
 
-__all__ = ["factor_checks", "experiment_run", "evaluation", "release", "paper_replay", "demo"]
+__all__ = [
+    "factor_checks",
+    "certification",
+    "run_artifact",
+    "run_tracking",
+    "experiment_run",
+    "release",
+    "research_trades",
+    "evaluation",
+    "local_service",
+    "paper_replay",
+    "demo",
+]

@@ -7,7 +7,7 @@ import shutil
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release
 from tradesieve.models.tracking.runs import champion, download_artifact
-from tradesieve.pipelines.fingerprints import identity
+from tradesieve.pipelines.fingerprints import cache_key
 from tradesieve.pipelines.settings import Settings
 from tradesieve.serving.export import build_bento, point_to, serve_command
 
@@ -57,7 +57,7 @@ def release_run(settings: Settings, run_id: str, *, override: str | None = None)
     Unknown, BadInput : as `artifact_of`.
     Refused : if the run's gate is closed and there is no override.
     """
-    name = run_id if override is None else f"{run_id}-{identity(override)[:8]}"
+    name = run_id if override is None else f"{run_id}-{cache_key(override)[:8]}"
     released = release(
         artifact_of(settings, run_id), settings.home / "released" / name, run_id=run_id, override=override
     )

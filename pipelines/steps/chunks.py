@@ -1,4 +1,4 @@
-"""Chunks: the work of an experiment, one symbol at one timeframe at a time."""
+"""Chunks: the units of work of an experiment, one symbol at one timeframe each."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tradesieve.features.feature_names import parse_features
-from tradesieve.features.requirements import other_symbols
+from tradesieve.features.requirements import Requirements, other_symbols
 from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.trading_days import ALWAYS, TradingCalendar
 from tradesieve.market.errors import BadInput
 from tradesieve.market.execution.intrabar import FinerBars, align_finer
 from tradesieve.market.instruments import Instrument
-from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.pipelines.experiment import Experiment
-from tradesieve.pipelines.fingerprints import code_fingerprint, identity
+from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.settings import Settings
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.grouping import Backtest
 from tradesieve.strategies.strategy import Strategy
 
+TRADES_CODE = ("market", "strategies")
+"""The rooms whose code trades follow from."""
+
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """The work of one symbol at one timeframe: all strategies on the same bars.
+    """One symbol at one timeframe: all strategies on the same bars.
 
     Parameters
     ----------
-    finer : bars of a shorter timeframe, which settle what came first within a bar; None: none do.
-    others : bars of the other symbols that the experiment's features look at, by symbol.
+    finer : bars of a shorter timeframe, which settle what came first within a bar; None: no such bars.
+    others : bars of the other symbols that the features read, by symbol.
     """
 
     bars: Bars
@@ -51,77 +53,93 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """Name it for people."""
+        """Symbol and timeframe, for messages."""
         return f"{self.symbol} {self.timeframe}"
+
+    @property
+    def instance_names(self) -> list[str]:
+        """Names of its strategy instances, including those that never traded."""
+        return [str(Instance(strategy.id, self.symbol, str(self.timeframe))) for strategy in self.strategies]
 
     @cached_property
     def aligned_finer(self) -> FinerBars:
-        """The finer bars, laid over the bars once for all strategies."""
+        """The finer bars aligned with the bars, once for all strategies."""
         return align_finer(self.bars, self.finer)
 
     @cached_property
     def bars_fingerprint(self) -> str:
-        """Hash all bars that trades follow from."""
-        return self.bars.fingerprint if self.finer is None else identity(self.bars.fingerprint, self.finer.fingerprint)
+        """Hash of all bars that its trades follow from."""
+        return self.bars.fingerprint if self.finer is None else cache_key(self.bars.fingerprint, self.finer.fingerprint)
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """Hash each symbol's bars, its own and those that features look at, by ``symbol|timeframe``."""
-        seen = [self.bars, *self.others.values()]
-        return {f"{bars.symbol}|{bars.timeframe}": bars.fingerprint for bars in seen}
+        """Hash of the bars of each symbol, its own and those that features read, by ``symbol|timeframe``."""
+        every = [self.bars, *self.others.values()]
+        return {f"{bars.symbol}|{bars.timeframe}": bars.fingerprint for bars in every}
 
-    @property
-    def key(self) -> str:
-        """Hash everything that its trades follow from."""
-        return self.key_of(self.strategies)
+    def windows(self, required: Requirements) -> list[tuple[Bars, int]]:
+        """Return the bars of each symbol with the number of them that a decision requires, its own symbol first."""
+        every = {self.symbol: self.bars, **self.others}
+        return [(every[symbol], n) for symbol, n in required.by_symbol(self.symbol).items()]
 
-    def key_of(self, strategies: Sequence[Strategy]) -> str:
-        """Hash everything that the trades of some strategies on these bars follow from."""
+    def trades_key(self, strategies: Sequence[Strategy]) -> str:
+        """Cache key of the trades of some strategies on these bars."""
         ids = [strategy.id for strategy in strategies]
-        code = code_fingerprint("market", "strategies")
-        return identity(self.bars_fingerprint, self.instrument.as_dict(), ids, code)
+        return cache_key(self.bars_fingerprint, self.instrument.as_dict(), ids, code_fingerprint(*TRADES_CODE))
 
 
 def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
-    """Load the bars of an experiment, one chunk a symbol and timeframe.
+    """Load the bars of an experiment, one chunk for each symbol and timeframe.
+
+    A strategy is left out at a timeframe it does not run on.
 
     Raises
     ------
     BadInput : if bars are not stored, none lie between start and end, no strategy runs on a timeframe, the finer bars
-        make up none of the bars, or features look at a symbol whose bars are not stored.
-
-    Notes
-    -----
-    A strategy is left out at a timeframe on which it does not run.
+        make up none of the bars, or features read a symbol whose bars are not stored.
     """
-    start, end = experiment.period()
     strategies = experiment.chosen_strategies()
     features = parse_features(experiment.feature_names())
-    chunks = []
-    for symbol in experiment.symbols:
-        for timeframe in experiment.parsed_timeframes():
-            bars = settings.bars.load(symbol, timeframe).between(start, end)
-            if len(bars) == 0:
-                borders = {"after": experiment.start, "up to": experiment.end}
-                asked = " and ".join(f"{word} {time}" for word, time in borders.items() if time is not None)
-                raise BadInput(f"no bars of {symbol} lie {asked or 'in the store'}")
-            suited = tuple(strategy for strategy in strategies if strategy.supports(timeframe))
-            if not suited:
-                raise BadInput(f"{strategies[0].id} does not run on {timeframe} bars; choose a shorter timeframe")
-            finer = load_finer(settings.bars, bars, experiment.settling_timeframe())
-            others = load_others(other_symbols(features, symbol), bars, settings)
-            chunk = Chunk(bars, experiment.instrument(symbol), suited, finer, others)
-            if finer is not None and not chunk.aligned_finer.covered_rate:
-                raise BadInput(
-                    f"settle_with is {experiment.settle_with}, but such bars of {symbol} make up none of its "
-                    f"{timeframe} bars: they are of another source or time, and settle nothing"
-                )
-            chunks.append(chunk)
-    return chunks
+    return [
+        _load_chunk(experiment, settings, strategies, other_symbols(features, symbol), symbol, timeframe)
+        for symbol in experiment.symbols
+        for timeframe in experiment.parsed_timeframes()
+    ]
 
 
-def load_finer(store: BarStore, bars: Bars, timeframe: Timeframe | None) -> Bars | None:
-    """Load the bars of a shorter timeframe that lie within some bars; None when it is none or not shorter.
+def _load_chunk(
+    experiment: Experiment,
+    settings: Settings,
+    strategies: Sequence[Strategy],
+    others: Collection[str],
+    symbol: str,
+    timeframe: Timeframe,
+) -> Chunk:
+    bars = settings.bars.load(symbol, timeframe).between(*experiment.period())
+    if len(bars) == 0:
+        bounds = {"after": experiment.start, "up to": experiment.end}
+        period = " and ".join(f"{word} {time}" for word, time in bounds.items() if time is not None)
+        raise BadInput(f"no bars of {symbol} lie {period or 'in the store'}")
+    suited = tuple(strategy for strategy in strategies if strategy.supports(timeframe))
+    if not suited:
+        raise BadInput(f"{strategies[0].id} does not run on {timeframe} bars; choose a shorter timeframe")
+    chunk = Chunk(
+        bars,
+        experiment.instrument(symbol),
+        suited,
+        finer=load_finer(bars, experiment.settling_timeframe(), settings),
+        others=load_others(others, bars, settings),
+    )
+    if chunk.finer is not None and not chunk.aligned_finer.covered_rate:
+        raise BadInput(
+            f"settle_with is {experiment.settle_with}, but those bars of {symbol} make up none of its {timeframe} "
+            "bars: they are of another source or period"
+        )
+    return chunk
+
+
+def load_finer(bars: Bars, timeframe: Timeframe | None, settings: Settings) -> Bars | None:
+    """Load the bars of a shorter timeframe that lie within some bars; None if the timeframe is None or not shorter.
 
     Raises
     ------
@@ -129,11 +147,11 @@ def load_finer(store: BarStore, bars: Bars, timeframe: Timeframe | None) -> Bars
     """
     if timeframe is None or timeframe >= bars.timeframe or len(bars) == 0:
         return None
-    return store.load(bars.symbol, timeframe).between(int(bars.open_time[0]), int(bars.close_time[-1]))
+    return settings.bars.load(bars.symbol, timeframe).between(int(bars.open_time[0]), int(bars.close_time[-1]))
 
 
 def load_others(symbols: Collection[str], bars: Bars, settings: Settings) -> dict[str, Bars]:
-    """Load the bars of other symbols, at the timeframe of some bars and up to the last of these.
+    """Load the bars of other symbols, at the timeframe of some bars and up to their end.
 
     Raises
     ------
@@ -144,22 +162,18 @@ def load_others(symbols: Collection[str], bars: Bars, settings: Settings) -> dic
         try:
             stored = settings.bars.load(symbol, bars.timeframe)
         except BadInput as error:
-            raise BadInput(f"features look at {symbol} beside {bars.symbol}: {error}") from error
+            raise BadInput(f"features read {symbol} beside {bars.symbol}: {error}") from error
         found[symbol] = stored.between(None, int(bars.close_time[-1])) if len(bars) else stored[:0]
     return found
 
 
 def instance_names(chunks: Sequence[Chunk]) -> list[str]:
-    """Name every strategy instance, also those that never traded."""
-    return [
-        str(Instance(strategy.id, chunk.symbol, str(chunk.timeframe)))
-        for chunk in chunks
-        for strategy in chunk.strategies
-    ]
+    """List the names of all strategy instances, including those that never traded."""
+    return [name for chunk in chunks for name in chunk.instance_names]
 
 
 def backtest_of(chunks: Sequence[Chunk]) -> Backtest:
-    """Say what was run: every instance with its bars, their period and their calendar."""
+    """Describe what was backtested: every instance with its bars, their period and their calendar."""
     return Backtest(
         instance_names=tuple(instance_names(chunks)),
         n_bars=tuple(len(chunk.bars) for chunk in chunks for _ in chunk.strategies),
@@ -169,7 +183,7 @@ def backtest_of(chunks: Sequence[Chunk]) -> Backtest:
 
 
 def period_of(chunks: Sequence[Chunk]) -> tuple[int, int]:
-    """Span the bars of all chunks: from the first close to the last."""
+    """Return the first and the last close of all bars."""
     return (
         min(int(chunk.bars.close_time[0]) for chunk in chunks),
         max(int(chunk.bars.close_time[-1]) for chunk in chunks),
@@ -177,6 +191,6 @@ def period_of(chunks: Sequence[Chunk]) -> tuple[int, int]:
 
 
 def calendar_of(chunks: Sequence[Chunk]) -> TradingCalendar:
-    """Give the calendar that all instruments share; where they differ, every day counts."""
+    """Return the calendar that all instruments share; if they differ, the one of every day."""
     calendars = {chunk.instrument.calendar for chunk in chunks}
     return chunks[0].instrument.trading_calendar if len(calendars) == 1 else ALWAYS

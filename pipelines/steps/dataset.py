@@ -1,8 +1,4 @@
-"""The steps: plain functions that the command line and the Prefect flows both call.
-
-bars -> trades -> features -> dataset -> experiment. Each step keeps what it made under the name of everything that
-made it, so that a second run reads, and an interrupted one goes on.
-"""
+"""The dataset of an experiment: trades with their features, in decision order."""
 
 from __future__ import annotations
 
@@ -15,35 +11,27 @@ from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_trades import TradedChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, calendar_of, instance_names, period_of
-from tradesieve.pipelines.steps.trade_batches import each_part
-from tradesieve.strategies.backtest.trade_decisions import decisions_of
-from tradesieve.strategies.trades import pool_trades
-
-
-def generate_trades(chunk: Chunk, settings: Settings, *, progress: Progress = silent) -> pd.DataFrame:
-    """Generate the trades of a chunk, or read them when they were generated before."""
-    return pool_trades([trades for _, trades in each_part([chunk], settings, progress=progress)])
 
 
 def compute_features(
-    chunk: Chunk, trades: pd.DataFrame, names: Sequence[str], settings: Settings, *, progress: Progress = silent
+    traded: TradedChunk, names: Sequence[str], settings: Settings, *, progress: Progress = silent
 ) -> np.ndarray:
-    """Compute the features of a chunk's trades, or read them when they were computed before.
+    """Compute the features of a chunk's trades, or read those that were computed before.
 
-    Parameters
-    ----------
-    trades : all of the chunk's, as `generate_trades` gives them: each is looked at beside the others.
+    Returns
+    -------
+    float64 (n_trades, n_features), in the order of the trades; NaN where a feature's history is too short.
     """
-    decisions = decisions_of(trades, instance_names([chunk]))
-    computed = 0
+    chunk, computed = traded.chunk, 0
 
-    def tell(done: int, total: int, name: str) -> None:
+    def report(done: int, total: int, name: str) -> None:
         nonlocal computed
         computed = total
         progress("factors", done, total, f"{chunk.name}: {name}" if name else f"{chunk.name}: {total} factors computed")
 
-    X = settings.factors.compute(chunk.bars, decisions, names, others=chunk.others, on_progress=tell)
+    X = settings.factors.compute(chunk.bars, traded.decisions, names, others=chunk.others, on_progress=report)
     if not computed:
         progress("factors", 1, 1, f"{chunk.name}: read {len(names)} factors")
     return X
@@ -52,23 +40,31 @@ def compute_features(
 def build_dataset(
     experiment: Experiment, chunks: Sequence[Chunk], settings: Settings, *, progress: Progress = silent
 ) -> Dataset:
-    """Pool the chunks' trades with their features into one dataset, in decision order.
+    """Generate the trades of chunks and pool them with their features into one dataset.
 
     Raises
     ------
     BadInput : if no trade closed.
     """
-    names = experiment.feature_names()
-    tables, matrices = [], []
-    for chunk in chunks:
-        trades = generate_trades(chunk, settings, progress=progress)
-        tables.append(trades)
-        matrices.append(compute_features(chunk, trades, names, settings, progress=progress))
-    trades = pd.concat(tables, ignore_index=True)
+    return pool_dataset(experiment, trade_chunks(chunks, settings, progress=progress), settings, progress=progress)
+
+
+def pool_dataset(
+    experiment: Experiment, traded: Sequence[TradedChunk], settings: Settings, *, progress: Progress = silent
+) -> Dataset:
+    """Pool the trades of chunks with their features into one dataset, in decision order.
+
+    Raises
+    ------
+    BadInput : if no trade closed.
+    """
+    names, chunks = experiment.feature_names(), [each.chunk for each in traded]
+    X = np.concatenate([compute_features(each, names, settings, progress=progress) for each in traded])
+    trades = pd.concat([each.trades for each in traded], ignore_index=True)
     order = trades.sort_values(["decision_time", "strategy", "symbol", "timeframe"], kind="stable").index.to_numpy()
     return dataset_from_trades(
         trades.iloc[order].reset_index(drop=True),
-        np.concatenate(matrices)[order],
+        X[order],
         names,
         label=experiment.plan.label,
         instance_names=instance_names(chunks),

@@ -1,7 +1,7 @@
-"""Trade parts: the trades of a batch of strategies on one chunk, the unit that is simulated, kept and resumed.
+"""Trade batches: the trades of some strategies on one chunk, the unit that is simulated, stored and resumed.
 
-A part is named by everything that its trades follow from. Parts that are kept are read, the others are simulated on
-all cores. However a run ends, the parts that it finished are kept, and the next run ends with the same bytes.
+A batch is stored under a hash of everything its trades follow from. Stored batches are read, the others are simulated
+on all cores. An interrupted run keeps the batches that it finished, and the next one ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.strategy import Strategy
 from tradesieve.strategies.trades import TRADE_COLUMNS, check_trades, pool_trades
 
-BATCH = 32  # strategies a part: few enough that memory is bounded, enough that bars are handed over rarely
+BATCH_SIZE = 32
+"""Strategies in a batch: few enough to bound memory, enough to amortise handing over the bars."""
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """A batch of strategies on the bars of a chunk."""
+class TradeBatch:
+    """Some strategies on the bars of a chunk; `number` counts the batches of the chunk."""
 
     chunk: Chunk
     number: int
@@ -36,86 +37,89 @@ class Part:
 
     @cached_property
     def name(self) -> str:
-        """Name its table in the cache, by all that its trades follow from."""
-        return f"{self.chunk.symbol}/{self.chunk.timeframe}/{self.chunk.key_of(self.strategies)}"
+        """Name of its table in the cache."""
+        return f"{self.chunk.symbol}/{self.chunk.timeframe}/{self.chunk.trades_key(self.strategies)}"
 
     @property
     def n_bars(self) -> int:
-        """Count the bars to go through: those of the chunk, once a strategy."""
+        """Number of bars to simulate: those of the chunk, once for each strategy."""
         return len(self.chunk.bars) * len(self.strategies)
 
 
-def parts_of(chunk: Chunk) -> list[Part]:
-    """Cut a chunk's strategies into batches, those of one rule and its parameters side by side."""
-    together: dict[Strategy, list[Strategy]] = {}
+def split_batches(chunk: Chunk) -> list[TradeBatch]:
+    """Split a chunk's strategies into batches; those that share a rule and its parameters stay side by side."""
+    same_rule: dict[Strategy, list[Strategy]] = {}
     for strategy in chunk.strategies:
-        together.setdefault(strategy.base_rule, []).append(strategy)
-    ordered = tuple(itertools.chain.from_iterable(together.values()))
-    rows = range(0, len(ordered), BATCH)
-    return [Part(chunk, number, ordered[row : row + BATCH]) for number, row in enumerate(rows)]
+        same_rule.setdefault(strategy.base_rule, []).append(strategy)
+    ordered = tuple(itertools.chain.from_iterable(same_rule.values()))
+    starts = range(0, len(ordered), BATCH_SIZE)
+    return [TradeBatch(chunk, number, ordered[start : start + BATCH_SIZE]) for number, start in enumerate(starts)]
 
 
-def each_part(
+def iter_trades(
     chunks: Sequence[Chunk], settings: Settings, *, progress: Progress = silent
-) -> Iterator[tuple[Part, pd.DataFrame]]:
-    """Go through the trades of every part of some chunks, once all are simulated; one part is in memory at a time.
+) -> Iterator[tuple[TradeBatch, pd.DataFrame]]:
+    """Yield every batch of some chunks with its trades, one table in memory at a time.
+
+    1. Simulate the batches that are not stored, on all cores, and store each once it is finished.
+    2. Read each batch once and yield it, in the order of the chunks.
 
     Raises
     ------
     BadInput : if the cache cannot be written.
     """
-    parts = [part for chunk in chunks for part in parts_of(chunk)]
-    missing = []
-    for part in parts:
-        kept = settings.trades.read(part.name, TRADE_COLUMNS)
-        if kept is None:
-            missing.append(part)
-        else:
-            progress("trades", 1, 1, f"{part.chunk.name}: read {len(kept)}")
-    _keep_all(missing, settings.trades, progress)
-    for part in parts:
-        kept = settings.trades.read(part.name, TRADE_COLUMNS)
-        # Another process may have pruned the cache in the meantime.
-        yield part, _simulated(part) if kept is None else kept
+    cache = settings.trades
+    batches = [batch for chunk in chunks for batch in split_batches(chunk)]
+    missing = [batch for batch in batches if batch.name not in cache]
+    _simulate_all(missing, cache, progress)
+    simulated = {batch.name for batch in missing}
+    for batch in batches:
+        trades = cache.read(batch.name, TRADE_COLUMNS)
+        if trades is None:  # damaged, or deleted by another process in the meantime
+            trades = _simulate(batch)
+            cache.write(trades, batch.name)
+        elif batch.name not in simulated:
+            progress("trades", 1, 1, f"{batch.chunk.name}: read {len(trades)}")
+        yield batch, trades
     if missing:
-        settings.trades.prune()
+        cache.prune()
 
 
-def _keep_all(parts: Sequence[Part], cache: TableCache, progress: Progress) -> None:
-    """Simulate parts on all cores and keep them, saying how long the rest will take once that is known."""
+def _simulate_all(batches: Sequence[TradeBatch], cache: TableCache, progress: Progress) -> None:
+    """Simulate and store batches on all cores, reporting the time left once it can be estimated."""
     import joblib
 
-    n_workers, total = os.cpu_count() or 1, sum(len(part.strategies) for part in parts)
-    bars_left, done, timed, seconds = sum(part.n_bars for part in parts), 0, 0, 0.0
-    if parts:
-        progress("trades", 0, total, f"{parts[0].chunk.name}: {total} instances")
-    # Threads: the kernels leave the interpreter, so the bars are shared and nothing is imported twice.
+    n_workers, total = os.cpu_count() or 1, sum(len(batch.strategies) for batch in batches)
+    bars_left, done, timed_bars, seconds = sum(batch.n_bars for batch in batches), 0, 0, 0.0
+    if batches:
+        progress("trades", 0, total, f"{batches[0].chunk.name}: {total} instances")
+    # Threads: the kernels release the GIL, so bars are shared and nothing is imported twice.
     workers = joblib.Parallel(n_jobs=n_workers, backend="threading", return_as="generator_unordered")
-    for place, (part, took) in enumerate(workers(joblib.delayed(_keep)(part, cache) for part in parts)):
-        done, bars_left = done + len(part.strategies), bars_left - part.n_bars
-        if (
-            place >= n_workers
-        ):  # the first part of each worker may have compiled the kernels: it says nothing of the rest
-            timed, seconds = timed + part.n_bars, seconds + took
-        left = f", about {seconds / timed * bars_left / n_workers:.0f} s left" if timed and bars_left else ""
-        progress("trades", done, total, part.chunk.name + left)
+    stored = workers(joblib.delayed(_simulate_and_store)(batch, cache) for batch in batches)
+    for place, (batch, took) in enumerate(stored):
+        done, bars_left = done + len(batch.strategies), bars_left - batch.n_bars
+        # The first batch of each worker may have compiled the kernels, so its time says nothing about the others.
+        if place >= n_workers:
+            timed_bars, seconds = timed_bars + batch.n_bars, seconds + took
+        left = f", about {seconds / timed_bars * bars_left / n_workers:.0f} s left" if timed_bars and bars_left else ""
+        progress("trades", done, total, batch.chunk.name + left)
 
 
-def _keep(part: Part, cache: TableCache) -> tuple[Part, float]:
-    """Simulate and keep a part; give it back with the seconds that it took."""
+def _simulate_and_store(batch: TradeBatch, cache: TableCache) -> tuple[TradeBatch, float]:
+    """Simulate and store a batch; return it with the seconds it took."""
     started = time.monotonic()
-    cache.write(_simulated(part), part.name)
-    return part, time.monotonic() - started
+    cache.write(_simulate(batch), batch.name)
+    return batch, time.monotonic() - started
 
 
-def _simulated(part: Part) -> pd.DataFrame:
-    chunk = part.chunk
+def _simulate(batch: TradeBatch) -> pd.DataFrame:
+    chunk = batch.chunk
     tables = []
-    # What a rule decides is found once, whatever modifiers follow.
-    for rule, strategies in itertools.groupby(part.strategies, key=lambda strategy: strategy.base_rule):
-        decided = rule.signals(chunk.bars)
+    # Strategies that differ in their modifiers only share the signals of their rule.
+    for rule, strategies in itertools.groupby(batch.strategies, key=lambda strategy: strategy.base_rule):
+        signals = rule.signals(chunk.bars)
         tables += [
-            simulate(strategy, chunk.bars, chunk.instrument, finer=chunk.aligned_finer, decided=decided)
+            simulate(strategy, chunk.bars, chunk.instrument, finer=chunk.aligned_finer, decided=signals)
             for strategy in strategies
         ]
     trades = pool_trades(tables)

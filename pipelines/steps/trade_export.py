@@ -7,7 +7,7 @@ pandas, DuckDB and polars read as one table with the columns symbol and timefram
     duckdb.sql("FROM read_parquet('trades/**/*.parquet', hive_partitioning = true)")
     polars.scan_parquet("trades", hive_partitioning=True)
 
-Whatever its size, two parts at most are in memory at a time. Within a part, trades are in decision order.
+Whatever its size, two batches at most are in memory at a time. Within a part, trades are in decision order.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk
-from tradesieve.pipelines.steps.trade_batches import Part, each_part
+from tradesieve.pipelines.steps.trade_batches import TradeBatch, iter_trades
 from tradesieve.pipelines.table_cache import repeating
 from tradesieve.strategies.instance import Instance
 
-Parts = Iterator[tuple[Part, pd.DataFrame]]
+Batches = Iterator[tuple[TradeBatch, pd.DataFrame]]
 
 SINGLE_FILES = (".parquet", ".csv")
 
@@ -78,18 +78,18 @@ def write_trade_set(
     BadInput : as `check_output`, and if it cannot be written; then what stood there before still stands.
     """
     rows: list[dict[str, Any]] = []
-    parts = _counted(each_part(chunks, settings, progress=progress), rows)
+    batches = _counted(iter_trades(chunks, settings, progress=progress), rows)
     if path is None:
-        for _ in parts:
+        for _ in batches:
             pass
         return rows
     check_output(path)
     _clear_drafts(path)
     if path.suffix:
         with atomic_write(path) as temporary:
-            (_write_csv if path.suffix == ".csv" else _write_parquet)(parts, temporary)
+            (_write_csv if path.suffix == ".csv" else _write_parquet)(batches, temporary)
     else:
-        _write_folder(parts, path)
+        _write_folder(batches, path)
     return rows
 
 
@@ -115,13 +115,13 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def _counted(parts: Parts, rows: list[dict[str, Any]]) -> Parts:
-    """Pass parts on, adding the row of each instance."""
-    for part, trades in parts:
-        symbol, timeframe = part.chunk.symbol, str(part.chunk.timeframe)
+def _counted(batches: Batches, rows: list[dict[str, Any]]) -> Batches:
+    """Pass batches on, adding the row of each instance."""
+    for batch, trades in batches:
+        symbol, timeframe = batch.chunk.symbol, str(batch.chunk.timeframe)
         sums = trades.assign(n_trades=1).groupby("strategy")[["n_trades", "net_return", "cost"]].sum()
         found: dict[Any, Any] = sums.to_dict("index")
-        for strategy in part.strategies:
+        for strategy in batch.strategies:
             rows.append(
                 {
                     "instance": str(Instance(strategy.id, symbol, timeframe)),
@@ -131,19 +131,19 @@ def _counted(parts: Parts, rows: list[dict[str, Any]]) -> Parts:
                     **found.get(strategy.id, {"n_trades": 0, "net_return": 0.0, "cost": 0.0}),
                 }
             )
-        yield part, trades
+        yield batch, trades
 
 
-def _write_folder(parts: Parts, path: Path) -> None:
+def _write_folder(batches: Batches, path: Path) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # A part is written while the next one is read.
         with ThreadPoolExecutor(max_workers=1) as writer:
             written = None
-            for part, trades in parts:
+            for batch, trades in batches:
                 if written is not None:
                     written.result()
-                written = writer.submit(_write_part, part, trades, draft)
+                written = writer.submit(_write_batch, batch, trades, draft)
             if written is not None:
                 written.result()
         _swap(draft, path)
@@ -153,9 +153,9 @@ def _write_folder(parts: Parts, path: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _write_part(part: Part, trades: pd.DataFrame, folder: Path) -> None:
-    chunk = part.chunk
-    file = folder / f"symbol={chunk.symbol}" / f"timeframe={chunk.timeframe}" / f"part-{part.number:04d}.parquet"
+def _write_batch(batch: TradeBatch, trades: pd.DataFrame, folder: Path) -> None:
+    chunk = batch.chunk
+    file = folder / f"symbol={chunk.symbol}" / f"timeframe={chunk.timeframe}" / f"part-{batch.number:04d}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     # The two columns stand in the path: twice is an error to some readers.
     table = trades.drop(columns=["symbol", "timeframe"])
@@ -173,16 +173,16 @@ def _swap(draft: Path, path: Path) -> None:
         draft.rename(path)
 
 
-def _write_csv(parts: Parts, path: Path) -> None:
+def _write_csv(batches: Batches, path: Path) -> None:
     with path.open("w", newline="") as file:
-        for row, (_, trades) in enumerate(parts):
+        for row, (_, trades) in enumerate(batches):
             trades.to_csv(file, index=False, header=row == 0)
 
 
-def _write_parquet(parts: Parts, path: Path) -> None:
+def _write_parquet(batches: Batches, path: Path) -> None:
     with ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
-        for _, trades in parts:
+        for _, trades in batches:
             table = pa.Table.from_pandas(trades, preserve_index=False)
             if writer is None:
                 told = {"compression": "zstd", "use_dictionary": repeating(trades)}

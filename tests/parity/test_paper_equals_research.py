@@ -18,10 +18,12 @@ from tradesieve.models.applications.proportional import Proportional
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release, write_artifact
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment
-from tradesieve.pipelines.runs.evaluation import instrument_of, research_trades
 from tradesieve.pipelines.runs.experiment_run import run_experiment
-from tradesieve.pipelines.runs.paper_replay import PaperResult, difference, replay, served
+from tradesieve.pipelines.runs.local_service import serve_locally
+from tradesieve.pipelines.runs.paper_replay import PaperResult, difference, replay
+from tradesieve.pipelines.runs.research_trades import load_model_chunk, research_trades
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunks import Chunk
 from tradesieve.strategies.trades import TRADE_COLUMNS
 from tradesieve.trading.journal import read_journal
 
@@ -48,8 +50,11 @@ class Released:
         )  # fmt: skip
 
     def research(self, bars: Bars, start: int | None) -> pd.DataFrame:
-        terms = instrument_of(self.artifact, SYMBOL)
-        return research_trades(self.artifact, bars, terms, start_time=start, finer=self.finer)
+        return research_trades(self.artifact, self.chunk(bars), self.settings, start_time=start)
+
+    def chunk(self, bars: Bars) -> Chunk:
+        stored = load_model_chunk(self.artifact, SYMBOL, TIMEFRAME, self.settings)
+        return replace(stored, bars=bars, finer=self.finer)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +100,7 @@ def artifact(settings: Settings) -> Artifact:
 @pytest.fixture(scope="module")
 def released(settings: Settings, artifact: Artifact) -> Iterator[Released]:
     bars, finer = (settings.bars.load(SYMBOL, parse_timeframe(text)) for text in (TIMEFRAME, FINER))
-    with served(artifact.folder, settings) as url:
+    with serve_locally(artifact.folder, settings) as url:
         yield Released(settings, artifact, bars, finer, url)
 
 
@@ -231,8 +236,8 @@ def test_a_service_with_another_threshold_is_reported(released: Released, tmp_pa
             other.folder, released.settings,
             symbol=SYMBOL, timeframe=None, start_time=end - 2 * DAY, end_time=end, url=released.url,
         )  # fmt: skip
-    terms = instrument_of(other, SYMBOL)
-    sizes = research_trades(other, released.bars, terms, start_time=end - 20 * DAY, finer=released.finer)
+    chunk = released.chunk(released.bars)
+    sizes = research_trades(other, chunk, released.settings, start_time=end - 20 * DAY)
     said = difference(sizes, released.research(released.bars, end - 20 * DAY))
     assert said is not None
     assert "size is" in said

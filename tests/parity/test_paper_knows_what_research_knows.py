@@ -16,9 +16,11 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment
-from tradesieve.pipelines.runs.evaluation import evaluate, instrument_of, research_trades
+from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
-from tradesieve.pipelines.runs.paper_replay import PaperResult, replay, served
+from tradesieve.pipelines.runs.local_service import serve_locally
+from tradesieve.pipelines.runs.paper_replay import PaperResult, replay
+from tradesieve.pipelines.runs.research_trades import load_model_chunk, research_trades
 from tradesieve.pipelines.settings import Settings
 from tradesieve.strategies.trades import TRADE_COLUMNS
 
@@ -83,7 +85,7 @@ def artifact(settings: Settings, experiment: Experiment) -> Artifact:
 
 @pytest.fixture(scope="module")
 def url(settings: Settings, artifact: Artifact) -> Iterator[str]:
-    with served(artifact.folder, settings) as found:
+    with serve_locally(artifact.folder, settings) as found:
         yield found
 
 
@@ -132,13 +134,14 @@ def test_a_start_before_the_gauge_is_known(settings: Settings, artifact: Artifac
 def test_the_model_looks_at_all_of_it(settings: Settings, artifact: Artifact) -> None:
     """The alarm: to change what a decision knows changes scores, so that equal scores mean something."""
     bars = settings.bars.load("TREND-A", TIMEFRAME)
-    gauge, instrument = settings.bars.load(GAUGE, TIMEFRAME), instrument_of(artifact, "TREND-A")
+    chunk = load_model_chunk(artifact, "TREND-A", "15m", settings)
+    gauge = settings.bars.load(GAUGE, TIMEFRAME)
     start = int(bars.close_time[-800])
-    trades = research_trades(artifact, bars, instrument, start_time=start, others={GAUGE: gauge})
+    trades = research_trades(artifact, chunk, settings, start_time=start)
     upside_down = replace(
         gauge, open=1e4 / gauge.open, high=1e4 / gauge.low, low=1e4 / gauge.high, close=1e4 / gauge.close
     )
-    other = research_trades(artifact, bars, instrument, start_time=start, others={GAUGE: upside_down})
+    other = research_trades(artifact, replace(chunk, others={GAUGE: upside_down}), settings, start_time=start)
     assert (trades["score"] != other["score"]).any()
     time, side = trades["decision_time"].to_numpy(), trades["side"].to_numpy(np.float64)
     n = len(time)
@@ -150,12 +153,12 @@ def test_the_model_looks_at_all_of_it(settings: Settings, artifact: Artifact) ->
 
 def test_an_evaluation_of_some_strategies_still_knows_them_all(settings: Settings, artifact: Artifact) -> None:
     """Who agrees is a question to all instances that the model knows, whichever of them are looked at."""
-    bars, gauge = settings.bars.load("TREND-A", TIMEFRAME), settings.bars.load(GAUGE, TIMEFRAME)
-    instrument, start = instrument_of(artifact, "TREND-A"), int(bars.close_time[-800])
-    every = research_trades(artifact, bars, instrument, start_time=start, others={GAUGE: gauge})
-    name = next(name for name in artifact.manifest["instances"] if "|TREND-A|" in name)
-    some = research_trades(artifact, bars, instrument, start_time=start, names=[name], others={GAUGE: gauge})
-    own = every[every["strategy"] == name.split("|")[0]].reset_index(drop=True)
+    chunk = load_model_chunk(artifact, "TREND-A", "15m", settings)
+    start = int(chunk.bars.close_time[-800])
+    every = research_trades(artifact, chunk, settings, start_time=start)
+    name = chunk.strategies[0].id
+    some = research_trades(artifact, chunk, settings, start_time=start, strategies=[name])
+    own = every[every["strategy"] == name].reset_index(drop=True)
     assert len(some) > 5
     assert some["score"].tolist() == own["score"].tolist()
     market = SyntheticMarket(edge=0.2, reversion=0.06, n_days=75, timeframe=TIMEFRAME)
@@ -167,5 +170,5 @@ def test_an_evaluation_of_some_strategies_still_knows_them_all(settings: Setting
 
 def test_a_symbol_without_bars_is_said(settings: Settings, experiment: Experiment) -> None:
     blind = replace(experiment, features=("close__slope__window_20", "close_of_SPY__slope__window_20"))
-    with pytest.raises(BadInput, match="features look at SPY beside TREND-A: no bars of SPY"):
+    with pytest.raises(BadInput, match="features read SPY beside TREND-A: no bars of SPY"):
         run_experiment(blind, settings)

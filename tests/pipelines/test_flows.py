@@ -12,8 +12,8 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Refused, Transient
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
-from tradesieve.pipelines.steps.dataset import generate_trades
 
 pytestmark = pytest.mark.slow
 

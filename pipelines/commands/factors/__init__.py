@@ -25,8 +25,9 @@ from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.factor_checks import check_on
 from tradesieve.pipelines.settings import Settings, read_settings
+from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks, load_others
-from tradesieve.pipelines.steps.dataset import compute_features, generate_trades
+from tradesieve.pipelines.steps.dataset import compute_features
 
 
 @click.group()
@@ -84,9 +85,9 @@ def compute_(output: Path, as_json: bool, **given: Any) -> None:
     tables = []
     with console.progress() as progress:
         for chunk in load_chunks(experiment, settings):
-            trades = generate_trades(chunk, settings, progress=progress)
-            matrix = compute_features(chunk, trades, names, settings, progress=progress)
-            tables.append(pd.concat([trades, pd.DataFrame(matrix, columns=names)], axis=1))
+            traded = TradedChunk(chunk, generate_trades(chunk, settings, progress=progress))
+            matrix = compute_features(traded, names, settings, progress=progress)
+            tables.append(pd.concat([traded.trades, pd.DataFrame(matrix, columns=names)], axis=1))
     table = pd.concat(tables, ignore_index=True)
     with atomic_write(output) as temporary:
         table.to_csv(temporary, index=False) if output.suffix == ".csv" else table.to_parquet(temporary, index=False)

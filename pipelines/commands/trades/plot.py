@@ -13,8 +13,8 @@ from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_plot import write_plot
 from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
-from tradesieve.pipelines.steps.dataset import generate_trades
 from tradesieve.strategies.trades import pool_trades
 
 

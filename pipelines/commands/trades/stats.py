@@ -21,8 +21,8 @@ from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_report import write_report
 from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, load_chunks
-from tradesieve.pipelines.steps.dataset import generate_trades
 from tradesieve.strategies.statistics.grouping import GROUPINGS
 from tradesieve.strategies.statistics.trade_statistics import MEASURES, trade_statistics
 from tradesieve.strategies.trades import pool_trades

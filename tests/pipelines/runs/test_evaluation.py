@@ -16,8 +16,9 @@ from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.instruments import Instrument
 from tradesieve.models.artifact.artifact import Artifact, load_artifact
-from tradesieve.pipelines.runs.evaluation import evaluate, instrument_of, research_trades
+from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.research_trades import load_model_chunk, model_instrument, research_trades
 from tradesieve.pipelines.settings import Settings
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import parse_strategy
@@ -90,10 +91,10 @@ def test_a_shorter_time_has_fewer_trades(trained: Artifact, home: Settings) -> N
     assert part["period"][0].startswith("2023-04-15")
 
 
-def test_research_trades_are_simulated_and_scored(trained: Artifact, small_bars: Bars) -> None:
-    instrument = instrument_of(trained, "AAA")
+def test_research_trades_are_simulated_and_scored(trained: Artifact, home: Settings, small_bars: Bars) -> None:
+    instrument = model_instrument(trained, "AAA")
     start = int(small_bars.close_time[5000])
-    trades = research_trades(trained, small_bars, instrument, start_time=start)
+    trades = research_trades(trained, load_model_chunk(trained, "AAA", "15m", home), home, start_time=start)
     assert trades["decision_time"].is_monotonic_increasing
     assert trades["decision_time"].min() > start
     assert "end_of_data" not in set(trades["exit_reason"])
@@ -117,7 +118,7 @@ def test_trades_keep_the_terms_of_the_training(finished: Any, make_home: Callabl
     settings = make_home()
     result = run_experiment(dear, settings, seal=True)
     artifact = load_artifact(Path(result["artifact"]))
-    assert instrument_of(artifact, "AAA") == Instrument("AAA", taker_fee=0.01, tick=0.01)
+    assert model_instrument(artifact, "AAA") == Instrument("AAA", taker_fee=0.01, tick=0.01)
     found = evaluate(artifact, settings)
     assert found["baseline"]["expectancy"] < -0.005
     assert math.isfinite(found["baseline"]["sortino"])

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,14 @@ from tradesieve.models.artifact.artifact import load_artifact, verify
 from tradesieve.models.tracking.connection import TrackingStore, connect, experiment_id
 from tradesieve.models.tracking.runs import champion
 from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
-from tradesieve.pipelines.runs.experiment_run import certify, run_experiment
+from tradesieve.pipelines.runs.certification import certify
+from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps import trade_batches
+from tradesieve.pipelines.steps.chunk_trades import generate_trades, trade_chunks
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset
+from tradesieve.pipelines.table_cache import TableCache
 
 MakeHome = Callable[..., Settings]
 ROOT = Path(__file__).resolve().parents[3]
@@ -262,6 +267,31 @@ def test_the_ledger_counts_over_experiments(finished: Any, make_home: MakeHome, 
     assert load_artifact(Path(second["artifact"])).manifest["n_trials"] == 8
 
 
+def test_a_run_reads_each_trades_table_once(
+    finished: Any, make_home: MakeHome, small_bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With warm caches, for dataset, certificates and golden vectors together."""
+    settings = make_home()
+    settings.bars.append(replace(small_bars[:5000], symbol="BBB"))
+    both = replace(finished.experiment, symbols=("AAA", "BBB"), timeframes=("15m", "1h"))
+    for chunk in load_chunks(both, settings):
+        generate_trades(chunk, settings)
+    n_reads: Counter[str] = Counter()
+    read = TableCache.read
+
+    def counting(cache: TableCache, name: str, columns: Iterable[str]) -> Any:
+        n_reads[name] += 1
+        return read(cache, name, columns)
+
+    monkeypatch.setattr(TableCache, "read", counting)
+    monkeypatch.setattr(trade_batches, "simulate", None)
+    result = run_experiment(both, settings, seal=True)
+    assert result["artifact"] is not None
+    assert verify(load_artifact(Path(result["artifact"]))) == 6
+    assert len(n_reads) == 4
+    assert set(n_reads.values()) == {1}
+
+
 def test_longer_bars_are_another_state(finished: Any, make_home: MakeHome, small_bars: Bars) -> None:
     settings = make_home(bars=small_bars[:-500])
     short = run_experiment(finished.experiment, settings)
@@ -331,9 +361,10 @@ def test_an_experiment_that_cheats_gets_no_certificate(finished: Any, monkeypatc
 
     chunks = load_chunks(finished.experiment, finished.settings)
     development = build_dataset(finished.experiment, chunks, finished.settings)
-    assert certify(finished.experiment, chunks, development, finished.settings) == {"causality": True, "parity": True}
+    parts = [each.development(development.period[1]) for each in trade_chunks(chunks, finished.settings)]
+    assert certify(finished.experiment, parts) == {"causality": True, "parity": True}
     monkeypatch.setattr(VolatilityBreakout, "signals", peeking)
-    verdict = certify(finished.experiment, chunks, development, finished.settings)["causality"]
+    verdict = certify(finished.experiment, parts)["causality"]
     assert isinstance(verdict, str)
     assert "volatility_breakout" in verdict
     assert "looks at the future" in verdict

@@ -18,8 +18,9 @@ from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
-from tradesieve.pipelines.steps.dataset import compute_features, generate_trades
+from tradesieve.pipelines.steps.dataset import compute_features
 
 MODULE = '''
 from tradesieve.features.user_factors import frame_factor, window_factor
@@ -93,9 +94,9 @@ def test_the_source_of_a_module_is_part_of_what_follows_from_it(
     def computed(experiment: Experiment) -> np.ndarray:
         told.clear()
         (chunk,) = load_chunks(experiment, settings)
-        trades = generate_trades(chunk, settings)
+        traded = TradedChunk(chunk, generate_trades(chunk, settings))
         return compute_features(
-            chunk, trades, experiment.feature_names(), settings, progress=lambda *step: told.append(step[3])
+            traded, experiment.feature_names(), settings, progress=lambda *step: told.append(step[3])
         )
 
     first = computed(own)

@@ -19,8 +19,8 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.settings import Settings
-from tradesieve.pipelines.steps.chunks import load_chunks
-from tradesieve.pipelines.steps.dataset import generate_trades
+from tradesieve.pipelines.steps.chunk_trades import generate_trades
+from tradesieve.pipelines.steps.chunks import Chunk, load_chunks
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import parse_strategy
 
@@ -36,6 +36,10 @@ def finer() -> Bars:
 @pytest.fixture(scope="module")
 def home(make_home: Callable[..., Settings], finer: Bars) -> Settings:
     return make_home(bars=finer)
+
+
+def key(chunk: Chunk) -> str:
+    return chunk.trades_key(chunk.strategies)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,7 @@ def test_the_finer_bars_are_part_of_what_trades_follow_from(
     make_home: Callable[..., Settings], home: Settings, settled: Experiment, finer: Bars
 ) -> None:
     (chunk,) = load_chunks(settled, home)
-    assert chunk.key != load_chunks(replace(settled, settle_with=None), home)[0].key
+    assert key(chunk) != key(load_chunks(replace(settled, settle_with=None), home)[0])
     # One minute more volume changes no coarse price, but it is another file.
     volume = finer.volume.copy()
     volume[100] += 1.0
@@ -67,7 +71,7 @@ def test_the_finer_bars_are_part_of_what_trades_follow_from(
     other.bars.append(replace(finer, volume=volume))
     (changed,) = load_chunks(settled, other)
     assert changed.bars.fingerprint == chunk.bars.fingerprint
-    assert changed.key != chunk.key
+    assert key(changed) != key(chunk)
 
 
 def test_timeframes_that_are_not_longer_stay_as_they_are(home: Settings, settled: Experiment) -> None:
@@ -75,8 +79,8 @@ def test_timeframes_that_are_not_longer_stay_as_they_are(home: Settings, settled
     assert (fine.finer, coarse.finer is not None) == (None, True)
     assert len(generate_trades(fine, home)) > 0
     both = replace(settled, timeframes=("5m", "15m"))
-    apart = [load_chunks(both.restricted_to("AAA", timeframe), home)[0].key for timeframe in both.timeframes]
-    assert apart == [fine.key, coarse.key], "a flow's task makes the trades that the whole reads"
+    apart = [key(load_chunks(both.restricted_to("AAA", timeframe), home)[0]) for timeframe in both.timeframes]
+    assert apart == [key(fine), key(coarse)], "a flow's task makes the trades that the whole reads"
 
 
 def test_finer_bars_of_another_source_are_refused(
@@ -84,7 +88,7 @@ def test_finer_bars_of_another_source_are_refused(
 ) -> None:
     other = make_home(bars=SyntheticMarket(n_days=30, timeframe=FIFTEEN, seed=8).generate("AAA")[0])
     other.bars.append(finer)
-    with pytest.raises(BadInput, match="such bars of AAA make up none of its 15m bars: they are of another source"):
+    with pytest.raises(BadInput, match="those bars of AAA make up none of its 15m bars: they are of another source"):
         load_chunks(settled, other)
 
 

@@ -16,8 +16,9 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, calendar_of, instance_names, load_chunks, period_of
-from tradesieve.pipelines.steps.dataset import build_dataset, compute_features, generate_trades
+from tradesieve.pipelines.steps.dataset import build_dataset, compute_features
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.backtest.trade_decisions import decisions_of
 
@@ -77,9 +78,9 @@ def test_trades_are_read_the_second_time(small_experiment: Experiment, home: Set
 def test_features_are_read_the_second_time(small_experiment: Experiment, home: Settings) -> None:
     (chunk,) = load_chunks(small_experiment, home)
     trades, names = generate_trades(chunk, home), small_experiment.feature_names()
-    first = compute_features(chunk, trades, names, home)
+    first = compute_features(TradedChunk(chunk, trades), names, home)
     listener = Listener()
-    second = compute_features(chunk, trades, names, home, progress=listener)
+    second = compute_features(TradedChunk(chunk, trades), names, home, progress=listener)
     assert listener.read
     assert first.tobytes() == second.tobytes()
     decisions = Decisions(trades["decision_time"].to_numpy(), trades["side"].to_numpy(float))
@@ -91,10 +92,10 @@ def test_features_are_read_the_second_time(small_experiment: Experiment, home: S
 def test_other_features_are_not_taken_for_these(small_experiment: Experiment, home: Settings) -> None:
     (chunk,) = load_chunks(small_experiment, home)
     trades, names = generate_trades(chunk, home), list(small_experiment.feature_names())
-    first = compute_features(chunk, trades, names, home)
-    turned = compute_features(chunk, trades, names[::-1], home)
+    first = compute_features(TradedChunk(chunk, trades), names, home)
+    turned = compute_features(TradedChunk(chunk, trades), names[::-1], home)
     np.testing.assert_array_equal(turned, first[:, ::-1])
-    np.testing.assert_array_equal(compute_features(chunk, trades, names[2:4], home), first[:, 2:4])
+    np.testing.assert_array_equal(compute_features(TradedChunk(chunk, trades), names[2:4], home), first[:, 2:4])
 
 
 @pytest.mark.parametrize("row", [100, 1999])
@@ -145,7 +146,7 @@ def test_a_damaged_file_is_made_again(small_experiment: Experiment, home: Settin
 
     def made() -> bytes:
         trades = generate_trades(chunk, home)
-        return trades.to_csv().encode() + compute_features(chunk, trades, names, home).tobytes()
+        return trades.to_csv().encode() + compute_features(TradedChunk(chunk, trades), names, home).tobytes()
 
     good = made()
     path = only_file(home.home / kind)
@@ -191,13 +192,13 @@ def test_features_of_all_that_a_decision_knows(
     )
     experiment = replace(small_experiment, features=names, strategies=("volatility_breakout",), num_strategies=4)
     settings = make_home(bars=few_bars)
-    with pytest.raises(BadInput, match="features look at BBB beside AAA: no bars of BBB"):
+    with pytest.raises(BadInput, match="features read BBB beside AAA: no bars of BBB"):
         load_chunks(experiment, settings)
     settings.bars.append(replace(few_bars[700::2], symbol="BBB"))
     (chunk,) = load_chunks(experiment, settings)
     assert list(chunk.fingerprints) == ["AAA|15m", "BBB|15m"]
     trades = generate_trades(chunk, settings)
-    X = compute_features(chunk, trades, names, settings)
+    X = compute_features(TradedChunk(chunk, trades), names, settings)
     decisions = decisions_of(trades, instance_names([chunk]))
     expected = compute(chunk.bars, decisions, names, others={"BBB": replace(few_bars[700::2], symbol="BBB")})
     np.testing.assert_array_equal(X, expected)
@@ -219,11 +220,11 @@ def test_other_bars_of_another_symbol_are_other_features(
     settings.bars.append(other)
     (chunk,) = load_chunks(experiment, settings)
     trades = generate_trades(chunk, settings)
-    first = compute_features(chunk, trades, names, settings)
+    first = compute_features(TradedChunk(chunk, trades), names, settings)
     settings.bars.append(changed(other, row), replace=True)
     (chunk,) = load_chunks(experiment, settings)
     listener = Listener()
-    again = compute_features(chunk, trades, names, settings, progress=listener)
+    again = compute_features(TradedChunk(chunk, trades), names, settings, progress=listener)
     assert listener.read != known
     assert (again[:, 0].tobytes() != first[:, 0].tobytes()) == known
     assert again[:, 1].tobytes() == first[:, 1].tobytes()
@@ -237,7 +238,7 @@ def test_rules_that_never_trade_make_an_empty_table(small_experiment: Experiment
     for _ in range(2):
         trades = generate_trades(chunk, home)
         assert len(trades) == 0
-        assert compute_features(chunk, trades, silent.feature_names(), home).shape == (0, 13)
+        assert compute_features(TradedChunk(chunk, trades), silent.feature_names(), home).shape == (0, 13)
     with pytest.raises(BadInput, match="made no trade that closed"):
         build_dataset(silent, [chunk], home)
 

@@ -20,9 +20,9 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.settings import Settings
-from tradesieve.pipelines.steps import trade_batches as trade_parts
+from tradesieve.pipelines.steps import trade_batches
+from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
-from tradesieve.pipelines.steps.dataset import generate_trades
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
 from tradesieve.pipelines.table_cache import TableCache
 from tradesieve.strategies.backtest.simulator import simulate
@@ -81,7 +81,7 @@ def test_parts_do_not_change_the_trades(
 ) -> None:
     (chunk, _) = load_chunks(many, home)
     whole = generate_trades(chunk, home)
-    monkeypatch.setattr(trade_parts, "BATCH", 7)
+    monkeypatch.setattr(trade_batches, "BATCH_SIZE", 7)
     other = make_home(bars=small_bars[:3000])
     pd.testing.assert_frame_equal(generate_trades(load_chunks(many, other)[0], other), whole, check_exact=True)
     assert len(list((other.home / "trades").rglob("*.parquet"))) == 6

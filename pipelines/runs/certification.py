@@ -1,0 +1,37 @@
+"""Certification of a run: rules and factors are causal, and live values equal batch values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tradesieve.features.invariants.features import check_features
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.progress import Progress, silent
+from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk
+from tradesieve.strategies.invariants import check_strategy
+
+
+def certify(
+    experiment: Experiment, parts: Sequence[DevelopmentChunk], *, progress: Progress = silent
+) -> dict[str, bool | str]:
+    """Check on the development part that rules and factors are causal and that live values equal batch values.
+
+    Returns
+    -------
+    ``causality`` and ``parity``: True, or a description of the first violation.
+    """
+    found: dict[str, list[str]] = {"causality": [], "parity": []}
+    seed = experiment.plan.seed
+    for done, part in enumerate(parts):
+        progress("certify", done, len(parts), part.chunk.name)
+        decisions = part.decisions[np.unique(part.decisions.time, return_index=True)[1]]
+        if len(decisions):
+            names = experiment.feature_names()
+            for violation in check_features(part.bars, decisions, names, others=part.others, seed=seed):
+                found[violation.certificate].append(str(violation))
+        for strategy in part.chunk.strategies:
+            found["causality"] += check_strategy(strategy, part.bars, seed=seed)
+    progress("certify", 1, 1, "laws of rules and factors")
+    return {name: violations[0] if violations else True for name, violations in found.items()}

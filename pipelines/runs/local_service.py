@@ -1,0 +1,69 @@
+"""A scoring service of one artifact on this machine, for as long as a block lasts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tradesieve.market.errors import TradesieveError, Transient
+from tradesieve.pipelines.settings import Settings
+from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.export import serve_command
+
+_START_SECONDS = 90.0
+_STOP_SECONDS = 15.0
+
+
+@contextlib.contextmanager
+def serve_locally(artifact_folder: Path, settings: Settings) -> Iterator[str]:
+    """Serve an artifact on a free port for as long as the block lasts; yield its URL.
+
+    Raises
+    ------
+    TradesieveError : if the service does not start; quotes the end of its log.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = settings.home / "logs" / "paper-service.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {
+        "BENTOML_HOME": str(settings.home / "bentoml-paper"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "DO_NOT_TRACK": "true",
+    }
+    with open(log, "w") as out:
+        process = subprocess.Popen(
+            serve_command(artifact_folder, port=port), env=environment, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_ready(url, process, log)
+        yield url
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + _START_SECONDS
+    with ScoringClient(url) as client:
+        while time.monotonic() < end:
+            if process.poll() is not None:
+                break
+            with contextlib.suppress(Transient):
+                client.wait_ready(1.0)
+                return
+    tail = " ".join(log.read_text().splitlines()[-3:])
+    raise TradesieveError(f"the service did not start: {tail or 'its log is empty'}")

@@ -1,0 +1,84 @@
+"""Research trades: the trades of a model's instances on stored bars, simulated, scored and sized in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from tradesieve.market.instruments import Instrument, instrument_from
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
+from tradesieve.pipelines.steps.chunks import Chunk, load_finer, load_others
+from tradesieve.strategies.instance import Instance
+from tradesieve.strategies.registry import parse_strategy
+
+
+def load_model_chunk(
+    artifact: Artifact, symbol: str, timeframe: str, settings: Settings, *, end_time: int | None = None
+) -> Chunk:
+    """Load the bars of a symbol and timeframe as a chunk of the model's instances, on the terms of its training.
+
+    Parameters
+    ----------
+    end_time : int64 ns UTC; bars up to it are loaded. None: all.
+
+    Raises
+    ------
+    BadInput : if bars are not stored.
+    """
+    bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, end_time)
+    settle_with = artifact.manifest.get("settle_with")
+    return Chunk(
+        bars,
+        model_instrument(artifact, symbol),
+        tuple(parse_strategy(each.strategy) for each in artifact.instances if each.series == (symbol, timeframe)),
+        finer=load_finer(bars, None if settle_with is None else parse_timeframe(settle_with), settings),
+        others=load_others(artifact.requirements(timeframe, symbol).others, bars, settings),
+    )
+
+
+def model_instrument(artifact: Artifact, symbol: str) -> Instrument:
+    """Return the instrument with the terms on which the model's trades were simulated."""
+    terms: dict[str, Any] = dict(artifact.manifest.get("instruments", {}).get(symbol, {}))
+    terms.pop("symbol", None)
+    return instrument_from(symbol, terms)
+
+
+def research_trades(
+    artifact: Artifact,
+    chunk: Chunk,
+    settings: Settings,
+    *,
+    start_time: int | None,
+    strategies: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """Generate the trades of a model's chunk, or read them, and score and size those decided after a time.
+
+    Parameters
+    ----------
+    chunk : with all the model's strategies on its bars, see `load_model_chunk`.
+    start_time : int64 ns UTC; only trades decided after it are returned. None: all.
+    strategies : ids of the strategies whose trades are returned; None: all.
+
+    Returns
+    -------
+    The trades table with ``size`` and ``score``, in decision order, without trades that the end of the bars cut off.
+    """
+    wanted = {each.id for each in chunk.strategies if strategies is None or each.id in strategies}
+    if "agreeing" not in artifact.requirements(chunk.timeframe, chunk.symbol).terms:
+        # Agreement is among all instances of a rule; without it, the others need not be simulated.
+        chunk = replace(chunk, strategies=tuple(each for each in chunk.strategies if each.id in wanted))
+    traded = TradedChunk(chunk, generate_trades(chunk, settings))
+    trades = traded.trades
+    kept = (trades["exit_reason"] != "end_of_data") & trades["strategy"].isin(wanted)
+    if start_time is not None:
+        kept &= trades["decision_time"] > start_time
+    scores = artifact.score(chunk.bars, traded.decisions[kept.to_numpy()], others=chunk.others)
+    found = trades[kept].reset_index(drop=True)
+    names = [str(Instance(strategy, chunk.symbol, str(chunk.timeframe))) for strategy in found["strategy"]]
+    return found.assign(size=artifact.sizes(scores, names), score=scores)

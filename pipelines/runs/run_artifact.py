@@ -1,0 +1,103 @@
+"""The artifact of a run: the winner with its manifest and golden vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tradesieve.features.feature_names import parse_features
+from tradesieve.features.requirements import requirements_of
+from tradesieve.models.artifact.artifact import load_artifact, write_artifact
+from tradesieve.models.artifact.golden_vectors import GoldenVector
+from tradesieve.models.protocol.search import SearchResult
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.fingerprints import code_fingerprint
+from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk
+from tradesieve.pipelines.steps.chunks import Chunk
+from tradesieve.strategies.instance import Instance
+
+RUN_CODE = ("market", "features", "strategies", "models")
+"""The rooms whose code a result and its artifact follow from."""
+_N_GOLDEN = 6
+_NEVER = np.iinfo(np.int64).max
+
+
+def write_run_artifact(
+    folder: Path,
+    experiment: Experiment,
+    parts: Sequence[DevelopmentChunk],
+    searched: SearchResult,
+    summary: Mapping[str, Any],
+) -> Path | None:
+    """Write the artifact of the winner and return its folder; None without a winner.
+
+    Parameters
+    ----------
+    summary : see `models.protocol.leaderboard.summarise`.
+    """
+    if searched.model is None or searched.application is None:
+        return None
+    if folder.exists():  # written before a crash: from the same inputs, so it is the same artifact
+        return load_artifact(folder).folder
+    features = experiment.feature_names()
+    write_artifact(
+        folder,
+        model=searched.model,
+        features=features,
+        application=searched.application,
+        manifest=_manifest(experiment, [part.chunk for part in parts], searched, summary),
+        golden=_draw_golden(parts, features, seed=experiment.plan.seed),
+    )
+    return folder
+
+
+def _manifest(
+    experiment: Experiment, chunks: Sequence[Chunk], searched: SearchResult, summary: Mapping[str, Any]
+) -> dict[str, Any]:
+    bars = {name: fingerprint for chunk in chunks for name, fingerprint in chunk.fingerprints.items()}
+    # The bars that a chunk trades, rather than what another chunk reads of them.
+    bars |= {f"{chunk.symbol}|{chunk.timeframe}": chunk.bars.fingerprint for chunk in chunks}
+    return {
+        "experiment": experiment.hash,
+        "run_id": None,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "code": code_fingerprint(*RUN_CODE),
+        "dataset": searched.dataset.fingerprint,
+        "bars": bars,
+        "instances": list(searched.dataset.instance_names),
+        "data_span": list(searched.dataset.period),
+        "n_trials": summary["n_trials"],
+        "gate": summary["gate"] or {"open": False, "conditions": []},
+        "override": None,
+        "model": {"candidate": summary["winner"]["candidate"]},
+        "instruments": {chunk.symbol: chunk.instrument.as_dict() for chunk in chunks},
+        "settle_with": experiment.settle_with,
+    }
+
+
+def _draw_golden(parts: Sequence[DevelopmentChunk], features: Sequence[str], *, seed: int) -> list[GoldenVector]:
+    """Draw golden vectors from the later half of the decisions whose windows are whole; symbols may begin late."""
+    rows = [np.flatnonzero(part.decisions.time >= _first_whole_window(part.chunk, features)) for part in parts]
+    part_of, row_of = np.repeat(np.arange(len(parts)), [len(own) for own in rows]), np.concatenate(rows)
+    times = np.concatenate([part.decisions.time[own] for part, own in zip(parts, rows, strict=True)])
+    by_time = np.argsort(times, kind="stable")
+    late = by_time[len(by_time) // 2 :]
+    drawn = np.random.default_rng(seed).choice(len(late), size=min(_N_GOLDEN, len(late)), replace=False)
+    return [_golden_vector(parts[part_of[place]], row_of[place]) for place in late[np.sort(drawn)]]
+
+
+def _golden_vector(part: DevelopmentChunk, row: int) -> GoldenVector:
+    chunk = part.chunk
+    name = str(Instance(str(part.strategies[row]), chunk.symbol, str(chunk.timeframe)))
+    return GoldenVector(chunk.bars, part.decisions[row : row + 1], name, chunk.others)
+
+
+def _first_whole_window(chunk: Chunk, features: Sequence[str]) -> int:
+    """Find the time from which on every window that a decision needs is whole, int64 ns UTC."""
+    required = requirements_of(parse_features(features), chunk.timeframe, symbol=chunk.symbol)
+    windows = ((bars, max(1, n)) for bars, n in chunk.windows(required))
+    return max(int(bars.close_time[n - 1]) if n <= len(bars) else _NEVER for bars, n in windows)
