@@ -16,7 +16,7 @@ from tradesieve.pipelines.reports.figures.feature_charts import (
     stability_chart,
 )
 from tradesieve.pipelines.reports.html import Choice, Column, SortableTable, formatted, render, write_page
-from tradesieve.pipelines.steps.feature_profile import COLUMNS, LEVEL, RESULTS, Description
+from tradesieve.pipelines.steps.feature_profile import COLUMNS, RESULTS, SIGNIFICANCE_LEVEL, FeatureProfile
 
 _MOST_SHOWN = 40
 _MOST_CLUSTERS = 40
@@ -33,7 +33,7 @@ _HEADINGS = {
 _SIGNED = ("ic", "ic_t", "ic_ratio")
 
 
-def feature_html(profile: Description) -> str:
+def feature_html(profile: FeatureProfile) -> str:
     """Render the page of a feature profile, with all that it shows embedded."""
     development, information, worst = profile.development, profile.information, profile.stability.worst
     first, last = (format_time(time)[:10] for time in development.period)
@@ -54,8 +54,8 @@ def feature_html(profile: Description) -> str:
         n_periods=len(profile.periods.names),
         per=profile.periods.per,
         reference=_span(profile.reference),
-        level=LEVEL,
-        n_small_p=int((profile.table["ic_p"] <= LEVEL).sum()),
+        level=SIGNIFICANCE_LEVEL,
+        n_small_p=int((profile.table["ic_p"] <= SIGNIFICANCE_LEVEL).sum()),
         drift={name: int(drift.get(name, 0)) for name in ("shifted", "watch")},
         watched=DRIFT_WATCHED,
         shifted=DRIFT_SHIFTED,
@@ -69,11 +69,11 @@ def feature_html(profile: Description) -> str:
             "stability": stability_chart(profile, moved) if len(moved) else None,
             "correlation": correlation_chart(profile),
         },
-        clusters=profile.alike[:_MOST_CLUSTERS],
+        clusters=profile.redundant[:_MOST_CLUSTERS],
     )
 
 
-def write_feature_report(profile: Description, path: Path) -> None:
+def write_feature_report(profile: FeatureProfile, path: Path) -> None:
     """Write the page of a feature profile.
 
     Raises
@@ -92,7 +92,7 @@ def _descending(values: np.ndarray) -> np.ndarray:
     return np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")
 
 
-def _table(profile: Description) -> SortableTable:
+def _table(profile: FeatureProfile) -> SortableTable:
     columns = [Column("feature", "feature", "input, factor and parameters; click to show it below", "text")]
     columns += [
         Column(name, heading, f"{name}: {COLUMNS[name]}", kind, name in _SIGNED)
@@ -110,7 +110,7 @@ def _table(profile: Description) -> SortableTable:
     )
 
 
-def _choices(profile: Description, order: np.ndarray) -> list[Choice]:
+def _choices(profile: FeatureProfile, order: np.ndarray) -> list[Choice]:
     figures, rows = feature_figures(profile), profile.table.to_dict("records")
     return [Choice(rows[place]["feature"], _caption(rows[place]), figures[place]) for place in order]
 

@@ -1,4 +1,4 @@
-"""The description of an experiment's features on its development part: what they look like, and what they tell."""
+"""The profile of an experiment's features on its development part: distribution, stability, redundancy, information."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from tradesieve.models.information_coefficient import MINIMUM_ROWS, InformationC
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.strategies.instance import Instance
 
-LEVEL = 0.05
-"""Features whose adjusted p-value is at most this are said to tell something."""
+SIGNIFICANCE_LEVEL = 0.05
+"""A feature is informative if its adjusted p-value is at most this."""
 
-RESULTS = {"net_return": "the net return of the trade", "label": "what models learn of the trade (the label)"}
-"""What features are correlated with: its meaning."""
+RESULTS = {"net_return": "the net return of the trade", "label": "the label that models learn"}
+"""What features may be correlated with, and its meaning."""
 
 COLUMNS = {
     **SUMMARY,
-    "psi": "highest population stability index of a later period against the first part of time",
-    "psi_by_luck": "what the index of that period stays below 19 times in 20 when nothing has moved",
-    "psi_last": "index of the last period",
-    "drift": "by the worst period that luck does not explain: stable (below 0.1), watch, shifted (0.25 and above)",
-    "cluster": "features of a cluster say the same: the ranks of any two correlate by the threshold; 1 is the largest",
+    "psi": "highest population stability index (PSI) of a later period against the reference periods",
+    "psi_by_luck": "95th percentile of that period's PSI if the distribution had not changed",
+    "psi_last": "PSI of the last period",
+    "drift": "by the worst period that chance does not explain: stable (below 0.1), watch, shifted (0.25 and above)",
+    "cluster": "cluster of redundant features: the ranks of any two correlate by the threshold; 1 is the largest",
     "representative": "feature that correlates most with the others of its cluster",
-    "ic": "information coefficient: Spearman's rank correlation with the result of the trade",
-    "ic_error": "its standard error, by days, with neighbouring days hanging together (Newey and West)",
-    "ic_t": "coefficient over error",
-    "ic_p": "chance of so large a coefficient, either way, of a feature that tells nothing",
-    "ic_p_adjusted": "the same, adjusted for the number of features (Benjamini and Hochberg)",
-    "ic_mean": "mean of the coefficients of the periods",
+    "ic": "information coefficient (IC): Spearman's rank correlation with the result of the trade",
+    "ic_error": "standard error of the IC, from daily sums with autocorrelation (Newey and West)",
+    "ic_t": "IC over its standard error",
+    "ic_p": "two-sided p-value of the IC",
+    "ic_p_adjusted": "p-value adjusted for the number of features (Benjamini and Hochberg)",
+    "ic_mean": "mean of the ICs of the periods",
     "ic_ratio": "that mean over their standard deviation (ICIR)",
-    "ic_sign_rate": "periods whose coefficient has the sign of the whole, as a fraction of those that have one",
+    "ic_sign_rate": "fraction of the periods with an IC whose IC has the sign of the overall IC",
 }
-"""Column of the table: its meaning, in order."""
+"""The columns of the table, in order, and their meaning."""
 
 
 @dataclass(frozen=True)
-class Alike:
-    """Features that say the same: the number of their cluster, one for all, the others, and the weakest correlation."""
+class FeatureCluster:
+    """Redundant features: their cluster's number, its representative, the others, and the weakest correlation."""
 
     cluster: int
     representative: str
@@ -54,21 +54,21 @@ class Alike:
 
 
 @dataclass(frozen=True, eq=False)
-class Description:
-    """What the features of development trades look like.
+class FeatureProfile:
+    """The profile of the features of development trades.
 
     Parameters
     ----------
     development : the trades, with their features.
     table : one row a feature: ``feature``, then `COLUMNS`.
     periods : of the decisions.
-    later : names of the periods that are compared with the first part of time, in the rows of ``stability``.
-    reference : names of the periods of the first part of time, which hold at least a quarter of the trades.
+    later : names of the periods that are compared with the reference, in the rows of ``stability``.
+    reference : names of the first periods, which together hold at least a quarter of the trades.
     stability, clusters, information : see `features.profiling.drift`, `features.profiling.clusters` and
         `models.information_coefficient`.
     correlation : float64 (n_features, n_features), of ranks.
-    threshold : of the clusters.
-    against : what features are correlated with, one of `RESULTS`.
+    threshold : least correlation within a cluster.
+    against : what the features are correlated with, one of `RESULTS`.
     """
 
     development: Dataset
@@ -85,85 +85,85 @@ class Description:
 
     @property
     def n_judged(self) -> int:
-        """Count the features that have a coefficient with an error."""
+        """Number of features that have an IC with a standard error."""
         return int(np.sum(~np.isnan(self.information.p_value)))
 
     @property
-    def n_telling(self) -> int:
-        """Count the features that tell something after adjustment for their number."""
-        return int(np.sum(self.information.p_adjusted <= LEVEL))
+    def n_informative(self) -> int:
+        """Number of features that are informative after adjustment for their number."""
+        return int(np.sum(self.information.p_adjusted <= SIGNIFICANCE_LEVEL))
 
     @property
-    def alike(self) -> list[Alike]:
-        """List the clusters of more than one feature, the largest first."""
+    def redundant(self) -> list[FeatureCluster]:
+        """The clusters of more than one feature, the largest first."""
         names, found = self.development.feature_names, []
         for number, chosen in enumerate(self.clusters.representative):
             members = np.flatnonzero(self.clusters.code == number)
             if len(members) > 1:
                 others = tuple(names[place] for place in members if place != chosen)
                 weakest = float(np.abs(self.correlation[np.ix_(members, members)]).min())
-                found.append(Alike(number + 1, names[chosen], others, weakest))
+                found.append(FeatureCluster(number + 1, names[chosen], others, weakest))
         return found
 
 
-def describe_factors(
+def profile_features(
     development: Dataset,
     *,
     per: str | None = None,
     threshold: float = 0.7,
     against: str = "net_return",
     progress: Progress = silent,
-) -> Description:
-    """Describe the features of trades, and what they tell of the trades' results.
+) -> FeatureProfile:
+    """Profile the features of trades and their relation to the trades' results.
+
+    1. Summarise the distribution of each feature.
+    2. Compare its later periods with the reference periods (PSI).
+    3. Cluster redundant features by their rank correlation.
+    4. Correlate each feature with the results (IC).
 
     Parameters
     ----------
-    development : the part before the hold-out; the sealed part is for the one look of `models.protocol`.
+    development : the part before the hold-out, which stays sealed here.
     per : see `market.calendars.periods.split_periods`.
     threshold : see `features.profiling.clusters.cluster_features`.
     against : see `RESULTS`.
 
     Raises
     ------
-    BadInput : if there are too few trades to describe, or an argument is out of its range.
+    BadInput : if there are too few trades to profile, or an argument is out of range.
     """
-    if against not in RESULTS:
-        raise Unknown("result", against, RESULTS)
-    if len(development) < MINIMUM_ROWS:
-        raise BadInput(
-            f"{len(development)} trades before the hold-out are too few to describe features with: at least "
-            f"{MINIMUM_ROWS} are needed, so choose more strategies, more symbols, or a longer time"
-        )
-    # By column, since every statistic goes through the columns one by one.
+    _check_request(development, against)
+
+    def report(done: int, step: str) -> None:
+        progress("describe", done, 4, step)
+
+    # In Fortran order, since every statistic goes through the columns one by one.
     X, names = np.asfortranarray(development.X), development.feature_names
     periods = split_periods(development.decision_time, per=per)
-    steps = ("distributions", "stability", "clusters", "information")
-
-    def tell(step: str) -> None:
-        progress("describe", steps.index(step), len(steps), step)
-
-    tell("distributions")
-    table = summarise_features(X, names)
-    tell("stability")
+    report(0, "distributions")
+    summary = summarise_features(X, names)
+    report(1, "stability")
     part = reference_parts(periods.code)
-    stability = population_stability(X, part, n_independent=_own_rows(development, part))
-    tell("clusters")
+    stability = population_stability(X, part, n_independent=_independent_rows(development, part))
+    report(2, "clusters")
     ranks = rank_features(X)
     correlation = rank_correlation(ranks)
     clusters = cluster_features(correlation, threshold=threshold)
-    tell("information")
+    report(3, "information")
     information = information_coefficients(
         ranks, development.net_return if against == "net_return" else development.y,
         decision_time=development.decision_time, exit_time=development.exit_time, period=periods.code,
     )  # fmt: skip
-    progress("describe", len(steps), len(steps), "done")
-    first = len(periods.names) - int(part.max())
-    return Description(
+    report(4, "done")
+    n_reference = len(periods.names) - int(part.max())
+    return FeatureProfile(
         development=development,
-        table=table.assign(**_moved(stability), **_alike(clusters, names), **_told(information)),
+        table=summary.assign(
+            **_stability_columns(stability), **_cluster_columns(clusters, names), **_information_columns(information)
+        ),
         periods=periods,
-        later=periods.names[first:],
-        reference=periods.names[:first],
+        later=periods.names[n_reference:],
+        reference=periods.names[:n_reference],
         stability=stability,
         clusters=clusters,
         information=information,
@@ -173,20 +173,30 @@ def describe_factors(
     )
 
 
-def _own_rows(dataset: Dataset, part: np.ndarray) -> np.ndarray:
-    """Count, part by part, the closes at which trades were decided: strategies that share one share its features."""
+def _check_request(development: Dataset, against: str) -> None:
+    if against not in RESULTS:
+        raise Unknown("result", against, RESULTS)
+    if len(development) < MINIMUM_ROWS:
+        raise BadInput(
+            f"{len(development)} trades before the hold-out are too few to profile features with: at least {MINIMUM_ROWS} "
+            "are needed, so choose more strategies, more symbols, or a longer period"
+        )
+
+
+def _independent_rows(dataset: Dataset, part: np.ndarray) -> np.ndarray:
+    """Count the closes of each part at which trades were decided; strategies that decide at one share its features."""
     series = [Instance.parse(name).series for name in dataset.instance_names]
     number = {each: place for place, each in enumerate(dict.fromkeys(series))}
-    of_instance = np.array([number[each] for each in series])
-    closes = pd.DataFrame({"bars": of_instance[dataset.instance], "time": dataset.decision_time, "part": part})
+    series_of_instance = np.array([number[each] for each in series])
+    closes = pd.DataFrame({"series": series_of_instance[dataset.instance], "time": dataset.decision_time, "part": part})
     return np.bincount(closes.drop_duplicates()["part"], minlength=int(part.max()) + 1)
 
 
-def _moved(stability: Stability) -> dict[str, np.ndarray | list[str]]:
+def _stability_columns(stability: Stability) -> dict[str, np.ndarray | list[str]]:
     index, by_luck = stability.index, stability.by_luck
-    nothing = np.full(index.shape[1], np.nan)
+    undefined = np.full(index.shape[1], np.nan)
     if not len(index):
-        return {"psi": nothing, "psi_by_luck": nothing, "psi_last": nothing, "drift": stability.drift}
+        return {"psi": undefined, "psi_by_luck": undefined, "psi_last": undefined, "drift": stability.drift}
     worst = np.argmax(np.nan_to_num(index, nan=-1.0), axis=0)
     return {
         "psi": stability.worst,
@@ -196,12 +206,12 @@ def _moved(stability: Stability) -> dict[str, np.ndarray | list[str]]:
     }
 
 
-def _alike(clusters: Clusters, names: tuple[str, ...]) -> dict[str, np.ndarray | list[str]]:
-    chosen = clusters.representative[clusters.code]
-    return {"cluster": clusters.code + 1, "representative": [names[place] for place in chosen]}
+def _cluster_columns(clusters: Clusters, names: tuple[str, ...]) -> dict[str, np.ndarray | list[str]]:
+    representative = clusters.representative[clusters.code]
+    return {"cluster": clusters.code + 1, "representative": [names[place] for place in representative]}
 
 
-def _told(information: InformationCoefficients) -> dict[str, np.ndarray]:
+def _information_columns(information: InformationCoefficients) -> dict[str, np.ndarray]:
     return {
         "ic": information.coefficient,
         "ic_error": information.standard_error,

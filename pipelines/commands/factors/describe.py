@@ -27,7 +27,13 @@ from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset
-from tradesieve.pipelines.steps.feature_profile import COLUMNS, LEVEL, RESULTS, Description, describe_factors
+from tradesieve.pipelines.steps.feature_profile import (
+    COLUMNS,
+    RESULTS,
+    SIGNIFICANCE_LEVEL,
+    FeatureProfile,
+    profile_features,
+)
 
 _SHOWN = {
     "feature": "feature", "nan_rate": "unknown", "median": "median", "psi": "PSI", "drift": "drift",
@@ -85,7 +91,7 @@ def describe(
     with console.progress() as progress:
         dataset = build_dataset(experiment, chunks, settings, progress=progress)
         development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
-        description = describe_factors(development, per=per, threshold=threshold, against=against, progress=progress)
+        description = profile_features(development, per=per, threshold=threshold, against=against, progress=progress)
         if html is not None:
             from tradesieve.pipelines.reports.feature_report import write_feature_report
 
@@ -108,7 +114,7 @@ def _without_features() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
-def _told(description: Description, found: pd.DataFrame, sealed: int) -> dict[str, Any]:
+def _told(description: FeatureProfile, found: pd.DataFrame, sealed: int) -> dict[str, Any]:
     """Say everything in plain values, the periods of the features that were asked for too."""
     names = description.development.feature_names
     place = {name: number for number, name in enumerate(names)}
@@ -130,14 +136,16 @@ def _told(description: Description, found: pd.DataFrame, sealed: int) -> dict[st
         "reference": list(description.reference),
         "n_lags": description.information.n_lags,
         "n_judged": description.n_judged,
-        "n_telling": description.n_telling,
-        "n_expected_by_luck": LEVEL * description.n_judged,
+        "n_telling": description.n_informative,
+        "n_expected_by_luck": SIGNIFICANCE_LEVEL * description.n_judged,
         "features": rows,
-        "clusters": [asdict(alike) for alike in description.alike],
+        "clusters": [asdict(alike) for alike in description.redundant],
     }
 
 
-def _show(console: Console, description: Description, found: pd.DataFrame, arranged: Arrangement, sealed: int) -> None:
+def _show(
+    console: Console, description: FeatureProfile, found: pd.DataFrame, arranged: Arrangement, sealed: int
+) -> None:
     development, information = description.development, description.information
     first, last = (format_time(time)[:10] for time in development.period)
     console.say(
@@ -147,14 +155,14 @@ def _show(console: Console, description: Description, found: pd.DataFrame, arran
     asked = {name: name for name in COLUMNS if arranged.asks_for(name) and name not in _SHOWN}
     short = found.round(_DIGITS).assign(median=[float(f"{value:.3g}") for value in found["median"]])
     console.table("features at the decisions", rows_of(short), _SHOWN | asked)
-    alike = [{**asdict(each), "others": ", ".join(each.others)} for each in description.alike]
+    alike = [{**asdict(each), "others": ", ".join(each.others)} for each in description.redundant]
     if alike:
         console.table(f"clusters: ranks that correlate by {description.threshold:g} or more", alike, _CLUSTERS)
-    below = int(np.sum(information.p_value <= LEVEL))
+    below = int(np.sum(information.p_value <= SIGNIFICANCE_LEVEL))
     console.say(
-        f"{below:,} of {description.n_judged:,} features have a p-value of at most {LEVEL:g}, where "
-        f"{LEVEL * description.n_judged:.1f} are expected by luck; {description.n_telling:,} tell something after "
-        "adjustment for their number"
+        f"{below:,} of {description.n_judged:,} features have a p-value of at most {SIGNIFICANCE_LEVEL:g}, where "
+        f"{SIGNIFICANCE_LEVEL * description.n_judged:.1f} are expected by luck; {description.n_informative:,} tell "
+        "something after adjustment for their number"
     )
     console.say(
         f"PSI compares each {description.periods.per} with {description.reference[0]} to {description.reference[-1]}: "

@@ -8,7 +8,7 @@ import numpy as np
 
 from tradesieve.features.profiling.drift import DRIFT_SHIFTED, DRIFT_WATCHED
 from tradesieve.pipelines.reports.figures.plotly_figures import FAINT, GAIN, LINES, LOSS, PLAIN, new_figure
-from tradesieve.pipelines.steps.feature_profile import LEVEL, Description
+from tradesieve.pipelines.steps.feature_profile import SIGNIFICANCE_LEVEL, FeatureProfile
 
 if TYPE_CHECKING:
     from tradesieve.pipelines.reports.figures.plotly_figures import Figure
@@ -21,7 +21,7 @@ _MOST_NAMED = 80
 _HALF_WIDTH = 1.96
 
 
-def information_chart(description: Description, shown: np.ndarray) -> Figure:
+def information_chart(description: FeatureProfile, shown: np.ndarray) -> Figure:
     """Draw the information coefficients of features with their intervals, and beside them those of each period.
 
     Parameters
@@ -35,7 +35,7 @@ def information_chart(description: Description, shown: np.ndarray) -> Figure:
         horizontal_spacing=0.015,
     )  # fmt: skip
     coefficient, error = information.coefficient[shown], information.standard_error[shown]
-    significant = information.p_adjusted[shown] <= LEVEL
+    significant = information.p_adjusted[shown] <= SIGNIFICANCE_LEVEL
     colours = np.where(significant, np.where(coefficient > 0, GAIN, LOSS), _GREY)
     interval = {
         "type": "data",
@@ -70,7 +70,7 @@ def information_chart(description: Description, shown: np.ndarray) -> Figure:
     return figure
 
 
-def stability_chart(description: Description, shown: np.ndarray) -> Figure:
+def stability_chart(description: FeatureProfile, shown: np.ndarray) -> Figure:
     """Draw the population stability index of features in each later period. Parameters as `information_chart`."""
     index = description.stability.index[:, shown].T
     names = [description.development.feature_names[place] for place in shown]
@@ -92,7 +92,7 @@ def stability_chart(description: Description, shown: np.ndarray) -> Figure:
     return figure
 
 
-def correlation_chart(description: Description) -> Figure:
+def correlation_chart(description: FeatureProfile) -> Figure:
     """Draw the rank correlation of all features, those of a cluster side by side and in a frame."""
     order, code = description.clusters.order, description.clusters.code
     names = [description.development.feature_names[place] for place in order]
@@ -122,7 +122,7 @@ def correlation_chart(description: Description) -> Figure:
     return figure
 
 
-def feature_figures(description: Description) -> list[dict[str, Any]]:
+def feature_figures(description: FeatureProfile) -> list[dict[str, Any]]:
     """Draw each feature on its own: its distribution in consecutive spans of time, and its IC in each period.
 
     Returns
@@ -137,7 +137,7 @@ def feature_figures(description: Description) -> list[dict[str, Any]]:
     ]
 
 
-def _spans(description: Description) -> list[tuple[str, np.ndarray]]:
+def _spans(description: FeatureProfile) -> list[tuple[str, np.ndarray]]:
     """Return names and rows of the reference period and of at most five spans after it."""
     code, names = description.periods.code, description.periods.names
     n_first = len(description.reference)
@@ -185,7 +185,7 @@ def _style(number: int, *, outline: bool) -> dict[str, Any]:
     return {"type": "scatter", "mode": "lines", "line": line} | filled
 
 
-def _coefficients(description: Description, place: int) -> dict[str, Any]:
+def _coefficients(description: FeatureProfile, place: int) -> dict[str, Any]:
     own = description.information.by_period[:, place]
     return {
         "type": "bar", "x": list(description.periods.names), "y": _plain(own, 4), "xaxis": "x2", "yaxis": "y2",
@@ -194,7 +194,7 @@ def _coefficients(description: Description, place: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _feature_layout(description: Description) -> dict[str, Any]:
+def _feature_layout(description: FeatureProfile) -> dict[str, Any]:
     figure = new_figure(height=360, legend=True, rows=1, cols=2, column_widths=[0.6, 0.4], horizontal_spacing=0.09)
     figure.update_xaxes(title_text="value; the ends hold everything beyond the 1st and 99th percentiles", col=1)
     figure.update_yaxes(title_text="% of the values", rangemode="tozero", col=1)

@@ -13,22 +13,22 @@ import pytest
 from tests.pipelines.planted_features import NAMES, planted_dataset
 from tradesieve.market.timeframes import DAY
 from tradesieve.pipelines.reports.feature_report import feature_html
-from tradesieve.pipelines.steps.feature_profile import Description, describe_factors
+from tradesieve.pipelines.steps.feature_profile import FeatureProfile, profile_features
 
 
 @pytest.fixture(scope="module")
-def described() -> Description:
-    return describe_factors(planted_dataset())
+def described() -> FeatureProfile:
+    return profile_features(planted_dataset())
 
 
 @pytest.fixture(scope="module")
-def page(described: Description) -> str:
+def page(described: FeatureProfile) -> str:
     return feature_html(described)
 
 
 def test_the_page_holds_what_was_found(
     page: str,
-    described: Description,
+    described: FeatureProfile,
     named_sources: Callable[[str], list[str]],
     embedded: Callable[[str, str], Any],
 ) -> None:
@@ -52,7 +52,7 @@ def test_a_wide_page_stays_bounded() -> None:
     dataset = planted_dataset()
     X = np.tile(dataset.X, (1, 6))
     wide = replace(dataset, X=X, feature_names=tuple(f"feature_{number}" for number in range(X.shape[1])))
-    page = feature_html(describe_factors(wide))
+    page = feature_html(profile_features(wide))
     assert X.shape[1] == 156
     assert "40 of 156 features" in page
     assert len(page.encode()) < 7_500_000
@@ -93,10 +93,10 @@ def test_a_short_time_is_described_too(n: int) -> None:
     """One day, or a few trades: nothing fails, and what cannot be said is not said."""
     dataset = planted_dataset()
     short = dataset.take(np.arange(n), period=(20_000 * DAY, 20_020 * DAY))
-    description = describe_factors(short)
+    description = profile_features(short)
     page = feature_html(description)
     assert page.endswith("</html>\n")
     one_day = replace(short, decision_time=np.sort(short.decision_time % DAY), exit_time=np.full(n, 2 * DAY))
-    description = describe_factors(one_day)
+    description = profile_features(one_day)
     assert (description.n_judged, description.later, set(description.table["drift"])) == (0, (), {"unknown"})
     assert feature_html(description).endswith("</html>\n")

@@ -161,7 +161,7 @@ def test_wrong_options_are_refused_before_the_work(
 
 def test_too_few_trades_are_refused(run: Command, tmp_path: Path) -> None:
     few = ["--strategies", "time_of_day", "--num-strategies", "1", "--timeframe", "15m", "--to", "2023-01-12"]
-    assert "trades before the hold-out are too few to describe features with" in refused(run, "describe", *few)
+    assert "trades before the hold-out are too few to profile features with" in refused(run, "describe", *few)
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert "cannot be written" in refused(run, "describe", *GIVEN, "--html", blocked / "page.html")
