@@ -1,6 +1,6 @@
-"""The command line. Every command says what it found as tables, or as one JSON object with ``--json``.
+"""The command line. Every command prints tables, or one JSON object with ``--json``.
 
-Exit codes: 0 on success, 2 on bad input or a refusal (one line says what to do), 1 on a fault of ours.
+Exit codes: 0 on success, 2 on bad input or a refusal (with one line that says what to do), 1 on an internal error.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "BENTOML_DO_NOT_TRACK": "True",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # MLflow tells of each migration of a new database, and writes a whole trace for a full disk; a command says both in
-    # its own line.
+    # MLflow logs each migration of a new database, and a traceback when the disk is full; a command reports the latter
+    # in one line.
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
 }
 _COMMANDS = {
@@ -33,8 +33,7 @@ _COMMANDS = {
     "up": "Start Prefect, the MLflow UI and the service; stop on Ctrl-C.",
     "paper": "Replay bars through the bot and the service.",
 }
-"""Name: first line of its help. A command's own file is imported when it is called, so that `--help` is quick."""
-
+"""Name and first line of help. A command's module is imported only when it is called, so that `--help` is quick."""
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _DISK_SIGNS = (
@@ -45,14 +44,14 @@ _DISK_SIGNS = (
     "readonly database",
     "unable to open database file",
 )
-"""How SQLite, Arrow and SQLAlchemy say that a disk is full or read-only, in errors that carry no number."""
+"""How SQLite, Arrow and SQLAlchemy report a full or read-only disk in errors without an error number."""
 
 
 class Commands(click.Group):
-    """The commands, imported one at a time."""
+    """A group that imports its commands one at a time."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of the work."""
+        """List the commands in the order of the work."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -72,7 +71,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="tradesieve")
 def tradesieve() -> None:
-    """Learn which of a strategy's trades to take, prove that it is not luck, and answer live bots.
+    """Learn which of a strategy's trades to take, test that it is not luck, and score trades for live bots.
 
     State lives under TRADESIEVE_HOME, ./var by default.
     """
@@ -87,7 +86,7 @@ def main() -> None:
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except SystemExit as end:
-        # Click ends with 1 where whoever read our output, such as `head`, has seen enough.
+        # Click exits with 1 when the reader of a pipe, such as `head`, closes it.
         sys.exit(0 if isinstance(end.__context__, BrokenPipeError) else end.code)
     except click.Abort:
         _end("interrupted", 130)
@@ -97,10 +96,10 @@ def main() -> None:
     except TradesieveError as error:
         _end(str(error), 2)
     except Exception as error:
-        trouble = _disk_trouble(error)
-        if trouble is None:
+        disk_error = _disk_error(error)
+        if disk_error is None:
             raise
-        _end(trouble, 2)
+        _end(disk_error, 2)
 
 
 def _end(text: str, code: int) -> None:
@@ -108,8 +107,8 @@ def _end(text: str, code: int) -> None:
     sys.exit(code)
 
 
-def _disk_trouble(error: BaseException) -> str | None:
-    """Say what is wrong with the disk when that is what an error comes from, whichever library raised it."""
+def _disk_error(error: BaseException) -> str | None:
+    """Describe the disk error that an exception was caused by, whichever library raised it; None if there is none."""
     for cause in _causes(error):
         text = str(cause)
         denied = isinstance(cause, OSError) and cause.errno in _DISK_ERRORS
@@ -120,11 +119,11 @@ def _disk_trouble(error: BaseException) -> str | None:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        yield following
-        following = following.__cause__ or following.__context__
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The console: tables for people on standard output, or one JSON object; progress on standard error."""
+"""Console: tables and sentences, or one JSON object, on standard output; progress on standard error."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from rich.table import Table
 from tradesieve.pipelines.progress import Progress as Report
 
 _FILE_WIDTH = 160
-_PATIENCE = 1.0  # seconds before progress shows, so that quick commands stay quiet
+_QUIET_SECONDS = 1.0  # before progress shows, so that quick commands print none
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 class Console:
-    """What a command says.
+    """The output of a command.
 
     Parameters
     ----------
@@ -31,27 +32,27 @@ class Console:
         self.as_json = as_json
         self._out = RichConsole(highlight=False, soft_wrap=True)
         if not self._out.is_terminal:
-            # A file or a pipe has no width: wide enough for a row of a table to stay a line.
+            # A file or a pipe has no width: make it wide enough to keep a table row on one line.
             self._out.width = _FILE_WIDTH
-        # An error or a line of progress is one line, however long a strategy's name is.
+        # Errors and progress stay on one line, however long a strategy's name is.
         self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """Print a sentence for people; silent under ``--json``."""
+        """Print text; nothing under ``--json``."""
         if not self.as_json:
             self._out.print(text, markup=False)
 
     def note(self, text: str) -> None:
-        """Print a sentence on standard error, also under ``--json``."""
+        """Print text on standard error, also under ``--json``."""
         self._err.print(text, markup=False)
 
     def json(self, value: Any) -> None:
-        """Print one JSON object under ``--json``; silent for people."""
+        """Print one JSON object under ``--json``, otherwise nothing."""
         if self.as_json:
             self._out.out(json.dumps(value, indent=1, allow_nan=False), highlight=False)
 
     def table(self, title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> None:
-        """Print rows as a table for people.
+        """Print rows as a table; nothing under ``--json``.
 
         Parameters
         ----------
@@ -70,7 +71,7 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
-        """Give a callback that shows how far a step is: a live bar on a terminal, a line a stage elsewhere."""
+        """Yield a callback that shows progress: a live bar on a terminal, lines elsewhere."""
         if not self._err.is_terminal:
             yield self._lines()
             return
@@ -90,12 +91,12 @@ class Console:
 
     def _lines(self) -> Report:
         started = time.monotonic()
-        told: dict[str, float] = {}
+        printed: dict[str, float] = {}
 
         def report(stage: str, done: int, total: int, detail: str) -> None:
             now = time.monotonic()
-            if now - started >= _PATIENCE and now - told.get(stage, -math.inf) >= 5.0:
-                told[stage] = now
+            if now - started >= _QUIET_SECONDS and now - printed.get(stage, -math.inf) >= _SECONDS_BETWEEN_LINES:
+                printed[stage] = now
                 self.note(f"{now - started:6.1f} s  {stage} {done} of {total}: {detail}")
 
         return report

@@ -1,4 +1,4 @@
-"""The experiment: one frozen value that says everything about a run, and hashes to its identity."""
+"""The experiment: one frozen value that defines a run completely, and hashes to its identity."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
 
 @dataclass(frozen=True)
 class Experiment:
-    """What to run.
+    """What to run: data, strategies, features, and the plan of the search.
 
     Parameters
     ----------
     symbols, timeframes : every strategy runs on each symbol at each timeframe.
-    strategies : names of rules (their default grids) or whole strategies, with modifiers and several values where they
-        are wanted, see `strategies.registry`; empty means every rule.
+    strategies : rules (their default grids) or whole strategies with parameters and modifiers, each parameter with one
+        value or several, see `strategies.registry`; empty means every rule.
     num_strategies : how many of them, one of each rule in turn; None takes all.
     sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
-    instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the default ones.
+    instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the defaults.
     settle_with : a shorter timeframe, such as 1m, whose stored bars settle what came first within a bar, see
-        `market.execution.fill_rule`; None: a bar that touches stop and target is a loss. Timeframes that are not
-        longer stay as they are.
-    features : the name of a set; or a list of features, sets and patterns, see `features.feature_sets.expand`.
-    feature_sets : sets of one's own by name, lists of the same kinds, for `features` to name.
-    modules : Python files with factors of one's own, by path from the current folder (``my_factors.py``) or by the name
-        under which Python would import them, see `features.user_modules`; one that another imports comes before it.
+        `market.execution.fill_rule`; None: a bar that touches stop and target is a loss. It has no effect on timeframes
+        that are not longer.
+    modules : Python files with the user's own factors, by path from the current folder (``my_factors.py``) or by import
+        name, see `features.user_modules`; a file comes after those that it imports.
+    features : the name of a set, or a list of features, sets and patterns, see `features.feature_sets.expand`.
+    feature_sets : the user's own sets by name, lists of the same kinds, for `features` to name.
     plan : how the dataset is searched and judged, see `models.protocol.plan.Plan`.
     """
 
@@ -89,17 +89,17 @@ class Experiment:
             self.instrument(symbol)
 
     def chosen_strategies(self) -> tuple[Strategy, ...]:
-        """List the strategies."""
+        """Return the strategies."""
         return choose_strategies(
             self.num_strategies, rules=self.strategies, sampling=self.sampling, seed=self.plan.seed
         )
 
     def parsed_timeframes(self) -> tuple[Timeframe, ...]:
-        """List the timeframes."""
+        """Return the timeframes."""
         return tuple(parse_timeframe(text) for text in self.timeframes)
 
     def settling_timeframe(self) -> Timeframe | None:
-        """Give the timeframe whose bars settle what came first within a bar; None: none do."""
+        """Return the timeframe whose bars settle what came first within a bar, or None."""
         return None if self.settle_with is None else parse_timeframe(self.settle_with)
 
     def _check_settling(self) -> None:
@@ -116,7 +116,7 @@ class Experiment:
                 raise BadInput(f"settle_with is {finer}, but {timeframe} bars are not made up of {finer} bars")
 
     def feature_names(self) -> tuple[str, ...]:
-        """List the features, each of them understood."""
+        """Return the names of the features; each parses, and its lookback is defined at each timeframe."""
         given = (self.features,) if isinstance(self.features, str) else self.features
         names = expand(given, self.feature_sets)
         if not names or len(set(given)) != len(given):
@@ -128,15 +128,15 @@ class Experiment:
         return names
 
     def user_modules(self) -> tuple[UserModule, ...]:
-        """Load the modules, so that their factors have names."""
+        """Load the modules, which registers their factors."""
         return load_user_modules(self.modules)
 
     def instrument(self, symbol: str) -> Instrument:
-        """Give the terms of a symbol."""
+        """Return the instrument of a symbol."""
         return instrument_from(symbol, dict(self.instruments.get(symbol, {})))
 
     def period(self) -> tuple[int | None, int | None]:
-        """Give start and end as int64 ns UTC."""
+        """Return start and end as int64 ns UTC, None where a side is open."""
         start, end = parse_time("start", self.start), parse_time("end", self.end)
         if start is not None and end is not None and start >= end:
             raise BadInput(f"start {self.start} is not before end {self.end}")
@@ -159,9 +159,9 @@ class Experiment:
 
     @property
     def hash(self) -> str:
-        """The identity: equal experiments have equal hashes, in any process."""
+        """The identity: equal experiments have equal hashes in any process."""
         values = self.as_dict()
-        # These are younger than the others: an experiment without them stays the same one.
+        # Keys added later: without them, an experiment keeps the hash it had before they existed.
         if self.sampling == "grid":
             del values["sampling"]
         if self.settle_with is None:
@@ -173,16 +173,16 @@ class Experiment:
         return hashlib.sha256(json.dumps(_canonical(values), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
-        """Write it so that `experiment_from_yaml` gives an equal value."""
+        """Return YAML that `experiment_from_yaml` reads as an equal value."""
         return yaml.safe_dump(self.as_dict(), sort_keys=False)
 
 
 def parse_time(name: str, text: str | None) -> int | None:
-    """Read an ISO 8601 time, UTC unless it says otherwise, as int64 ns.
+    """Read an ISO 8601 time, UTC without an offset, as int64 ns UTC.
 
     Raises
     ------
-    BadInput : if it is no such time.
+    BadInput : if it is not such a time; names `name` and the text.
     """
     if text is None:
         return None
@@ -190,19 +190,19 @@ def parse_time(name: str, text: str | None) -> int | None:
 
     try:
         if not _ISO_TIME.match(text):
-            # Such as "now" or "08:00", which mean another time tomorrow.
-            raise ValueError("it names no year")
+            # Such as "now" or "08:00", whose meaning changes from day to day.
+            raise ValueError("no year")
         time = pd.Timestamp(text)
         time = time.tz_localize("UTC") if time.tzinfo is None else time
         return int(time.as_unit("ns").value)
     except (ValueError, TypeError, OverflowError) as error:
         raise BadInput(
-            f"{name} is {text!r}, no time that is understood; write it as 2024-01-31 or 2024-01-31T08:00"
+            f"{name} is {text!r}, which is not a valid time: write 2024-01-31 or 2024-01-31T08:00"
         ) from error
 
 
 def experiment_from(values: Mapping[str, Any]) -> Experiment:
-    """Make an experiment of plain values.
+    """Make an experiment from plain values.
 
     Raises
     ------
@@ -211,25 +211,25 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
     """
     _refuse_unknown_keys(Experiment, values, "the experiment")
     try:
-        return TypeAdapter(Experiment).validate_python(_written_out(values))
+        return TypeAdapter(Experiment).validate_python(_with_text_dates(values))
     except ValidationError as error:
-        first = error.errors()[-1]  # of the ways to read a value the last is the widest
+        first = error.errors()[-1]  # the last alternative of a union accepts the most
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, BadInput):
             raise cause from error
         place = ".".join(str(part) for part in first["loc"] if not _BRANCH.match(str(part)))
         kinds = {"dataclass_type": "should be a mapping of its keys", "tuple_type": "should be a list"}
-        said = kinds.get(first["type"], first["msg"].lower().removeprefix("input "))
+        fault = kinds.get(first["type"], first["msg"].lower().removeprefix("input "))
         got = "" if first["type"] == "missing" else f", got {first.get('input')!r}"
-        raise BadInput(f"{place or 'the experiment'}: {said}{got}") from error
+        raise BadInput(f"{place or 'the experiment'}: {fault}{got}") from error
 
 
 _BRANCH = re.compile(r"(str|float|int)$|(tuple|dict|function)[-\[]")
-"""How pydantic names the branches of a type in the place of an error; people look for their own keys there."""
+"""How pydantic names the alternatives of a union in an error's location; users only know their own keys."""
 
 
-def _written_out(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Write dates as text: YAML reads 2024-01-31 without quotes as one."""
+def _with_text_dates(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write dates as text: YAML reads 2024-01-31 without quotes as a date."""
     return {
         key: value.isoformat() if isinstance(value, datetime.date) and key in ("start", "end") else value
         for key, value in values.items()
@@ -237,7 +237,7 @@ def _written_out(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(value: Any) -> Any:
-    """Write equal numbers alike: 1 and 1.0 are one embargo."""
+    """Write equal numbers alike, so that an embargo of 1 and of 1.0 have one hash."""
     if isinstance(value, dict):
         return {key: _canonical(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -256,7 +256,7 @@ def experiment_from_yaml(path: Path) -> Experiment:
 
 
 def read_experiment_keys(path: Path) -> dict[str, Any]:
-    """Read the keys of an experiment from a YAML file, which may leave some to whoever calls.
+    """Read the keys of an experiment from a YAML file without validating them.
 
     Raises
     ------

@@ -1,12 +1,12 @@
-"""Progress: how a step says how far it is, without knowing who listens."""
+"""Progress: how a step reports how far it is, whoever listens."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int, str], None]
-"""Called with the name of a stage, the number done, the number in all, and what is being done now."""
+"""Called with the name of a stage, the number done, the total, and what is being done now."""
 
 
 def silent(stage: str, done: int, total: int, detail: str) -> None:
-    """Say nothing."""
+    """Report nothing."""

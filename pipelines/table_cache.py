@@ -1,7 +1,7 @@
-"""The cache: tables that were computed, kept under the name of everything that they follow from.
+"""Table cache: computed tables as Parquet files, each under a key of everything it follows from.
 
-A name is a hash of content and code, so what is found under it is what would be computed. Files are written whole and
-carry checksums; one that is damaged counts as absent. Several processes may share a cache: they write the same.
+Since a key hashes content and code, what is stored under it is what would be computed. Files are written atomically and
+carry checksums; a damaged one counts as missing. Several processes may share a cache, since they write the same bytes.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tradesieve.market.storage.files import atomic_write, prune
 
 @dataclass(frozen=True)
 class TableCache:
-    """Kept tables of one kind.
+    """Stored tables of one kind.
 
     Parameters
     ----------
-    folder : where they are.
-    limit : bytes that they may take; beyond it `prune` deletes those that were not used for longest.
+    folder : where the files are.
+    limit : bytes that they may take; beyond it `prune` deletes the least recently used.
     """
 
     folder: Path
     limit: int
 
     def path(self, name: str) -> Path:
-        """Name the file of a table, which may not exist."""
+        """Return the file of a table, which may not exist."""
         return self.folder / f"{name}.parquet"
 
     def __contains__(self, name: str) -> bool:
@@ -38,35 +38,39 @@ class TableCache:
         return os.path.isfile(self.path(name))
 
     def read(self, name: str, columns: Iterable[str]) -> pd.DataFrame | None:
-        """Read a table; None when there is none, or when it is damaged and has to be made again."""
+        """Read a table; None if it is missing, or damaged and has to be computed again."""
         path = self.path(name)
         try:
             table = pd.read_parquet(path, page_checksum_verification=True, partitioning=None)
             if list(table.columns) != list(columns):
                 return None
-            os.utime(path)  # what was used last is deleted last
+            os.utime(path)  # for `prune`: the most recently used is deleted last
             return table
         except (OSError, ValueError, KeyError, TypeError, NotImplementedError):
             return None
 
     def write(self, table: pd.DataFrame, name: str) -> None:
-        """Keep a table.
+        """Store a table.
 
         Raises
         ------
         BadInput : if it cannot be written.
         """
         with atomic_write(self.path(name)) as temporary:
-            # Without checksums a flipped bit in a column would be read as another number.
+            # Without checksums, a flipped bit would be read as another number.
             table.to_parquet(
-                temporary, index=False, compression="zstd", use_dictionary=repeating(table), write_page_checksum=True
+                temporary,
+                index=False,
+                compression="zstd",
+                use_dictionary=dictionary_columns(table),
+                write_page_checksum=True,
             )
 
     def prune(self) -> int:
-        """Delete tables until those that are left take at most `limit` bytes; return how many were deleted."""
+        """Delete tables until the rest takes at most `limit` bytes; return the number deleted."""
         return prune(self.folder, self.limit)
 
 
-def repeating(table: pd.DataFrame) -> list[str]:
-    """Name the columns whose values repeat: all but the fractional ones, which a dictionary makes slow and large."""
+def dictionary_columns(table: pd.DataFrame) -> list[str]:
+    """List the columns worth a Parquet dictionary: all but floats, which it makes slow to read and large."""
     return [str(name) for name, kind in table.dtypes.items() if kind.kind != "f"]

@@ -178,8 +178,8 @@ def _check_request(development: Dataset, against: str) -> None:
         raise Unknown("result", against, RESULTS)
     if len(development) < MINIMUM_ROWS:
         raise BadInput(
-            f"{len(development)} trades before the hold-out are too few to profile features with: at least {MINIMUM_ROWS} "
-            "are needed, so choose more strategies, more symbols, or a longer period"
+            f"{len(development)} trades before the hold-out are too few to profile features with: at least "
+            f"{MINIMUM_ROWS} are needed, so choose more strategies, more symbols, or a longer period"
         )
 
 

@@ -187,9 +187,9 @@ def test_an_unknown_name_is_refused_at_any_depth(change: dict[Any, Any], said: s
         ({"features": ["minimal", "close_1m__slope__window_20"]}, "close_1m on 5m bars: a higher timeframe is"),
         ({"features": "mine", "feature_sets": {"mine": ["yours"]}}, "unknown feature set 'yours'"),
         ({"features": "mine", "feature_sets": {"mine": "minimal"}}, "feature_sets.mine: should be a list"),
-        ({"start": "2019-13-01"}, "start is '2019-13-01', no time that is understood"),
-        ({"end": "now"}, "end is 'now', no time that is understood"),
-        ({"end": "08:00"}, "end is '08:00', no time that is understood"),
+        ({"start": "2019-13-01"}, "start is '2019-13-01', which is not a valid time"),
+        ({"end": "now"}, "end is 'now', which is not a valid time"),
+        ({"end": "08:00"}, "end is '08:00', which is not a valid time"),
         ({"start": 2019}, "start: should be a valid string, got 2019"),
         ({"start": "2020", "end": "2019"}, "start 2020 is not before end 2019"),
         ({"instruments": [1]}, "instruments: should be a valid dictionary, got [1]"),
@@ -309,13 +309,13 @@ def test_times_are_utc_unless_they_say_otherwise(text: str | None, expected: int
 
 @pytest.mark.parametrize("text", ["", "nat", "NaT", "now", "today", "5", "12:30", "tomorrow", "2019-02-30", "9" * 30])
 def test_what_is_no_moment_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match=r"--from is .*, no time that is understood"):
+    with pytest.raises(BadInput, match=r"--from is .*, which is not a valid time"):
         parse_time("--from", text)
 
 
 def test_times_beyond_what_is_counted_are_refused() -> None:
     for text in ("1600-01-01", "2400-01-01"):
-        with pytest.raises(BadInput, match="no time that is understood"):
+        with pytest.raises(BadInput, match="which is not a valid time"):
             parse_time("--from", text)
 
 

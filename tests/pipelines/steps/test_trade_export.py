@@ -172,9 +172,9 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     (tmp_path / "folder.csv").mkdir()
     for name, said in {
-        "mine": "holds letter.txt, which is no part of a trade set",
-        "file": "holds file, which is no part",
-        "folder.csv": "this is a folder",
+        "mine": "holds letter.txt, which is not part of a trade set",
+        "file": "holds file, which is not part",
+        "folder.csv": "is a folder",
         "out.xlsx": "ending in .parquet or .csv, or to a folder",
     }.items():
         with pytest.raises(BadInput, match=said):
