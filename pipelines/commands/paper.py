@@ -8,7 +8,7 @@ import click
 
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.pipelines.commands.shared.options import as_json
-from tradesieve.pipelines.commands.shared.tables import shortened
+from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import parse_time
 from tradesieve.pipelines.runs.paper_replay import PaperResult, difference, replay
@@ -83,7 +83,9 @@ def show_paper(console: Console, result: PaperResult) -> None:
             }
         )
     console.table(
-        f"Paper trading over {result.n_bars:,} bars, mean net return per trade", shortened(rows, "strategy"), _SHOWN
+        f"Paper trading over {result.n_bars:,} bars, mean net return per trade",
+        abbreviate(rows, "strategy"),
+        _SHOWN,
     )
     verdict = "equal bit for bit" if result.agrees else "DIFFERENT"
     console.say(

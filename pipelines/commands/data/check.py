@@ -16,7 +16,7 @@ from tradesieve.market.sources.formats.layout import Layout, columns_from
 from tradesieve.market.sources.reading import read_columns
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
-from tradesieve.pipelines.commands.shared.tables import counted
+from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import split_commas
 from tradesieve.pipelines.progress import Progress
@@ -191,7 +191,8 @@ def _name(row: dict[str, Any]) -> str:
 
 def _repaired(row: dict[str, Any]) -> list[str]:
     return [
-        f"repaired on {made['asked']}: {made['fix']}, {counted(made['n_changes'], 'change')}" for made in row["repairs"]
+        f"repaired on {made['asked']}: {made['fix']}, {pluralise(made['n_changes'], 'change')}"
+        for made in row["repairs"]
     ]
 
 

@@ -11,7 +11,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.quality.repairs import REPAIRS, repair_bars
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
-from tradesieve.pipelines.commands.shared.tables import counted
+from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import split_commas
 from tradesieve.pipelines.settings import read_settings
@@ -49,7 +49,7 @@ def repair(symbol: str, timeframe: str, fix: str | None, dry_run: bool, undo: bo
             raise BadInput("--dry-run goes with --fix, not with --undo")
         undone = settings.bars.undo_repairs(symbol, kept)
         console.json({"symbol": symbol, "timeframe": str(kept), "undone": undone})
-        console.say(f"{symbol} {kept}: {counted(undone, 'repair')} undone; the bars are as they were imported")
+        console.say(f"{symbol} {kept}: {pluralise(undone, 'repair')} undone; the bars are as they were imported")
         return
     names, asked = split_commas(fix or ""), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if dry_run:
@@ -64,7 +64,7 @@ def _show(console: Console, bars: str, records: list[dict[str, Any]], dry_run: b
     for record in records:
         changes = record["changes"]
         shown = f", the first {_SHOWN}" if len(changes) > _SHOWN else ""
-        console.table(f"{bars}: {record['fix']}, {counted(len(changes), 'change')}{shown}", changes[:_SHOWN])
+        console.table(f"{bars}: {record['fix']}, {pluralise(len(changes), 'change')}{shown}", changes[:_SHOWN])
     if not records:
         console.say(f"{bars}: nothing to repair")
     elif dry_run:

@@ -152,7 +152,7 @@ def _show(
         f"{len(development):,} trades of the development part, {first} to {last}; the hold-out from "
         f"{format_time(sealed)[:10]} on is sealed, and nothing of it is looked at"
     )
-    asked = {name: name for name in COLUMNS if arranged.asks_for(name) and name not in _SHOWN}
+    asked = {name: name for name in COLUMNS if arranged.uses(name) and name not in _SHOWN}
     short = found.round(_DIGITS).assign(median=[float(f"{value:.3g}") for value in found["median"]])
     console.table("features at the decisions", rows_of(short), _SHOWN | asked)
     alike = [{**asdict(each), "others": ", ".join(each.others)} for each in description.redundant]

@@ -1,6 +1,6 @@
-"""What several commands share: options, tables, filters and writing of rows.
+"""What several commands share: options, row filters, and tables, printed or written to files.
 
-One command a file stands beside this folder; what it does is `pipelines.runs` or `pipelines.steps`.
+Each command has a file beside this folder; the work is done by `pipelines.runs` and `pipelines.steps`.
 """
 
 __all__ = ["options", "row_filters", "tables", "table_output"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,34 @@ import click
 
 from tradesieve.features.feature_sets import SETS
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def add_options(options: Sequence[Decorator]) -> Decorator:
+    """Return a decorator that adds options to a command, in their order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
-
-def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that choose an experiment."""
-    options = [
-        click.option("--config", type=click.Path(path_type=Path), help="YAML of an experiment; the options change it."),
+experiment_options = add_options(
+    [
+        click.option("--config", type=click.Path(path_type=Path), help="YAML of an experiment; options override it."),
         click.option(
             "--strategies",
             help="Rules or whole strategies, separated by commas, such as "
             "'dip_buying,volatility_breakout(window=20|50)+trailing(ranges=3)'; 'all' is every rule.",
         ),
-        click.option("--num-strategies", type=int, help="How many strategies, one of each rule in turn.  [default: 5]"),
-        click.option("--sampling", help="How they are chosen from the grids: grid or random.  [default: grid]"),
+        click.option(
+            "--num-strategies", type=int, help="Number of strategies, one of each rule in turn.  [default: 5]"
+        ),
+        click.option("--sampling", help="How strategies are chosen from the grids: grid or random.  [default: grid]"),
         click.option("--symbols", help="Symbols, separated by commas; every stored one by default."),
         click.option(
             "--timeframe", "--timeframes", "timeframes", help="Timeframes, separated by commas.  [default: 5m]"
@@ -47,9 +61,8 @@ def experiment_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--fitness", help="What ranks the trials: sortino, sharpe, expectancy, profit_factor."),
         click.option("--applications", help="How scores become sizes, separated by commas, such as threshold,kelly."),
-        click.option("--candidates", type=int, help="Candidates that each engine tries.  [default: 6]"),
-        click.option("--seed", type=int, help="Seed of every draw.  [default: 7]"),
+        click.option("--candidates", type=int, help="Number of candidates that each engine tries.  [default: 6]"),
+        click.option("--seed", type=int, help="Random seed.  [default: 7]"),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+)
+"""The options that choose an experiment, named as the values of `pipelines.experiment_assembly.assemble_experiment`."""

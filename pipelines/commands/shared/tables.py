@@ -1,4 +1,4 @@
-"""The tables that commands show people."""
+"""The tables that commands print."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SHOWN_TRIALS = 8
 
 
 def show_result(console: Console, result: Mapping[str, Any]) -> None:
-    """Show what an experiment found: the trials, both parts, each strategy, the gate."""
+    """Print the result of an experiment: the trials, each strategy, both parts, the gate."""
     data = result["data"]
     console.say(
         f"Experiment {result['experiment']}: {data['n_instances']} strategy instances on {', '.join(data['symbols'])} "
@@ -44,16 +44,16 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
         {key: title for key, title in _TRIALS.items() if key != "error" or any(row["error"] for row in trials)},
     )
     part = "holdout" if result["by_instance"]["holdout"] else "development"
-    console.table(f"Strategy by strategy, {_title(part)}", shortened(result["by_instance"][part]), _INSTANCES)
+    console.table(f"Strategy by strategy, {_title(part)}", abbreviate(result["by_instance"][part]), _INSTANCES)
     console.table("Without and with the filter", _comparison(result), _MEASURES)
     show_gate(console, result)
 
 
 def show_gate(console: Console, result: Mapping[str, Any]) -> None:
-    """Show the verdict and why."""
+    """Print the verdict of the gate and its reasons."""
     gate = result["gate"]
     if gate is None:
-        console.say("The hold-out is sealed: no gate was judged. `tradesieve model experiment` opens it.")
+        console.say("The hold-out is sealed, so the gate was not judged; `tradesieve model experiment` opens it.")
         return
     console.table("The gate", gate["conditions"], _CONDITIONS)
     failed = [condition for condition in gate["conditions"] if not condition["passed"]]
@@ -61,35 +61,36 @@ def show_gate(console: Console, result: Mapping[str, Any]) -> None:
         console.say("GATE OPEN: the improvement is unlikely to be luck; the model is the champion now.")
     else:
         console.say(f"GATE CLOSED: {len(failed)} of {len(gate['conditions'])} conditions failed. {failed[0]['reason']}")
-        console.say("No model is exported. This is the honest answer, not an error.")
+        console.say("No model is exported: this is a result, not an error.")
     openings = result["holdout_opening"]
     console.say(
         f"{result['n_trials']} trials so far on these symbols; the hold-out was opened {openings} time(s)"
-        + (", so it is no longer untouched." if openings > 1 else ".")
+        + (", so its evidence is weaker." if openings > 1 else ".")
     )
 
 
 def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
-    """Show a model on bars that it was not trained on."""
-    console.table(f"Strategy by strategy, {' to '.join(found['period'])}", shortened(found["by_instance"]), _INSTANCES)
+    """Print the evaluation of a model on bars that it was not trained on."""
+    period = " to ".join(found["period"])
+    console.table(f"Strategy by strategy, {period}", abbreviate(found["by_instance"]), _INSTANCES)
     rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
     console.table("Without and with the model", rows, {key: title for key, title in _MEASURES.items() if key != "part"})
-    console.say(f"These bars were opened {found['opening']} time(s) so far; the more often, the less they prove.")
+    console.say(f"This period was opened {found['opening']} time(s) so far; each opening weakens its evidence.")
 
 
-def counted(n: int, thing: str) -> str:
-    """Write how many there are of a thing, whose plural ends in s.
+def pluralise(n: int, noun: str) -> str:
+    """Return a number with a noun whose plural ends in s.
 
     Examples
     --------
-    >>> counted(1, "repair"), counted(2000, "repair")
+    >>> pluralise(1, "repair"), pluralise(2000, "repair")
     ('1 repair', '2,000 repairs')
     """
-    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def shortened(rows: Sequence[Mapping[str, Any]], key: str = "instance") -> list[dict[str, Any]]:
-    """Leave out of strategies' names what all rows of the same rule share, so that a table stays narrow."""
+def abbreviate(rows: Sequence[Mapping[str, Any]], key: str = "instance") -> list[dict[str, Any]]:
+    """Drop from strategies' names the parameters that all rows of a rule share, which keeps tables narrow."""
     values: dict[tuple[str, str], set[str]] = {}
     split = [_STRATEGY.match(str(row[key])) for row in rows]
     for known in filter(None, split):
@@ -100,8 +101,8 @@ def shortened(rows: Sequence[Mapping[str, Any]], key: str = "instance") -> list[
         name = row[key]
         if match is not None:
             parameters = match["parameters"].split(",")
-            told = [text for text in parameters if len(values[match["rule"], text.partition("=")[0]]) > 1]
-            name = match["rule"] + (f"({','.join(told)})" if told else "") + match["rest"].replace("|", " ")
+            differing = [text for text in parameters if len(values[match["rule"], text.partition("=")[0]]) > 1]
+            name = match["rule"] + (f"({','.join(differing)})" if differing else "") + match["rest"].replace("|", " ")
         short.append({**row, key: name})
     return short
 

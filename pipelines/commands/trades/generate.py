@@ -9,7 +9,7 @@ import click
 import pandas as pd
 
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
-from tradesieve.pipelines.commands.shared.tables import counted
+from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
@@ -57,7 +57,8 @@ def generate(most: int | None, output: Path | None, as_json: bool, **given: Any)
                 f"of the {chunk.timeframe} bars of {chunk.symbol}"
             )
     console.say(
-        f"{counted(len(rows), 'instance')}, {counted(count, 'trade')}" + (f", written to {output}" if output else "")
+        f"{pluralise(len(rows), 'instance')}, {pluralise(count, 'trade')}"
+        + (f", written to {output}" if output else "")
     )
 
 

@@ -16,7 +16,7 @@ from tradesieve.pipelines.commands.shared.table_output import (
     table_options,
     write_table,
 )
-from tradesieve.pipelines.commands.shared.tables import shortened
+from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_report import write_report
@@ -69,12 +69,12 @@ def stats(
     rows, everything = rows_of(found), _everything(pooled, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
     console.json({"by": by, "groups": rows, "pooled": everything} | written)
-    asked = [name for name in MEASURES if arranged.asks_for(name)]
+    asked = [name for name in MEASURES if arranged.uses(name)]
     columns = (
         {by: "strategy" if by == "instance" else by} | _SHOWN | {name: name for name in asked if name not in _SHOWN}
     )
     shown = rows if by == "pooled" else [*rows, everything]
-    console.table(f"trades by {by}, every one of them taken", shortened(shown, by), columns)
+    console.table(f"trades by {by}, every one of them taken", abbreviate(shown, by), columns)
     if output is not None:
         console.say(f"{len(found):,} groups with {len(MEASURES)} measures each, written to {output}")
     if html is not None:

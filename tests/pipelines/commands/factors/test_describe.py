@@ -141,8 +141,8 @@ def test_people_see_the_table_and_what_is_sealed(run: Command, tmp_path: Path) -
     ("arguments", "said"),
     [
         (["--sort", "skewnes"], "unknown column 'skewnes': did you mean 'skewness'"),
-        (["--where", "drift>=3"], "drift is text, which is compared with == or !="),
-        (["--where", "psi>=high"], "psi is compared with a number, not 'high'"),
+        (["--where", "drift>=3"], "drift is text, so compare it with == or !="),
+        (["--where", "psi>=high"], "psi is numeric, but 'high' is not a number"),
         (["--per", "decade"], "'decade' is not one of"),
         (["--threshold", "1.5"], "1.5 is not in the range"),
         (["--against", "luck"], "'luck' is not one of"),
