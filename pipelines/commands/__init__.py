@@ -1,1 +1,1 @@
-"""The commands, one file a group. Each is a thin call of the same steps that the Prefect flows call."""
+"""The commands, one file for each group. They call the same steps as the Prefect flows."""

@@ -1,4 +1,4 @@
-"""tradesieve demo: the whole arrow on a market whose truth is known."""
+"""tradesieve demo: everything, on a synthetic market with a known edge or none."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tradesieve.pipelines.settings import read_settings
     type=click.Choice(sorted(MARKETS)),
     default="edge",
     show_default=True,
-    help="With a planted edge that a filter can find, or a random walk in which there is nothing to find.",
+    help="A market with a planted edge that a filter can find, or a random walk without one.",
 )
 @as_json
 def demo(market: str, as_json: bool) -> None:
     """Run everything on a synthetic market: trades, search, gate, export, service, bot.
 
-    A second run reuses what the first one made.
+    A second run reuses the results of the first.
     """
     settings, console = read_settings(), Console(as_json=as_json)
     with console.progress() as progress:
@@ -38,11 +38,11 @@ def demo(market: str, as_json: bool) -> None:
         show_paper(console, done.paper)
         console.say(f"Bento: {done.bento}")
     else:
-        console.say(f"On the {market} market the gate stays closed, so nothing is exported or served.")
+        console.say(f"The gate is closed on the {market} market, so nothing is exported or served.")
     console.say("")
     console.say("What to open next:")
     console.say("  tradesieve up                     Prefect, the MLflow UI and the service, until Ctrl-C")
-    console.say("  http://127.0.0.1:5000             then: every trial of this run, side by side")
-    console.say(f"  {settings.home / 'experiments' / done.result['experiment']}   what this run kept")
+    console.say("  http://127.0.0.1:5000             then compare the trials of this run in the MLflow UI")
+    console.say(f"  {settings.home / 'experiments' / done.result['experiment']}   the files of this run")
     other = "random" if market == "edge" else "edge"
     console.say(f"  tradesieve demo --market {other:<8}  the same on the other market")

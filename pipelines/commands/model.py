@@ -1,4 +1,4 @@
-"""tradesieve model: search, judge, export and serve filters."""
+"""tradesieve model: search for filters, evaluate, export and serve them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tradesieve.pipelines.stack.ports import require_free
 
 @click.group()
 def model() -> None:
-    """Search for filters, judge, export and serve them."""
+    """Search for filters, evaluate, export and serve them."""
 
 
 @model.command()
 @experiment_options
 @as_json
 def experiment(as_json: bool, **given: Any) -> None:
-    """Run an experiment: search, fix a winner, open the hold-out once, hold it against the gate, track it in MLflow.
+    """Run an experiment: search, refit the winner, open the hold-out once, judge by the gate, track in MLflow.
 
     \b
         tradesieve model experiment --num-strategies 5 --symbols BTC-USD --timeframe 5m
@@ -41,7 +41,7 @@ def experiment(as_json: bool, **given: Any) -> None:
 @experiment_options
 @as_json
 def train(as_json: bool, **given: Any) -> None:
-    """Search and fit on the development part alone; the hold-out stays sealed and no gate is judged."""
+    """Search and fit on the development part only; the hold-out stays sealed and the gate is not judged."""
     _run(as_json, given, seal=True)
 
 
@@ -56,14 +56,14 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
 
 @model.command("eval")
 @click.option("--run", "run_id", help="MLflow run of the model; the champion by default.")
-@click.option("--strategies", help="Rules to show, separated by commas; 'all' is every one the model knows.")
+@click.option("--strategies", help="Rules or strategies of the model, separated by commas; all by default.")
 @click.option("--from", "start", help="Evaluate trades decided after this time; after the model's training by default.")
 @click.option("--to", "end", help="Evaluate bars up to this time, ISO 8601.")
 @as_json
 def eval_(run_id: str | None, strategies: str | None, start: str | None, end: str | None, as_json: bool) -> None:
     """Evaluate a model on stored bars that it was not trained on: each strategy with and without it.
 
-    Reading these trades is an opening of the hold-out, and is written into the ledger.
+    This opens the hold-out, which is recorded in the ledger.
     """
     settings, console = read_settings(), Console(as_json=as_json)
     run_id = run_id or champion_run(settings)
@@ -78,10 +78,10 @@ def eval_(run_id: str | None, strategies: str | None, start: str | None, end: st
 
 @model.command()
 @click.option("--run", "run_id", help="MLflow run to export; the champion by default.")
-@click.option("--override", help="Export although the gate is closed; the reason is written into the manifest.")
+@click.option("--override", help="Export with the gate closed, for this reason; it is recorded in the manifest.")
 @as_json
 def export(run_id: str | None, override: str | None, as_json: bool) -> None:
-    """Build the Bento of the champion, or of any run, and let a running service take it over.
+    """Build the Bento of the champion, or of any run; a running service switches to it.
 
     \b
         tradesieve model export
@@ -101,20 +101,20 @@ def export(run_id: str | None, override: str | None, as_json: bool) -> None:
     console.say(f"Bento {tag} of run {run_id}, in {bento}")
     if released.manifest["override"]:
         console.say(f"The gate is closed. Overridden: {released.manifest['override']}")
-    console.say("Serve it with `tradesieve model run`; a service that runs already takes it over now.")
+    console.say("Serve it with `tradesieve model run`; a running service switches to it now.")
 
 
 @model.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Who may ask: the service itself asks nobody.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind to; there is no authentication.")
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 def run(host: str, port: int) -> None:
-    """Serve the exported model over HTTP until Ctrl-C. An export while it runs is taken over without a lost request."""
+    """Serve the exported model over HTTP until Ctrl-C. It switches to a new export without dropping a request."""
     settings = read_settings()
     console = Console(as_json=False)
     command = service_command(settings, host=host, port=port)
     if command is None:
-        raise BadInput("nothing is exported yet: run `tradesieve model export` first")
+        raise BadInput("no model is exported yet: run `tradesieve model export` first")
     require_free(port, host=host, flag="--port")
-    console.note(f"serving {load_artifact(settings.champion).fingerprint} on http://{host}:{port}, Ctrl-C ends it")
-    # Replaced, not wrapped: a signal meant for the service reaches the service.
+    console.note(f"serving {load_artifact(settings.champion).fingerprint} on http://{host}:{port}, stop with Ctrl-C")
+    # Replace this process, so that signals reach the service itself.
     os.execve(command[0], command, os.environ | {"BENTOML_HOME": str(settings.bentoml), "BENTOML_DO_NOT_TRACK": "True"})

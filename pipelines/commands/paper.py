@@ -21,26 +21,26 @@ _SHOWN = {
 
 
 @click.command()
-@click.option("--symbol", required=True, help="A symbol that the model knows and whose bars are stored.")
-@click.option("--timeframe", help="Needed when the model knows several.")
+@click.option("--symbol", required=True, help="A symbol of the model whose bars are stored.")
+@click.option("--timeframe", help="Required if the model has several.")
 @click.option("--from", "start", help="Replay bars after this time, ISO 8601; all by default.")
 @click.option("--to", "end", help="Replay bars up to this time, ISO 8601.")
-@click.option("--url", help="A running service; one is started for the replay by default.")
+@click.option("--url", help="URL of a running service; by default one is started for the replay.")
 @as_json
 def paper(
     symbol: str, timeframe: str | None, start: str | None, end: str | None, url: str | None, as_json: bool
 ) -> None:
-    """Replay stored bars through the bot and the service over HTTP, and compare with what research would have taken.
+    """Replay stored bars through the bot and the service over HTTP, and compare the trades with those of research.
 
-    The bot sends all that the model looks at: bars of the symbol and of others, the trade's stop and target, who of the
-    rule's instances agrees, and the record of the instance's closed trades, those from before the replay included.
+    The bot sends everything the model reads: bars of the symbol and of others, the trade's stop and target, which other
+    instances of the rule agree, and the results of the instance's closed trades, also those from before the replay.
 
     \b
         tradesieve paper --symbol BTC-USD --from 2019-11-01 --to 2019-12-01
     """
     settings, console = read_settings(), Console(as_json=as_json)
     if not settings.champion.exists():
-        raise BadInput("nothing is exported yet: run `tradesieve model export` first")
+        raise BadInput("no model is exported yet: run `tradesieve model export` first")
     with console.progress() as progress:
         result = replay(
             settings.champion.resolve(), settings, symbol=symbol, timeframe=timeframe,
@@ -54,7 +54,7 @@ def paper(
 
 
 def describe(result: PaperResult) -> dict[str, Any]:
-    """Give a replay as plain values."""
+    """Return a replay as plain values."""
     taken = result.trades[result.trades["size"] > 0]
     return {
         "n_bars": result.n_bars,
@@ -68,7 +68,7 @@ def describe(result: PaperResult) -> dict[str, Any]:
 
 
 def show_paper(console: Console, result: PaperResult) -> None:
-    """Show what the bot met, what it took, and whether research agrees."""
+    """Print the trades that the bot met and took, and whether research agrees."""
     rows = []
     for strategy, own in result.trades.groupby("strategy"):
         taken, refused = own[own["size"] > 0], own[own["size"] == 0]

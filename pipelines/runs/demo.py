@@ -1,4 +1,4 @@
-"""The demo: everything on a synthetic market whose truth is known, in minutes."""
+"""The demo: everything on a synthetic market with a known edge or none, in minutes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tradesieve.market.errors import lookup
 from tradesieve.market.synthetic import SyntheticMarket
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
@@ -22,15 +22,14 @@ MARKETS = {
     "edge": ("TREND", SyntheticMarket(edge=0.2, reversion=0.06, n_days=_DAYS, timeframe=parse_timeframe(_TIMEFRAME))),
     "random": ("RANDOM", SyntheticMarket(edge=0.0, n_days=_DAYS, timeframe=parse_timeframe(_TIMEFRAME))),
 }
-"""Name: prefix of its symbols and its recipe. In the one breakouts pay in trends and lose in chop; in the other nothing
-can be learned."""
+"""Name of a market: the prefix of its symbols and its generator. With the edge, breakouts pay in trends only."""
 
-_REPLAYED = 20 * 86_400_000_000_000
+_REPLAYED = 20 * DAY
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo gave: the experiment's result, and the replay when the gate opened."""
+    """The outcome: the experiment's result, and the replay and the Bento's tag if the gate opened."""
 
     result: dict[str, Any]
     paper: PaperResult | None
@@ -38,17 +37,17 @@ class Demo:
 
 
 def run_demo(market: str, settings: Settings, *, progress: Progress = silent) -> Demo:
-    """Make the market, run the experiment on it, and, if the gate opens, export, serve and paper-trade the winner.
+    """Run the experiment on a synthetic market; if the gate opens, export, serve and paper-trade the winner.
 
     Raises
     ------
     Unknown : if there is no such market.
     """
-    prefix, recipe = lookup("market", market, MARKETS)
+    prefix, generator = lookup("market", market, MARKETS)
     symbols = [f"{prefix}-{letter}" for letter in "AB"]
     for done, symbol in enumerate(symbols):
         progress("market", done, len(symbols), symbol)
-        settings.bars.append(recipe.generate(symbol)[0])
+        settings.bars.append(generator.generate(symbol)[0])
     experiment = Experiment(
         symbols=tuple(symbols),
         timeframes=(_TIMEFRAME,),

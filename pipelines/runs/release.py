@@ -1,4 +1,4 @@
-"""Release: from the run of an experiment to the artifact that is exported and served."""
+"""Release: the artifact of a run, exported as a Bento and served."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from tradesieve.serving.export import build_bento, point_to, serve_command
 
 
 def champion_run(settings: Settings) -> str:
-    """Name the run of the champion.
+    """Return the run of the champion.
 
     Raises
     ------
-    BadInput : if no experiment's gate has opened yet.
+    BadInput : if no experiment has passed the gate yet.
     """
     found = champion(settings.tracking)
     if found is None:
         raise BadInput(
-            "there is no champion yet: no experiment's gate has opened. "
-            'Name a run with --run ID, and --override "reason" to export it all the same'
+            "there is no champion yet: no experiment has passed the gate. "
+            'Name a run with --run ID, and give --override "reason" to export it despite the gate'
         )
     return found[0]
 
 
 def artifact_of(settings: Settings, run_id: str) -> Artifact:
-    """Fetch the artifact of a run from MLflow, once.
+    """Download the artifact of a run from MLflow, or read the copy downloaded before.
 
     Raises
     ------
@@ -40,17 +40,17 @@ def artifact_of(settings: Settings, run_id: str) -> Artifact:
     if folder.exists():
         try:
             return load_artifact(folder)
-        except BadInput:  # damaged: fetched again
+        except BadInput:  # damaged: download it again
             shutil.rmtree(folder)
     return load_artifact(download_artifact(settings.tracking, run_id, folder))
 
 
 def release_run(settings: Settings, run_id: str, *, override: str | None = None) -> tuple[Artifact, str]:
-    """Release the artifact of a run, build its Bento, and turn the pointer of the served model to it.
+    """Release the artifact of a run, build its Bento, and point the service to it.
 
     Returns
     -------
-    The released artifact and the tag of its Bento. A service that runs takes the artifact over by itself.
+    The released artifact and the tag of its Bento. A running service switches to the artifact by itself.
 
     Raises
     ------
@@ -67,5 +67,5 @@ def release_run(settings: Settings, run_id: str, *, override: str | None = None)
 
 
 def service_command(settings: Settings, *, host: str, port: int) -> list[str] | None:
-    """Give the command that serves what was exported last; None while nothing was."""
+    """Return the command that serves the model exported last; None if there is none."""
     return serve_command(settings.champion, host=host, port=port) if settings.champion.exists() else None

@@ -185,8 +185,8 @@ def test_without_a_champion_it_says_so(run: Command, home: Path, folder_state: S
     before = folder_state(home)
     refuses(run("model", "export", home=home), "there is no champion yet", "--override")
     refuses(run("model", "eval", home=home), "there is no champion yet")
-    refuses(run("model", "run", home=home), "nothing is exported yet: run `tradesieve model export` first")
-    refuses(run("paper", "--symbol", "AAA", home=home), "nothing is exported yet")
+    refuses(run("model", "run", home=home), "no model is exported yet: run `tradesieve model export` first")
+    refuses(run("paper", "--symbol", "AAA", home=home), "no model is exported yet")
     for command in ("export", "eval"):
         refuses(run("model", command, "--run", "f" * 32, home=home), "unknown run")
         refuses(run("model", command, "--run", "../../etc", home=home), "unknown run")
