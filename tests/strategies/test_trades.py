@@ -9,7 +9,7 @@ import pytest
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadData, BadInput
-from tradesieve.market.execution.records import CLOSED
+from tradesieve.market.execution.records import TRADE
 from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.strategies.backtest.simulator import simulate
@@ -194,7 +194,7 @@ def test_instances_do_not_see_each_other(market_bars):
 
 
 def test_trades_are_numbered_by_instance():
-    table = trades_frame(np.zeros(2, CLOSED), "a()", "S", "1h")
+    table = trades_frame(np.zeros(2, TRADE), "a()", "S", "1h")
     table = pd.concat([table, table.assign(symbol="T"), table.assign(strategy="b()")], ignore_index=True)
     assert instance_codes(table, ["b()|S|1h", "idle()|S|1h", "a()|S|1h"]).tolist() == [2, 2, -1, -1, 0, 0]
     assert str(instance_of(table, 2)) == "a()|T|1h"
