@@ -1,3 +1,3 @@
-"""What is done: the bot, its feed, its broker, its journal. It asks the service over HTTP and imports no model."""
+"""Trading: the bot, its feed, its brokers, its journal. The bot gets scores over HTTP and imports no model."""
 
 __all__ = ["feed", "journal", "brokers", "bot"]

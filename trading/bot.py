@@ -1,4 +1,4 @@
-"""The bot: closed bar -> strategy -> service -> broker -> journal. The same path live and replayed."""
+"""The bot: closed bar -> strategy -> service -> broker -> journal. Live and replayed bars take the same path."""
 
 from __future__ import annotations
 
@@ -20,19 +20,25 @@ from tradesieve.trading.journal import Journal
 
 
 class Bot:
-    """Trades the instances of one symbol at one timeframe.
+    """Trade the instances of one symbol at one timeframe.
+
+    At the close of each bar:
+
+    1. Each broker advances by the bar: its orders fill, its positions exit, closed trades go to the journal.
+    2. Each strategy decides. A signal that adds to a position is placed at once; one that opens a trade is sent to the
+       service, and placed at the size that the service returns: 0 makes it a shadow.
 
     Parameters
     ----------
     brokers : one for each strategy instance; they share the feed's symbol and timeframe.
-    client : asks the service.
-    journal : gets every decision and every closed trade before the bot goes on.
+    client : of the scoring service.
+    journal : every decision and every closed trade is on disk here before the bot goes on.
     requirements : what the service requires for one decision; see `serving.client.ScoringClient.requirements`.
-    others : feeds of the other symbols that it requires, at the same timeframe.
+    others : feeds of the other symbols that it requires, by symbol, at the same timeframe.
 
     Raises
     ------
-    BadInput : if the feed of a symbol that is needed is missing.
+    BadInput : if the feed of a required symbol is missing.
     """
 
     def __init__(
@@ -53,23 +59,25 @@ class Bot:
         own = {broker.instrument.symbol for broker in brokers}
         for symbol in requirements.others:
             if symbol not in self._others and symbol not in own:
-                raise BadInput(f"the model looks at {symbol}: give the bot its feed")
-        self.n_asked = 0
+                raise BadInput(f"the model requires bars of {symbol}: give the bot a feed of {symbol} in `others`")
+        self.n_requests = 0
+        """How many decisions the service scored."""
 
     def run(self, feed: ReplayFeed, *, on_bar: Callable[[int, int], None] | None = None) -> pd.DataFrame:
         """Trade the feed to its end.
 
         Parameters
         ----------
-        on_bar : called after each bar with the number done and the number in all.
+        on_bar : called after each bar with the number of bars done and the number of all bars.
 
         Returns
         -------
-        The trades that closed, taken ones and shadows, in decision order: the trades table with ``size`` and ``score``.
+        The closed trades, shadows included, in decision order: the trades table with ``size`` and ``score``.
 
         Raises
         ------
-        Transient, TradesieveError : if the service fails. No new position is opened then; the journal says why.
+        Transient, TradesieveError : if the service fails. No new position is opened then, and the journal records the
+            error.
         """
         for broker in self._brokers:
             broker.catch_up(feed.history, finer=feed.finer)
@@ -79,17 +87,18 @@ class Bot:
                 tables += self.on_closed_bar(known, finer=feed.within(known[-1:]))
                 if on_bar is not None:
                     on_bar(done, len(feed))
-            except BaseException as error:  # also Ctrl-C: positions may be open, whatever ended the bot
+            except BaseException as error:  # Ctrl-C too: positions may be open, whatever stopped the bot
                 self._journal.write("stopped", int(known.close_time[-1]), reason=f"{type(error).__name__}: {error}")
                 raise
         return pool_trades(tables).reset_index(drop=True)
 
     def on_closed_bar(self, known: Bars, *, finer: Bars | None = None) -> list[pd.DataFrame]:
-        """Live through the last bar of `known`, all that is known at its close; return the trades that it closed.
+        """Process the bar that has just closed; return the trades that closed in it.
 
         Parameters
         ----------
-        finer : the bars of a shorter timeframe within it, which settle what came first; see
+        known : all bars known at its close; the last one is the new one.
+        finer : the bars of a shorter timeframe within it, which settle the order of events; see
             `market.execution.fill_rule`.
         """
         now = int(known.close_time[-1])
@@ -100,7 +109,7 @@ class Bot:
                 tables.append(closed)
                 for trade in closed.to_dict("records"):
                     self._journal.write("closed", now, **_plain(trade))
-        # Only now, because a decision may look at who else holds a position at this close.
+        # After all brokers have advanced: a decision may depend on which peers hold a position at this close.
         for broker in self._brokers:
             self._decide(broker, known, now)
         return tables
@@ -126,27 +135,27 @@ class Bot:
             side=side,
             decision_time=now,
             bars=known[-self._requirements.bars :],
-            **self._beside(broker, signals, row, now),
+            **self._context(broker, signals, row, now),
         )
-        self.n_asked += 1
+        self.n_requests += 1
         ticket = broker.place(signals, row, size=answer.size, score=answer.score)
         self._journal.write(
             "decision", now, strategy=strategy.id, symbol=known.symbol, timeframe=broker.timeframe,
             side=int(ticket.side), accept=answer.accept, size=ticket.size, score=ticket.score, model=answer.model,
         )  # fmt: skip
 
-    def _beside(self, broker: PaperBroker, signals: Signals, row: int, now: int) -> dict[str, Any]:
-        """Gather what else the service needs to know of a decision."""
-        required, found = self._requirements, dict[str, Any]()
-        found |= {name: float(getattr(signals, name)[row]) for name in ("stop", "target") if name in required.terms}
+    def _context(self, broker: PaperBroker, signals: Signals, row: int, now: int) -> dict[str, Any]:
+        """Return what the service requires for a decision besides the bars."""
+        required, context = self._requirements, dict[str, Any]()
+        context |= {name: float(getattr(signals, name)[row]) for name in ("stop", "target") if name in required.terms}
         if "agreeing" in required.terms:
-            found["agreeing"] = self._peer_agreement(broker, float(signals.side[row]))
+            context["agreeing"] = self._peer_agreement(broker, float(signals.side[row]))
         if "results" in required.terms:
-            found["results"] = broker.results[max(0, len(broker.results) - required.results) :]
+            context["results"] = broker.results[max(0, len(broker.results) - required.results) :]
         others = {symbol: n for symbol, n in required.others.items() if symbol != broker.instrument.symbol}
         if others:
-            found["others"] = {symbol: self._others[symbol].known_at(now)[-n:] for symbol, n in others.items()}
-        return found
+            context["others"] = {symbol: self._others[symbol].known_at(now)[-n:] for symbol, n in others.items()}
+        return context
 
     def _peer_agreement(self, broker: PaperBroker, side: float) -> float:
         """Return the share of the broker's peers that hold a position on a side; NaN without peers."""

@@ -1,4 +1,4 @@
-"""The feed: closed bars as they come, each with the history that was known by then. The replay is also the clock."""
+"""Feeds: closed bars in order, each with the history known at its close. A replay is also the clock."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tradesieve.market.errors import BadInput
 
 @dataclass(frozen=True, eq=False)
 class ReplayFeed:
-    """Stored bars, one after another.
+    """Replay stored bars, one after another.
 
     Parameters
     ----------
-    bars : all that is stored, of one symbol at one timeframe.
-    start_time, end_time : int64 ns UTC; bars with start_time < close_time <= end_time are replayed, those before are
-        history. None leaves that side open.
-    finer : bars of a shorter timeframe, which settle what came first within a bar, see `market.execution.fill_rule`;
-        None: none do.
+    bars : of one symbol at one timeframe, with the history before the replay.
+    start_time, end_time : int64 ns UTC; bars with start_time < close_time <= end_time are replayed, earlier ones are
+        history. None: no limit on that side.
+    finer : bars of a shorter timeframe, which settle the order of events within a bar; see
+        `market.execution.fill_rule`.
 
     Raises
     ------
-    BadInput : if no bar lies between.
+    BadInput : if there is no bar to replay.
     """
 
     bars: Bars
@@ -35,36 +35,34 @@ class ReplayFeed:
 
     def __post_init__(self) -> None:
         if len(self) == 0:
-            raise BadInput(
-                f"no {self.bars.timeframe} bars of {self.bars.symbol} lie in the time that is to be replayed"
-            )
+            raise BadInput(f"there are no {self.bars.timeframe} bars of {self.bars.symbol} in the period to replay")
 
     def __len__(self) -> int:
-        first, last = self._rows()
+        first, last = self._span()
         return last - first
 
     @property
     def history(self) -> Bars:
         """The bars before the replay."""
-        return self.bars[: self._rows()[0]]
+        return self.bars[: self._span()[0]]
 
     def known_at(self, time: int) -> Bars:
-        """Give the bars that are closed at a time, int64 ns UTC."""
+        """Return the bars that have closed by a time, int64 ns UTC."""
         return self.bars.between(end_time=time)
 
     def __iter__(self) -> Iterator[Bars]:
-        """Give, for each bar that closes, all bars known at its close; the last one is the new one."""
-        first, last = self._rows()
+        """Yield, for each bar that closes, all bars known at its close; the last one is the new one."""
+        first, last = self._span()
         for stop in range(first + 1, last + 1):
             yield self.bars[:stop]
 
     def within(self, bar: Bars) -> Bars | None:
-        """Give the finer bars within one bar, all of them known at its close."""
+        """Return the finer bars within one bar, all of them known at its close."""
         if self.finer is None:
             return None
         return self.finer.between(int(bar.open_time[0]), int(bar.close_time[0]))
 
-    def _rows(self) -> tuple[int, int]:
+    def _span(self) -> tuple[int, int]:
         times = self.bars.close_time
         first = 0 if self.start_time is None else int(np.searchsorted(times, self.start_time, side="right"))
         last = len(times) if self.end_time is None else int(np.searchsorted(times, self.end_time, side="right"))

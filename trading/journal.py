@@ -1,4 +1,4 @@
-"""The journal: what the bot did, one JSON line at a time, on disk before the bot goes on."""
+"""The journal: what the bot did, one JSON line per event, on disk before the bot goes on."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from tradesieve.market.errors import BadInput
 
 
 class Journal:
-    """An append-only file of JSON lines.
+    """Append events to a file of JSON lines.
 
     Parameters
     ----------
-    path : the file; its folder is made. Lines are added to what is there; a last line that a crash cut short goes.
+    path : the file; its folder is created. An existing journal is continued; a last line that a crash left incomplete
+        is removed.
 
     Raises
     ------
-    BadInput : if it cannot be written, or ends like no journal.
+    BadInput : if the file cannot be written, or its last line is not one of a journal.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Without a buffer: a line that a full disk refused must not come back with a later one.
+            # Unbuffered: a line that a full disk rejected must not reappear with a later one.
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115  closed by `close`
             if self.path.is_file():
-                self._mend()
+                self._repair_last_line()
         except OSError as error:
             raise BadInput(f"the journal {path} cannot be written: {error.strerror}") from error
 
@@ -45,7 +46,7 @@ class Journal:
         self.close()
 
     def write(self, event: str, time: int, **values: Any) -> None:
-        """Write one line and see it onto the disk. What is not finite becomes null.
+        """Write one line and flush it to disk. NaN and infinities become null.
 
         Parameters
         ----------
@@ -72,43 +73,17 @@ class Journal:
         """Close the file."""
         self._file.close()
 
-    def _mend(self) -> None:
-        """End a last line that lacks its end, or take it back when it is not whole."""
+    def _repair_last_line(self) -> None:
+        """Terminate a complete last line that lacks its newline; remove an incomplete one."""
         content = self.path.read_bytes()
         last = content[content.rfind(b"\n") + 1 :]
         if not last:
             return
         if not last.startswith(b"{"):
             self._file.close()
-            raise BadInput(f"{self.path} is no journal: its last line is {last[:40].decode(errors='replace')!r}")
+            raise BadInput(f"{self.path} is not a journal: its last line is {last[:40].decode(errors='replace')!r}")
         try:
             json.loads(last)
             self._file.write(b"\n")
         except ValueError:
             self._file.truncate(len(content) - len(last))
-
-
-def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Read the lines of a journal; a last line that was cut short by a crash is left out.
-
-    Raises
-    ------
-    BadInput : if the file is missing or is no text, or a line other than the last is damaged.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise BadInput(f"the journal {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"the journal {path} is damaged: {error}") from error
-    entries = []
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        try:
-            entries.append(json.loads(line))
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise BadInput(f"the journal {path}: line {number} is damaged: {error}") from error
-    return entries

@@ -100,7 +100,7 @@ def replay(
         )
         trades = bot.run(feed, on_bar=lambda done, total: progress("replay", done, total, chunk.name))
     research = research_trades(artifact, chunk, settings, start_time=start_time)
-    return PaperResult(trades, research, bot.n_asked, len(feed), journal_path)
+    return PaperResult(trades, research, bot.n_requests, len(feed), journal_path)
 
 
 def difference(live: pd.DataFrame, research: pd.DataFrame) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.trading.test_journal import entries_of
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.synthetic import SyntheticMarket
@@ -25,7 +26,6 @@ from tradesieve.pipelines.runs.research_trades import load_model_chunk, research
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk
 from tradesieve.strategies.trades import TRADE_COLUMNS
-from tradesieve.trading.journal import read_journal
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +134,7 @@ def test_every_trade_is_equal_bit_for_bit(released: Released) -> None:
     assert len(np.unique(sizes)) > 3, "sizes between none and whole"
     assert result.trades["strategy"].nunique() >= 3
     assert result.n_bars == 12 * 96
-    entries = read_journal(result.journal)
+    entries = entries_of(result.journal)
     assert [entry["event"] for entry in entries].count("decision") == result.n_asked
     closed = [entry for entry in entries if entry["event"] == "closed"]
     assert sorted(entry["net_return"] for entry in closed) == sorted(result.trades["net_return"])

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.trading.test_journal import entries_of
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient
 from tradesieve.market.instruments import Instrument
@@ -32,7 +33,7 @@ from tradesieve.strategies.trades import TRADE_COLUMNS, pool_trades
 from tradesieve.trading.bot import Bot
 from tradesieve.trading.brokers.paper import PaperBroker
 from tradesieve.trading.feed import ReplayFeed
-from tradesieve.trading.journal import Journal, read_journal
+from tradesieve.trading.journal import Journal
 
 INSTRUMENT = Instrument("BTC-USD")
 LOOKBACK = 5
@@ -152,11 +153,11 @@ def test_bot_trades_what_research_has(
     assert list(zip(trades["score"], trades["size"], strict=True)) == given
     assert 0 < (trades["size"] == 0).sum() < len(trades)
 
-    entries = read_journal(tmp_path / "bot.jsonl")
+    entries = entries_of(tmp_path / "bot.jsonl")
     closed = [entry for entry in entries if entry["event"] == "closed"]
     decisions = [entry for entry in entries if entry["event"] == "decision"]
     assert len(closed) == len(trades)
-    assert len(decisions) == bot.n_asked == len(service.asked)
+    assert len(decisions) == bot.n_requests == len(service.asked)
     assert {entry["event"] for entry in entries} == {"closed", "decision", "addition"}, "additions are not asked about"
     kept = pd.DataFrame(closed).sort_values(["decision_time", "strategy"], kind="stable", ignore_index=True)
     for column in ("entry_price", "exit_price", "net_return", "size", "score", "exit_time", "exit_reason", "strategy"):
@@ -250,7 +251,7 @@ def test_a_feed_that_is_missing_is_said(tmp_path: Path) -> None:
     with (
         ScoringClient("http://127.0.0.1:1") as client,
         Journal(tmp_path / "bot.jsonl") as journal,
-        pytest.raises(BadInput, match="the model looks at SPY: give the bot its feed"),
+        pytest.raises(BadInput, match="the model requires bars of SPY: give the bot a feed of SPY"),
     ):
         Bot([], client=client, journal=journal, requirements=Requirements(bars=1, others={"SPY": 3}))
 
@@ -282,8 +283,8 @@ def test_bot_stops_when_the_service_fails(
     bot, _, error = run(strategies, ReplayFeed(short_bars), service.url, tmp_path / "bot.jsonl")
     assert type(error) is kind
     assert said in str(error)
-    assert bot.n_asked == 7
-    entries = read_journal(tmp_path / "bot.jsonl")
+    assert bot.n_requests == 7
+    entries = entries_of(tmp_path / "bot.jsonl")
     assert [entry["event"] for entry in entries].count("decision") == 7
     assert [entry["event"] for entry in entries].count("stopped") == 1
     last = entries[-1]
@@ -300,8 +301,8 @@ def test_bot_stops_when_there_is_no_service(wishes: Wishes, short_bars: Bars, tm
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     bot, _, error = run([wishes(1, reverses=False)], ReplayFeed(short_bars), url, tmp_path / "bot.jsonl")
     assert type(error) is Transient
-    assert bot.n_asked == 0
-    assert [entry["event"] for entry in read_journal(tmp_path / "bot.jsonl")] == ["stopped"]
+    assert bot.n_requests == 0
+    assert [entry["event"] for entry in entries_of(tmp_path / "bot.jsonl")] == ["stopped"]
 
 
 def test_an_interruption_is_written_down(
@@ -318,7 +319,7 @@ def test_an_interruption_is_written_down(
 
         with pytest.raises(KeyboardInterrupt):
             bot.run(ReplayFeed(short_bars), on_bar=interrupt)
-    last = read_journal(tmp_path / "bot.jsonl")[-1]
+    last = entries_of(tmp_path / "bot.jsonl")[-1]
     assert last["event"] == "stopped"
     assert last["time"] == int(short_bars.close_time[19])
     assert "KeyboardInterrupt" in last["reason"]
@@ -332,4 +333,4 @@ def test_bot_stops_when_the_journal_cannot_be_written(
     bot, _, error = run([wishes(1, reverses=False)], ReplayFeed(short_bars), service.url, Path("/dev/full"))
     assert isinstance(error, BadInput)
     assert "the journal /dev/full cannot be written" in str(error)
-    assert bot.n_asked == 1, "not one decision more than could be written down"
+    assert bot.n_requests == 1, "not one decision more than could be written down"

@@ -48,7 +48,7 @@ def test_a_feed_can_be_gone_through_again(short_bars: Bars) -> None:
 def test_a_time_without_bars_is_refused(short_bars: Bars, borders: tuple[int | None, int | None]) -> None:
     times = short_bars.close_time
     start, end = (None if row is None else int(times[row]) - (row == 0) for row in borders)
-    with pytest.raises(BadInput, match="no 15m bars of BTC-USD lie in the time that is to be replayed"):
+    with pytest.raises(BadInput, match="no 15m bars of BTC-USD in the period to replay"):
         ReplayFeed(short_bars, start, end)
 
 

@@ -1,1 +1,1 @@
-"""Brokers: whoever fills orders. One file each."""
+"""Brokers fill orders. One file each."""

@@ -1,8 +1,8 @@
-"""The paper broker: fills orders by `market.execution.fill_rule`, the same rule that the simulator runs on.
+"""The paper broker: fills orders by `market.execution.fill_rule`, as the simulator does.
 
-Every order that an instance's rule wants is followed to its end, whatever the filter said: one of size 0 is a shadow,
-which occupies its instance as the trade would have. So the trades that are met live are those that research judged.
-A signal that adds to an open position belongs to its trade: it takes that trade's size, whatever that was.
+Every order that the rule of an instance decides on is followed to its end, whatever the filter said. An order of size 0
+is a shadow: it occupies its instance as the trade would have, so that the trades met live are those judged in research.
+A signal that adds to an open position belongs to the trade of that position and takes its size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
 from tradesieve.strategies.trades import trades_frame
 
-_INHERITED = -1  # the tag of what was open before the broker began to write orders down
+_NO_TICKET = -1  # the tag of orders and positions without a ticket: additions, and what history left open
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Ticket:
     ----------
     decision_time : int64 ns UTC.
     side : +1 or -1.
-    stake : fraction of the instance's capital that the rule asks for, without additions.
-    size : what the filter made of it, a multiple of the stake; 0 is a shadow.
-    score : the model's number.
+    stake : fraction of the instance's capital that the rule decided on, without additions.
+    size : multiple of the stake that the filter lets through; 0 is a shadow.
+    score : of the model.
     """
 
     decision_time: int
@@ -53,9 +53,9 @@ class PaperBroker:
 
     Parameters
     ----------
-    strategy : whose orders these are.
-    instrument : the terms of its symbol.
-    timeframe : of its bars, as text.
+    strategy : the rule that decides on the orders.
+    instrument : with the trading terms of the symbol.
+    timeframe : of the bars, as text.
     """
 
     def __init__(self, strategy: Strategy, instrument: Instrument, timeframe: str) -> None:
@@ -65,7 +65,7 @@ class PaperBroker:
         self.instance = Instance(strategy.id, instrument.symbol, timeframe)
         self.tickets: list[Ticket] = []
         self.results: list[float] = []
-        """Net returns of the trades that closed, shadows and those of history included, in the order of their exits."""
+        """Net returns of all closed trades, those of shadows and of history included, in the order of their exits."""
         self._terms = terms_of(instrument)
         self._policy = strategy.policy.record
         self._state = InstanceState()
@@ -73,33 +73,33 @@ class PaperBroker:
         self._no_trades = self._table(self._trades[:0])
 
     def catch_up(self, history: Bars, *, finer: Bars | None = None) -> None:
-        """Live through history without asking anyone: what the rule would have open at its end is open, as a shadow.
+        """Trade history as shadows: a position or order open at its end is carried over into the replay.
 
         Parameters
         ----------
-        finer : bars of a finer timeframe, which settle the order of events within a bar; see
+        finer : bars of a shorter timeframe, which settle the order of events within a bar; see
             `market.execution.fill_rule`.
         """
         self._state = InstanceState()
         signals = self.strategy.signals(history)
         closed = run_signals(history, signals, self.instrument, self._state, policy=self.strategy.policy, finer=finer)
         self.results = closed["net_return"].tolist()
-        self._state.position["tag"] = _INHERITED
-        self._state.order["tag"] = _INHERITED
+        self._state.position["tag"] = _NO_TICKET
+        self._state.order["tag"] = _NO_TICKET
 
     def advance(self, bar: Bars, *, finer: Bars | None = None) -> pd.DataFrame:
-        """Live through one closed bar; return the trades that it closed, with the columns ``size`` and ``score``.
+        """Advance by one closed bar; return the trades that closed in it, with the columns ``size`` and ``score``.
 
         Parameters
         ----------
-        finer : bars of a finer timeframe that cover this one; see `market.execution.fill_rule`.
+        finer : the bars of a shorter timeframe within it; see `market.execution.fill_rule`.
 
         Raises
         ------
-        BadInput : if there is not exactly one bar, or `finer` does not fit it.
+        BadInput : if `bar` is not exactly one bar, or `finer` does not fit it.
         """
         if len(bar) != 1:
-            raise BadInput(f"a broker lives through one bar at a time, not {len(bar)}")
+            raise BadInput(f"a broker advances by one bar at a time, not {len(bar)}")
         aligned = align_finer(bar, finer)
         first, n_finer = 0, 0
         if aligned.n_finer and aligned.first[0] >= 0:
@@ -109,22 +109,22 @@ class PaperBroker:
         n_closed = advance_nb(*self._state.records, record, aligned.ranges, self._terms, self._policy, self._trades)
         closed = self._trades[:n_closed]
         self.results += closed["net_return"].tolist()
-        own = closed[closed["tag"] != _INHERITED]
-        # Almost every bar closes nothing, and an empty table takes as long to make as a full one.
+        own = closed[closed["tag"] != _NO_TICKET]
+        # Few bars close a trade, and an empty table takes as long to create as a full one.
         return self._table(own) if len(own) else self._no_trades
 
     @property
     def side(self) -> float:
-        """Side of the open position, a shadow too; 0 when there is none."""
+        """The side of the open position, shadow or not; 0 when there is none."""
         position = self._state.position[0]
         return float(position["side"]) if position["open"] else 0.0
 
     def would_accept(self, side: float) -> bool:
-        """Say whether a signal would become a trade of its own now, so that the service is asked only then."""
+        """Tell whether a signal on a side would open a trade now. Only such signals need a score."""
         return self._outcome(side) == ENTRY
 
     def would_add(self, side: float) -> bool:
-        """Say whether a signal would add to the open position now: its trade was judged already."""
+        """Tell whether a signal on a side would add to the open position now. Its trade has a score already."""
         return self._outcome(side) == ADDITION
 
     def place(self, signals: Signals, row: int, *, size: float, score: float) -> Ticket:
@@ -132,10 +132,10 @@ class PaperBroker:
 
         Raises
         ------
-        BadInput : if the instance is occupied; ask `would_accept` first.
+        BadInput : if the instance is occupied; check `would_accept` first.
         """
         if not self.would_accept(float(signals.side[row])):
-            raise BadInput(f"{self.instance} is occupied and takes no order")
+            raise BadInput(f"{self.instance} is occupied and accepts no order")
         self._submit(signals, row, tag=len(self.tickets))
         decision_time, stake = int(signals.decision_time[row]), float(signals.stake[row])
         ticket = Ticket(decision_time, float(signals.side[row]), stake, size, score)
@@ -147,11 +147,11 @@ class PaperBroker:
 
         Raises
         ------
-        BadInput : if there is nothing to add to; ask `would_add` first.
+        BadInput : if there is nothing to add to; check `would_add` first.
         """
         if not self.would_add(float(signals.side[row])):
-            raise BadInput(f"{self.instance} has no position that takes an addition")
-        self._submit(signals, row, tag=_INHERITED)
+            raise BadInput(f"{self.instance} has no position that accepts an addition")
+        self._submit(signals, row, tag=_NO_TICKET)
 
     def _outcome(self, side: float) -> int:
         return int(classify_signal_nb(*self._state.records, side, self._policy))

@@ -61,13 +61,13 @@ def live(
             number = len(broker.tickets)
             broker.place(signals, wish, size=float(number % 3), score=number / 1e6)
         elif broker.would_add(side):
-            with pytest.raises(BadInput, match="is occupied and takes no order"):
+            with pytest.raises(BadInput, match="is occupied and accepts no order"):
                 broker.place(signals, wish, size=1.0, score=0.5)
             broker.add(signals, wish)
         else:
-            with pytest.raises(BadInput, match="has no position that takes an addition"):
+            with pytest.raises(BadInput, match="has no position that accepts an addition"):
                 broker.add(signals, wish)
-            with pytest.raises(BadInput, match="is occupied and takes no order"):
+            with pytest.raises(BadInput, match="is occupied and accepts no order"):
                 broker.place(signals, wish, size=1.0, score=0.5)
     return broker, pool_trades(tables) if tables else pool_trades([]).assign(size=0.0, score=0.0)
 
