@@ -1,8 +1,8 @@
-"""User modules: Python files with factors of one's own, loaded by name or path, known by their source.
+"""User modules: Python files with factors of your own, loaded by name or path, identified by their source.
 
-A module's whole source decides what its factors are: it is part of the identity of all that follows from them, and it
-travels with a model. So whatever a module imports is either installed, or part of this project, or a module that was
-named before it; another file of the user's would be a change that nobody sees.
+A module's whole source defines its factors: it is part of every cache key that depends on them, and it travels with a
+model. So a module may import what is installed, what is part of this project, and modules that are named before it; a
+change of any other file would go unnoticed.
 """
 
 from __future__ import annotations
@@ -23,32 +23,34 @@ from tradesieve.features.feature_names import example_of
 from tradesieve.market.errors import BadInput
 
 _TAKEN = ("tradesieve", *sys.stdlib_module_names)
+"""Names that a user module cannot have."""
 
+_FORMER_DECORATORS = ("window_factor", "column_factor", "frame_factor")
 
 _LOADED: dict[str, UserModule] = {}
 
 
 def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> tuple[UserModule, ...]:
-    """Load modules in their order and register their factors, or keep them where they are loaded and unchanged.
+    """Load modules in order and register their factors; those that are loaded and unchanged stay as they are.
 
-    A module that changed takes the place of what it was: its former factors are forgotten.
+    A module that changed replaces its former self: its former factors are gone.
 
     Parameters
     ----------
     modules : each one's path, ending in ``.py``, or its name as Python imports it.
-    folder : where paths and names begin; the current folder when None.
+    folder : that paths and names are relative to; the current folder when None.
 
     Raises
     ------
-    BadInput : if a module is missing, fails, defines no factor while none imports it, or imports another file of the
-        user's that was not named before it; or if a factor's name is taken.
+    BadInput : if a module is missing, fails, defines no factor and is not imported by another, or imports a file of
+        the user that is not named before it; or if a factor's name is taken.
     """
     folder = Path.cwd() if folder is None else folder
     loaded: dict[str, UserModule] = {}
     for given in modules:
         name, path = _found(given, folder)
         if name in loaded:
-            raise BadInput(f"modules: {given} has the name of another one, {name}; give one of them another file name")
+            raise BadInput(f"modules: {given} two modules are called {name}; rename one of the files")
         try:
             source = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -57,16 +59,19 @@ def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> 
     used = {needed.name for module in loaded.values() for needed in module.dependencies}
     for name, module in loaded.items():
         if not module.factors and name not in used:
-            raise BadInput(f"modules: {name} defines no factor; features/user_factors.py says how one is written")
+            raise BadInput(
+                f"modules: {name} defines no factor; write `from tradesieve import factor` and put @factor before a "
+                "function"
+            )
     return tuple(loaded.values())
 
 
 def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserModule]) -> UserModule:
-    """Run a module's source and register its factors, unless this very source is loaded under its name.
+    """Run a module's source and register its factors, unless the same source is loaded under its name.
 
     Parameters
     ----------
-    path : where it lies, for tracebacks.
+    path : of the file, for tracebacks.
     known : the modules that it may import, by name.
 
     Raises
@@ -74,7 +79,7 @@ def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserM
     BadInput : as `load_user_modules`.
     """
     if name.partition(".")[0] in _TAKEN or (name in sys.modules and name not in _LOADED):
-        raise BadInput(f"modules: another module is called {name}; give {path.name} another file name")
+        raise BadInput(f"modules: {name} is the name of another Python module; rename {path.name}")
     dependencies, libraries = _imported(name, source, path, known)
     old = _LOADED.get(name)
     if old is not None and (old.source, old.dependencies) == (source, dependencies):
@@ -88,7 +93,7 @@ def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserM
 
 
 def freshly_run(feature: Feature) -> Feature:
-    """Run the module of a user's feature beside itself: the same feature, and nothing that it may have remembered."""
+    """Return a user's feature from a fresh run of its module, without any state that it may have kept."""
     module = feature.factor.module
     if module is None:
         return feature
@@ -100,10 +105,10 @@ def freshly_run(feature: Feature) -> Feature:
 
 
 @contextmanager
-def beside() -> Iterator[None]:
-    """Within the block no user module is loaded, and after it all is as before.
+def isolated_modules() -> Iterator[None]:
+    """Unload all user modules within the block, and restore them after it.
 
-    Features that were read within keep their factors; nobody else finds them.
+    Features that are parsed within the block keep their factors; no other code finds them.
     """
     before, loaded = dict(FACTORS), dict(_LOADED)
     code = {name: sys.modules.pop(name, None) for name in loaded}
@@ -119,8 +124,8 @@ def beside() -> Iterator[None]:
         _LOADED.update(loaded)
 
 
-def tried_features(module: UserModule) -> list[Feature]:
-    """Give one feature of each factor of a module, with its default parameters, to check it by.
+def default_features(module: UserModule) -> list[Feature]:
+    """Return one feature of each factor of a module, with the default parameters, to check the factor with.
 
     Raises
     ------
@@ -131,21 +136,21 @@ def tried_features(module: UserModule) -> list[Feature]:
         feature = example_of(FACTORS[name])
         if feature is None:
             raise BadInput(
-                f"{module.name}: {name} has parameters without defaults; give each one, or name its features with "
-                "--features"
+                f"{module.name}: {name} has parameters without defaults; give them defaults, or name its features "
+                "with --features"
             )
         found.append(feature)
     return found
 
 
 def _found(given: str, folder: Path) -> tuple[str, Path]:
-    """Find the name and the file of a module."""
+    """Return the name and the file of a module."""
     if given.endswith(".py"):
         path = folder / Path(given).expanduser()
         if not path.is_file():
-            raise BadInput(f"modules: there is no file {path}")
+            raise BadInput(f"modules: {path}: file not found")
         if not path.stem.isidentifier():
-            raise BadInput(f"modules: {path.name}: a module's file is named like a variable, such as my_factors.py")
+            raise BadInput(f"modules: {path.name}: a module's file name has to be a Python name, such as my_factors.py")
         return path.stem, path
     if not all(part.isidentifier() for part in given.split(".")):
         raise BadInput(f"modules: {given!r} is neither a path that ends in .py nor a module's name, such as my_factors")
@@ -158,18 +163,18 @@ def _found(given: str, folder: Path) -> tuple[str, Path]:
     except (ImportError, ValueError):
         specification = None
     if specification is None or not specification.origin or not specification.origin.endswith(".py"):
-        raise BadInput(f"modules: there is no module {given}: no {base.with_suffix('.py')}, and none is installed")
+        raise BadInput(f"modules: {given} not found: there is no {base.with_suffix('.py')}, and it is not installed")
     return given, Path(specification.origin)
 
 
 def _imported(
     name: str, source: str, path: Path, known: Mapping[str, UserModule]
 ) -> tuple[tuple[UserModule, ...], tuple[str, ...]]:
-    """Sort what a module imports: modules that are named before it, and libraries."""
+    """Return the user modules that a module depends on, and the libraries that it imports."""
     try:
         tree = ast.parse(source, filename=str(path))
     except (SyntaxError, ValueError) as error:
-        raise BadInput(f"modules: {path} is no Python: {error}") from error
+        raise BadInput(f"modules: {path} is not valid Python: {error}") from error
     direct, libraries = set(), set()
     lasting = set(_imports(tree.body, path))
     for imported in _imports(ast.walk(tree), path):
@@ -177,13 +182,20 @@ def _imported(
         own = [one for one in (imported, imported.rpartition(".")[0]) if one in known]
         if own:
             if imported not in lasting:
-                raise BadInput(f"modules: {path.name} imports {own[0]} within something else: import it at the top")
+                raise BadInput(
+                    f"modules: {path.name} imports {own[0]} within a block: import it at the top of the file"
+                )
             direct.add(own[0])
+        elif _is_former_import(imported):
+            raise BadInput(
+                f"modules: {path.name} imports {imported}: write `from tradesieve import factor`, and decorate with "
+                '@factor, @factor(of="column") or @factor(of="frame")'
+            )
         elif top in _TAKEN:
             continue
         elif top == name or any(_holds(place, top) for place in {path.parent, Path.cwd()}):
             raise BadInput(
-                f"modules: {path.name} imports {top}, which is a file of yours too: name it in modules, before {name}"
+                f"modules: {path.name} imports {top}, which is a file of yours: name it in modules too, before {name}"
             )
         else:
             libraries.add(top)
@@ -202,6 +214,13 @@ def _imports(nodes: Iterable[ast.AST], path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def _is_former_import(imported: str) -> bool:
+    """Tell whether a name is one of the former decorators, or the former path of their module."""
+    module, _, name = imported.rpartition(".")
+    former_path = imported.startswith("features.user_factors")
+    return former_path or (module == "tradesieve.features.user_factors" and name in _FORMER_DECORATORS)
+
+
 def _holds(folder: Path, module: str) -> bool:
     """Tell whether a folder that is not Python's own holds a module."""
     if str(folder) in sysconfig.get_paths().values():
@@ -210,14 +229,14 @@ def _holds(folder: Path, module: str) -> bool:
 
 
 def _run(name: str, source: str, path: Path, *, instead_of: UserModule | None) -> dict[str, Factor]:
-    """Run a module and give the factors that it registered; where it fails, all is as before."""
+    """Run a module and return the factors that it registered; if it fails, restore what was before."""
     module = ModuleType(name)
     module.__file__ = str(path)
     before, code = dict(FACTORS), sys.modules.get(name)
     for factor in instead_of.factors if instead_of else ():
         FACTORS.pop(factor, None)
     others = set(FACTORS)
-    sys.modules[name] = module  # so that functions find their module, and other modules find this one
+    sys.modules[name] = module  # so that functions find their module, and other modules this one
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
     except Exception as error:

@@ -1,6 +1,67 @@
-"""Learn which of a strategy's trades to take, show that it is not luck, and tell live bots over HTTP.
+"""Learn which trades of a strategy to take, show that it is not luck, and serve the decision to live bots over HTTP.
 
-The package is a link to each room, in the order of the work:
+The rooms, in data order; a room imports only rooms to its left:
 
     market -> features -> strategies -> models -> serving -> trading -> pipelines
+
+The names below are what a script or a notebook starts from. Each is imported when it is first used::
+
+    from tradesieve import factor
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tradesieve.features.engine.compute import compute as compute
+    from tradesieve.features.feature_names import parse_feature as parse_feature
+    from tradesieve.features.user_factors import factor as factor
+    from tradesieve.market.bars import Bars as Bars
+    from tradesieve.market.errors import TradesieveError as TradesieveError
+    from tradesieve.market.instruments import Instrument as Instrument
+    from tradesieve.market.sources.reading import read_file as read_file
+    from tradesieve.market.storage.bar_store import BarStore as BarStore
+    from tradesieve.market.synthetic import SyntheticMarket as SyntheticMarket
+    from tradesieve.market.timeframes import parse_timeframe as parse_timeframe
+    from tradesieve.models.artifact.artifact import load_artifact as load_artifact
+    from tradesieve.pipelines.experiment import Experiment as Experiment
+    from tradesieve.pipelines.runs.experiment_run import run_experiment as run_experiment
+    from tradesieve.pipelines.settings import read_settings as read_settings
+    from tradesieve.serving.client import ScoringClient as ScoringClient
+    from tradesieve.strategies.backtest.simulator import simulate as simulate
+    from tradesieve.strategies.registry import parse_strategy as parse_strategy
+
+_MODULES = {
+    "Bars": "market.bars",
+    "Instrument": "market.instruments",
+    "parse_timeframe": "market.timeframes",
+    "read_file": "market.sources.reading",
+    "BarStore": "market.storage.bar_store",
+    "SyntheticMarket": "market.synthetic",
+    "TradesieveError": "market.errors",
+    "factor": "features.user_factors",
+    "parse_feature": "features.feature_names",
+    "compute": "features.engine.compute",
+    "parse_strategy": "strategies.registry",
+    "simulate": "strategies.backtest.simulator",
+    "load_artifact": "models.artifact.artifact",
+    "ScoringClient": "serving.client",
+    "Experiment": "pipelines.experiment",
+    "run_experiment": "pipelines.runs.experiment_run",
+    "read_settings": "pipelines.settings",
+}
+"""The module of each public name, in data order."""
+
+__all__ = list(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

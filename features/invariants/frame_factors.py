@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tradesieve.features.factor import Feature
-from tradesieve.features.user_factors import whole_values
+from tradesieve.features.user_factors import frame_values
 from tradesieve.market.bars import Bars
 from tradesieve.market.perturbation import scramble_after
 from tradesieve.market.resampling import resample
@@ -48,7 +48,7 @@ def broken_by_whole(
     parameters = tuple(value for _, value in feature.values)
 
     def run(some: Bars) -> np.ndarray:
-        return whole_values(feature.factor, some, parameters)
+        return frame_values(feature.factor, some, parameters)
 
     whole = run(source)
     scale = float(np.nanstd(whole)) if np.isfinite(whole).any() else 0.0

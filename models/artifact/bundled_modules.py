@@ -14,7 +14,7 @@ from typing import Any
 
 from tradesieve.features.factor import Feature, UserModule
 from tradesieve.features.feature_names import parse_feature
-from tradesieve.features.user_modules import beside, load_source
+from tradesieve.features.user_modules import isolated_modules, load_source
 from tradesieve.market.errors import BadInput
 
 FOLDER = "modules"
@@ -70,7 +70,7 @@ def read_features(folder: Path, manifest: Mapping[str, Any]) -> tuple[Feature, .
     modules = manifest.get("modules", ())
     if not modules:
         return tuple(parse_feature(name) for name in names)
-    with beside():
+    with isolated_modules():
         known: dict[str, UserModule] = {}
         for module in modules:
             path = folder / module["file"]

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tradesieve import factor
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_feature, parse_features
 from tradesieve.features.invariants.features import check_features
 from tradesieve.features.requirements import requirements_of
-from tradesieve.features.user_factors import column_factor, frame_factor, window_factor
-from tradesieve.features.user_modules import _LOADED, load_user_modules, tried_features
+from tradesieve.features.user_modules import _LOADED, default_features, load_user_modules
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -24,22 +24,22 @@ GOOD = '''
 
 import numpy as np
 
-from tradesieve.features.user_factors import column_factor, frame_factor, window_factor
+from tradesieve import factor
 
 
-@window_factor
+@factor
 def closing_strength(bars, window=30):
     """Average where each bar closes between its low and its high."""
     return np.mean((bars.close - bars.low) / (bars.high - bars.low))
 
 
-@column_factor(lookback=lambda window, lag: window + lag)
+@factor(of="column", lookback=lambda window, lag: window + lag)
 def lagged(values, window=10, lag=2):
     """Divide the last value by the mean of the window before the lag."""
     return values[-1] / values[:window].mean()
 
 
-@frame_factor
+@factor(of="frame")
 def distance(frame, window, scale=0.5):
     """Stand above the mean."""
     return scale * (frame["close"] / frame["close"].rolling(window).mean() - 1)
@@ -54,7 +54,7 @@ def nothing_stays() -> Iterator[None]:
         kept.clear()
         kept.update(before)
     for name in set(sys.modules) - modules:
-        if "factors" in name or "shapes" in name:
+        if "factors" in name or name in ("shapes", "features", "models"):
             del sys.modules[name]
 
 
@@ -76,7 +76,7 @@ def test_a_module_is_found_by_path_and_by_name(folder, given, market_bars):
     (module,) = load_user_modules([given])
     assert (module.name, module.factors) == ("my_factors", ("closing_strength", "lagged", "distance"))
     assert [name for name, version in module.libraries] == ["numpy"]
-    assert [feature.name for feature in tried_features(module)] == [
+    assert [feature.name for feature in default_features(module)] == [
         "bars__closing_strength__window_30", "close__lagged__window_10__lag_2", "bars__distance__window_20__scale_0.5",
     ]  # fmt: skip
     feature = parse_feature("volume__lagged__window_5__lag_3")
@@ -130,7 +130,7 @@ def test_a_changed_module_takes_the_place_of_what_it_was(folder, market_bars):
 def test_modules_that_need_each_other_are_named_in_their_order(folder):
     write(folder, '"""Shapes."""\nWEIGHT = 2.0\n', "shapes.py")
     write(folder, "from shapes import WEIGHT\n" + GOOD)
-    with pytest.raises(BadInput, match="imports shapes, which is a file of yours too: name it in modules, before"):
+    with pytest.raises(BadInput, match="imports shapes, which is a file of yours: name it in modules too, before"):
         load_user_modules(["my_factors"])
     shapes, own = load_user_modules(["shapes", "my_factors"])
     assert own.dependencies == (shapes,)
@@ -148,22 +148,36 @@ def test_a_dotted_name_lies_in_folders(folder):
 
 
 FAULTS = {
-    "no file": (None, "there is no file"),
-    "no Python": ("def (", "is no Python"),
+    "no file": (None, "file not found"),
+    "no Python": ("def (", "is not valid Python"),
     "fails": ("x = 1\ny = x / 0\n", "my_factors.py, line 2: ZeroDivisionError: division by zero"),
     "relative import": ("from . import other\n", "write imports without leading dots"),
     "no factor": ('"""Nothing."""\n', "defines no factor"),
     "missing library": ("import no_such_library\n", "No module named 'no_such_library'"),
-    "taken name": (GOOD.replace("def lagged", "def slope"), "there is a factor 'slope' already, in trend"),
-    "twice": (GOOD + GOOD.partition("window_factor\n\n\n")[2], "there is a factor 'closing_strength' already"),
+    "taken name": (GOOD.replace("def lagged", "def slope"), "factor 'slope' exists already, in trend"),
+    "twice": (GOOD + GOOD.partition("import factor\n\n\n")[2], "factor 'closing_strength' exists already"),
     "no docstring": (GOOD.replace('"""Stand above the mean."""', "..."), "distance has no docstring"),
     "bad name": (GOOD.replace("def lagged", "def Lagged"), "not 'Lagged'"),
     "bad parameter": (GOOD.replace("lag=2", "lag2=2"), "not 'lag2'"),
     "text parameter": (GOOD.replace("lag=2", "lag='a'"), "parameters are numbers"),
     "no such parameter": (GOOD.replace("lambda window, lag:", "lambda window, legs:"), "has no parameter 'legs'"),
     "no window": (GOOD.replace("window, scale", "scale"), "has no parameter 'window'; say how many bars"),
-    "star": (GOOD.replace("frame, window", "frame, *window"), "no \\* or \\*\\*"),
+    "star": (GOOD.replace("frame, window", "frame, *window"), "without \\* or \\*\\*"),
 }
+
+
+FORMER_IMPORTS = {
+    "former path": "from features.user_factors import window_factor\n",
+    "former path of a module": "import features.user_factors as own\n",
+    "former decorator": "from tradesieve.features.user_factors import Window, frame_factor\n",
+}
+
+
+@pytest.mark.parametrize("source", FORMER_IMPORTS.values(), ids=list(FORMER_IMPORTS))
+def test_a_former_import_names_the_new_line(folder, source):
+    write(folder, source + GOOD)
+    with pytest.raises(BadInput, match=r"my_factors\.py imports .*: write `from tradesieve import factor`"):
+        load_user_modules(["my_factors"])
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -190,14 +204,27 @@ def test_a_module_that_broke_leaves_what_it_was(folder):
 @pytest.mark.parametrize("name", ["numpy.py", "tradesieve.py", "json.py"])
 def test_a_file_may_not_hide_another_module(folder, name):
     write(folder, GOOD, name)
-    with pytest.raises(BadInput, match="another module is called"):
+    with pytest.raises(BadInput, match="is the name of another Python module"):
         load_user_modules([name])
+
+
+@pytest.mark.parametrize(("first", "second"), [("features", "models"), ("models", "features")])
+def test_files_may_have_the_names_of_our_rooms(folder, market_bars, first, second):
+    write(folder, '"""Shapes."""\nWEIGHT = 2.0\n', f"{first}.py")
+    write(folder, f"from {first} import WEIGHT\n" + GOOD.replace("scale *", "WEIGHT * scale *"), f"{second}.py")
+    shapes, own = load_user_modules([f"{first}.py", second])
+    assert (own.name, own.dependencies) == (second, (shapes,))
+    at, names = market_bars.close_time[100:5000:7], [feature.name for feature in default_features(own)]
+    assert check_features(market_bars[:5000], at, names, seed=1) == []
+    mean = market_bars.close[81:101].mean()
+    found = compute(market_bars, at[:1], names[-1:])[0, 0]
+    np.testing.assert_allclose(found, 2.0 * 0.5 * (market_bars.close[100] / mean - 1), rtol=1e-9)
 
 
 def test_two_files_of_one_name_are_told_apart_by_a_refusal(folder):
     write(folder, GOOD, "a/my_factors.py")
     write(folder, GOOD, "b/my_factors.py")
-    with pytest.raises(BadInput, match="has the name of another one, my_factors"):
+    with pytest.raises(BadInput, match="two modules are called my_factors"):
         load_user_modules(["a/my_factors.py", "b/my_factors.py"])
 
 
@@ -205,27 +232,27 @@ def test_two_files_of_one_name_are_told_apart_by_a_refusal(folder):
 def test_what_is_no_name_is_said(folder, given):
     with pytest.raises(BadInput, match=r"neither a path that ends in \.py nor a module's name"):
         load_user_modules([given])
-    with pytest.raises(BadInput, match="there is no module nowhere"):
+    with pytest.raises(BadInput, match="nowhere not found"):
         load_user_modules(["nowhere"])
 
 
 def test_a_factor_that_fails_says_where_and_when(market_bars):
-    @window_factor
+    @factor
     def failing(bars, window=20):
         """Fail."""
         return {}["x"]
 
-    @window_factor
+    @factor
     def many(bars, window=20):
         """Return the window."""
         return bars.close
 
-    @frame_factor
+    @factor(of="frame")
     def short(frame, window=20):
         """Return fewer values than there are rows."""
         return frame["close"].dropna()[5:]
 
-    @column_factor(lookback=0)
+    @factor(of="column", lookback=0)
     def nothing(values):
         """Need nothing."""
         return 1.0
@@ -233,8 +260,8 @@ def test_a_factor_that_fails_says_where_and_when(market_bars):
     at = market_bars.close_time[[100]]
     for name, message in {
         "bars__failing__window_20": r"modules.py, line \d+: failing fails at 2023-01-01T08:25:00Z: KeyError: 'x'",
-        "bars__many__window_20": "many returned ndarray, but one number is its value",
-        "bars__short__window_20": "short made values of shape \\(15,\\) of 20 bars",
+        "bars__many__window_20": "many returned ndarray, but has to return one number",
+        "bars__short__window_20": "short returned values of shape \\(15,\\) for 20 bars",
         "close__nothing": "its lookback is 0",
     }.items():
         with pytest.raises(BadInput, match=message):
@@ -242,7 +269,7 @@ def test_a_factor_that_fails_says_where_and_when(market_bars):
 
 
 def test_infinite_and_missing_values_are_nan(market_bars):
-    @window_factor
+    @factor
     def infinite(bars, window=2):
         """Divide by nothing."""
         return np.float64(1.0) / (bars.close[-1] - bars.close[-1])
@@ -252,12 +279,12 @@ def test_infinite_and_missing_values_are_nan(market_bars):
 
 def test_state_that_stays_from_the_first_call_is_caught(folder, market_bars):
     write(folder, '''
-from tradesieve.features.user_factors import frame_factor
+from tradesieve import factor
 
 SCALE = []
 
 
-@frame_factor
+@factor(of="frame")
 def scaled(frame, window=20):
     """Scale by what the first frame was like."""
     if not SCALE:
@@ -273,7 +300,7 @@ def scaled(frame, window=20):
 
 
 def test_a_lookback_may_follow_from_the_timeframe(market_bars):
-    @window_factor(lookback=lambda timeframe, days: days * timeframe.bars_in(86_400_000_000_000))
+    @factor(lookback=lambda timeframe, days: days * timeframe.bars_in(86_400_000_000_000))
     def over_days(bars, days=2):
         """Range over days."""
         return bars.high.max() - bars.low.min()

@@ -31,6 +31,20 @@ def test_exported_names_exist(name: str) -> None:
     assert len(set(exported)) == len(exported)
 
 
+def test_public_names_are_those_that_type_checkers_see() -> None:
+    import tradesieve
+
+    tree = ast.parse((ROOT / "tradesieve" / "__init__.py").read_text(encoding="utf-8"))
+    (typed,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name: node.module for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert sorted(seen) == sorted(tradesieve.__all__)
+    assert set(tradesieve.__all__) <= set(dir(tradesieve))
+    for name, module in seen.items():
+        assert getattr(tradesieve, name) is getattr(importlib.import_module(str(module)), name)
+    with pytest.raises(AttributeError, match="module 'tradesieve' has no attribute 'features_of'"):
+        _ = tradesieve.features_of
+
+
 def test_every_module_has_a_docstring() -> None:
     assert [name_of(path) for path in FILES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))] == []
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tradesieve import factor
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.feature_sets import SETS
 from tradesieve.features.invariants.features import LAWS, check_features
 from tradesieve.features.requirements import requirements_of
-from tradesieve.features.user_factors import frame_factor
 from tradesieve.market.bars import Bars
 from tradesieve.market.resampling import resample
 from tradesieve.market.timeframes import parse_timeframe
@@ -52,7 +52,7 @@ def test_what_is_invented_for_the_check_is_all_that_a_factor_may_need(market_bar
 
 
 def test_a_look_ahead_in_longer_bars_and_other_symbols_is_caught_too(market_bars, bars_maker):
-    @frame_factor
+    @factor(of="frame")
     def peeks(frame, window=10):
         """Take the next close."""
         return frame["close"].shift(-1) / frame["close"]

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tradesieve import factor
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.invariants.features import CAUSALITY, Violation, check_features
-from tradesieve.features.user_factors import column_factor, frame_factor, window_factor
 from tradesieve.market.bars import Bars
 
 DAY_OF_BARS = 289  # of five minutes, and one
@@ -100,7 +100,7 @@ LOOK_AHEADS = (
 
 @pytest.mark.parametrize("function", LOOK_AHEADS, ids=lambda function: function.__name__)
 def test_a_look_ahead_is_caught_with_its_name(function, bars):
-    frame_factor(function)
+    factor(of="frame")(function)
     window = function.__defaults__[0]
     name = f"bars__{function.__name__}__window_{window}"
     found = check(bars, name, "close__slope__window_20")
@@ -147,7 +147,7 @@ HONEST = (trailing_window, closed_hour, scaled_by_the_past, hour_so_far, forgett
 
 def test_honest_functions_of_frames_are_not_flagged(bars):
     for function in HONEST:
-        frame_factor(function)
+        factor(of="frame")(function)
     assert check(bars, *(f"bars__{one.__name__}__window_{one.__defaults__[0]}" for one in HONEST)) == []
 
 
@@ -155,7 +155,7 @@ def test_honest_functions_of_frames_are_not_flagged(bars):
 
 
 def test_a_lookback_that_is_too_short_is_said_so(bars):
-    @frame_factor
+    @factor(of="frame")
     def remembers_long(frame, window=20):
         """Take an exponential mean that remembers further than its lookback."""
         return frame["close"].ewm(span=window, adjust=False).mean() / frame["close"] - 1
@@ -166,7 +166,7 @@ def test_a_lookback_that_is_too_short_is_said_so(bars):
 
 
 def test_one_bar_too_few_is_said_so(bars):
-    @frame_factor
+    @factor(of="frame")
     def volatility_of_returns(frame, window=20):
         """Deviate over twenty returns, which are made of twenty-one closes."""
         return frame["close"].pct_change().rolling(window).std()
@@ -178,7 +178,7 @@ def test_one_bar_too_few_is_said_so(bars):
 def test_state_that_leaks_from_one_call_to_the_next_is_caught(bars):
     highest = [0.0]
 
-    @window_factor
+    @factor
     def from_the_highest_ever(window_of_bars, window=5):
         """Divide by the highest high of all windows that were ever looked at."""
         highest[0] = max(highest[0], window_of_bars.high.max())
@@ -186,7 +186,7 @@ def test_state_that_leaks_from_one_call_to_the_next_is_caught(bars):
 
     calls = [0]
 
-    @column_factor
+    @factor(of="column")
     def counted(values, window=5):
         """Count the calls."""
         calls[0] += 1
@@ -198,20 +198,20 @@ def test_state_that_leaks_from_one_call_to_the_next_is_caught(bars):
     assert "is not the same when it is computed again" in str(found[0])
 
 
-def test_a_window_factor_cannot_see_the_future_whatever_it_tries(bars):
+def test_a_factor_of_a_window_cannot_see_the_future_whatever_it_tries(bars):
     """The same wishes, on a window: there is nothing behind its end."""
 
-    @window_factor
+    @factor
     def centred(bars, window=20):
         """Smooth the close around each bar and take the last."""
         return bars.frame()["close"].rolling(window, center=True, min_periods=1).mean().iloc[-1]
 
-    @column_factor
+    @factor(of="column")
     def scaled(values, window=20):
         """Scale the last value by all that there is."""
         return (values[-1] - np.mean(values)) / np.std(values)
 
-    @window_factor(lookback=DAY_OF_BARS)
+    @factor(lookback=DAY_OF_BARS)
     def day_close(bars):
         """Take the close of the running day."""
         return bars.frame()["close"].resample("1D", closed="right").last().iloc[-1]
@@ -221,7 +221,7 @@ def test_a_window_factor_cannot_see_the_future_whatever_it_tries(bars):
 
 
 def test_no_function_can_change_what_others_are_given(bars):
-    @window_factor
+    @factor
     def careless(bars, window=20):
         """Sort the closes in their place."""
         bars.close.sort()

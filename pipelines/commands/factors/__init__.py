@@ -13,7 +13,7 @@ from tradesieve.features.feature_names import example_of, parse_feature, parse_f
 from tradesieve.features.feature_sets import SETS
 from tradesieve.features.invariants.features import LAWS
 from tradesieve.features.requirements import other_symbols
-from tradesieve.features.user_modules import load_user_modules, tried_features
+from tradesieve.features.user_modules import default_features, load_user_modules
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.market.storage.files import atomic_write
@@ -142,7 +142,7 @@ def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], li
     whole_module = given["features"] is None and given["modules"] is not None
     if whole_module:
         modules = load_user_modules(split_commas(given["modules"]))
-        given["features"] = ",".join(feature.name for module in modules for feature in tried_features(module))
+        given["features"] = ",".join(feature.name for module in modules for feature in default_features(module))
     experiment = assemble_experiment(settings, **given)
     bars = market or [chunk.bars for chunk in load_chunks(experiment, settings)]
     return bars, list(experiment.feature_names()), experiment.plan.seed

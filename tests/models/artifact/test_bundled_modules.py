@@ -13,11 +13,11 @@ import httpx
 import numpy as np
 import pytest
 
+from tradesieve import factor
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_feature
-from tradesieve.features.user_factors import window_factor
 from tradesieve.features.user_modules import _LOADED, load_user_modules
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, Refused, Unknown
@@ -26,17 +26,17 @@ from tradesieve.models.artifact.manifest import MANIFEST_FILE, file_checksum, ma
 
 SHAPES = "TIMES = 1.0\n"
 MODULE = '''
-from tradesieve.features.user_factors import column_factor, frame_factor
+from tradesieve import factor
 from shapes import TIMES
 
 
-@frame_factor
+@factor(of="frame")
 def above_mean(frame, window=20):
     """Stand above the mean."""
     return TIMES * (frame["close"] / frame["close"].rolling(window).mean() - 1)
 
 
-@column_factor
+@factor(of="column")
 def last_to_first(values, window=10):
     """Divide the last value by the first."""
     return values[-1] / values[0]
@@ -137,7 +137,7 @@ def test_altered_source_is_refused(own: Artifact, tmp_path: Path) -> None:
 
 
 def test_a_factor_of_no_file_is_refused(tmp_path: Path, artifact_builder: Callable[..., Artifact]) -> None:
-    @window_factor
+    @factor
     def of_a_notebook(bars, window=5):  # type: ignore[no-untyped-def]
         """Take the last close."""
         return bars.close[-1]

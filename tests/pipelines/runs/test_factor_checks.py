@@ -23,16 +23,16 @@ from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import compute_features
 
 MODULE = '''
-from tradesieve.features.user_factors import frame_factor, window_factor
+from tradesieve import factor
 
 
-@window_factor
+@factor
 def closing_strength(bars, window=20):
     """Average where each bar closes between its low and its high."""
     return ((bars.close - bars.low) / (bars.high - bars.low)).mean()
 
 
-@frame_factor
+@factor(of="frame")
 def from_mean(frame, window=20):
     """Stand above the mean."""
     return frame["close"] / frame["close"].rolling(window).mean() - 1
@@ -70,7 +70,7 @@ def test_a_yaml_names_modules(own: Experiment, folder: Path) -> None:
         Unknown, match="factor in 'bars__from_means__window_10': 'from_means': did you mean 'from_mean'"
     ):
         replace(own, features=("bars__from_means__window_10",))
-    with pytest.raises(BadInput, match="there is no module elsewhere"):
+    with pytest.raises(BadInput, match="elsewhere not found"):
         replace(own, modules=("elsewhere",))
 
 
