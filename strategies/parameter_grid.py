@@ -1,4 +1,4 @@
-"""Grids: many strategies of one text, gone through in order or drawn at random, and never all made at once."""
+"""Grids: the strategies of one text, created one at a time, in order or shuffled."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class Grid:
-    """Every combination of the variants of a rule with those of the modifiers on it.
+    """All combinations of the variants of a rule and of its modifiers.
 
     Parameters
     ----------
     rules : the variants of the rule, at least one.
-    modifiers : for each modifier on it, its variants, at least one each.
+    modifiers : the variants of each modifier, at least one each.
     """
 
     rules: Sequence[Strategy]
@@ -28,36 +28,39 @@ class Grid:
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of combinations."""
         return len(self.rules) * math.prod(len(variants) for variants in self.modifiers)
 
     def __getitem__(self, index: int) -> Strategy:
-        """Make one of them; the last modifier varies fastest."""
+        """Create the strategy at a position; the last modifier varies fastest."""
         chosen = []
         for variants in reversed(self.modifiers):
-            index, place = divmod(index, len(variants))
-            chosen.append(variants[place])
+            index, position = divmod(index, len(variants))
+            chosen.append(variants[position])
         rule = self.rules[index]
         return ModifiedStrategy(rule, tuple(reversed(chosen))) if chosen else rule
 
     def in_order(self) -> Iterator[Strategy]:
-        """Go through all of them, in a fixed order."""
+        """Iterate over all strategies, in a fixed order."""
         return (self[index] for index in range(self.size))
 
     def shuffled(self, seed: Sequence[int]) -> Iterator[Strategy]:
-        """Go through all of them in a random order; each order is as likely as any other.
+        """Iterate over all strategies in a random order; all orders are equally likely.
 
-        Source: Durstenfeld (1964), Algorithm 235: Random permutation, with only the places that were moved kept.
+        Memory grows with the number of strategies taken, not with the size of the grid: a Fisher-Yates shuffle that
+        stores only the positions that were swapped.
+
+        Source: Durstenfeld (1964), Algorithm 235: Random permutation.
         """
         random, length = np.random.default_rng(seed), self.size
-        moved: dict[int, int] = {}
-        for place in range(length):
-            drawn = int(random.integers(place, length))
-            yield self[moved.get(drawn, drawn)]
-            moved[drawn] = moved.pop(place, place)
+        swapped: dict[int, int] = {}
+        for position in range(length):
+            drawn = int(random.integers(position, length))
+            yield self[swapped.get(drawn, drawn)]
+            swapped[drawn] = swapped.pop(position, position)
 
 
 def round_robin(sequences: Sequence[Iterator[Strategy]]) -> Iterator[Strategy]:
-    """Take one of each sequence in turn, passing over those that have ended."""
+    """Take one from each sequence in turn, skipping those that are exhausted."""
     rounds = itertools.zip_longest(*sequences)
     return (strategy for each in rounds for strategy in each if strategy is not None)

@@ -1,8 +1,8 @@
-"""The registry of rules and modifiers: by name, by the text of a strategy, or a spread of many.
+"""The registry of rules and modifiers, and the choice of strategies by text.
 
-A strategy is written ``rule(parameter=value,...)+modifier(parameter=value,...)+...``. What is left out keeps its
-default. Where strategies are chosen, a text may mean many: a rule without parentheses is its default grid, and a
-parameter with several values, as in ``trailing(ranges=2|3|4)``, one strategy for each. Their ids are written out.
+A strategy is written ``rule(parameter=value,...)+modifier(parameter=value,...)+...``; omitted parameters keep their
+defaults. Where strategies are chosen, a text may stand for many: a rule without parentheses for its default grid, and
+a parameter with several values, as in ``trailing(ranges=2|3|4)``, for one strategy per value.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RULES: dict[str, type[Strategy]] = {
         TimeframeConfirmation, RandomEntries,
     )
 }  # fmt: skip
-"""Every rule by its name, in the order in which `choose_strategies` goes through them: a new one comes last."""
+"""All rules by name, in the order in which `choose_strategies` takes them: append new ones."""
 
 MODIFIERS: dict[str, type[Modifier]] = {
     modifier.name: modifier
@@ -56,40 +56,40 @@ MODIFIERS: dict[str, type[Modifier]] = {
 }  # fmt: skip
 
 SAMPLINGS = ("grid", "random")
-"""How strategies are chosen from grids: in the order of the grids, or at random."""
+"""How strategies are chosen from grids: in grid order, or at random."""
 
-_MOST = 1_000_000
-"""So many strategies are never meant: their ids alone would fill the memory."""
+_MAX_STRATEGIES = 1_000_000
+"""Taking all strategies of a larger grid is refused: their ids alone would fill the memory."""
 
 
 def get_rule(name: str) -> type[Strategy]:
-    """Find a rule.
+    """Return the rule of a name.
 
     Raises
     ------
-    Unknown : if there is none of that name; suggests the nearest.
+    Unknown : if there is none; suggests the nearest name.
     """
     return lookup("strategy", name, RULES)
 
 
 def get_modifier(name: str) -> type[Modifier]:
-    """Find a modifier.
+    """Return the modifier of a name.
 
     Raises
     ------
-    Unknown : if there is none of that name; suggests the nearest.
+    Unknown : if there is none; suggests the nearest name.
     """
     return lookup("modifier", name, MODIFIERS)
 
 
 def parse_strategy(text: str) -> Strategy:
-    """Read a strategy as its `id` writes it; parameters left out keep their defaults.
+    """Parse a strategy from text, such as its `id`; omitted parameters keep their defaults.
 
     Raises
     ------
     Unknown : if the rule, a modifier or a parameter does not exist.
-    BadInput : if a value is of the wrong kind or out of range, a parameter has several values, or two modifiers say the
-        same thing.
+    BadInput : if a value is of the wrong type or out of range, a parameter has several values, or two modifiers set the
+        same aspect.
 
     Examples
     --------
@@ -99,64 +99,64 @@ def parse_strategy(text: str) -> Strategy:
     'time_exit(bars=12)'
     """
     if "|" in text:
-        raise BadInput(f"strategy {text!r} is several: values separated by | are for choosing among many")
-    return _grid_of(text, whole=True)[0]
+        raise BadInput(f"strategy {text!r} is more than one: use | only where several are chosen")
+    return _parse_grid(text, expand_rule=False)[0]
 
 
 def has_explicit_parameters(text: str) -> bool:
-    """Say whether a text gives its rule's parameters, rather than naming the rule's default grid."""
+    """Tell whether a text gives parameters of its rule, rather than standing for the rule's default grid."""
     return "(" in split_top_level(text, "+")[0]
 
 
 def choose_strategies(
     count: int | None, *, rules: Sequence[str] = (), sampling: str = "grid", seed: int = 0
 ) -> tuple[Strategy, ...]:
-    """Choose a spread of strategies: one of each text in turn, until there are enough.
+    """Choose strategies: one of each text in turn, until there are enough.
 
     Parameters
     ----------
-    count : how many; None takes all that there are.
-    rules : texts, see the module; empty means the default grid of every rule. With ``grid``, those whose rule is
-        written out come first.
-    sampling : ``grid`` goes through each grid in its order, ``random`` draws from it, see `sample_strategies`.
+    count : how many; None takes all.
+    rules : texts, see the module; empty means the default grid of every rule. With ``grid``, texts that give parameters
+        of their rule come first.
+    sampling : ``grid`` takes each grid in order, ``random`` draws from it, see `sample_strategies`.
     seed : of ``random``.
 
     Raises
     ------
-    BadInput : if `count` is not positive, there are fewer strategies than that, or random ones without a count.
+    BadInput : if `count` is below 1 or above the number of strategies, or missing for ``random``.
     Unknown : if there is no such rule, modifier, parameter or sampling.
     """
     if sampling not in SAMPLINGS:
         raise Unknown("sampling", sampling, SAMPLINGS)
     if sampling == "random":
         if count is None:
-            raise BadInput("random sampling needs a number of strategies: say how many")
+            raise BadInput("random sampling needs a number of strategies")
         return sample_strategies(rules, count, seed=seed)
-    grids = {text: _grid_of(text) for text in rules or RULES}
+    grids = {text: _parse_grid(text) for text in rules or RULES}
     total = sum(grid.size for grid in grids.values())
-    if count is None and total > _MOST:
-        raise BadInput(f"the grids hold {total} strategies, which are too many to take all: say how many")
-    return _first(_in_order(grids), count, rules)
+    if count is None and total > _MAX_STRATEGIES:
+        raise BadInput(f"the grids hold {total} strategies, too many to take all: choose a number of strategies")
+    return _take(_in_grid_order(grids), count, rules)
 
 
 def count_strategies(rules: Sequence[str], *, at_most: int) -> int:
-    """Count the different strategies that there are to choose from, and stop at a number.
+    """Count the distinct strategies to choose from, up to `at_most`.
 
     Raises
     ------
     BadInput, Unknown : as `choose_strategies`.
     """
-    found = _in_order({text: _grid_of(text) for text in rules or RULES})
-    return len(_different(found, at_most))
+    found = _in_grid_order({text: _parse_grid(text) for text in rules or RULES})
+    return len(_distinct(found, at_most))
 
 
 def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[Strategy, ...]:
-    """Draw strategies at random, without repetition: one of each text in turn, each equally likely within its text.
+    """Draw strategies at random without replacement: one of each text in turn, all of a text equally likely.
 
     Parameters
     ----------
     rules : texts, see the module; empty means the default grid of every rule.
-    count : how many. The first ones are the same whatever the count.
+    count : how many. A larger count extends the same sequence.
     seed : of the draws.
 
     Raises
@@ -169,31 +169,32 @@ def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[S
     >>> [strategy.id.partition("+")[2] for strategy in chosen]
     ['trailing(ranges=3,window=20)', 'trailing(ranges=3,window=20)']
     """
-    drawn = [_grid_of(text).shuffled([seed, place]) for place, text in enumerate(rules or RULES)]
-    return _first(round_robin(drawn), count, rules)
+    drawn = [_parse_grid(text).shuffled([seed, position]) for position, text in enumerate(rules or RULES)]
+    return _take(round_robin(drawn), count, rules)
 
 
-def _in_order(grids: Mapping[str, Grid]) -> Iterator[Strategy]:
-    """Go through those whose rule is written out, then through the others, one of each in turn."""
-    exact = [grid.in_order() for text, grid in grids.items() if has_explicit_parameters(text)]
-    return chain(
-        *exact, round_robin([grid.in_order() for text, grid in grids.items() if not has_explicit_parameters(text)])
-    )
+def _in_grid_order(grids: Mapping[str, Grid]) -> Iterator[Strategy]:
+    """Iterate over the grids of texts with explicit parameters, then over the others in turn."""
+    explicit: list[Iterator[Strategy]] = []
+    default: list[Iterator[Strategy]] = []
+    for text, grid in grids.items():
+        (explicit if has_explicit_parameters(text) else default).append(grid.in_order())
+    return chain(*explicit, round_robin(default))
 
 
-def _first(strategies: Iterator[Strategy], count: int | None, rules: Sequence[str]) -> tuple[Strategy, ...]:
-    """Take the first `count` different ones."""
+def _take(strategies: Iterator[Strategy], count: int | None, rules: Sequence[str]) -> tuple[Strategy, ...]:
+    """Take the first `count` distinct strategies."""
     if count is not None and count < 1:
-        raise BadInput(f"the number of strategies is {count}, but must be at least 1")
-    found = _different(strategies, count)
+        raise BadInput(f"the number of strategies is {count}; it must be at least 1")
+    found = _distinct(strategies, count)
     if count is not None and len(found) < count:
         raise BadInput(
-            f"{count} strategies were asked for, but the grids of {', '.join(rules) or 'all rules'} hold {len(found)}"
+            f"{count} strategies were requested, but the grids of {', '.join(rules) or 'all rules'} hold {len(found)}"
         )
     return tuple(found)
 
 
-def _different(strategies: Iterator[Strategy], count: int | None) -> list[Strategy]:
+def _distinct(strategies: Iterator[Strategy], count: int | None) -> list[Strategy]:
     seen: dict[Strategy, None] = {}
     for strategy in strategies:
         seen.setdefault(strategy)
@@ -202,9 +203,9 @@ def _different(strategies: Iterator[Strategy], count: int | None) -> list[Strate
     return list(seen)
 
 
-def _grid_of(text: str, *, whole: bool = False) -> Grid:
-    """Read a text; with `whole`, a rule without parentheses is its default instance and not its default grid."""
+def _parse_grid(text: str, *, expand_rule: bool = True) -> Grid:
+    """Parse a text; a rule without parentheses stands for its default grid only with `expand_rule`."""
     first, *others = split_top_level(text, "+")
     rule = get_rule(parse_name(first))
-    variants = parse_variants(rule, first) if whole or "(" in first else list(rule.variants())
+    variants = parse_variants(rule, first) if "(" in first or not expand_rule else list(rule.variants())
     return Grid(variants, [parse_variants(get_modifier(parse_name(other)), other) for other in others])

@@ -1,6 +1,6 @@
-"""Indicators that rules share: rolling sums, means and ranges, swing highs and lows.
+"""Indicators that rules share: rolling sums, means and ranges, pivot highs and lows.
 
-Factors for models are not these: they live in `features.families`.
+Factors for models are in `features.families`.
 """
 
 __all__ = ["rolling", "pivots"]

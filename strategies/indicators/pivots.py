@@ -1,4 +1,4 @@
-"""Pivots: the highs and lows at which a market turned, each known only some bars later."""
+"""Pivots: highs and lows at which a market turned, each known only some bars later."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def pivot_highs_nb(high: np.ndarray, reach: int) -> np.ndarray:
-    """Find the bars whose high is above those of the `reach` bars before, and not below those of the `reach` after.
+    """Find bars whose high is above the highs of the `reach` bars before and not below those of the `reach` bars after.
 
-    Known at: the close of the bar `reach` bars after the pivot. Pivot lows are the pivot highs of ``-low``.
+    Pivot lows are the pivot highs of ``-low``.
 
     Returns
     -------
-    int64, ascending rows.
+    int64 (n_pivots,), ascending rows.
+
+    Known at: the close of the bar `reach` bars after the pivot.
     """
     n = len(high)
     rows = np.empty(n, np.int64)

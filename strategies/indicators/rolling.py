@@ -1,12 +1,15 @@
-"""Statistics of a moving window that follow from the window alone, to the last bit, wherever history begins.
+"""Rolling statistics that depend on their window alone, bit for bit, wherever history begins.
 
-A running sum carries the rounding of all that went before, so its value depends on where it was started. Here windows
-of 1, 2, 4, ... bars are joined from two halves, and the whole window from those: about log2(window) passes over the
-bars, always in the same order, with the small errors of pairwise summation (Higham, 1993). Moments are joined as in
-Chan, Golub and LeVeque (1983), which loses no digits where prices are large and moves are small.
+A running sum carries rounding errors from all earlier values, so it depends on where it was started. Instead:
 
-Every function takes a float64 array of n values and a window of at least 1, and gives float64 (n,): at each bar the
-statistic of the `window` values that end there, NaN where there are fewer, or where one of them is NaN.
+1. Windows of 1, 2, 4, ... values are built by joining two neighbours of half the size.
+2. The whole window is joined from those, by the binary digits of its length: about log2(window) passes over the values.
+
+The order of the additions is always the same, and errors are as small as those of pairwise summation (Higham, 1993).
+Moments are joined as in Chan, Golub and LeVeque (1983), which stays accurate where prices are large and moves small.
+
+The functions of an array take float64 (n,) and a window of at least 1, and return float64 (n,): at each position the
+statistic of the `window` values that end there; NaN where there are fewer, or where one of them is NaN.
 """
 
 from __future__ import annotations
@@ -18,10 +21,10 @@ from numba import njit
 
 from tradesieve.market.bars import Bars
 
-_STRETCH = 8192
+_BLOCK = 8192
 
 _Join = Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
-"""Gives the statistic of two neighbouring windows from those of the older and of the newer, and their two lengths."""
+"""Returns the statistic of two neighbouring windows together: from the older one, the newer one and their lengths."""
 
 
 def moving_sum(values: np.ndarray, window: int) -> np.ndarray:
@@ -41,7 +44,7 @@ def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def moving_moments(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the mean of a window and its standard deviation, divided by n.
+    """Return the mean and the standard deviation (divided by n) of a window.
 
     Equals: ``rolling(window).mean()`` and ``rolling(window).std(ddof=0)`` of pandas, but for rounding.
     """
@@ -66,7 +69,7 @@ def moving_minimum(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def decayed_sum(values: np.ndarray, window: int, keep: float) -> np.ndarray:
-    """Sum a window in which each value weighs `keep` times the one after it, and the last one weighs 1.
+    """Sum a window with weights that decay by the factor `keep` per value into the past; the last value weighs 1.
 
     Equals: ``numpy.convolve(values, keep ** numpy.arange(window))[:n]``, but for rounding.
     """
@@ -74,12 +77,15 @@ def decayed_sum(values: np.ndarray, window: int, keep: float) -> np.ndarray:
 
 
 def lagged(values: np.ndarray, n_bars: int = 1) -> np.ndarray:
-    """Give at each bar the value of `n_bars` bars before it; NaN where there is none."""
+    """Shift values by `n_bars`: each position gets the value `n_bars` before it, NaN where there is none.
+
+    Equals: ``pandas.Series(values).shift(n_bars)``.
+    """
     return np.concatenate([np.full(min(n_bars, len(values)), np.nan), values[: max(len(values) - n_bars, 0)]])
 
 
 def true_range(bars: Bars) -> np.ndarray:
-    """Give each bar's range, with the close before it as a part of the range; NaN at the first bar.
+    """Measure the range of each bar and the close before it; NaN at the first bar.
 
     Equals: ``talib.TRANGE(high, low, close)``. Source: Wilder (1978).
     """
@@ -87,18 +93,29 @@ def true_range(bars: Bars) -> np.ndarray:
     return np.maximum(bars.high, previous) - np.minimum(bars.low, previous)
 
 
+def previous_channel(bars: Bars, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the highest high and the lowest low of the `window` bars before each bar; NaN where there are fewer.
+
+    Source: Donchian's four-week rule, as in Faith (2007), Way of the Turtle.
+    """
+    return lagged(moving_maximum(bars.high, window)), lagged(moving_minimum(bars.low, window))
+
+
 def average_true_range(bars: Bars, window: int) -> np.ndarray:
-    """Average the true range of the `window` bars that end at each bar; it takes `window` + 1 bars."""
+    """Average the true range of the `window` bars that end at each bar; needs `window` + 1 bars.
+
+    Source: Wilder (1978), with a simple average in place of his smoothing.
+    """
     return moving_mean(true_range(bars), window)
 
 
 def _joined(values: np.ndarray, window: int, join: _Join) -> np.ndarray:
-    """Join the windows along the last axis, a stretch of bars at a time that fits the processor's cache."""
+    """Join windows along the last axis, in blocks that fit the processor's cache."""
     n = values.shape[-1]
     out = np.full(values.shape, np.nan)
-    stretch = max(_STRETCH, 2 * window)
-    for first in range(0, n - window + 1, stretch):
-        last = min(first + stretch, n - window + 1)
+    block = max(_BLOCK, 2 * window)
+    for first in range(0, n - window + 1, block):
+        last = min(first + block, n - window + 1)
         out[..., first + window - 1 : last + window - 1] = _join_all(
             values[..., first : last + window - 1], window, join
         )
@@ -106,7 +123,7 @@ def _joined(values: np.ndarray, window: int, join: _Join) -> np.ndarray:
 
 
 def _join_all(values: np.ndarray, window: int, join: _Join) -> np.ndarray:
-    """Join windows; place j of `power`, `whole` and the result is the window that begins at j."""
+    """Join windows; position j of `power`, `whole` and the result is the window that begins at j."""
     whole, power = values, values
     covered, size = 0, 1
     while True:

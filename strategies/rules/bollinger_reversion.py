@@ -1,4 +1,4 @@
-"""Bollinger reversion: back to the average, once a close has come back into the bands.
+"""Bollinger reversion: trade towards the average once a close is back inside the bands.
 
 Source: Bollinger (2001), Bollinger on Bollinger Bands.
 """
@@ -20,14 +20,14 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class BollingerReversion(Strategy):
-    """Enter towards the average when a close lies within the bands again after one outside; the target is the average.
+    """Enter towards the average at a close inside the bands after a close outside; the target is the average.
 
     Parameters
     ----------
     window : bars of the average and of the standard deviation (divided by n), at least 2.
     width : distance of the bands from the average, in standard deviations, above 0.
     stop_deviations : distance of the stop from the deciding close, in standard deviations, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "bollinger_reversion"
@@ -56,12 +56,12 @@ class BollingerReversion(Strategy):
         return self.window + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the average and its bands."""
+        """Return the average and its bands."""
         average, deviation = moving_moments(bars.close, self.window)
         return self._bands(average, deviation)
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         average, deviation = moving_moments(bars.close, self.window)
         bands = self._bands(average, deviation)
         outside = (bars.close < bands["lower"]).astype(np.int8) - (bars.close > bands["upper"]).astype(np.int8)
@@ -69,9 +69,9 @@ class BollingerReversion(Strategy):
         rows = np.flatnonzero((outside[1:] == 0) & (outside[:-1] != 0) & known) + 1
         side = outside[rows - 1].astype(np.float64)
         stop = stop_at(bars.close[rows], side, self.stop_deviations * deviation[rows])
-        # A close that jumped over the average has nowhere to return to: its target is behind it, and it is dropped.
+        # A close already beyond the average has its target behind it and is dropped.
         return bracket_signals(bars, rows, side, stop=stop, target=average[rows], max_hold=self.max_hold)
 
     def _bands(self, average: np.ndarray, deviation: np.ndarray) -> dict[str, np.ndarray]:
-        reach = self.width * deviation
-        return {"average": average, "upper": average + reach, "lower": average - reach}
+        offset = self.width * deviation
+        return {"average": average, "upper": average + offset, "lower": average - offset}

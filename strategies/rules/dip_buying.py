@@ -1,9 +1,10 @@
-"""Dip-buying by probability: buy a drop as far as the record of such drops is worth it.
+"""Dip buying by probability: buy a drop with a stake that follows from how earlier drops ended.
 
-A drop is a one-bar return at or below `drop_threshold`. Of the drops in the last `history` bars, p is the share after
-which the high rose by `price_move` above the drop's close within `look_back` bars. A drop whose outcome is not yet
-decided (no such rise so far, and `look_back` bars not yet gone) does not count; without a decided drop there is no p
-and no trade. With b = profit_target / price_move the stake is Kelly's fraction f = max(0, (b p - (1 - p)) / b).
+1. A drop is a one-bar return at or below `drop_threshold`.
+2. Of the drops in the last `history` bars, p is the share after which the high rose by `price_move` above the drop's
+   close within `look_back` bars. A drop without such a rise whose `look_back` bars have not passed yet does not count.
+3. With b = profit_target / price_move, the stake is Kelly's fraction, (b p - (1 - p)) / b. There is no trade where it
+   is not above 0, or where no drop counts.
 
 Source: Kelly (1956), A New Interpretation of Information Rate.
 """
@@ -25,15 +26,15 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class DipBuying(Strategy):
-    """Buy a drop with Kelly's fraction of the capital; leave at `price_move`, at the stop, or after `look_back` bars.
+    """Buy a drop with Kelly's fraction of the capital; exit at `price_move`, at the stop, or after `look_back` bars.
 
     Parameters
     ----------
     drop_threshold : one-bar return at or below which a bar is a drop, between -1 and 0.
-    price_move : rise that makes a drop a good one, and the distance of the target; fraction above 0.
-    look_back : bars within which the rise must come, and the time after which the trade is left, at least 1.
+    price_move : rise that makes a drop a success, and the distance of the target, a fraction above 0.
+    look_back : bars within which the rise must come, and after which the trade exits, at least 1.
     history : bars whose drops are counted, at least 2.
-    profit_target : what a good drop is worth, a fraction above 0; with `price_move` it gives the odds b.
+    profit_target : profit of a success, a fraction above 0; with `price_move` it gives the odds b.
     stop_loss : distance of the stop, a fraction between 0 and 1.
     """
 
@@ -67,17 +68,17 @@ class DipBuying(Strategy):
         return self.history + 2
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the price at or below which a close is a drop."""
+        """Return the price at or below which a close is a drop."""
         return {"drop": lagged(bars.close) * (1.0 + self.drop_threshold)}
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the module."""
+        """Generate the signals; see the module."""
         returns = np.diff(bars.close, prepend=np.nan) / np.concatenate([[np.nan], bars.close[:-1]])
         drops = np.flatnonzero(returns <= self.drop_threshold)
-        share = success_shares_nb(drops, bars.high, bars.close, self.price_move, self.look_back, self.history)
+        win_rate = success_rates_nb(drops, bars.high, bars.close, self.price_move, self.look_back, self.history)
         odds = self.profit_target / self.price_move
         with np.errstate(invalid="ignore"):
-            stake = (odds * share - (1.0 - share)) / odds
+            stake = (odds * win_rate - (1.0 - win_rate)) / odds
             drops, stake = drops[stake > 0.0], stake[stake > 0.0]
         close = bars.close[drops]
         return make_signals(
@@ -91,40 +92,40 @@ class DipBuying(Strategy):
 
 
 @njit(cache=True, nogil=True)
-def success_shares_nb(
+def success_rates_nb(
     drops: np.ndarray, high: np.ndarray, close: np.ndarray, price_move: float, look_back: int, history: int
 ) -> np.ndarray:
-    """Give p at each drop: the share of good ones among the decided drops in the `history` bars before it.
+    """Compute p at each drop: the success rate of the decided drops in the `history` bars before it.
 
     Parameters
     ----------
-    drops : int64, ascending indices of the bars that are drops.
+    drops : int64 (n_drops,), ascending rows of the bars that are drops.
 
     Returns
     -------
-    float64, one a drop; NaN where no earlier drop is decided.
+    float64 (n_drops,); NaN where no earlier drop is decided.
     """
     n = len(drops)
     decided = np.empty(n, np.int64)
-    good = np.zeros(n, np.bool_)
+    success = np.zeros(n, np.bool_)
     for d in range(n):
         goal = close[drops[d]] * (1.0 + price_move)
         decided[d] = drops[d] + look_back
         for bar in range(drops[d] + 1, min(drops[d] + look_back + 1, len(high))):
             if high[bar] >= goal:
-                decided[d], good[d] = bar, True
+                decided[d], success[d] = bar, True
                 break
-    share = np.full(n, np.nan)
+    rate = np.full(n, np.nan)
     first = 0
     for d in range(n):
         now = drops[d]
         while drops[first] < now - history:
             first += 1
-        n_decided = n_good = 0
+        n_decided = n_successes = 0
         for earlier in range(first, d):
             if decided[earlier] <= now:
                 n_decided += 1
-                n_good += good[earlier]
+                n_successes += success[earlier]
         if n_decided > 0:
-            share[d] = n_good / n_decided
-    return share
+            rate[d] = n_successes / n_decided
+    return rate

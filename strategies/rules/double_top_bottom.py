@@ -1,4 +1,4 @@
-"""Double tops and bottoms: the M and the W, traded once the market confirms them.
+"""Double tops and bottoms, traded once a close beyond the neckline confirms them.
 
 Source: Edwards and Magee (1948), Technical Analysis of Stock Trends; Bulkowski (2005), Encyclopedia of Chart Patterns.
 """
@@ -21,30 +21,27 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class DoubleTopBottom(Strategy):
-    """Sell a top of two or more touches at the first close below its neckline; buy a bottom, with all signs turned.
+    """Sell a top of two or more touches at the first close below its neckline; bottoms are the mirror image.
 
-    A top is made of pivot highs: highs above those of the `reach` bars before and not below those of the `reach` bars
-    after, known only then. Going back from the newest, each earlier one within `tolerance` of its price is a touch when
-    a dip of at least `gap` lies between it and the touch after it; a higher one ends the search. With `repetitions`
-    touches the trade is possible. The neckline is the lowest low between the touches, the top the highest of them.
-
-    The trade stays possible until a close below the neckline confirms it. It dies when a high lies above the top, after
-    `patience` bars, or when a newer top takes its place. A market that closed below the neckline before the newest
-    pivot was known has left without us.
-
-    The stop is the top; the target lies `reward` heights of the pattern beyond the neckline.
+    1. A pivot high is above the highs of the `reach` bars before and not below those of the `reach` bars after; it is
+       known at the close of the last of these.
+    2. Back from the newest pivot high, each earlier one within `tolerance` of its price is a touch when a dip of at
+       least `gap` lies between it and the touch after it; a higher pivot ends the search. `repetitions` touches form a
+       top: its price is the highest touch, its neckline the lowest low between the touches.
+    3. A top is pending until a close below the neckline confirms it. It is void once a high exceeds it, after
+       `patience` bars, when a newer top forms, or if a close before the newest pivot was known is below the neckline.
+    4. The stop is the top; the target lies `reward` pattern heights beyond the neckline.
 
     Parameters
     ----------
-    repetitions : touches of the same level, at least 2.
-    gap : least distance between the level and the dips, as a fraction of the level, above 0 and below 1.
-    tolerance : distance from the newest touch within which another touches the same level, as a fraction, above 0 and
-        at most `gap`.
-    reach : bars on each side that a pivot stands out from, at least 1.
-    window : bars between the first and the last touch at most, at least 2.
-    patience : bars for which the possible trade waits to be confirmed, at least 1.
-    reward : distance of the target from the neckline, in heights of the pattern, above 0.
-    max_hold : bars to hold at most, at least 1.
+    repetitions : touches that form a top, at least 2.
+    gap : smallest distance between the top and the dips, as a fraction of the top, above 0 and below 1.
+    tolerance : largest distance of a touch from the newest one, as a fraction of its price, above 0 and at most `gap`.
+    reach : bars on each side of a pivot that it is compared with, at least 1.
+    window : largest number of bars between the first and the last touch, at least 2.
+    patience : bars for which a pending top waits for its confirmation, at least 1.
+    reward : distance of the target from the neckline, in pattern heights, above 0.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "double_top_bottom"
@@ -78,27 +75,27 @@ class DoubleTopBottom(Strategy):
         )
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the deciding bar, the wait, the last pivot's reach, the window and the first pivot's reach."""
+        """Count the deciding bar, the wait, the window, and the reach of the first and the last pivot."""
         return self.patience + self.reach + self.window + self.reach + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give top, bottom and their necklines while a trade is possible, the bar that ends it included."""
+        """Return the pending top and bottom with their necklines, up to the bar that ends them."""
         (top, top_neckline, _), (bottom, bottom_neckline, _) = self._patterns(bars)
         return {"top": top, "top_neckline": top_neckline, "bottom": bottom, "bottom_neckline": bottom_neckline}
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         (top, top_neckline, falls), (bottom, bottom_neckline, rises) = self._patterns(bars)
         rows = np.flatnonzero(rises != falls)
         long = rises[rows]
         stop = np.where(long, bottom[rows], top[rows])
         neckline = np.where(long, bottom_neckline[rows], top_neckline[rows])
         target = neckline + self.reward * (neckline - stop)
-        # A close that already lies beyond its target is dropped: there is nothing left to gain.
+        # A close that is already beyond its target is dropped.
         return bracket_signals(bars, rows, np.where(long, 1.0, -1.0), stop=stop, target=target, max_hold=self.max_hold)
 
     def _patterns(self, bars: Bars) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-        """Give level, neckline and confirmation of tops, then of bottoms."""
+        """Return price, neckline and confirmation of tops, then of bottoms."""
         terms = (self.repetitions, self.gap, self.tolerance, self.reach, self.window, self.patience)
         tops = tops_nb(pivot_highs_nb(bars.high, self.reach), bars.high, bars.low, bars.close, *terms)
         high, low, close = -bars.low, -bars.high, -bars.close
@@ -110,16 +107,16 @@ class DoubleTopBottom(Strategy):
 def tops_nb(  # type: ignore[no-untyped-def]
     pivots, high, low, close, repetitions, gap, tolerance, reach, window, patience
 ):
-    """Follow the possible trades of tops; those of bottoms with the signs of all prices turned.
+    """Find pending tops and their confirmations; for bottoms, negate all prices.
 
     Parameters
     ----------
-    pivots : int64, ascending rows of the pivot highs.
+    pivots : int64 (n_pivots,), ascending rows of the pivot highs.
 
     Returns
     -------
-    top, neckline : float64 (n,), NaN where no trade is possible.
-    confirmed : bool (n,), the closes that confirm one.
+    top, neckline : float64 (n,), NaN where no top is pending.
+    confirmed : bool (n,), True at closes that confirm one.
     """
     n = len(close)
     tops, necklines, confirmed = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.bool_)
@@ -131,10 +128,10 @@ def tops_nb(  # type: ignore[no-untyped-def]
             formed = -1
         if newest < len(pivots) and pivots[newest] + reach == i:
             highest, lowest = _top_nb(pivots, newest, high, low, repetitions, gap, tolerance, window)
-            waiting = not np.isnan(highest)
+            pending = not np.isnan(highest)
             for k in range(pivots[newest] + 1, i):
-                waiting = waiting and close[k] >= lowest
-            if waiting:
+                pending = pending and close[k] >= lowest
+            if pending:
                 top, neckline, formed = highest, lowest, i
             newest += 1
         if formed >= 0:
@@ -149,7 +146,7 @@ def tops_nb(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _top_nb(pivots, newest, high, low, repetitions, gap, tolerance, window):  # type: ignore[no-untyped-def]
-    """Give top and neckline of the top that ends with the newest pivot; NaN when there is none."""
+    """Return price and neckline of the top that ends with the newest pivot; NaN when there is none."""
     last = pivots[newest]
     near = tolerance * abs(high[last])
     highest, lowest = high[last], np.inf

@@ -1,4 +1,4 @@
-"""Moving-average cross: follow the side on which a short average leaves a long one.
+"""Moving-average cross: trade in the direction in which a fast average crosses a slow one.
 
 Source: Brock, Lakonishok and LeBaron (1992), Simple Technical Trading Rules and the Stochastic Properties of Stock
 Returns.
@@ -29,7 +29,7 @@ class MovingAverageCross(Strategy):
     slow : bars of the slow average and of the average true range, more than `fast`.
     stop_ranges : distance of the stop from the deciding close, in average true ranges, above 0.
     reward : distance of the target, in distances of the stop, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "moving_average_cross"
@@ -57,23 +57,23 @@ class MovingAverageCross(Strategy):
 
     @property
     def policy(self) -> Policy:
-        """A cross to the other side ends a trade."""
+        """Exit at a cross to the other side."""
         return Policy(exits_on_opposite=True)
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the deciding bar and the slow average of the bar before it."""
+        """Count the deciding bar, and the slow average of the bar before it."""
         return self.slow + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the two averages."""
+        """Return the two averages."""
         return {"fast": moving_mean(bars.close, self.fast), "slow": moving_mean(bars.close, self.slow)}
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         lines = self.lines(bars)
         gap = lines["fast"] - lines["slow"]
-        earlier = lagged(gap)
-        rows = np.flatnonzero(((gap > 0) & (earlier <= 0)) | ((gap < 0) & (earlier >= 0)))
+        previous = lagged(gap)
+        rows = np.flatnonzero(((gap > 0) & (previous <= 0)) | ((gap < 0) & (previous >= 0)))
         side = np.sign(gap[rows])
         distance = self.stop_ranges * average_true_range(bars, self.slow)[rows]
         stop = stop_at(bars.close[rows], side, distance)

@@ -19,14 +19,14 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class OpeningRangeBreakout(Strategy):
-    """Enter at the first close of the session beyond the high or the low of its opening range, once a side.
+    """Enter at the first close of the session beyond the high or the low of its opening range, once per side.
 
     Parameters
     ----------
     opening_minutes : length of the opening range, above 0 and shorter than a day.
     session_minute : when the session opens, in minutes after midnight UTC, 0 to 1439. A session lasts 24 hours.
     reward : distance of the target, in widths of the range, above 0. The stop is the range's other side.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "opening_range_breakout"
@@ -55,12 +55,12 @@ class OpeningRangeBreakout(Strategy):
         return timeframe.bars_in(DAY) + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the ends of the opening range, from its end to the end of the session."""
+        """Return the high and low of the opening range, after it until the end of the session."""
         _, low, high = self._breakouts(bars)
         return {"opening_high": high, "opening_low": low}
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class. A session without a bar in its opening range has no signal."""
+        """Generate the signals; see the class. A session without a bar in its opening range has none."""
         side, low, high = self._breakouts(bars)
         rows = np.flatnonzero(side)
         side, low, high, close = side[rows], low[rows], high[rows], bars.close[rows]
@@ -87,7 +87,10 @@ class OpeningRangeBreakout(Strategy):
 def _breakouts_nb(
     session: np.ndarray, elapsed: np.ndarray, high: np.ndarray, low: np.ndarray, close: np.ndarray, opening: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find each session's first close beyond its range; `elapsed` is the time since its open at each bar's close."""
+    """Find the first close of each session beyond its opening range.
+
+    `elapsed` is the time from the session's open to the bar's close. Returns side, range low and range high.
+    """
     n = len(close)
     side, lows, highs = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
     highest, lowest = -np.inf, np.inf

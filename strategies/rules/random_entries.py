@@ -1,7 +1,7 @@
-"""Random entries: the control. What a filter finds in its trades is luck, or comes from the exits.
+"""Random entries: a control without an edge. What a filter finds in its trades is luck, or comes from the exits.
 
-A bar's number is a hash of the seed, the symbol and the bar's time, so it is the same in research and live, and it
-knows nothing of prices.
+The random number of a bar is a hash of the seed, the symbol and the bar's time: the same in research and live, and
+independent of prices.
 
 Source: LeBeau and Lucas (1992), Technical Traders Guide to Computer Analysis of the Futures Market, for random entries
 as a test of exits; Steele, Lea and Flood (2014), Fast Splittable Pseudorandom Number Generators, for the hash.
@@ -24,15 +24,15 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class RandomEntries(Strategy):
-    """Enter after a bar with a given probability, to either side with the same.
+    """Enter after each bar with a given probability, long or short with equal probability.
 
     Parameters
     ----------
     probability : of an entry after a bar, above 0 and at most 1.
-    seed : another one gives other entries, 0 or more and below 2 ** 31.
+    seed : of the random numbers, 0 or more and below 2 ** 31.
     stop_loss : distance of the stop from the deciding close, a fraction between 0 and 1.
     reward : distance of the target, in distances of the stop, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "random_entries"
@@ -59,14 +59,14 @@ class RandomEntries(Strategy):
         )
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the deciding bar: its time is all that matters."""
+        """Count the deciding bar: only its time is used."""
         return 1
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         salt = splitmix64(np.array([self.seed]) * 2**32 + zlib.crc32(bars.symbol.encode()))
         bits = splitmix64(bars.close_time.astype(np.uint64) ^ salt)
-        # The upper 53 bits are a uniform number in [0, 1); the lowest one, which it does not see, is the side.
+        # The upper 53 bits are a uniform number in [0, 1); the lowest bit, which is not among them, is the side.
         rows = np.flatnonzero((bits >> np.uint64(11)) * 2.0**-53 < self.probability)
         side = np.where(bits[rows] & np.uint64(1), 1.0, -1.0)
         stop = bars.close[rows] * (1.0 - side * self.stop_loss)
@@ -74,11 +74,11 @@ class RandomEntries(Strategy):
 
 
 def splitmix64(numbers: np.ndarray) -> np.ndarray:
-    """Hash 64-bit numbers, each on its own.
+    """Hash 64-bit numbers one by one.
 
     Returns
     -------
-    uint64, of the shape of `numbers`: SplitMix64's output for each as its state.
+    uint64, of the shape of `numbers`: the output of SplitMix64 with each number as its state.
     """
     mixed = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

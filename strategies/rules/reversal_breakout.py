@@ -14,7 +14,7 @@ from numba import njit
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
-from tradesieve.strategies.indicators.rolling import lagged, moving_maximum, moving_minimum
+from tradesieve.strategies.indicators.rolling import previous_channel
 from tradesieve.strategies.rules.bracket_orders import bracket_signals
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
@@ -22,18 +22,18 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class ReversalBreakout(Strategy):
-    """Enter at the first close back within the channel, against the breakout; the stop is the breakout's extreme.
+    """Enter against a breakout at the first close back within the channel; the stop is the extreme of the breakout.
 
-    A breakout is a close beyond the channel of the bars before it. It fails when, at most `within` bars later, a close
-    lies back on the near side of that channel's border; the last breakout of a series counts. Two breakouts, one to
-    each side, that fail at the same close cancel each other.
+    A breakout is a close beyond the channel of the bars before it. It fails when a close at most `within` bars later
+    lies inside the border of that channel; of consecutive breakouts, the last one counts. Two breakouts, one to each
+    side, that fail at the same close cancel each other.
 
     Parameters
     ----------
     window : bars of the channel, at least 2.
-    within : bars within which the breakout has to fail, at least 1.
+    within : bars within which the breakout must fail, at least 1.
     reward : distance of the target, in distances of the stop, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "reversal_breakout"
@@ -62,14 +62,12 @@ class ReversalBreakout(Strategy):
         return self.window + self.within + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the channel of the bars before each bar."""
-        return {
-            "upper": lagged(moving_maximum(bars.high, self.window)),
-            "lower": lagged(moving_minimum(bars.low, self.window)),
-        }
+        """Return the channel of the bars before each bar."""
+        upper, lower = previous_channel(bars, self.window)
+        return {"upper": upper, "lower": lower}
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         channel = self.lines(bars)
         highest = failed_breakouts_nb(channel["upper"], bars.high, bars.close, self.within)
         lowest = -failed_breakouts_nb(-channel["lower"], -bars.low, -bars.close, self.within)
@@ -81,11 +79,11 @@ class ReversalBreakout(Strategy):
 
 @njit(cache=True, nogil=True)
 def failed_breakouts_nb(upper: np.ndarray, high: np.ndarray, close: np.ndarray, within: int) -> np.ndarray:
-    """Find the closes at which a breakout upwards fails; downwards with the signs of all prices turned.
+    """Find the closes at which an upward breakout fails; for downward ones, negate all prices.
 
     Returns
     -------
-    float64 (n,): where a breakout fails, the highest high since it; NaN elsewhere.
+    float64 (n,): where a breakout fails, the highest high since the breakout; NaN elsewhere.
     """
     out = np.full(len(close), np.nan)
     breakout, highest = -1, np.nan

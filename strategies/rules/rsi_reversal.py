@@ -1,7 +1,7 @@
-"""RSI reversal: against a spent move, when Wilder's relative strength index comes back from its extreme.
+"""RSI reversal: trade against a move when Wilder's relative strength index returns from its extreme.
 
-Wilder smooths for ever. Here the index is begun afresh ten windows before each bar, where what came earlier weighs
-less than (1 - 1 / window) ** (9 * window), about 1 in 10,000; so it follows from a finite number of bars.
+Wilder's smoothing has no finite window. Here the index starts anew ten windows before each bar, so that it depends on a
+finite number of bars; what it leaves out has a weight below (1 - 1 / window) ** (9 * window), about 1 in 10,000.
 
 Source: Wilder (1978), New Concepts in Technical Trading Systems.
 """
@@ -25,7 +25,7 @@ _WINDOWS = 10
 
 @dataclass(frozen=True)
 class RsiReversal(Strategy):
-    """Buy when the index rises above `oversold` again, sell when it falls below 100 - `oversold` again.
+    """Buy when the index rises back to `oversold`, sell when it falls back to 100 - `oversold`.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class RsiReversal(Strategy):
     oversold : level below which a market is oversold, above 0 and below 50.
     stop_ranges : distance of the stop from the deciding close, in average true ranges, above 0.
     reward : distance of the target, in distances of the stop, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "rsi_reversal"
@@ -61,27 +61,27 @@ class RsiReversal(Strategy):
         )
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the deciding bar, ten windows of changes before it and one change more for the bar before."""
+        """Count the bars of ten windows of changes, at the deciding bar and at the bar before it."""
         return _WINDOWS * self.window + 2
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the closes at which the index would stand at its two levels: below or above them it is beyond."""
+        """Return the closes at which the index would be at its two levels."""
         rises, falls, change = _movements(bars.close, self.window)
         earlier_rises, earlier_falls = rises - np.maximum(change, 0.0), falls - np.maximum(-change, 0.0)
         lines = {}
         for name, level in (("oversold", self.oversold), ("overbought", 100.0 - self.oversold)):
             odds = level / (100.0 - level)
             rise = odds * earlier_falls - earlier_rises
-            # Where no rise is wanted, it takes a fall, which weighs on the other side.
+            # A negative rise is a fall, which counts on the other side of the ratio.
             lines[name] = lagged(bars.close) + np.where(rise > 0.0, rise, rise / odds)
         return lines
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         index = rsi_wilder(bars.close, self.window)
-        earlier, overbought = lagged(index), 100.0 - self.oversold
-        rises = (earlier < self.oversold) & (index >= self.oversold)
-        falls = (earlier > overbought) & (index <= overbought)
+        previous, overbought = lagged(index), 100.0 - self.oversold
+        rises = (previous < self.oversold) & (index >= self.oversold)
+        falls = (previous > overbought) & (index <= overbought)
         rows = np.flatnonzero(rises | falls)
         side = np.where(rises[rows], 1.0, -1.0)
         distance = self.stop_ranges * average_true_range(bars, self.window)[rows]
@@ -90,11 +90,11 @@ class RsiReversal(Strategy):
 
 
 def rsi_wilder(close: np.ndarray, window: int) -> np.ndarray:
-    """Give Wilder's relative strength index from ten windows of changes, 0 to 100.
+    """Compute Wilder's relative strength index from ten windows of changes, 0 to 100.
 
     Returns
     -------
-    float64 (n,); NaN where there are fewer than 10 * window changes, and where nothing moved.
+    float64 (n,); NaN where there are fewer than 10 * window changes, and where no price moved.
 
     Notes
     -----
@@ -106,13 +106,13 @@ def rsi_wilder(close: np.ndarray, window: int) -> np.ndarray:
 
 
 def _movements(close: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the smoothed rises, the smoothed falls and the changes they are made of."""
+    """Return smoothed rises, smoothed falls, and the changes from close to close."""
     change = np.diff(close, prepend=np.nan)
     return _smoothed(np.maximum(change, 0.0), window), _smoothed(np.maximum(-change, 0.0), window), change
 
 
 def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
-    """Smooth by 1 / window, seeded by the mean of the oldest `window` values, all times `window`."""
+    """Smooth by 1 / window, starting from the mean of the oldest `window` values; the result is times `window`."""
     n_after = (_WINDOWS - 1) * window
     keep = 1.0 - 1.0 / window
     return decayed_sum(values, n_after, keep) + keep**n_after * lagged(moving_sum(values, window), n_after)

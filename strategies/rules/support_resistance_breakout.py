@@ -1,4 +1,4 @@
-"""Support and resistance: follow a close beyond a level at which the market has turned again and again.
+"""Support and resistance: follow a close beyond a level at which the market has turned repeatedly.
 
 Source: Edwards and Magee (1948), Technical Analysis of Stock Trends; Osler (2000), Support for Resistance: Technical
 Analysis and Intraday Exchange Rates.
@@ -25,23 +25,24 @@ from tradesieve.strategies.strategy import Strategy
 class SupportResistanceBreakout(Strategy):
     """Enter at the first close above a resistance or below a support.
 
-    A pivot high is a high above those of the `reach` bars before it and not below those of the `reach` bars after it,
-    and known only then. When it becomes known, and with it at least `touches` pivot highs of the last `window` bars lie
-    within the tolerance of its price, the highest of them is a resistance, unless the market already closes above it.
-    A resistance lives until a close above it, for `life` bars, or until the next one takes its place. A support is the
-    same with all signs turned.
+    1. A pivot high is above the highs of the `reach` bars before and not below those of the `reach` bars after; it is
+       known at the close of the last of these.
+    2. When at least `touches` pivot highs of the last `window` bars, the new one included, lie within the tolerance of
+       its price, the highest of them is a resistance, unless the bar at which it becomes known closes above it.
+    3. A resistance is active until a close above it, for at most `life` bars, or until a newer one replaces it.
+
+    Supports are the mirror image.
 
     Parameters
     ----------
-    window : bars before a pivot whose pivots are compared with it, and of the average true range, at least 2.
-    reach : bars on each side that a pivot stands out from, at least 1.
-    touches : pivots that make a level, at least 2.
-    tolerance : distance from the newest pivot within which another touches the same level, in average true ranges,
-        above 0.
-    life : bars for which a level is watched, at least 1.
+    window : bars before a pivot in which touches count, and of the average true range, at least 2.
+    reach : bars on each side of a pivot that it is compared with, at least 1.
+    touches : pivots that form a level, at least 2.
+    tolerance : largest distance of a touch from the newest pivot, in average true ranges, above 0.
+    life : bars for which a level is active, at least 1.
     stop_ranges : distance of the stop beyond the level, in average true ranges, above 0.
     reward : distance of the target, in distances of the stop, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "support_resistance_breakout"
@@ -74,16 +75,16 @@ class SupportResistanceBreakout(Strategy):
         )
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the deciding bar, the level's life, its last pivot's reach, the window and the first pivot's reach."""
+        """Count the deciding bar, the life of the level, the window, and the reach of the first and the last pivot."""
         return self.life + self.reach + self.window + self.reach + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the resistance and the support at each bar, the bar that breaks it included."""
+        """Return the active resistance and support at each bar, up to the bar that breaks them."""
         resistance, support, *_ = self._levels(bars)
         return {"resistance": resistance, "support": support}
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         resistance, support, rises, falls, ranges = self._levels(bars)
         rows = np.flatnonzero(rises != falls)
         side = np.where(rises[rows], 1.0, -1.0)
@@ -92,7 +93,7 @@ class SupportResistanceBreakout(Strategy):
         return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
 
     def _levels(self, bars: Bars) -> tuple[np.ndarray, ...]:
-        """Give resistance, support, whether each is broken, and the average true range."""
+        """Return resistance, support, whether each is broken, and the average true range."""
         ranges = average_true_range(bars, self.window)
         found = [
             levels_nb(
@@ -109,17 +110,17 @@ class SupportResistanceBreakout(Strategy):
 def levels_nb(  # type: ignore[no-untyped-def]
     pivots, high, close, tolerance, window: int, reach: int, touches: int, life: int
 ):
-    """Find the resistance that is watched at each bar, and the closes above one.
+    """Find the active resistance at each bar and the closes that break one; for supports, negate all prices.
 
     Parameters
     ----------
-    pivots : int64, ascending rows of the pivot highs.
+    pivots : int64 (n_pivots,), ascending rows of the pivot highs.
     tolerance : float64 (n,), quote.
 
     Returns
     -------
-    level : float64 (n,), NaN where none is watched.
-    broken : bool (n,).
+    level : float64 (n,), NaN where none is active.
+    broken : bool (n,), True at closes above one.
     """
     n = len(close)
     level, broken = np.full(n, np.nan), np.zeros(n, np.bool_)
@@ -137,15 +138,21 @@ def levels_nb(  # type: ignore[no-untyped-def]
             pivot = pivots[newest]
             while pivots[oldest] < pivot - window:
                 oldest += 1
-            n_touches, highest = 0, high[pivot]
-            for k in range(oldest, newest + 1):
-                other = high[pivots[k]]
-                if abs(other - high[pivot]) <= tolerance[i]:
-                    n_touches += 1
-                    highest = max(highest, other)
+            n_touches, highest = _touches_nb(high, pivots[oldest : newest + 1], high[pivot], tolerance[i])
             if n_touches >= touches and close[i] <= highest:
                 price, formed = highest, i
                 if not broken[i]:
                     level[i] = highest
             newest += 1
     return level, broken
+
+
+@njit(cache=True, nogil=True)
+def _touches_nb(high: np.ndarray, pivots: np.ndarray, price: float, tolerance: float) -> tuple[int, float]:
+    """Count the pivots within the tolerance of a price, and find the highest of them."""
+    n_touches, highest = 0, price
+    for pivot in pivots:
+        if abs(high[pivot] - price) <= tolerance:
+            n_touches += 1
+            highest = max(highest, high[pivot])
+    return n_touches, highest

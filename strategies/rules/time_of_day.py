@@ -1,4 +1,4 @@
-"""Time of day: enter at a minute of the day, on chosen weekdays, and leave after a number of bars.
+"""Time of day: enter at a minute of the day, on chosen weekdays, and exit after a number of bars.
 
 Source: Harris (1986), A Transaction Data Study of Weekly and Intradaily Patterns in Stock Returns.
 """
@@ -21,17 +21,17 @@ _EVERY_DAY = 127
 
 @dataclass(frozen=True)
 class TimeOfDay(Strategy):
-    """Enter after the close of the bar within which, or at the end of which, the minute strikes.
+    """Enter after the close of the bar that contains the minute or ends at it.
 
     Parameters
     ----------
     minute : minutes after midnight UTC, 0 to 1439.
     side : +1 to buy, -1 to sell.
-    weekdays : the sum of the days at whose minute it enters: Monday 1, Tuesday 2, Wednesday 4, Thursday 8, Friday 16,
+    weekdays : the sum of the days on which it enters: Monday 1, Tuesday 2, Wednesday 4, Thursday 8, Friday 16,
         Saturday 32, Sunday 64; 127 is every day.
     stop_loss : distance of the stop from the deciding close, a fraction between 0 and 1.
     reward : distance of the target, in distances of the stop, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "time_of_day"
@@ -60,16 +60,16 @@ class TimeOfDay(Strategy):
         )
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the deciding bar: its time is all that matters."""
+        """Count the deciding bar: only its time is used."""
         return 1
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
-        since_strike = bars.close_time - self.minute * MINUTE
-        day = since_strike // DAY
+        """Generate the signals; see the class."""
+        since_minute = bars.close_time - self.minute * MINUTE
+        day = since_minute // DAY
         weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
-        strikes = (since_strike % DAY < bars.timeframe.duration) & ((self.weekdays >> weekday) & 1 == 1)
-        rows = np.flatnonzero(strikes)
+        entered = (since_minute % DAY < bars.timeframe.duration) & ((self.weekdays >> weekday) & 1 == 1)
+        rows = np.flatnonzero(entered)
         side = np.full(len(rows), float(self.side))
         stop = bars.close[rows] * (1.0 - side * self.stop_loss)
         return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)

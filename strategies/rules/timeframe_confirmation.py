@@ -22,21 +22,21 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class TimeframeConfirmation(Strategy):
-    """Enter at the close at which three timeframes come to agree: each has closed on the same side of its average.
+    """Enter when three timeframes begin to agree: the last close of each is on the same side of its average.
 
-    The longer bars are built from the given ones, as in `market.resampling`, and seen only once they are closed. A
-    timeframe's average is that of its last `window` closed bars; a stretch without trades has no bar and is skipped.
+    The longer bars are resampled from the given ones, as in `market.resampling`, and used only once they are closed.
+    The average of a timeframe is that of its last `window` closed bars; spans without trades have no bar.
 
     Parameters
     ----------
-    short : minutes of the first timeframe, at least 1. All three must be whole multiples of the timeframe of the bars;
-        bars for which one is not are refused.
+    short : minutes of the first timeframe, at least 1. All three must be multiples of the timeframe of the bars; other
+        bars are refused.
     middle : minutes of the second, more than `short`.
     long : minutes of the third, more than `middle`.
-    window : longer bars of each average, and of the average true range of the short timeframe, at least 2.
+    window : bars of each average, and of the average true range of the short timeframe, at least 2.
     stop_ranges : distance of the stop from the deciding close, in those average true ranges, above 0.
     reward : distance of the target, in distances of the stop, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "timeframe_confirmation"
@@ -67,31 +67,31 @@ class TimeframeConfirmation(Strategy):
         )
 
     def supports(self, timeframe: Timeframe) -> bool:
-        """Tell whether bars of `timeframe` can make the three timeframes."""
+        """Tell whether the three timeframes are multiples of `timeframe`."""
         return all(minutes * MINUTE % timeframe.duration == 0 for minutes in (self.short, self.middle, self.long))
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the bars of the long averages, those of a long bar that is not closed yet, and the close before.
+        """Count the bars of the long average, of a long bar that is not closed yet, and the close before.
 
         Raises
         ------
-        BadInput : if one of the three timeframes is no whole multiple of `timeframe`.
+        BadInput : if one of the three timeframes is not a multiple of `timeframe`.
         """
         return (self.window + 1) * timeframe.bars_in(self._timeframes(timeframe)[-1].duration) + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give each timeframe's average, as known at each bar."""
+        """Return the average of each timeframe, as known at each bar."""
         return {
             f"average_{longer.timeframe}": _known(moving_mean(longer.close, self.window), at)
             for longer, at in self._closed(bars)
         }
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class.
+        """Generate the signals; see the class.
 
         Raises
         ------
-        BadInput : if one of the three timeframes is no whole multiple of that of the bars.
+        BadInput : if one of the three timeframes is not a multiple of that of the bars.
         """
         closed = self._closed(bars)
         first, second, third = (
@@ -106,7 +106,7 @@ class TimeframeConfirmation(Strategy):
         return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=self.max_hold)
 
     def _timeframes(self, timeframe: Timeframe) -> list[Timeframe]:
-        """Give the three timeframes, each of which bars of `timeframe` must be able to make."""
+        """Return the three timeframes; refuse a `timeframe` that does not divide them."""
         longer = [Timeframe(minutes * MINUTE) for minutes in (self.short, self.middle, self.long)]
         for each in longer:
             if each.duration % timeframe.duration:
@@ -116,7 +116,7 @@ class TimeframeConfirmation(Strategy):
         return longer
 
     def _closed(self, bars: Bars) -> list[tuple[Bars, np.ndarray]]:
-        """Build the longer bars, and find at each bar the row of the last one that is closed; -1: none is."""
+        """Resample to each timeframe, and find at each bar the row of its last closed bar; -1: none."""
         found = []
         for timeframe in self._timeframes(bars.timeframe):
             longer = resample(bars, timeframe)
@@ -127,5 +127,5 @@ class TimeframeConfirmation(Strategy):
 
 
 def _known(values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Give at each bar what the last closed longer bar says; NaN before the first."""
+    """Look up values of longer bars by the rows of `_closed`; NaN for none."""
     return np.append(values, np.nan)[at]

@@ -1,7 +1,7 @@
-"""Trend day: follow a session that begins as days do that run one way from open to close.
+"""Trend day: follow a session that begins like a day that trends from open to close.
 
-Such days come after quiet ones (Crabel), or show themselves by a first part that is already wide for a day
-(Steidlmayer); in both cases the first part has to close near its end.
+Such days follow days of narrow range (Crabel), or begin with a first part that is already wide for a whole day
+(Steidlmayer). In both cases the first part must close near its high or its low.
 
 Source: Crabel (1990), Day Trading with Short Term Price Patterns and Opening Range Breakout; Steidlmayer and Koy
 (1986), Markets and Market Logic.
@@ -24,23 +24,24 @@ from tradesieve.strategies.strategy import Strategy
 
 @dataclass(frozen=True)
 class TrendDay(Strategy):
-    """Enter at the end of a session's first part in its direction; leave at its other end, or with the session.
+    """Enter in the direction of a session's first part at its end; exit at its other extreme or with the session.
 
-    The first part ends with the first bar that closes at or after its minutes; when more than a bar is missing there,
-    the session is left out. It has a direction when it closes on that side of its open and within the outer `extreme`
-    of its range. Besides, the session before it had a range of at most `narrow` times the average of the `sessions`
-    sessions before this one, or the first part alone has one of at least `wide` times that average. Where the first
-    part is the whole session, a trade is left a bar later.
+    1. The first part ends with the bar that contains its last minute. A session without that bar is skipped.
+    2. Its direction is up when it closes above its open and within the upper `extreme` of its range; down likewise.
+    3. A trade needs either a narrow session before, with a range of at most `narrow` times the average range of the
+       last `sessions` sessions, or a wide first part, with a range of at least `wide` times that average.
+    4. The stop is the other extreme of the first part. Where the first part is the whole session, the trade exits a
+       bar later.
 
     Parameters
     ----------
     first_minutes : length of the first part, above 0 and shorter than a day.
-    session_minute : when the session opens, in minutes after midnight UTC, 0 to 1439. A session lasts 24 hours, and one
-        without bars does not count.
+    session_minute : when the session opens, in minutes after midnight UTC, 0 to 1439. A session lasts 24 hours;
+        sessions without bars do not count.
     sessions : sessions whose ranges are averaged, at least 1.
     narrow : largest range of a narrow session, in average ranges, 0 or above; 0: never.
     wide : smallest range of a wide first part, in average ranges, above 0.
-    extreme : outer share of the first part's range in which it must close, above 0 and at most 1/2.
+    extreme : outer fraction of the first part's range in which it must close, above 0 and at most 1/2.
     reward : distance of the target, in distances of the stop, above 0.
     """
 
@@ -72,16 +73,16 @@ class TrendDay(Strategy):
         )
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the bars of this session and of those before it, and one that shows that the first of them is whole."""
+        """Count the bars of the session and of those before it, and one that shows that the first one is complete."""
         return (self.sessions + 1) * timeframe.bars_in(DAY) + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the ends of the first part, from its end to the end of the session."""
+        """Return the high and low of the first part, from its end to the end of the session."""
         _, high, low = self._first_parts(bars)
         return {"first_high": high, "first_low": low}
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         side, high, low = self._first_parts(bars)
         rows = np.flatnonzero(side)
         side = side[rows]
@@ -89,7 +90,7 @@ class TrendDay(Strategy):
         open_time, close_time = bars.open_time[rows], bars.close_time[rows]
         session_end = open_time - (open_time - self.session_minute * MINUTE) % DAY + DAY
         leave_at = np.maximum(session_end, close_time + bars.timeframe.duration)
-        rest = bars.timeframe.bars_in(DAY - self.first_minutes * MINUTE)  # as long, but for gaps
+        rest = bars.timeframe.bars_in(DAY - self.first_minutes * MINUTE)  # the same span, but for gaps
         return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=rest, leave_at=leave_at)
 
     def _first_parts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -105,23 +106,23 @@ class TrendDay(Strategy):
 def first_parts_nb(  # type: ignore[no-untyped-def]
     session, past_first, duration, open_, high, low, close, sessions, narrow, wide, extreme
 ):
-    """Find the first part of each session and whether a trend day begins with it.
+    """Find the first part of each session, and whether a trend day begins with it.
 
     Parameters
     ----------
-    session : int64 (n,), which session a bar belongs to.
+    session : int64 (n,), the number of the bar's session.
     past_first : int64 (n,), ns from the end of the session's first part to the bar's close.
-    duration : ns, of a bar.
+    duration : duration of a bar in ns.
 
     Returns
     -------
-    side : float64 (n,), at the end of a first part +1 or -1 when a trend day begins with it, 0 elsewhere.
+    side : float64 (n,), +1 or -1 at the end of a first part with which a trend day begins, 0 elsewhere.
     first_high, first_low : float64 (n,), from the end of the first part on; NaN before.
     """
     n = len(close)
     side, first_high, first_low = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
-    ranges = np.zeros(sessions)  # of the last sessions, in turn
-    n_whole = -1  # the first session may have begun before the bars do
+    ranges = np.zeros(sessions)  # a ring buffer of the ranges of the last sessions
+    n_whole = -1  # the first session may be incomplete
     opened, highest, lowest = np.nan, -np.inf, np.inf
     part_high = part_low = np.nan
     over = False
@@ -141,13 +142,19 @@ def first_parts_nb(  # type: ignore[no-untyped-def]
                 part_high, part_low = highest, lowest
                 if n_whole >= sessions:
                     total = 0.0
-                    for k in range(n_whole, n_whole + sessions):  # from the oldest on, wherever the ring begins
+                    for k in range(n_whole, n_whole + sessions):  # from the oldest on, so that the sum is reproducible
                         total += ranges[k % sessions]
                     average, width = total / sessions, highest - lowest
                     if ranges[(n_whole - 1) % sessions] <= narrow * average or width >= wide * average:
-                        if close[i] > opened and close[i] >= highest - extreme * width:
-                            side[i] = 1.0
-                        elif close[i] < opened and close[i] <= lowest + extreme * width:
-                            side[i] = -1.0
+                        side[i] = _direction_nb(opened, highest, lowest, close[i], extreme)
         first_high[i], first_low[i] = part_high, part_low
     return side, first_high, first_low
+
+
+@njit(cache=True, nogil=True)
+def _direction_nb(open_: float, high: float, low: float, close: float, extreme: float) -> float:
+    if close > open_ and close >= high - extreme * (high - low):
+        return 1.0
+    if close < open_ and close <= low + extreme * (high - low):
+        return -1.0
+    return 0.0

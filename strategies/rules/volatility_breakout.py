@@ -1,7 +1,7 @@
-"""Volatility breakout: follow a bar that moves further than recent bars explain.
+"""Volatility breakout: follow a move that is large compared with the ranges of recent bars.
 
-Source: Williams (1999), Long-Term Secrets to Short-Term Trading, in the variant that measures the move from close to
-close against the average true range of the bars before it.
+Source: Williams (1999), Long-Term Secrets to Short-Term Trading, in the variant that compares the move from close to
+close with the average true range of the bars before it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numba import njit
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.strategies.indicators.rolling import lagged
+from tradesieve.strategies.rules.bracket_orders import MAX_STOP_DISTANCE, MAX_TARGET_DISTANCE
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Strategy
 
@@ -23,15 +24,15 @@ from tradesieve.strategies.strategy import Strategy
 class VolatilityBreakout(Strategy):
     """Enter in the direction of a close that lies more than `multiple` average true ranges from the close before it.
 
-    The stop is at most half the price away, and the target nine tenths, so that neither lies below zero.
+    The stop is at most half the price away, and the target nine tenths, so that both are above zero.
 
     Parameters
     ----------
     window : bars of the average true range, those before the deciding bar, at least 2.
-    multiple : how many average true ranges make a breakout, above 0.
+    multiple : smallest move of a breakout, in average true ranges, above 0.
     stop_ranges : distance of the stop from the deciding close, in average true ranges, above 0.
     reward : distance of the target, in distances of the stop, above 0.
-    max_hold : bars to hold at most, at least 1.
+    max_hold : maximum number of bars to hold, at least 1.
     """
 
     name: ClassVar[str] = "volatility_breakout"
@@ -62,22 +63,21 @@ class VolatilityBreakout(Strategy):
         return self.window + 2
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
-        """Give the prices that a close has to pass."""
-        reach = self.multiple * average_true_range_before_nb(bars.high, bars.low, bars.close, self.window)
+        """Return the prices that a close must exceed."""
+        distance = self.multiple * average_true_range_before_nb(bars.high, bars.low, bars.close, self.window)
         previous = lagged(bars.close)
-        return {"upper": previous + reach, "lower": previous - reach}
+        return {"upper": previous + distance, "lower": previous - distance}
 
     def signals(self, bars: Bars) -> Signals:
-        """Decide at each close; see the class."""
+        """Generate the signals; see the class."""
         true_range = average_true_range_before_nb(bars.high, bars.low, bars.close, self.window)
         move = np.diff(bars.close, prepend=np.nan)
         rows = np.flatnonzero(np.abs(move) > self.multiple * true_range)
         side, close = np.sign(move[rows]), bars.close[rows]
-        # A stop a whole price away would lie below zero: such a market is no market for this rule.
-        risk = np.minimum(self.stop_ranges * true_range[rows], 0.5 * close)
+        risk = np.minimum(self.stop_ranges * true_range[rows], MAX_STOP_DISTANCE * close)
         stop = close - side * risk
-        target = close + side * np.minimum(self.reward * risk, 0.9 * close)
-        # A market that stood still has no range to measure a move by, and leaves no room for a stop.
+        target = close + side * np.minimum(self.reward * risk, MAX_TARGET_DISTANCE * close)
+        # Without any range there is no room for a stop.
         kept = side * (target - stop) > 0.0
         return make_signals(
             bars.close_time[rows][kept], side[kept], stop=stop[kept], target=target[kept], max_hold=self.max_hold
@@ -88,7 +88,7 @@ class VolatilityBreakout(Strategy):
 def average_true_range_before_nb(high: np.ndarray, low: np.ndarray, close: np.ndarray, window: int) -> np.ndarray:
     """Average the true range of the `window` bars before each bar; NaN where there are fewer.
 
-    Equals: ``talib.TRANGE(high, low, close).rolling(window).mean().shift(1)``, summed afresh within each window.
+    Equals: ``talib.TRANGE(high, low, close).rolling(window).mean().shift(1)``, summed from scratch in each window.
     """
     n = len(close)
     true_range = np.empty(n)

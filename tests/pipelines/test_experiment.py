@@ -180,7 +180,7 @@ def test_an_unknown_name_is_refused_at_any_depth(change: dict[Any, Any], said: s
         ({"num_strategies": 0}, "the number of strategies is 0"),
         ({"num_strategies": 2.5}, "num_strategies: should be a valid integer"),
         ({"num_strategies": "many"}, "num_strategies: should be a valid integer"),
-        ({"num_strategies": 10**6}, "1000000 strategies were asked for, but the grids of all rules hold"),
+        ({"num_strategies": 10**6}, "1000000 strategies were requested, but the grids of all rules hold"),
         ({"features": 5}, "features: should be a list, got 5"),
         ({"features": []}, "features are empty"),
         ({"features": [MINIMAL[0], MINIMAL[0]]}, "named twice"),

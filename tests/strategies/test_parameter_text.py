@@ -81,15 +81,15 @@ def test_a_modifier_that_is_given_several_times_adds_one_each():
         ("dip_buying+trailling(ranges=2)", "unknown modifier 'trailling': did you mean 'trailing'"),
         ("dip_buying+trailing(range=2)", "unknown parameter of trailing 'range': did you mean 'ranges'"),
         ("dip_buying+trailing(ranges=0)", "trailing: ranges is 0, which is out of range: how far it trails"),
-        ("dip_buying+trailing(ranges=x)", "ranges is 'x', which is no number"),
+        ("dip_buying+trailing(ranges=x)", "ranges is 'x', which is not a number"),
         ("dip_buying+time_exit(bars=2.5)", "bars is 2.5, but must be a whole number"),
-        ("dip_buying+exchange_close(calendar=12)", "calendar is '12', which is no word"),
+        ("dip_buying+exchange_close(calendar=12)", "calendar is '12', which is not a word"),
         ("dip_buying+exchange_close(calendar=XNYZ)", "unknown calendar 'XNYZ'"),
         ("dip_buying+", "is not understood: write rule or rule"),
         ("+trailing", "is not understood: write rule or rule"),
         ("trailing(ranges=2)", "unknown strategy 'trailing'"),
         ("dip_buying+dip_buying", "unknown modifier 'dip_buying'"),
-        ("dip_buying+trailing(ranges=2|3)", r"is several: values separated by \| are for choosing among many"),
+        ("dip_buying+trailing(ranges=2|3)", r"is more than one: use .* only where several are chosen"),
         ("dip_buying+limit_entry+stop_entry", "limit_entry and stop_entry both set how a trade is entered"),
     ],
 )  # fmt: skip
@@ -114,7 +114,7 @@ def test_several_values_mean_one_strategy_for_each_combination():
     )
     with pytest.raises(BadInput, match="one of the values of window is given twice"):
         choose_strategies(None, rules=["volatility_breakout(window=10|20|1e1)"])
-    with pytest.raises(BadInput, match="window is '', which is no number"):
+    with pytest.raises(BadInput, match="window is '', which is not a number"):
         choose_strategies(None, rules=["volatility_breakout(window=10|)"])
 
 
@@ -151,7 +151,7 @@ def test_a_sample_of_all_is_all():
     sample = sample_strategies([text], len(everything), seed=1)
     assert set(sample) == set(everything)
     assert sample != everything
-    with pytest.raises(BadInput, match=rf"{len(everything) + 1} strategies were asked for, but the grids of .* hold"):
+    with pytest.raises(BadInput, match=rf"{len(everything) + 1} strategies were requested, but the grids of .* hold"):
         sample_strategies([text], len(everything) + 1, seed=1)
     assert len(sample_strategies([], 5, seed=1)) == 5
 
@@ -174,7 +174,7 @@ def test_a_grid_of_billions_is_drawn_from_without_being_made():
     assert len(choose_strategies(30, rules=[text])) == 30
     assert count_strategies([text], at_most=70) == 70
     with pytest.raises(
-        BadInput, match=r"the grids hold \d{12,} strategies, which are too many to take all: say how many"
+        BadInput, match=r"the grids hold \d{12,} strategies, too many to take all: choose a number of strategies"
     ):
         choose_strategies(None, rules=[text])
 
@@ -189,7 +189,7 @@ def test_strategies_are_counted_once_and_up_to_a_number():
 @pytest.mark.parametrize(
     ("given", "match"),
     [
-        ({"count": None, "sampling": "random"}, "random sampling needs a number of strategies: say how many"),
+        ({"count": None, "sampling": "random"}, "random sampling needs a number of strategies"),
         ({"count": 0, "sampling": "random"}, "the number of strategies is 0"),
         ({"count": 3, "sampling": "rndom"}, "unknown sampling 'rndom': did you mean 'random'"),
     ],

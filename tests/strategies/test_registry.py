@@ -53,8 +53,8 @@ def test_two_strategies_never_share_an_id(price_move, drop, history):
         ("zzz", "known: bollinger_reversion, dip_buying, donchian_channel, "),
         ("volatility_breakout(windw=3)", "unknown parameter of volatility_breakout 'windw': did you mean 'window'"),
         ("volatility_breakout(window=3,window=4)", "window is given twice"),
-        ("volatility_breakout(window=abc)", "window is 'abc', which is no number"),
-        ("volatility_breakout(window)", "window is '', which is no number"),
+        ("volatility_breakout(window=abc)", "window is 'abc', which is not a number"),
+        ("volatility_breakout(window)", "window is '', which is not a number"),
         ("volatility_breakout(window=2.5)", "window is 2.5, but must be a whole number"),
         ("volatility_breakout(reward=inf)", "reward is inf, but must be finite"),
         ("volatility_breakout(multiple=nan)", "multiple is nan, but must be finite"),
@@ -113,7 +113,7 @@ def test_whole_instances_come_first_and_count_once():
     [
         (0, (), "number of strategies is 0"),
         (-3, (), "number of strategies is -3"),
-        (10_000, (), r"10000 strategies were asked for, but the grids of all rules hold \d+"),
+        (10_000, (), r"10000 strategies were requested, but the grids of all rules hold \d+"),
         (2, ("volatility_breakout(window=33)",), "hold 1"),
         (1, ("dip_bying",), "did you mean 'dip_buying'"),
     ],
@@ -131,4 +131,4 @@ def test_unknown_names_are_unknown():
 def test_every_parameter_says_what_it_is_when_it_is_refused():
     for kind in (*RULES.values(), *MODIFIERS.values()):
         for field in fields(kind):
-            assert kind._meaning(field.name).startswith(": "), f"{kind.name}: {field.name} is not in its docstring"
+            assert kind._described(field.name).startswith(": "), f"{kind.name}: {field.name} is not in its docstring"
