@@ -1,4 +1,4 @@
-"""The dataset: one row a trade to learn from, in decision order, with the span of time its outcome covers."""
+"""The dataset: one row for each training trade, in decision order, with the span of time that its outcome covers."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Trades as learning material.
+    """Trades with features, labels and outcomes.
 
     Parameters
     ----------
-    X : float64 (n_trades, n_factors), C order. NaN where a factor's history was too short.
+    X : float64 (n_trades, n_factors), C order. NaN where a factor lacks history.
     feature_names : the names of the columns of `X`.
     y : float64 (n_trades,), the label.
     weight : float64 (n_trades,), positive.
     decision_time, exit_time : int64 ns UTC (n_trades,); a row's outcome is known at its exit. `decision_time` ascends.
     net_return : float64 (n_trades,), fraction of entry notional, after costs.
-    stake : float64 (n_trades,), fraction of the instance's capital that the rule itself asks for.
+    stake : float64 (n_trades,), fraction of the instance's capital that the rule itself invests.
     instance : int64 (n_trades,), index into `instance_names`.
-    instance_names : every strategy instance that was run (``strategy|symbol|timeframe``), also those without a trade:
-        each of them holds an equal share of the capital.
-    period : (start_time, end_time), int64 ns UTC, the time that the daily returns cover.
+    instance_names : every strategy instance that was run (``strategy|symbol|timeframe``), also those without a trade;
+        each holds an equal share of the capital.
+    period : (start_time, end_time), int64 ns UTC, covered by the daily returns.
     calendar : the trading days within `period`.
     """
 
@@ -59,7 +59,7 @@ class Dataset:
                 raise BadData(f"{name} has shape {getattr(self, name).shape}, expected {(n,)}")
         if n and np.any(np.diff(self.decision_time) < 0):
             row = int(np.argmax(np.diff(self.decision_time) < 0)) + 1
-            raise BadData(f"row {row} was decided before row {row - 1}: a dataset is in decision order")
+            raise BadData(f"row {row} was decided before row {row - 1}: sort the rows by decision time")
         if np.any(self.exit_time <= self.decision_time):
             row = int(np.argmax(self.exit_time <= self.decision_time))
             raise BadData(f"row {row} ends at {self.exit_time[row]}, not after its decision")
@@ -68,7 +68,7 @@ class Dataset:
         return len(self.decision_time)
 
     def take(self, rows: np.ndarray, *, period: tuple[int, int] | None = None) -> Dataset:
-        """Keep `rows` (indices ascending or a boolean mask), under the same period or another."""
+        """Keep `rows` (ascending indices or a boolean mask), under the same period or another."""
         columns = ("X", "y", "weight", "decision_time", "exit_time", "net_return", "stake", "instance")
         kept = {name: getattr(self, name)[rows] for name in columns}
         return replace(self, **kept, period=period or self.period)
@@ -86,7 +86,7 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """Hash content, names, period and calendar: equal datasets have equal fingerprints."""
+        """Hash of content, names, period and calendar; equal datasets have equal fingerprints."""
         digest = hashlib.sha256()
         for name in ("X", "y", "weight", "decision_time", "exit_time", "net_return", "stake", "instance"):
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
@@ -104,14 +104,14 @@ def dataset_from_trades(
     period: tuple[int, int],
     calendar: TradingCalendar,
 ) -> Dataset:
-    """Make a dataset of trades and their features.
+    """Build a dataset from trades and their features.
 
-    Trades that ended only because the data did are left out: nobody knows how they would have gone.
+    Trades that ended only because the data did are left out, because their outcome is unknown.
 
     Parameters
     ----------
     trades : the trades table, in decision order.
-    X : float64 (n_trades, n_features), one row a trade.
+    X : float64 (n_trades, n_features).
     feature_names, label, instance_names, period, calendar : see `Dataset` and `models.labels`.
 
     Raises

@@ -1,4 +1,4 @@
-"""Selection of features, fitted inside the fold: which columns of X a candidate's model may read."""
+"""Feature selection, fitted inside the fold: the columns of X that a candidate's model reads."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from tradesieve.market.errors import BadInput, lookup
 
 _KEPT = 0.5
-"""The part of the columns that a ranking keeps."""
+"""The fraction of the columns that a ranking keeps."""
 _DUPLICATE = 0.95
-"""Columns that correlate more than this, in absolute value, say the same."""
+"""Columns with a higher absolute correlation are duplicates."""
 _BINS = 10
-"""Quantile bins of a factor in the mutual information; NaN is one more."""
+"""Quantile bins of a factor in the mutual information, besides one for NaN."""
 
 
 def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
-    """Choose columns on the rows given, which must be training rows only.
+    """Select columns on the given rows, which must be training rows only.
 
     Parameters
     ----------
     name : ``all``, ``univariate`` (the better half by ANOVA's F), ``mutual_information`` (the better half by mutual
-        information with the label, where NaN counts as a value of its own), or ``correlation`` (drops constants, and of
-        columns that correlate beyond 0.95 all but the first).
-    X : float64 (n_rows, n_features), NaN where not known.
+        information with the label, where NaN is a value of its own), or ``correlation`` (drops constants, and all but
+        the first of columns that correlate beyond 0.95).
+    X : float64 (n_rows, n_features), NaN where unknown.
     y : float64 (n_rows,), 0 or 1.
-    seed : for methods that draw at random; none of these four does.
+    seed : for methods that draw at random; none of the four does.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
     """
     method = lookup("selection", name, SELECTIONS)
     if X.ndim != 2 or not X.size or y.shape != (len(X),):
-        raise BadInput(f"selection needs X with rows and columns and a y for each row, got {X.shape} and {y.shape}")
+        raise BadInput(f"X has shape {X.shape} and y {y.shape}: selection needs rows, columns and one y per row")
     return method(X, y, seed)
 
 
@@ -47,8 +47,8 @@ def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Compute ANOVA's F of each column between the two classes of `y`, ignoring NaN.
 
     Equals: ``scipy.stats.f_oneway`` of the known values. (``sklearn.feature_selection.f_classif`` works with sums of
-    squares and loses every digit on a column that stands far from zero, like a price.) NaN where a column is constant
-    or a class has no value; infinite where the classes are constant and differ.
+    squares and loses every digit on a column far from zero, such as a price.) NaN where a column is constant or a class
+    has no value; infinite where the classes are constant and differ.
     """
     known = ~np.isnan(X)
     counts, means = [], []
@@ -65,7 +65,7 @@ def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     between = counts[0] * counts[1] / np.maximum(n, 1) * (means[0] - means[1]) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = between / (within / (n - 2))
-    # The mean of a constant is off by a rounding, and that over another rounding is any number.
+    # The mean of a constant has a rounding error, and one rounding error over another is any number.
     varies = np.where(known, X, -np.inf).max(axis=0) > np.where(known, X, np.inf).min(axis=0)
     return np.where(varies, statistic, np.nan)
 
@@ -101,7 +101,7 @@ def _mutual_information(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
 
 def _better_half(merit: np.ndarray) -> np.ndarray:
     n_kept = int(np.ceil(len(merit) * _KEPT))
-    # A merit that is NaN ranks last; among equals the first column wins.
+    # NaN ranks last; among equals the first column wins.
     order = np.argsort(-np.where(np.isnan(merit), -np.inf, merit), kind="stable")
     return np.sort(order[:n_kept]).astype(np.int64)
 
@@ -112,7 +112,7 @@ def _correlation(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
     medians = np.zeros(X.shape[1])
     medians[~empty] = np.nanmedian(X[:, ~empty], axis=0)
     filled = np.where(missing, medians, X)
-    # Of a constant, rounding may leave some spread: compare the extremes instead.
+    # Rounding may leave a constant some spread: compare the extremes instead.
     varies = np.flatnonzero(filled.max(axis=0) > filled.min(axis=0))
     if not len(varies):
         return np.zeros(1, dtype=np.int64)

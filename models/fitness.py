@@ -1,11 +1,11 @@
-"""Fitness: what the trades that a filter lets through were worth, by day and in one number.
+"""Fitness: daily returns of filtered trades, and their Sortino ratio and other measures.
 
-The arithmetic of the days is that of `strategies.statistics.daily_returns`, with a trade's effect multiplied by its
-size. Days without exits count as zero, for the baseline (sizes of ones) and for the filtered trades alike, so both are
-judged over the same calendar.
+Daily returns are those of `strategies.statistics.daily_returns`, with each trade multiplied by its size. Days without
+exits count as zero, for the baseline (sizes of ones) and for the filtered trades alike, so both are judged over the
+same calendar.
 
-NaN rules: a ratio that is undefined (no downside, no variance, fewer than two days, no trade kept) is NaN, never a
-magic number; NaN in `returns` makes every ratio NaN, it is never skipped; NaN in sizes or trades is refused.
+NaN rules: an undefined ratio (no downside, no variance, fewer than two days, no trade kept) is NaN. NaN in returns
+makes every ratio NaN. NaN in sizes or trades is refused.
 """
 
 from __future__ import annotations
@@ -29,40 +29,23 @@ from tradesieve.strategies.statistics.daily_returns import (
     sortino,
 )
 
-__all__ = [
-    "FITNESS",
-    "MINIMUM_TRADES",
-    "Fitness",
-    "Measures",
-    "capital_effects",
-    "checked_sizes",
-    "daily_returns",
-    "equity",
-    "fitness_named",
-    "max_drawdown",
-    "measure",
-    "measure_by_instance",
-    "sharpe",
-    "sortino",
-]
-
 MINIMUM_TRADES = 30
-"""Fewer kept trades than this make a fitness NaN: a ratio of a handful of trades is an accident."""
+"""With fewer kept trades a fitness is NaN: a ratio of a handful of trades is an accident."""
 
 
 def daily_returns(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
-    """Sum the capital effects by the trading day of the exit.
+    """Sum the effects on capital by the trading day of the exit.
 
-    An exit on a day that does not trade counts on the next trading day, or on the last one when none follows.
+    An exit on a day without trading counts on the next trading day, or on the last one when none follows.
 
     Parameters
     ----------
-    sizes : float (n_trades,), finite, at least 0: the multiple of each row's stake. 0 is a refused trade. A trade is
-        not flipped by a negative size, because that would turn its costs into gains.
+    sizes : float (n_trades,), finite, at least 0: multiples of each row's stake. 0 refuses the trade. Negative sizes
+        are not allowed, because they would turn costs into gains.
 
     Returns
     -------
-    float64, one value for each trading day in ``dataset.period``, as a fraction of the whole capital.
+    float64 (n_days,), for each trading day in ``dataset.period``, as a fraction of the whole capital.
 
     Raises
     ------
@@ -75,7 +58,7 @@ def daily_returns(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
 
 
 def capital_effects(dataset: Dataset) -> tuple[np.ndarray, np.ndarray, int]:
-    """Locate each row's exit among the trading days and value it at size one.
+    """Locate each exit among the trading days and compute its effect on capital at size one.
 
     Returns
     -------
@@ -93,7 +76,7 @@ def capital_effects(dataset: Dataset) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def checked_sizes(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
-    """Return `sizes` as float64 or say what is wrong with them.
+    """Return `sizes` as float64, or refuse them.
 
     Raises
     ------
@@ -112,7 +95,7 @@ def checked_sizes(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Measures:
-    """What a set of sizes is worth on a dataset. A trade is kept when its size is above zero.
+    """Measures of the trades at given sizes. A trade is kept when its size is above zero.
 
     Parameters
     ----------
@@ -120,10 +103,10 @@ class Measures:
     n_trades : kept trades.
     coverage : kept trades as a fraction of all.
     win_rate : fraction of the kept trades with a net return above zero.
-    expectancy : mean net return of the kept trades, as a fraction of entry notional, whatever their size.
-    profit_factor : capital won by the winners over capital lost by the losers; NaN without a loser.
+    expectancy : mean net return of the kept trades, as a fraction of entry notional, regardless of size.
+    profit_factor : capital won by winners over capital lost by losers; NaN without a loser.
     max_drawdown, total_return : of the compounded daily returns.
-    turnover : entry notional in a year, as a multiple of the whole capital.
+    turnover : entry notional per year, as a multiple of the whole capital.
     """
 
     sortino: float
@@ -168,7 +151,7 @@ def measure(dataset: Dataset, sizes: np.ndarray) -> Measures:
 
 
 def measure_by_instance(dataset: Dataset, sizes: np.ndarray) -> list[dict[str, Any]]:
-    """Set the baseline beside the filtered trades for every strategy instance, each on its own capital.
+    """Measure the baseline and the filtered trades of every strategy instance, each on its own capital.
 
     Returns
     -------
@@ -217,11 +200,11 @@ def _profit_factor(dataset: Dataset, sizes: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Fitness:
-    """A named number that a search maximises. To add one, build it from a function of (dataset, sizes).
+    """A named measure that a search maximises. To add one, list it in `FITNESS`.
 
     Parameters
     ----------
-    name : what the leaderboard calls it.
+    name : as in a plan and on the leaderboard.
     statistic : function (dataset, sizes) -> float; higher is better, NaN when undefined.
     """
 
@@ -229,7 +212,7 @@ class Fitness:
     statistic: Callable[[Dataset, np.ndarray], float]
 
     def __call__(self, dataset: Dataset, sizes: np.ndarray, *, minimum_trades: int = MINIMUM_TRADES) -> float:
-        """Judge the sizes: NaN when they keep fewer than `minimum_trades` trades.
+        """Compute the fitness; NaN when fewer than `minimum_trades` trades are kept.
 
         Raises
         ------
@@ -253,7 +236,7 @@ FITNESS: dict[str, Fitness] = {
 
 
 def fitness_named(name: str) -> Fitness:
-    """Find a fitness by its name.
+    """Return the fitness of this name.
 
     Raises
     ------

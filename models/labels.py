@@ -1,4 +1,4 @@
-"""Labels: what a model is asked to tell of a trade. Known at: the trade's exit_time, never before."""
+"""Labels: training targets of trades. Known at: the trade's `exit_time`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def won(trades: pd.DataFrame) -> np.ndarray:
-    """Give 1 where the trade made money net of its costs, else 0."""
+    """Return 1 where the trade made money after costs, else 0: float64 (n_trades,)."""
     return (trades["net_return"].to_numpy() > 0.0).astype(np.float64)
 
 
@@ -22,10 +22,10 @@ LABELS: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {"won": won}
 
 
 def label_named(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
-    """Find a label.
+    """Return the label of this name, a function from a trades table to targets.
 
     Raises
     ------
-    Unknown : if there is none of that name.
+    Unknown : if there is no such label.
     """
     return lookup("label", name, LABELS)

@@ -1,9 +1,9 @@
-"""Splits: which rows may teach, and which may judge.
+"""Splits: a sealed hold-out, and purged folds of training and test rows.
 
-A row's span is the closed interval [decision_time, exit_time], the time its outcome covers. Purging drops every
-training row whose span meets the span of a test block, whatever the symbol, because markets move together (Lopez de
-Prado, 2018, chapter 7). It works on spans, not on counts of rows, so exits may come in any order and trades may last as
-long as they like.
+A row's span is the closed interval [decision_time, exit_time], the time that its outcome covers. Purging drops every
+training row whose span overlaps the span of a test block, across all symbols, because markets move together (Lopez de
+Prado, 2018, chapter 7). It works on spans, not on counts of rows, so exits may come in any order and trades may last
+any time.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tradesieve.models.dataset import Dataset
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One division into rows that teach and rows that judge.
+    """Training and test rows of one fold.
 
     Parameters
     ----------
-    train, test : int64, ascending row numbers; no span of `train` meets `test_period`.
+    train, test : int64, ascending row numbers; no span of `train` overlaps `test_period`.
     test_period : (first decision, last exit) of the test rows, int64 ns UTC.
     """
 
@@ -35,10 +35,11 @@ class Fold:
 
 
 def split_holdout(dataset: Dataset, *, fraction: float = 0.2) -> tuple[Dataset, Dataset]:
-    """Seal the last `fraction` of the period as the hold-out.
+    """Split off the last `fraction` of the period as the hold-out.
 
-    The border is a moment, not a row: the nearest UTC midnight, so that each trading day belongs to one part only.
-    Development rows whose outcome is known only at the border or after it are purged and belong to neither part.
+    1. Set the border at the nearest UTC midnight, so that each trading day belongs to one part only.
+    2. Rows decided at the border or later are the hold-out, rows that ended before it are the development part.
+    3. Rows decided before the border that end at it or later are purged and belong to neither part.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def split_holdout(dataset: Dataset, *, fraction: float = 0.2) -> tuple[Dataset, 
     BadInput : if `fraction` is not between 0 and 1, or leaves a part without a day or without a row.
     """
     if not 0 < fraction < 1:
-        raise BadInput(f"fraction is {fraction}: the hold-out is a part of the period, between 0 and 1")
+        raise BadInput(f"fraction is {fraction}, but must lie between 0 and 1")
     start, end = dataset.period
     border = round((end - fraction * (end - start)) / DAY) * DAY
     if not start < border <= end:
@@ -59,26 +60,39 @@ def split_holdout(dataset: Dataset, *, fraction: float = 0.2) -> tuple[Dataset, 
     holdout = dataset.take(dataset.decision_time >= border, period=(border, end))
     for name, part in (("development", development), ("hold-out", holdout)):
         if not len(part):
-            raise BadInput(f"the {name} part has no trade with fraction {fraction}: give it more time or more trades")
+            raise BadInput(
+                f"the {name} part has no trade with fraction {fraction}: add data or choose another fraction"
+            )
     return development, holdout
 
 
 def purged_folds(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int = 5, embargo: int = 0) -> list[Fold]:
-    """Test on each of `n_folds` blocks of time and train on what is left of the others (Lopez de Prado, 2018, ch. 7).
+    """Test on each of `n_folds` blocks of time and train on the others (Lopez de Prado, 2018, chapter 7).
 
-    A training row is dropped when its span meets the block's span, from its first decision to its last exit, or when it
-    is decided within `embargo` after that span.
+    1. Cut the rows into blocks of about as many rows each, in order of decision; a block's span reaches from its first
+       decision to its last exit.
+    2. Purge: drop training rows whose span overlaps the block's span.
+    3. Embargo: drop training rows that are decided within `embargo` after it.
 
     Parameters
     ----------
     decision_time : int64 ns UTC (n_trades,), ascending.
     exit_time : int64 ns UTC (n_trades,), in any order, each after its decision.
-    n_folds : at least 2. Blocks hold about as many rows each; rows decided at the same time stay together.
+    n_folds : at least 2. Rows decided at the same time stay together.
     embargo : nanoseconds, at least 0.
 
     Raises
     ------
     BadInput : if an argument breaks the above, or a fold is left without a training or a test row.
+
+    Examples
+    --------
+    Eight trades decided 10 apart, each open for 15: the neighbours of a test block are purged.
+
+    >>> decision_time = np.arange(8) * 10
+    >>> folds = purged_folds(decision_time, decision_time + 15, n_folds=2)
+    >>> [(fold.train.tolist(), fold.test.tolist()) for fold in folds]
+    [([5, 6, 7], [0, 1, 2, 3]), ([0, 1, 2], [4, 5, 6, 7])]
     """
     _check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
     folds = []
@@ -92,10 +106,11 @@ def purged_folds(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: i
 def walk_forward_folds(
     decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int = 5, embargo: int = 0
 ) -> list[Fold]:
-    """Train on all of the past and test on the block of time that follows it, again and again.
+    """Train on the whole past and test on the block of time that follows, block after block.
 
-    The rows are cut into ``n_folds + 1`` blocks; the first one only teaches. A training row must have ended more than
-    `embargo` before the block's first decision, so here the embargo is a gap in front of the test block.
+    1. Cut the rows into ``n_folds + 1`` blocks; the first one is only trained on.
+    2. For every other block, train on the rows that ended more than `embargo` before its first decision. So the embargo
+       is a gap in front of the test block here.
 
     Parameters
     ----------
@@ -104,6 +119,13 @@ def walk_forward_folds(
     Raises
     ------
     BadInput : as `purged_folds`.
+
+    Examples
+    --------
+    >>> decision_time = np.arange(9) * 10
+    >>> folds = walk_forward_folds(decision_time, decision_time + 15, n_folds=2)
+    >>> [(fold.train.tolist(), fold.test.tolist()) for fold in folds]
+    [([0, 1], [3, 4, 5]), ([0, 1, 2, 3, 4], [6, 7, 8])]
     """
     _check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
     folds = []
@@ -134,7 +156,7 @@ def _check_spans(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: i
         )
     if np.any(np.diff(decision_time) < 0):
         row = int(np.argmax(np.diff(decision_time) < 0)) + 1
-        raise BadInput(f"decision_time[{row}] is before decision_time[{row - 1}]: rows come in decision order")
+        raise BadInput(f"decision_time[{row}] is before decision_time[{row - 1}]: sort the rows by decision time")
     if np.any(exit_time <= decision_time):
         row = int(np.argmax(exit_time <= decision_time))
         raise BadInput(f"exit_time[{row}] is {exit_time[row]}, not after its decision at {decision_time[row]}")
@@ -143,7 +165,7 @@ def _check_spans(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: i
 def _blocks(decision_time: np.ndarray, n_blocks: int) -> list[np.ndarray]:
     n = len(decision_time)
     cuts = np.arange(n_blocks + 1) * n // n_blocks
-    # A cut moves back to the first row of its decision time: rows decided together are tested together.
+    # A cut moves back to the first row of its decision time, so that rows decided together are tested together.
     cuts[1:-1] = np.searchsorted(decision_time, decision_time[cuts[1:-1]]) if n else 0
     if np.any(np.diff(cuts) == 0):
         raise BadInput(
@@ -160,7 +182,7 @@ def _checked(folds: list[Fold]) -> list[Fold]:
     for number, fold in enumerate(folds):
         if not len(fold.train):
             raise BadInput(
-                f"purging leaves fold {number} of {len(folds)} without a training row: its trades last too long, "
+                f"purging leaves fold {number} of {len(folds)} without a training row because trades last too long: "
                 "use fewer folds, a shorter embargo or shorter trades"
             )
     return folds
@@ -170,7 +192,7 @@ FOLDS: dict[str, Callable[..., list[Fold]]] = {"purged": purged_folds, "walk_for
 
 
 def folds_named(name: str) -> Callable[..., list[Fold]]:
-    """Find a splitter ``(decision_time, exit_time, *, n_folds, embargo) -> list[Fold]`` by its name.
+    """Return the splitter of this name, ``(decision_time, exit_time, *, n_folds, embargo) -> list[Fold]``.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Application: what turns scores into sizes.
+"""The contract of an application: a rule that turns scores into sizes, with a few parameters chosen by fitness.
 
-Every application has one or two parameters, and they are chosen on scores that the choice has not been fitted on: see
-`models.protocol.out_of_fold_sizes`. A row without a score (NaN) has size 0, whatever the application.
+The parameters that size a fold are chosen on other folds, see `models.protocol.out_of_fold_sizes`. A row without a
+score (NaN) has size 0 under every application.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from tradesieve.models.fitness import MINIMUM_TRADES, Fitness
 
 
 class NoChoice(TradesieveError):
-    """No parameter of an application has a fitness on the rows given: a failed trial, said in words."""
+    """No parameters of an application have a fitness on the given rows; the trial fails with this reason."""
 
 
 @dataclass(frozen=True)
 class Application(ABC):
     """A rule from scores to sizes; its fields are its parameters.
 
-    A subclass states its `name`, computes `sizes` and proposes `candidates`; the choice among them is made here.
+    A subclass defines `name`, `sizes` and `candidates`; `fit` chooses among the candidates.
     """
 
     name: ClassVar[str]
@@ -38,35 +38,35 @@ class Application(ABC):
         Parameters
         ----------
         scores : float (n_trades,), in [0, 1], higher is better. NaN gives size 0.
-        instance : int64 (n_trades,), index of each row's strategy instance; only some applications look at it.
+        instance : int64 (n_trades,), index of each row's strategy instance, which some applications use.
 
         Returns
         -------
-        float64 (n_trades,), in [0, 1]: the multiple of the rule's own stake.
+        float64 (n_trades,), in [0, 1]: multiples of the rule's own stake.
         """
 
     @classmethod
     @abstractmethod
     def candidates(cls, scores: np.ndarray, dataset: Dataset) -> Iterator[Self]:
-        """Propose parameters, the most permissive first, from rows that all have a score."""
+        """Yield applications to choose from, the most permissive first, for rows that all have a score."""
 
     @classmethod
     def fit(
         cls, scores: np.ndarray, dataset: Dataset, *, fitness: Fitness, minimum_trades: int = MINIMUM_TRADES
     ) -> Self:
-        """Choose the parameters with the best fitness on this data only; of equals, the most permissive.
+        """Choose the candidate with the best fitness on the given rows; among equals, the most permissive.
 
         Parameters
         ----------
-        scores : float (n_trades,). Rows with NaN were never scored and take no part.
-        dataset : the rows the scores belong to.
-        fitness : what is maximised. NaN never wins.
-        minimum_trades : parameters that keep fewer trades do not qualify.
+        scores : float (n_trades,). Rows with NaN are left out.
+        dataset : the rows of the scores.
+        fitness : is maximised; NaN never wins.
+        minimum_trades : candidates that keep fewer trades do not qualify.
 
         Raises
         ------
-        NoChoice : if no parameter qualifies.
-        BadInput : if there is not one score a row, or a score is outside [0, 1].
+        NoChoice : if no candidate qualifies.
+        BadInput : if there is not one score per row, or a score is outside [0, 1].
         """
         scores, dataset = scored_rows(scores, dataset)
         best, best_value = None, -np.inf
@@ -77,13 +77,13 @@ class Application(ABC):
                 best, best_value = candidate, value
         if best is None:
             raise NoChoice(
-                f"no parameter of {cls.name!r} has a {fitness.name} on {len(scores)} scored trades "
-                f"that keeps at least {minimum_trades} of them"
+                f"no parameters of {cls.name!r} have a {fitness.name} on {len(scores)} scored trades "
+                f"and keep at least {minimum_trades} of them"
             )
         return best
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters as plain JSON values; `from_parameters` makes an equal application of them."""
+        """Return the parameters as JSON values; `registry.from_parameters` restores the application from them."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
@@ -92,7 +92,7 @@ def scored_rows(scores: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, Datas
 
     Raises
     ------
-    BadInput : if there is not one score a row, or a score is outside [0, 1].
+    BadInput : if there is not one score per row, or a score is outside [0, 1].
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != (len(dataset),):
@@ -100,6 +100,6 @@ def scored_rows(scores: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, Datas
     wrong = (scores < 0) | (scores > 1)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise BadInput(f"scores[{row}] is {scores[row]}: a score is in [0, 1], or NaN where a row has none")
+        raise BadInput(f"scores[{row}] is {scores[row]}: a score lies in [0, 1], or is NaN where a row has none")
     known = ~np.isnan(scores)
     return (scores, dataset) if known.all() else (scores[known], dataset.take(known))

@@ -1,4 +1,4 @@
-"""Per-strategy threshold: each strategy instance has a threshold of its own where its trades suffice to choose one."""
+"""Per-strategy threshold: each strategy instance with enough trades has a threshold of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PerStrategyThreshold(Application):
     Parameters
     ----------
     thresholds : one for each of the dataset's ``instance_names``, in their order; `fallback` where trades are too few.
-    fallback : the threshold of all instances pooled; also for an instance that was not there when it was fitted.
+    fallback : the threshold of all instances pooled; also for instances that it was not fitted on.
     """
 
     thresholds: tuple[float, ...]
@@ -43,7 +43,7 @@ class PerStrategyThreshold(Application):
     def fit(
         cls, scores: np.ndarray, dataset: Dataset, *, fitness: Fitness, minimum_trades: int = MINIMUM_TRADES
     ) -> Self:
-        """Choose the pooled threshold, then one for each instance that keeps `minimum_trades` of its own trades.
+        """Choose the pooled threshold, then one for each instance that can keep `minimum_trades` of its trades.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Proportional: more stake for a higher score, on a straight line between two scores."""
+"""Proportional: the size grows linearly with the score, from 0 to 1 between two scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Proportional(Application):
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise BadInput(f"low {self.low} needs to be below high {self.high}")
+            raise BadInput(f"low is {self.low}, but must be below high, {self.high}")
 
     def sizes(self, scores: np.ndarray, instance: np.ndarray) -> np.ndarray:
         return np.nan_to_num(np.clip((scores - self.low) / (self.high - self.low), 0.0, 1.0), nan=0.0)

@@ -1,4 +1,4 @@
-"""Quantile: the best fraction of the trades, as ranked against the scores the application was fitted on."""
+"""Quantile: the whole stake for the best fraction of the scores that it was fitted on."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tradesieve.models.applications.base import Application
 from tradesieve.models.dataset import Dataset
 
 FRACTIONS = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
-"""The few fractions that are tried: a coarse grid is harder to overfit than a free threshold."""
+"""Fractions that are tried: a coarse grid is harder to overfit than a free threshold."""
 
 
 @dataclass(frozen=True)
 class Quantile(Application):
-    """Size 1 for scores that rank in the best `fraction` of the fitted scores, else 0.
+    """Size 1 for scores in the best `fraction` of the fitted scores, else 0.
 
     Parameters
     ----------
     fraction : the fraction of trades to keep.
-    cut : the score that this fraction of the fitted scores reached.
+    cut : the score that this fraction of the fitted scores reaches.
     """
 
     fraction: float
@@ -35,5 +35,5 @@ class Quantile(Application):
     @classmethod
     def candidates(cls, scores: np.ndarray, dataset: Dataset) -> Iterator[Self]:
         for fraction in FRACTIONS:
-            # The cut is a score that was seen, so that ties at the cut are kept together.
+            # The cut is one of the scores, so that ties at the cut are kept together.
             yield cls(fraction, float(np.quantile(scores, 1.0 - fraction, method="higher")))

@@ -1,4 +1,4 @@
-"""The registry of applications, and their way back from JSON."""
+"""The applications by name, and their restoration from JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ APPLICATIONS: dict[str, type[Application]] = {
 
 
 def application_named(name: str) -> type[Application]:
-    """Find an application by its name.
+    """Return the application of this name.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def application_named(name: str) -> type[Application]:
 
 
 def from_parameters(name: str, parameters: Mapping[str, Any]) -> Application:
-    """Make the application that `Application.parameters` came from.
+    """Restore an application from its `parameters`.
 
     Raises
     ------

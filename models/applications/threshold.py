@@ -1,4 +1,4 @@
-"""Threshold: all of the stake at or above a score, nothing below it."""
+"""Threshold: the whole stake at or above a score, nothing below it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tradesieve.models.applications.base import Application
 from tradesieve.models.dataset import Dataset
 
 QUANTILES = np.arange(0.0, 0.96, 0.05)
-"""Where thresholds are tried, as quantiles of the scores: from all trades to the best twentieth."""
+"""Thresholds that are tried, as quantiles of the scores: from all trades to the best twentieth."""
 
 
 @dataclass(frozen=True)

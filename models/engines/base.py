@@ -1,4 +1,4 @@
-"""What every engine is: a vendor's estimators, candidates drawn from their search spaces, and fits that give models."""
+"""The contract of an engine: estimators, candidates drawn from their search spaces, and fits."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _TRIES = 100
 
 @dataclass(frozen=True)
 class Candidate:
-    """An estimator with its parameters and the selection of features before it: what a search tries.
+    """An estimator with its parameters and its feature selection: what a search tries.
 
     Parameters
     ----------
-    engine, estimator : names, see `models.engines.ENGINES` and `Engine.estimators`.
-    parameters : JSON values, every one the engine sets itself; seeds and threads are not among them.
+    engine, estimator : names, see `models.engines.registry` and `Engine.estimators`.
+    parameters : JSON values, without seeds and threads.
     selection : a method of `models.feature_selection`.
     """
 
@@ -49,17 +49,17 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """Hash the content: equal candidates have equal keys, in every process and on every machine."""
+        """Hash of the content: equal candidates have equal keys, in every process and on every machine."""
         content = json.dumps(self.as_dict(), sort_keys=True, allow_nan=False)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:
-        """Name it for people, for example ``lightgbm/gbdt#3f2a91c0``."""
+        """Readable name, for example ``lightgbm/gbdt#3f2a91c0``."""
         return f"{self.engine}/{self.estimator}#{self.key[:8]}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the content as JSON values; ``Candidate(**candidate.as_dict())`` is equal to the candidate."""
+        """Return the content as JSON values; ``Candidate(**candidate.as_dict())`` equals the candidate."""
         return {
             "engine": self.engine,
             "estimator": self.estimator,
@@ -72,49 +72,52 @@ class Candidate:
 
 
 class Engine(ABC):
-    """One vendor's estimators behind one contract.
+    """The estimators of one library.
 
-    A subclass says which estimators there are, what each starts from, how a point of its search space is drawn, and how
-    it is fitted. The checks, the selection of features and the order of candidates are the same for all, here.
+    A subclass names its estimators, their default parameters and search spaces, and fits them. Checks, feature
+    selection and the order of candidates are the same for all.
     """
 
     name: ClassVar[str]
 
     @abstractmethod
     def estimators(self) -> tuple[str, ...]:
-        """Name every estimator that can be asked for."""
+        """Name every estimator."""
 
     def default_estimators(self) -> tuple[str, ...]:
-        """Name the estimators that a search tries when none is named: the fast ones that honour weights."""
+        """Name the estimators that a search tries by default: fast ones that take sample weights."""
         return self.estimators()
 
     def candidates(self, n: int, *, seed: int, estimators: Sequence[str] | None = None) -> list[Candidate]:
-        """List `n` different candidates: the start of each estimator, then points of their search spaces in turn.
+        """List `n` different candidates.
 
-        Fewer candidates are the beginning of more, under the same seed.
+        1. The default parameters of each estimator, on all features.
+        2. Then, estimator by estimator in turn, random points of its search space with a random feature selection.
+
+        A shorter list is the beginning of a longer one under the same seed.
 
         Parameters
         ----------
         n : at least 1.
-        estimators : the ones to draw from; `default_estimators` if None.
+        estimators : to draw from; `default_estimators` if None.
 
         Raises
         ------
         BadInput : if `n` or `seed` is out of range, or the search spaces hold fewer than `n` candidates.
-        Unknown : if an estimator is none of this engine's.
+        Unknown : if this engine has no such estimator.
         """
         if n < 1:
-            raise BadInput(f"n is {n}: ask for at least one candidate")
+            raise BadInput(f"n is {n}, but must be at least 1")
         check_seed(seed)
         names = self.default_estimators() if estimators is None else tuple(estimators)
         for name in names:
             self.check_estimator(name)
         if not names:
-            raise BadInput("estimators is empty: name one, or leave it out")
+            raise BadInput("estimators is empty: name at least one, or pass None")
         found = [Candidate(self.name, name, self._start(name), "all") for name in names]
         known = {candidate.key for candidate in found}
         for number in range(len(found), n):
-            # A generator of its own for each number: candidate 7 does not depend on how many are asked for.
+            # A generator for each number, so that candidate 7 does not depend on how many are drawn.
             generator = np.random.default_rng((seed, number))
             for _ in range(_TRIES):
                 candidate = self._random(names[number % len(names)], generator)
@@ -134,24 +137,24 @@ class Engine(ABC):
     def fit(self, candidate: Candidate, X: np.ndarray, y: np.ndarray, weight: np.ndarray, *, seed: int) -> Model:
         """Select features and fit, on these rows alone.
 
-        Weights are scaled to a mean of one first: only their proportions count, whatever an estimator's regularisation.
+        Weights are scaled to a mean of 1, so that only their proportions count, whatever the regularisation.
 
         Parameters
         ----------
-        X : float64 (n_rows, n_features), NaN where not known.
+        X : float64 (n_rows, n_features), NaN where unknown.
         y : float64 (n_rows,), 0 or 1, both present.
         weight : float64 (n_rows,), positive.
 
         Returns
         -------
-        A model of the full X. The same arguments give the same model, bit for bit.
+        A model that reads the full X. The same arguments give the same model, bit for bit.
 
         Raises
         ------
-        BadInput : if an argument breaks the above, or the estimator takes no weights and they differ.
+        BadInput : if an argument breaks the above, or the weights differ and the estimator takes none.
         """
         if candidate.engine != self.name:
-            raise BadInput(f"{candidate.name} belongs to the engine {candidate.engine!r}, this one is {self.name!r}")
+            raise BadInput(f"{candidate.name} belongs to the engine {candidate.engine!r}, not to {self.name!r}")
         self.check_estimator(candidate.estimator)
         check_seed(seed)
         _check_rows(X, y, weight)
@@ -161,17 +164,17 @@ class Engine(ABC):
             return self._fit(candidate, kept, y, weight / weight.mean(), seed, columns, X.shape[1])
 
     def check_estimator(self, name: str) -> None:
-        """Raise Unknown if `name` is none of this engine's estimators."""
+        """Raise Unknown if this engine has no such estimator."""
         if name not in self.estimators():
             raise Unknown(f"estimator of {self.name}", name, self.estimators())
 
     @abstractmethod
     def _start(self, estimator: str) -> dict[str, Any]:
-        """Give the parameters of the estimator's first candidate."""
+        """Return the estimator's default parameters."""
 
     @abstractmethod
     def _draw(self, estimator: str, generator: np.random.Generator) -> dict[str, Any]:
-        """Draw a point of the estimator's search space."""
+        """Draw random parameters from the estimator's search space."""
 
     @abstractmethod
     def _fit(
@@ -184,13 +187,13 @@ class Engine(ABC):
         columns: np.ndarray,
         n_features: int,
     ) -> Model:
-        """Fit on checked rows of the selected columns, with weights of mean one."""
+        """Fit on checked rows of the selected columns, with weights of mean 1."""
 
 
 def check_seed(seed: int) -> None:
-    """Raise BadInput if `seed` is not one that every vendor takes."""
+    """Raise BadInput if not every library takes `seed`."""
     if not 0 <= seed <= _LARGEST_SEED:
-        raise BadInput(f"seed is {seed}: it must be from 0 to {_LARGEST_SEED}")
+        raise BadInput(f"seed is {seed}, but must lie between 0 and {_LARGEST_SEED}")
 
 
 def _check_rows(X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
@@ -215,11 +218,11 @@ _limits: Any = None
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Hold BLAS at one thread while any caller is inside.
+    """Limit BLAS to one thread while any caller is inside.
 
     Fits run side by side, one thread each: nested threads cost tenfold, and a sum split over threads has other last
-    bits. BLAS keeps one limit for the whole process, so the first caller sets it and the last one lifts it; were each
-    to restore what it found, one fit's end would unbind another that still runs.
+    bits. BLAS has one limit for the whole process, so the first caller sets it and the last one lifts it; if each
+    restored what it found, the end of one fit would lift the limit of another.
     """
     global _inside, _limits
     import scipy.linalg  # noqa: F401  brings scipy's own copy of BLAS, which must be there to be limited

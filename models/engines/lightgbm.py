@@ -1,4 +1,4 @@
-"""LightGBM: boosted trees that take NaN as it is."""
+"""LightGBM: boosted trees that handle NaN natively."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tradesieve.market.errors import Unknown
 from tradesieve.models.engines.base import Candidate, Engine
 from tradesieve.models.fitted.model import LightGBMModel
 
-_SHAPES: dict[str, dict[str, Any]] = {
+_KINDS: dict[str, dict[str, Any]] = {
     "gbdt": {"boosting": "gbdt"},
     "extra": {"boosting": "gbdt", "extra_trees": True},
     "forest": {"boosting": "rf"},
     "dart": {"boosting": "dart"},
 }
-"""What makes an estimator: plain boosting, boosting on thresholds drawn at random, averaged trees, and dropout."""
+"""Boosting, boosting with random thresholds, random forest, and boosting with dropout."""
 
 _START: dict[str, Any] = {
     "n_trees": 150,
@@ -28,7 +28,7 @@ _START: dict[str, Any] = {
     "bagging_fraction": 0.7,
     "lambda_l2": 1.0,
 }
-"""Small trees and strong brakes: trades are few and their outcomes mostly noise."""
+"""Small trees and strong regularisation, because trades are few and their outcomes mostly noise."""
 
 _SPACE: dict[str, tuple[float, float, str]] = {
     "n_trees": (40, 300, "whole"),
@@ -42,12 +42,12 @@ _SPACE: dict[str, tuple[float, float, str]] = {
 
 
 class LightGBMEngine(Engine):
-    """LightGBM's boosting in four shapes, deterministic and on one thread."""
+    """Four kinds of LightGBM boosters, deterministic and on one thread."""
 
     name: ClassVar[str] = "lightgbm"
 
     def estimators(self) -> tuple[str, ...]:
-        return tuple(_SHAPES)
+        return tuple(_KINDS)
 
     def _start(self, estimator: str) -> dict[str, Any]:
         return dict(_START)
@@ -78,13 +78,13 @@ class LightGBMEngine(Engine):
                 raise Unknown("parameter of lightgbm", name, _SPACE)
         parameters = _START | candidate.parameters
         n_trees = parameters.pop("n_trees")
-        parameters |= _SHAPES[candidate.estimator]
+        parameters |= _KINDS[candidate.estimator]
         parameters |= {
             "objective": "binary",
             "bagging_freq": 1,
             "seed": seed,
             "deterministic": True,
-            # Otherwise LightGBM times two layouts and takes the faster: another run, another order of sums.
+            # Otherwise LightGBM times two layouts and takes the faster, so another run may sum in another order.
             "force_row_wise": True,
             "num_threads": 1,
             "verbosity": -1,

@@ -1,18 +1,17 @@
 """PyCaret as a registry: scikit-learn's estimators with the search spaces that PyCaret's authors chose for them.
 
-Nothing else of PyCaret runs. Its experiments split, preprocess and rank in ways that leak or mislead, so the imputer
-and the scaler are ours, fitted inside the fold, and the search is `models.protocol.candidate_scores`. A model is a
-plain scikit-learn pipeline.
+Nothing else of PyCaret is used. Its experiments split, preprocess and rank in ways that leak or mislead, so imputer and
+scaler are fitted here, inside the fold, and the search is `models.protocol`. A model is a plain scikit-learn pipeline.
 
-Its families, and why some are not here:
+Its estimators, and why some are left out:
 
 - lr, nb, dt, et, rf, gbc: the default. Each takes weights and fits 20,000 x 60 in about two seconds or less.
-- ada, lda: by name only. ada takes 6 s, and LightGBM's stumps, nearly the same model, 0.3 s; lda takes no weights and
-  is refused unless they are all equal.
-- ridge, svm: give no probabilities. knn, qda: take no weights, and a saved knn would carry every training trade with
-  it. mlp, rbfsvm: 26 and 23 s at 20,000 x 60, and mlp scores through BLAS. gpc: its kernel alone would take 3 GB.
-  lightgbm: has an engine of its own. xgboost, catboost: not installed. dummy: learns nothing. Bagging, Stacking,
-  Voting, CalibratedCV: wrap others, and some split on their own.
+- ada, lda: by name only. ada takes 6 s, LightGBM's stumps, nearly the same model, 0.3 s; lda takes no weights, so they
+  must all be equal.
+- ridge, svm: no probabilities. knn, qda: take no weights, and a saved knn holds every training trade. mlp, rbfsvm: 26
+  and 23 s at 20,000 x 60, and mlp scores through BLAS. gpc: its kernel alone would take 3 GB. lightgbm: has an engine
+  of its own. xgboost, catboost: not installed. dummy: learns nothing. Bagging, Stacking, Voting, CalibratedCV: wrap
+  others, and some split on their own.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ are in PyCaret's own grid."""
 
 @dataclass(frozen=True)
 class _Family:
-    """Where we leave PyCaret: the start of an estimator, and where its space is narrowed so that fits take seconds."""
+    """What differs from PyCaret: an estimator's default parameters, and a narrower space so that fits take seconds."""
 
     start: dict[str, Any] = field(default_factory=dict)
     narrowed: dict[str, Any] = field(default_factory=dict)
@@ -70,7 +69,7 @@ _WITHOUT_WEIGHTS = ("lda",)
 
 
 class PyCaretEngine(Engine):
-    """Scikit-learn's classifiers as PyCaret lists them, behind a median imputer with indicators and a scaler."""
+    """Scikit-learn's classifiers as PyCaret lists them, after a median imputer with indicators and a scaler."""
 
     name: ClassVar[str] = "pycaret"
 
@@ -108,13 +107,13 @@ class PyCaretEngine(Engine):
         if candidate.estimator not in _WITHOUT_WEIGHTS:
             fit_arguments["estimator__sample_weight"] = weight
         elif weight.min() != weight.max():
-            raise BadInput(f"{candidate.estimator} takes no weights: give equal ones, or leave it out of the search")
+            raise BadInput(f"{candidate.estimator} takes no weights: pass equal ones, or leave it out of the search")
         estimator = container.build(**candidate.parameters)
-        # Seeds and threads come from here, wherever the estimator has them at all.
+        # Seed and threads are set here, where the estimator has them.
         estimator.set_params(**{name: seed if name == "random_state" else 1 for name in container.controls})
         pipeline = Pipeline(
             [
-                # A factor may be unknown on every row of a fold: it is kept, as a constant that says nothing.
+                # A factor that is unknown on every row of a fold is kept as a constant.
                 ("imputer", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
                 ("scaler", StandardScaler()),
                 ("estimator", estimator),
@@ -126,13 +125,13 @@ class PyCaretEngine(Engine):
 
 @dataclass(frozen=True)
 class _Container:
-    """What we keep of a PyCaret container.
+    """What is used of a PyCaret container.
 
     Parameters
     ----------
     build : the estimator's class.
-    known : the parameters that the class has.
-    arguments : those that PyCaret always gives, but for the seed and the threads, which are in `controls`.
+    known : the parameters of the class.
+    arguments : those that PyCaret always sets, except seed and threads, which are in `controls`.
     space : parameter to a list of choices or to (low, high, whole, logarithmic).
     """
 
@@ -143,10 +142,10 @@ class _Container:
     space: dict[str, Any]
 
 
-class _LeastExperiment:
-    """All that a PyCaret container asks of its experiment: a seed, no GPU, one thread, and no other backend.
+class _MinimalExperiment:
+    """What a PyCaret container reads from its experiment: seed, GPU, threads and backend.
 
-    A real experiment would split and preprocess data in its setup; the containers only read these four.
+    A real experiment would split and preprocess data in its setup.
     """
 
     seed = 0
@@ -178,10 +177,10 @@ def _container(estimator: str) -> _Container:
 @cache
 def _read_container(estimator: str) -> _Container:
     containers = _import_quietly()
-    # The container seeds numpy's global generator, which is not ours to touch.
+    # The container seeds numpy's global generator, whose state is restored.
     state = np.random.get_state()
     try:
-        container = getattr(containers, _CLASSES[estimator])(_LeastExperiment())
+        container = getattr(containers, _CLASSES[estimator])(_MinimalExperiment())
     finally:
         np.random.set_state(state)
     controls = tuple(name for name in ("random_state", "n_jobs") if name in container.args)
@@ -195,9 +194,9 @@ def _read_container(estimator: str) -> _Container:
 
 
 def _import_quietly() -> Any:
-    """Import PyCaret's containers, but neither leave a log file in the current folder nor lose the process's warnings.
+    """Import PyCaret's containers without their side effects.
 
-    Unasked, the import opens `logs.log` there and sends every warning of the process into it.
+    The import opens `logs.log` in the current folder and redirects every warning of the process into it.
     """
     setting = "PYCARET_CUSTOM_LOGGING_PATH"
     chosen, show_warning = os.environ.get(setting), warnings.showwarning
@@ -218,9 +217,9 @@ def _bounds(distribution: Any) -> Any:
 
 
 def _draw(space: Any, generator: np.random.Generator) -> Any:
-    """Draw from a list or from bounds, both included.
+    """Draw from a list, or from bounds, both included.
 
-    Not with PyCaret's `get_base`: it gives scipy the upper bound as a width, so that a share of 0.4 to 1 reaches 1.4.
+    PyCaret's `get_base` passes scipy the upper bound as a width, so that a fraction of 0.4 to 1 would reach 1.4.
     """
     if isinstance(space, list):
         return space[int(generator.integers(len(space)))]

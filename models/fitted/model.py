@@ -1,9 +1,9 @@
-"""Models that score trades, and the folders they are kept in.
+"""Fitted models and their files.
 
-This file and `models.fitted.sklearn_scoring` are all that a service needs of a model: a saved one loads with LightGBM,
-or with scikit-learn and skops, and never with an AutoML library. Live must equal research bit for bit, therefore a
-model obeys one law above all: the score of a row does not depend on the rows beside it. Matrix products break that
-law, because BLAS sums a single row in another order than a block of rows; no model here predicts through BLAS.
+This file and `models.fitted.sklearn_scoring` are all that a service needs: a saved model loads with LightGBM, or with
+scikit-learn and skops, never with an AutoML library. Live equals research bit for bit, so the score of a row must not
+depend on the rows beside it. Matrix products break that rule, because BLAS sums a single row in another order than a
+block of rows; no model here predicts through BLAS.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from tradesieve.models.fitted.sklearn_scoring import scorer
 MANIFEST = "model.json"
 
 _TRUSTED_TYPES = ["numpy.dtype", "sklearn.tree._tree.Tree"]
-"""What skops does not trust by itself and the estimators of `models.engines.pycaret` need. Both hold numbers only."""
+"""Types that skops does not trust by default and `models.engines.pycaret` needs. Both hold numbers only."""
 
 
 class Model(ABC):
-    """A fitted model that remembers which columns it was fitted on.
+    """A fitted model and the columns that it reads.
 
     Parameters
     ----------
     columns : int64, ascending; the columns of the full X that the model reads.
-    n_features : how many columns the full X has.
+    n_features : number of columns of the full X.
     """
 
     format: ClassVar[str]
@@ -49,12 +49,12 @@ class Model(ABC):
 
         Parameters
         ----------
-        X : float64 (n_rows, n_features), all the features, also those the model does not read. NaN: not known.
+        X : float64 (n_rows, n_features), all features, also those that the model does not read. NaN where unknown.
 
         Returns
         -------
-        float64 (n_rows,), finite, in [0, 1], higher for a better trade. Row by row the same bits, however many rows
-        are asked at once.
+        float64 (n_rows,), finite, in [0, 1], higher for a better trade. A row's score has the same bits, however many
+        rows are scored at once.
 
         Raises
         ------
@@ -66,11 +66,11 @@ class Model(ABC):
         refuse_infinity(X)
         if not len(X):
             return np.empty(0)
-        # Indexed columns come out in Fortran's order; `_score` is promised rows that lie together, one row or many.
+        # Indexing columns gives Fortran order; `_score` takes C order, for one row as for many.
         return np.clip(self._score(np.ascontiguousarray(X[:, self.columns])), 0.0, 1.0)
 
     def save(self, folder: Path) -> None:
-        """Write the native model file and its manifest into `folder`, which is made if need be."""
+        """Write the native model file and its manifest into `folder`, which is created if missing."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / self.file_name
@@ -82,7 +82,7 @@ class Model(ABC):
             "columns": self.columns.tolist(),
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
-        # Last, so that a folder with a manifest is a whole one.
+        # Last, so that a folder with a manifest is complete.
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
     @abstractmethod
@@ -100,12 +100,12 @@ class Model(ABC):
 
 
 class LightGBMModel(Model):
-    """A LightGBM booster, kept as LightGBM's own text.
+    """A LightGBM booster, saved as LightGBM's own text.
 
     Parameters
     ----------
-    text : the model as `Booster.model_to_string` writes it. A model is always made from its text, also right after the
-        fit, so what research measured is what a service loads.
+    text : from `Booster.model_to_string`. A model is always built from its text, also right after the fit, so that
+        research measures what a service loads.
     """
 
     format = "lightgbm"
@@ -133,11 +133,10 @@ class LightGBMModel(Model):
 
 
 class ScikitModel(Model):
-    """A scikit-learn pipeline of imputer, scaler and estimator, kept in skops' format.
+    """A scikit-learn pipeline of imputer, scaler and estimator, saved in skops' format.
 
-    The file holds a plain fitted `Pipeline` that anybody can open with skops. Scores are computed from its arrays by
-    `models.fitted.sklearn_scoring`, not by `Pipeline.predict_proba`: that one goes through BLAS and takes up to ten
-    times as long for a single row.
+    The file holds a plain fitted `Pipeline`. Scores are computed from its arrays by `models.fitted.sklearn_scoring`,
+    not by `Pipeline.predict_proba`, which goes through BLAS and takes up to ten times as long for a single row.
     """
 
     format = "skops"
@@ -166,7 +165,7 @@ class ScikitModel(Model):
         try:
             pipeline = skops.io.load(path, trusted=_TRUSTED_TYPES)
         except UntrustedTypesFoundException as error:
-            raise Refused(f"{path} holds types that no model of ours has: {error}") from error
+            raise Refused(f"{path} holds types that no model here has: {error}") from error
         return cls(pipeline, columns, n_features)
 
 
@@ -179,8 +178,8 @@ def load_model(folder: Path) -> Model:
     Raises
     ------
     BadInput : if there is no model, or its file is not the one that was saved.
-    Unknown : if its format is none of ours.
-    Refused : if the file holds types other than those of our models.
+    Unknown : if there is no such format.
+    Refused : if the file holds other types than models have.
     """
     folder = Path(folder)
     try:
@@ -191,14 +190,14 @@ def load_model(folder: Path) -> Model:
         if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
             raise BadInput(f"{path} is not the file that was saved: its checksum differs from {MANIFEST}")
     except FileNotFoundError as error:
-        raise BadInput(f"{folder} holds no whole model: {error.filename} is missing") from error
+        raise BadInput(f"{folder} holds no complete model: {error.filename} is missing") from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / MANIFEST} is not a model's manifest: {type(error).__name__} {error}") from error
     return kind._read(path, np.asarray(columns, dtype=np.int64), n_features)
 
 
 def refuse_infinity(X: np.ndarray) -> None:
-    """Raise BadInput if `X` holds an infinity: NaN means not known, an infinity is a factor that divided by zero."""
+    """Raise BadInput if `X` holds an infinity; unknown values are NaN."""
     if np.isinf(X).any():
         row, column = (int(index[0]) for index in np.nonzero(np.isinf(X)))
-        raise BadInput(f"X is infinite at row {row}, column {column}: a factor that is not known is NaN")
+        raise BadInput(f"X is infinite at row {row}, column {column}: an unknown factor is NaN")

@@ -1,9 +1,9 @@
-"""Scores of a fitted scikit-learn pipeline, the same bits for one row as for many.
+"""Scores of a fitted scikit-learn pipeline, with the same bits for one row as for many.
 
-`Pipeline.predict_proba` fails that law where an estimator multiplies matrices: BLAS sums one row (a vector) in another
-order than a block of rows, and the last bits differ. Here a linear decision is a product followed by numpy's sum along
-C-ordered rows, whose order depends on the length of the row alone; every other step is arithmetic of single elements,
-which has one right answer. It also skips scikit-learn's checks, which cost more than the scores of a single row.
+`Pipeline.predict_proba` differs in the last bits where an estimator multiplies matrices, because BLAS sums one row in
+another order than a block of rows. Here a linear decision is a product followed by numpy's sum along C-ordered rows,
+whose order depends on the length of the row alone; every other step works element by element. Scikit-learn's checks,
+which cost more than the scores of a single row, are skipped.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 _FARTHEST = 1e15
-"""Standard deviations. Training rows never get near it; a live value beyond it would overflow a tree's float32."""
+"""Standard deviations at which inputs are clipped, far beyond training rows; more would overflow a tree's float32."""
 
 
 def scorer(pipeline: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """Read a fitted pipeline of steps imputer, scaler and estimator into a function of rows.
+    """Build the scoring function of a fitted pipeline with the steps imputer, scaler and estimator.
 
     Equals: ``pipeline.predict_proba(X)[:, 1]``, to the bit for trees and to rounding for the others, for values
     within 1e15 standard deviations.
@@ -63,7 +63,7 @@ def _estimator_scores(estimator: Any) -> Callable[[np.ndarray], np.ndarray]:
         return _tree_scores([member.tree_ for member in estimator.estimators_])
     if kind == "DecisionTreeClassifier":
         return _tree_scores([estimator.tree_])
-    # No matrix products in the others (boosted trees, naive Bayes): the laws of an engine hold them to it.
+    # The others (boosted trees, naive Bayes) multiply no matrices, which the tests of the engines check.
     return lambda Z: estimator.predict_proba(Z)[:, 1]
 
 
@@ -76,7 +76,7 @@ def _linear_scores(estimator: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 def _tree_scores(trees: list[Any]) -> Callable[[np.ndarray], np.ndarray]:
     def scores(Z: np.ndarray) -> np.ndarray:
-        rows = Z.astype(np.float32)  # what the thresholds of scikit-learn's trees were chosen on
+        rows = Z.astype(np.float32)  # as scikit-learn's trees were fitted
         total = np.zeros(len(rows))
         for tree in trees:
             total += tree.predict(rows)[:, 1]

@@ -20,9 +20,7 @@ MEASURES = ("sortino", "n_trades", "win_rate", "expectancy", "max_drawdown")
 def leaderboard(developed: SearchResult) -> list[dict[str, Any]]:
     """List the trials, best first, each beside the unfiltered baseline and a random filter of its coverage.
 
-    Failed trials come last, with the reason.
-
-    All numbers are out of fold, on the development part.
+    Failed trials come last, with the reason. All numbers are out of fold, on the development part.
     """
     baseline = measure(developed.dataset, np.ones(len(developed.dataset))).sortino
     return [_trial_row(place, trial, baseline) for place, trial in enumerate(developed.trials, start=1)]

@@ -1,6 +1,6 @@
-"""The ledger: every trial that was made and every hold-out that was opened, kept for good in one SQLite file.
+"""The ledger: every trial and every opening of a hold-out, kept for good in one SQLite file.
 
-The more often one tries on the same symbols, the better the best try looks; the ledger is the memory of how often.
+The best of many trials on the same symbols looks good by luck alone; the ledger counts how many there were.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ CREATE TABLE IF NOT EXISTS opening_symbol (
 """
 
 _WAIT = 30.0
-"""Seconds to wait for another process that is writing."""
+"""Seconds to wait while another process writes."""
 
 
 class Ledger:
-    """The record of trials and openings in one file, shared by all experiments.
+    """Trials and openings of all experiments in one file.
 
     Each call is one transaction on a connection of its own, so threads and processes may share the file.
 
     Parameters
     ----------
-    path : the SQLite file; it and its folder are made when missing.
+    path : the SQLite file; it and its folder are created if missing.
 
     Raises
     ------
-    BadInput : if the file cannot be opened, read or written (read-only, full disk, not a ledger); names the path. Every
-        method raises this too.
-    Transient : if another process keeps the file locked for long. Every method raises this too.
+    BadInput : if the file cannot be opened, read or written (read-only, full disk, not a ledger); names the path. So
+        does every method.
+    Transient : if another process keeps the file locked for too long. So does every method.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -54,24 +54,24 @@ class Ledger:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BadInput(f"ledger {self.path} cannot be made: {error.strerror}") from error
+            raise BadInput(f"ledger {self.path} cannot be created: {error.strerror}") from error
         with self._connected() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
 
     def record_trials(self, experiment: str, market: str, trials: Sequence[Mapping[str, Any]]) -> int:
-        """Record trials; the same (experiment, candidate, application) again replaces its numbers and adds no trial.
+        """Record trials; a repeated (experiment, candidate, application) replaces its numbers and adds no trial.
 
         Parameters
         ----------
-        experiment : identity of the experiment.
+        experiment : hash of the experiment.
         market : its symbols, joined by commas.
         trials : dicts with ``candidate``, ``application``, ``fitness`` and ``sharpe``; a failed trial has NaN or None
-            for its numbers, and counts all the same.
+            for its numbers and counts too.
 
         Returns
         -------
-        How many of them were new.
+        The number of new trials.
         """
         symbols = _checked_symbols(market.split(","))
         rows = []
@@ -79,7 +79,7 @@ class Ledger:
             missing = {"candidate", "application", "fitness", "sharpe"} - set(trial)
             if missing:
                 raise BadInput(f"a trial of {experiment!r} has no {', '.join(sorted(missing))}: {dict(trial)}")
-            # SQLite keeps NaN as NULL.
+            # SQLite stores NaN as NULL.
             rows.append((experiment, trial["candidate"], trial["application"], trial["fitness"], trial["sharpe"]))
         count = "SELECT COUNT(*) FROM trial WHERE experiment = ?"
         with self._writing() as connection:
@@ -92,12 +92,12 @@ class Ledger:
         return int(after - before)
 
     def count_trials(self, symbols: Sequence[str]) -> int:
-        """Count the trials of all experiments that share at least one of these symbols, the failed ones included."""
+        """Count the trials of all experiments that share at least one of these symbols, failed ones included."""
         with self._connected() as connection:
             return int(connection.execute(*_among("SELECT COUNT(*) FROM trial", "trial", symbols)).fetchone()[0])
 
     def open_holdout(self, experiment: str, symbols: Sequence[str], border: int, reason: str) -> int:
-        """Log that a hold-out was opened. Call it before the hold-out is read, so that no opening goes unseen.
+        """Record the opening of a hold-out; call it before the hold-out is read, so that no opening is missed.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Ledger:
 
         Returns
         -------
-        The number of openings so far on any of these symbols, this one included: 1 is the only honest one.
+        The number of openings so far on any of these symbols, this one included: only the first is unbiased.
         """
         names = _checked_symbols(symbols)
         with self._writing() as connection:
@@ -141,7 +141,7 @@ class Ledger:
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         try:
-            # No implicit transactions: where one begins and ends is written out in `_writing`.
+            # No implicit transactions: `_writing` begins and ends them.
             with closing(sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)) as connection:
                 yield connection
         except sqlite3.Error as error:
@@ -152,7 +152,7 @@ class Ledger:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._connected() as connection:
-            # The lock comes first, so that nothing counted inside is out of date when it is written.
+            # Lock first, so that a count inside is still true when it is written.
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -167,12 +167,12 @@ class Ledger:
 def _checked_symbols(symbols: Sequence[str]) -> list[str]:
     names = sorted({symbol.strip() for symbol in symbols})
     if not names or not all(names) or any("," in name for name in names):
-        raise BadInput(f"symbols are {list(symbols)}: at least one is needed, none empty and none with a comma")
+        raise BadInput(f"symbols are {list(symbols)}: at least one is needed, none may be empty or hold a comma")
     return names
 
 
 def _among(query: str, table: str, symbols: Sequence[str]) -> tuple[str, list[str]]:
-    """Restrict a query to what shares a symbol; the symbols travel as values, never as text of the query."""
+    """Restrict a query to rows that share a symbol; symbols are bound as values, never put into the query text."""
     names = _checked_symbols(symbols)
     key, link = ("experiment", "experiment") if table == "trial" else ("number", "opening")
     marks = ", ".join("?" * len(names))

@@ -1,4 +1,4 @@
-"""Out-of-fold sizes: the parameter that sizes a fold was chosen without that fold."""
+"""Out-of-fold sizes: the parameters that size a fold are chosen without that fold."""
 
 from __future__ import annotations
 
@@ -24,33 +24,31 @@ def out_of_fold_sizes(
     fitness: Fitness,
     minimum_trades: int = MINIMUM_TRADES,
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    """Size every fold with the parameter that is best on the other folds' out-of-fold scores.
+    """Size the trades of every fold by an application fitted on other folds.
 
-    Of the other folds' rows only those in ``fold.train`` are used: they are purged of this fold's span, and in a
-    walk-forward they are the past. A fold for which nothing qualifies (the first one of a walk-forward always) gets
-    size 0 throughout, and its entry in `chosen` says why: nobody trades live without a chosen parameter.
+    1. For each fold, take the rows of ``fold.train`` that have an out-of-fold score. They are purged of the fold's
+       span, and in a walk-forward they are the past.
+    2. Choose the application's parameters on them by fitness, and size the fold's test rows with these.
+    3. Where no parameters qualify (always in the first fold of a walk-forward), the sizes are 0 and `chosen` says why.
 
     Parameters
     ----------
-    scores : float (n_trades,), out-of-fold scores; NaN where a row was never in a test fold: size 0, and no part in the
-        choice.
+    scores : float (n_trades,), out-of-fold scores; NaN where no fold tests the row: size 0, and left out of the choice.
 
     Returns
     -------
     sizes : float64 (n_trades,).
-    chosen : one dict a fold: ``fold``, ``n_rows`` chosen on, ``parameters`` (None when nothing qualified), ``error``.
+    chosen : one dict per fold: ``fold``, ``n_rows`` chosen on, ``parameters`` (None if none qualified), ``error``.
 
     Raises
     ------
-    NoChoice : if nothing qualifies for any fold.
-    BadInput : if a row with a score is in no test fold, or in two.
+    NoChoice : if no parameters qualify for any fold.
+    BadInput : if a row with a score is in no test fold or in two.
     """
     kind = application_named(application_name)
     tested = np.bincount(np.concatenate([fold.test for fold in folds]), minlength=len(dataset))
     if np.any(tested > 1) or np.any(~np.isnan(scores) & (tested == 0)):
-        raise BadInput(
-            "out-of-fold scores need each scored row in exactly one test fold: were they made on these folds?"
-        )
+        raise BadInput("each scored row must be in exactly one test fold: the scores are of other folds")
     sizes = np.zeros(len(dataset))
     chosen: list[dict[str, Any]] = []
     for number, fold in enumerate(folds):
@@ -65,5 +63,5 @@ def out_of_fold_sizes(
             sizes[fold.test] = application.sizes(scores[fold.test], dataset.instance[fold.test])
         chosen.append(entry)
     if all(entry["parameters"] is None for entry in chosen):
-        raise NoChoice(f"in no fold: {chosen[-1]['error']}" if chosen else "there are no folds")
+        raise NoChoice(f"in all folds: {chosen[-1]['error']}" if chosen else "there are no folds")
     return sizes, chosen

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.fitness import sharpe
+from tradesieve.strategies.statistics.daily_returns import sharpe
 
 EULER_GAMMA = 0.5772156649015329
 _NORMAL = NormalDist()

@@ -1,4 +1,4 @@
-"""The gate: the winner may be exported only if every condition holds, each one explained in a sentence for a trader."""
+"""The gate: a winner may be exported only if every condition holds, each explained in one sentence."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import MINIMUM_TRADES, checked_sizes, daily_returns, sharpe
+from tradesieve.models.fitness import MINIMUM_TRADES, checked_sizes, daily_returns
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.significance.bootstrap import bootstrap_lower_bounds
 from tradesieve.models.significance.deflated_sharpe import deflated_sharpe
 from tradesieve.models.significance.overfitting import probability_of_overfitting
 from tradesieve.models.significance.permutation import permutation_test, rotation_test
+from tradesieve.strategies.statistics.daily_returns import sharpe
 
 CERTIFICATES = ("causality", "parity")
-"""Certificates that the gate always asks for, whether or not they were handed in."""
+"""Certificates that the gate always requires."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Condition:
     Parameters
     ----------
     name : short and stable, for tables and manifests.
-    value : what was measured; NaN when it is undefined, which never passes.
-    threshold : what `value` is held against.
+    value : what was measured; NaN if undefined, which never passes.
+    threshold : the limit of `value`.
     passed : whether the condition holds.
-    reason : one plain sentence.
+    reason : one sentence.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Gate:
 
     @property
     def open(self) -> bool:
-        """Whether every condition passed; a gate that asked for nothing stays shut."""
+        """Whether every condition passed; a gate without conditions is closed."""
         return bool(self.conditions) and all(condition.passed for condition in self.conditions)
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,15 +65,15 @@ class Gate:
 
 @dataclass(frozen=True)
 class GateLimits:
-    """What the gate asks for.
+    """The limits of the gate.
 
     Parameters
     ----------
-    minimum_trades : trades that the filter keeps on the hold-out, at least.
-    significance : highest p-value of the permutation and of the rotation test.
-    confidence : of the lower bounds of the Sortino and of its improvement.
-    deflated_sharpe : lowest probability that the Sharpe ratio is more than the best of as many worthless trials.
-    overfitting : the probability of backtest overfitting stays below this.
+    minimum_trades : fewest trades that the filter must keep on the hold-out.
+    significance : highest p-value of the permutation test and of the rotation test.
+    confidence : of the lower bounds of the Sortino ratio and of its improvement.
+    deflated_sharpe : lowest probability that the Sharpe ratio exceeds the best of as many worthless trials.
+    overfitting : the probability of backtest overfitting must be below this.
     """
 
     minimum_trades: int = MINIMUM_TRADES
@@ -83,10 +84,10 @@ class GateLimits:
 
     def __post_init__(self) -> None:
         if self.minimum_trades < 1:
-            raise BadInput(f"minimum_trades is {self.minimum_trades}: at least 1 is needed")
+            raise BadInput(f"minimum_trades is {self.minimum_trades}, but must be at least 1")
         for name in ("significance", "confidence", "deflated_sharpe", "overfitting"):
             if not 0 < getattr(self, name) < 1:
-                raise BadInput(f"{name} is {getattr(self, name)}: a probability between 0 and 1 is needed")
+                raise BadInput(f"{name} is {getattr(self, name)}, but must lie between 0 and 1")
 
 
 def judge(
@@ -100,30 +101,32 @@ def judge(
     limits: GateLimits | None = None,
     seed: int,
 ) -> Gate:
-    """Hold the winner against every condition of the gate.
+    """Judge the winner by every condition of the gate.
 
-    The trades, both tests and both bounds are of the hold-out, which no trial has seen. The deflated Sharpe ratio and
-    the probability of overfitting are of the development's out-of-fold returns, where the winner was chosen among the
-    trials: that choice is what they correct for.
+    1. On the hold-out, which no trial has seen: enough kept trades, the permutation and the rotation test, and lower
+       bounds of the filtered Sortino ratio and of its improvement over taking every trade.
+    2. On the development part's out-of-fold returns: the deflated Sharpe ratio and the probability of overfitting,
+       which correct for choosing the winner among the trials.
+    3. The certificates.
 
     Parameters
     ----------
     holdout : the sealed rows, opened once.
     sizes : float (n_trades,), the winner's sizes on the hold-out.
     winner_returns_development : float (n_days,), the winner's out-of-fold daily returns.
-    trial_returns_development : float (n_days, n_trials_here), the same of every trial that has some.
+    trial_returns_development : float (n_days, n_trials_here), of every trial that did not fail.
     n_trials : the ledger's count for these symbols, all experiments together; at least the trials given here.
-    certificates : True where one was earned; anything else fails, and a string says why. ``causality`` and ``parity``
-        fail when they are missing.
-    limits : ``GateLimits()`` when None.
+    certificates : True where one was earned; anything else fails, and a string is the reason. ``causality`` and
+        ``parity`` fail when they are missing.
+    limits : ``GateLimits()`` if None.
 
     Raises
     ------
-    BadInput, BadData : as the measures below it, and if `n_trials` is less than the trials given.
+    BadInput, BadData : if a condition cannot be measured, or `n_trials` is less than the trials given.
     """
     limits = limits or GateLimits()
     if trial_returns_development.ndim != 2 or n_trials < trial_returns_development.shape[1]:
-        raise BadInput(f"n_trials {n_trials} does not cover trial_returns of shape {trial_returns_development.shape}")
+        raise BadInput(f"n_trials is {n_trials}, but trial_returns has shape {trial_returns_development.shape}")
     sizes = checked_sizes(holdout, sizes)
     return Gate(
         (
@@ -140,7 +143,7 @@ def judge(
 def _enough_trades(sizes: np.ndarray, limits: GateLimits) -> Condition:
     n_kept = int(np.count_nonzero(sizes))
     passed = n_kept >= limits.minimum_trades
-    verdict = "enough to judge it" if passed else f"too few to judge it, {limits.minimum_trades} are needed"
+    verdict = "enough to judge it" if passed else f"too few to judge it: at least {limits.minimum_trades} are needed"
     reason = f"The filter kept {n_kept} of {len(sizes)} trades on the hold-out, {verdict}."
     return Condition("trades_kept", float(n_kept), float(limits.minimum_trades), passed, reason)
 
@@ -149,19 +152,19 @@ def _beats_chance(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed:
     shuffled, _ = permutation_test(holdout, sizes, seed=seed)
     rotated, _ = rotation_test(holdout, sizes, seed=seed)
     return (
-        _chance("beats_random_filter", shuffled, "filters that keep as many trades of each strategy at random", limits),
-        _chance("beats_other_times", rotated, "the same filter applied at other times", limits),
+        _chance("beats_random_filter", shuffled, "random filters that keep as many trades of each strategy", limits),
+        _chance("beats_other_times", rotated, "shifts of the same filter to other times", limits),
     )
 
 
 def _chance(name: str, p_value: float, rivals: str, limits: GateLimits) -> Condition:
     passed = p_value <= limits.significance
     if math.isnan(p_value):
-        reason = (
-            "The filtered trades of the hold-out have no losing day, or none at all, so they have no Sortino to test."
-        )
+        reason = "The filtered trades of the hold-out have no losing day, so there is no Sortino ratio to test."
     else:
-        reason = f"Of {rivals}, {p_value:.1%} did as well on the hold-out; at most {limits.significance:.1%} may."
+        reason = (
+            f"Of {rivals}, {p_value:.1%} did at least as well on the hold-out; the limit is {limits.significance:.1%}."
+        )
     return Condition(name, p_value, limits.significance, passed, reason)
 
 
@@ -174,16 +177,21 @@ def _bounds(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed: int) 
         seed=seed,
     )
     return (
-        _bound("sortino_above_zero", filtered, "the filtered Sortino on the hold-out", limits),
-        _bound("improvement_above_zero", improvement, "the filter's gain in Sortino over taking every trade", limits),
+        _bound("sortino_above_zero", filtered, "the Sortino ratio of the filtered trades on the hold-out", limits),
+        _bound(
+            "improvement_above_zero",
+            improvement,
+            "the improvement of the Sortino ratio over taking every trade",
+            limits,
+        ),
     )
 
 
 def _bound(name: str, bound: float, what: str, limits: GateLimits) -> Condition:
     if math.isnan(bound):
-        reason = f"There are too few losing days to put a lower bound on {what}."
+        reason = f"There are too few losing days for a lower bound of {what}."
     else:
-        reason = f"With {limits.confidence:.0%} confidence {what} is above {bound:.2f}; it has to be above zero."
+        reason = f"With {limits.confidence:.0%} confidence, {what} is above {bound:.2f}; it must be above zero."
     return Condition(name, bound, 0.0, bound > 0, reason)
 
 
@@ -192,12 +200,12 @@ def _deflated(winner: np.ndarray, trials: np.ndarray, n_trials: int, limits: Gat
     value = deflated_sharpe(winner, n_trials=n_trials, trial_sharpes=ratios)
     if math.isnan(value):
         reason = (
-            "The luck of trying often cannot be measured: the winner or all but one of the trials have no Sharpe ratio."
+            "The deflated Sharpe ratio is undefined: the winner, or all but one of the trials, has no Sharpe ratio."
         )
     else:
         reason = (
-            f"After {n_trials} trials on these symbols the chance that the winner's Sharpe ratio is more than the luck "
-            f"of trying often is {value:.1%}; at least {limits.deflated_sharpe:.1%} is needed."
+            f"After {n_trials} trials on these symbols, the probability that the winner's Sharpe ratio is better than "
+            f"the best of as many worthless trials is {value:.1%}; at least {limits.deflated_sharpe:.1%} is needed."
         )
     return Condition("deflated_sharpe", value, limits.deflated_sharpe, value >= limits.deflated_sharpe, reason)
 
@@ -205,13 +213,11 @@ def _deflated(winner: np.ndarray, trials: np.ndarray, n_trials: int, limits: Gat
 def _overfitting(trials: np.ndarray, limits: GateLimits) -> Condition:
     value = probability_of_overfitting(trials)
     if math.isnan(value):
-        reason = (
-            "Overfitting cannot be measured with fewer than two different trials or only a few days: search over more."
-        )
+        reason = "Overfitting cannot be measured: more days, or at least two different trials, are needed."
     else:
         reason = (
-            f"A winner chosen on one half of the time was below the median on the other half in {value:.1%} of the "
-            f"cases; it has to be less than {limits.overfitting:.1%}."
+            f"The trial that wins on one half of the time ranks in the lower half on the other in {value:.1%} of the "
+            f"splits; it must be less than {limits.overfitting:.1%}."
         )
     return Condition("overfitting", value, limits.overfitting, value < limits.overfitting, reason)
 

@@ -1,6 +1,6 @@
-"""The only door to MLflow: where it is, what it can hold, and the runs written there.
+"""Tracking in MLflow: where it is, what it can hold, and the runs written there; nothing else imports it.
 
-Everything left of here is pure: no clock, no network, no environment.
+Everything before it in `models` is pure: no clock, no network, no environment.
 """
 
 __all__ = ["serialisation", "connection", "runs"]

@@ -1,4 +1,4 @@
-"""Where runs and models are kept, and how MLflow is reached there."""
+"""The store of runs and models, and the connection to it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrackingStore:
-    """Where runs and models are kept.
+    """Location of runs and models.
 
     Parameters
     ----------
     tracking_uri : ``sqlite:////absolute/path/mlflow.db``, another database, or ``http(s)://`` of an MLflow server.
-    artifact_root : absolute folder or URI that holds the artifacts of new runs. A database needs one, because its
-        clients would write into the current folder; a server has its own (None).
+    artifact_root : absolute folder or URI for the artifacts of new runs; required for a database, whose clients would
+        write into the current folder; None for a server, which has its own.
     experiment : name of the MLflow experiment.
-    registered_model : name under which winners are registered.
+    registered_model : name of the model under which winners are registered.
     """
 
     tracking_uri: str
@@ -48,12 +48,12 @@ class TrackingStore:
 
     @property
     def is_server(self) -> bool:
-        """Say whether the store is an MLflow server."""
+        """Whether the store is an MLflow server."""
         return self.tracking_uri.startswith(("http://", "https://"))
 
     @property
     def database(self) -> Path | None:
-        """The SQLite file, or None when the store is something else."""
+        """The SQLite file; None for other stores."""
         prefix = "sqlite:///"
         return Path(self.tracking_uri.removeprefix(prefix)) if self.tracking_uri.startswith(prefix) else None
 
@@ -65,7 +65,7 @@ class TrackingStore:
 
 
 def is_new(store: TrackingStore) -> bool:
-    """Say whether nothing was ever tracked here, without making the database."""
+    """Return whether nothing was ever tracked here, without creating the database."""
     return store.database is not None and not store.database.exists()
 
 
@@ -77,7 +77,7 @@ def connect(store: TrackingStore) -> MlflowClient:
     Transient : if the server does not answer.
     BadInput : if the folder of the database cannot be made.
     """
-    # Written before the import, which is when MLflow decides whether to report on its users.
+    # Set before the import, when MLflow decides whether to send telemetry.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from mlflow import MlflowClient
@@ -93,11 +93,11 @@ def connect(store: TrackingStore) -> MlflowClient:
 
 
 def experiment_id(store: TrackingStore) -> str:
-    """Find the id of the store's MLflow experiment, and create the experiment where it is missing.
+    """Return the id of the store's MLflow experiment, which is created if missing.
 
     Raises
     ------
-    BadInput : if it was deleted, or keeps its artifacts where this store does not.
+    BadInput : if it was deleted, or keeps its artifacts elsewhere than this store.
     """
     client = connect(store)
     from mlflow.exceptions import MlflowException
@@ -109,12 +109,12 @@ def experiment_id(store: TrackingStore) -> str:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            # Another process was faster.
+            # Another process created it first.
             return experiment_id(store)
     if found.lifecycle_stage == "deleted":
         raise BadInput(
             f"MLflow experiment {store.experiment!r} was deleted: "
-            f"`mlflow experiments restore --experiment-id {found.experiment_id}` brings it back"
+            f"restore it with `mlflow experiments restore --experiment-id {found.experiment_id}`"
         )
     if store.artifact_location is not None and not _is_below(found.artifact_location, store.artifact_location):
         raise BadInput(
@@ -125,14 +125,14 @@ def experiment_id(store: TrackingStore) -> str:
 
 
 def _check_answers(address: str) -> None:
-    # MLflow's own client repeats a refused connection for minutes before it says so.
+    # MLflow's own client retries a refused connection for minutes before it fails.
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.create_connection((parts.hostname or "", port), timeout=5).close()
     except OSError as error:
         raise Transient(
-            f"no MLflow server answers at {address} ({error}): start it with `tradesieve up`, or mend tracking_uri"
+            f"no MLflow server answers at {address} ({error}): start it with `tradesieve up`, or correct tracking_uri"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a run can hold of our values: flat names, finite metrics, text parameters, strict JSON."""
+"""Values as an MLflow run can hold them: flat names, finite metrics, parameters as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tradesieve.models.json_values import json_safe
 def split_metrics(metrics: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
     """Split metrics into the finite ones and the names of the others.
 
-    Nested mappings are flattened with dots. None, NaN and infinities are named, never replaced by a number.
+    Nested mappings are flattened with dots. None, NaN and infinities are named, not replaced by a number.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def split_metrics(metrics: Mapping[str, Any]) -> tuple[dict[str, float], list[st
     skipped: list[str] = []
     for name, value in _flatten(metrics):
         if value is not None and not isinstance(value, (bool, int, float, np.number, np.bool_)):
-            raise BadInput(f"metric {name!r} is {value!r}: a metric is a number or None")
+            raise BadInput(f"metric {name!r} is {value!r}: a metric must be a number or None")
         number = math.nan if value is None else float(value)
         if math.isfinite(number):
             finite[name] = number

@@ -127,5 +127,5 @@ def test_bad_arguments() -> None:
     with pytest.raises(Unknown, match="did you mean 'univariate'"):
         select("univariat", X, y, seed=0)
     for some_X, some_y in ((X[:, :0], y), (X[:0], y[:0]), (X, y[1:]), (X[0], y)):
-        with pytest.raises(BadInput, match="rows and columns"):
+        with pytest.raises(BadInput, match="rows, columns and one y per row"):
             select("all", some_X, some_y, seed=0)

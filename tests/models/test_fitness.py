@@ -12,18 +12,8 @@ from tradesieve.market.calendars.trading_days import NEW_YORK, WEEKDAYS
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import (
-    FITNESS,
-    Fitness,
-    daily_returns,
-    equity,
-    fitness_named,
-    max_drawdown,
-    measure,
-    measure_by_instance,
-    sharpe,
-    sortino,
-)
+from tradesieve.models.fitness import FITNESS, Fitness, daily_returns, fitness_named, measure, measure_by_instance
+from tradesieve.strategies.statistics.daily_returns import equity, max_drawdown, sharpe, sortino
 
 
 def slow_daily_returns(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:

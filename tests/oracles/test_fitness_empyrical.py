@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tradesieve.models.fitness import equity, max_drawdown, sharpe, sortino
+from tradesieve.strategies.statistics.daily_returns import equity, max_drawdown, sharpe, sortino
 
 RETURNS = arrays(np.float64, st.integers(2, 300), elements=st.floats(-0.5, 0.5).map(lambda value: round(value, 6)))
 DAYS_PER_YEAR = st.sampled_from([252.0, 260.0, 365.0])

@@ -180,7 +180,7 @@ def test_folds_and_scores_have_to_belong_together(trades):
         out_of_fold_sizes("threshold", scores, dataset, folds[1:], fitness=SORTINO)
     with pytest.raises(BadInput, match="exactly one test fold"):
         out_of_fold_sizes("threshold", scores, dataset, [*folds, folds[0]], fitness=SORTINO)
-    with pytest.raises(NoChoice, match="in no fold"):
+    with pytest.raises(NoChoice, match="in all folds"):
         out_of_fold_sizes("threshold", scores, dataset, folds, fitness=SORTINO, minimum_trades=501)
 
 

@@ -141,5 +141,5 @@ def test_a_file_with_other_types_is_refused(tmp_path: Path) -> None:
     fit("pycaret", "lr").save(tmp_path)
     skops.io.dump(FunctionTransformer(func=rows), tmp_path / "model.skops")
     edit(tmp_path, sha256=hashlib.sha256((tmp_path / "model.skops").read_bytes()).hexdigest())
-    with pytest.raises(Refused, match="types that no model of ours has"):
+    with pytest.raises(Refused, match="types that no model here has"):
         load_model(tmp_path)

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.fitness import sortino
 from tradesieve.models.significance.bootstrap import bootstrap_lower_bounds
+from tradesieve.strategies.statistics.daily_returns import sortino
 
 
 def test_the_lower_bound_is_below_the_truth_as_often_as_it_says():

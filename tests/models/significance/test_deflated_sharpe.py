@@ -9,12 +9,12 @@ import pytest
 from scipy import stats
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.fitness import sharpe
 from tradesieve.models.significance.deflated_sharpe import (
     deflated_sharpe,
     deflated_sharpe_of_moments,
     expected_best_sharpe,
 )
+from tradesieve.strategies.statistics.daily_returns import sharpe
 
 
 def test_deflated_sharpe_repeats_the_example_of_the_paper():

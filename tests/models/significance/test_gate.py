@@ -150,5 +150,5 @@ def test_wrong_limits_and_counts_are_refused(trades):
         GateLimits(significance=5)
     with pytest.raises(BadInput, match="minimum_trades is 0"):
         GateLimits(minimum_trades=0)
-    with pytest.raises(BadInput, match="n_trials 19"):
+    with pytest.raises(BadInput, match="n_trials is 19"):
         verdict(trades, edge=0.05, n_trials=19)

@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.fitness import sharpe, sortino
 from tradesieve.models.significance.overfitting import probability_of_overfitting
+from tradesieve.strategies.statistics.daily_returns import sharpe, sortino
 
 
 @pytest.mark.parametrize("ranked_by", ["sortino", "sharpe"])

@@ -12,13 +12,14 @@ from scipy import stats
 
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
-from tradesieve.models.fitness import daily_returns, measure, sortino
+from tradesieve.models.fitness import daily_returns, measure
 from tradesieve.models.significance.permutation import permutation_test, random_filter, rotation_test
 from tradesieve.models.significance.resampling_kernels import (
     rotated_sortinos_nb,
     shuffled_sortinos_nb,
     sortino_of_sizes_nb,
 )
+from tradesieve.strategies.statistics.daily_returns import sortino
 
 TESTS = [permutation_test, rotation_test]
 
