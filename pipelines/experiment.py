@@ -27,6 +27,8 @@ from tradesieve.strategies.registry import choose_strategies
 from tradesieve.strategies.strategy import Strategy
 
 _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
+_ADDED_LATER: dict[str, Any] = {"sampling": "grid", "settle_with": None, "feature_sets": {}, "modules": []}
+"""Keys with defaults that the hash leaves out, so that an experiment keeps the hash it had before they existed."""
 
 
 @dataclass(frozen=True)
@@ -160,16 +162,9 @@ class Experiment:
     @property
     def hash(self) -> str:
         """The identity: equal experiments have equal hashes in any process."""
-        values = self.as_dict()
-        # Keys added later: without them, an experiment keeps the hash it had before they existed.
-        if self.sampling == "grid":
-            del values["sampling"]
-        if self.settle_with is None:
-            del values["settle_with"]
-        if not self.feature_sets:
-            del values["feature_sets"]
-        if not self.modules:
-            del values["modules"]
+        values = {
+            key: value for key, value in self.as_dict().items() if key not in _ADDED_LATER or value != _ADDED_LATER[key]
+        }
         return hashlib.sha256(json.dumps(_canonical(values), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
@@ -213,19 +208,24 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
     try:
         return TypeAdapter(Experiment).validate_python(_with_text_dates(values))
     except ValidationError as error:
-        first = error.errors()[-1]  # the last alternative of a union accepts the most
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, BadInput):
-            raise cause from error
-        place = ".".join(str(part) for part in first["loc"] if not _BRANCH.match(str(part)))
-        kinds = {"dataclass_type": "should be a mapping of its keys", "tuple_type": "should be a list"}
-        fault = kinds.get(first["type"], first["msg"].lower().removeprefix("input "))
-        got = "" if first["type"] == "missing" else f", got {first.get('input')!r}"
-        raise BadInput(f"{place or 'the experiment'}: {fault}{got}") from error
+        raise _bad_input(error) from error
 
 
-_BRANCH = re.compile(r"(str|float|int)$|(tuple|dict|function)[-\[]")
+_UNION_BRANCH = re.compile(r"(str|float|int)$|(tuple|dict|function)[-\[]")
 """How pydantic names the alternatives of a union in an error's location; users only know their own keys."""
+_FAULTS = {"dataclass_type": "should be a mapping of its keys", "tuple_type": "should be a list"}
+
+
+def _bad_input(error: ValidationError) -> BadInput:
+    """Return what pydantic found as one line that names the key and its value."""
+    first = error.errors()[-1]  # the last alternative of a union accepts the most
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, BadInput):
+        return cause
+    key = ".".join(str(part) for part in first["loc"] if not _UNION_BRANCH.match(str(part)))
+    fault = _FAULTS.get(first["type"], first["msg"].lower().removeprefix("input "))
+    got = "" if first["type"] == "missing" else f", got {first.get('input')!r}"
+    return BadInput(f"{key or 'the experiment'}: {fault}{got}")
 
 
 def _with_text_dates(values: Mapping[str, Any]) -> dict[str, Any]:

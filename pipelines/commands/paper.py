@@ -8,6 +8,7 @@ import click
 
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.pipelines.commands.shared.options import as_json
+from tradesieve.pipelines.commands.shared.table_output import rows_of
 from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import parse_time
@@ -63,7 +64,7 @@ def describe(result: PaperResult) -> dict[str, Any]:
         "n_taken": len(taken),
         "agrees_with_research": result.agrees,
         "journal": str(result.journal),
-        "taken": [{key: _json(value) for key, value in row.items()} for row in taken.to_dict("records")],
+        "taken": rows_of(taken),
     }
 
 
@@ -92,7 +93,3 @@ def show_paper(console: Console, result: PaperResult) -> None:
         f"The service was asked {result.n_asked:,} times. Live and research, trade for trade (times, prices, sizes, "
         f"scores): {verdict}. Journal: {result.journal}"
     )
-
-
-def _json(value: Any) -> Any:
-    return None if isinstance(value, float) and value != value else value
