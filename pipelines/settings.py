@@ -1,4 +1,4 @@
-"""Settings: read once, from the environment and `mlflow.yml`. Nothing else in tradesieve reads either."""
+"""Settings, read once from the environment and `mlflow.yml`. Nothing else in tradesieve reads either."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tradesieve.models.tracking.runs import TrackingStore
 from tradesieve.pipelines.table_cache import TableCache
 
 ROOT = Path(__file__).resolve().parents[1]
-"""The folder of the project's own files: mlflow.yml, prefect.yaml."""
+"""The folder that holds the rooms: the checkout, or the installed package."""
 
 GIGABYTE = 10**9
 
@@ -31,7 +31,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Where state lives and whom to talk to.
+    """Where state lives, and where MLflow is.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Settings:
     tracking_uri : of MLflow; SQLite under `home` unless `mlflow.yml` or ``MLFLOW_TRACKING_URI`` name a server.
     experiment, registered_model : their names in MLflow.
     host, port : where `tradesieve up` serves MLflow.
-    cache_bytes : how much disk the kept trades may take, and as much the kept factors, ``TRADESIEVE_CACHE_GB`` or 20.
+    cache_bytes : disk space of the trades cache, and as much of the factor cache, ``TRADESIEVE_CACHE_GB`` or 20.
     """
 
     home: Path
@@ -57,12 +57,12 @@ class Settings:
 
     @property
     def trades(self) -> TableCache:
-        """The trades that were simulated."""
+        """The cache of simulated trades."""
         return TableCache(self.home / "trades", self.cache_bytes)
 
     @property
     def factors(self) -> FactorCache:
-        """The factors that were computed."""
+        """The cache of factor columns."""
         return FactorCache(self.home / "factors", self.cache_bytes)
 
     @property
@@ -72,20 +72,25 @@ class Settings:
 
     @property
     def tracking(self) -> TrackingStore:
-        """The door to MLflow."""
+        """The MLflow tracking store."""
         own = not self.tracking_uri.startswith(("http://", "https://"))
         artifacts = str(self.home / "mlflow" / "artifacts") if own else None
         return TrackingStore(self.tracking_uri, artifacts, self.experiment, self.registered_model)
 
     @property
     def bentoml(self) -> Path:
-        """Where BentoML keeps Bentos."""
+        """The folder where BentoML keeps Bentos."""
         return self.home / "bentoml"
 
     @property
     def champion(self) -> Path:
-        """The artifact that is served: a link, swapped as a whole when another one is exported."""
+        """The link to the artifact that is served; an export turns it to another one in one step."""
         return self.home / "serving" / "champion"
+
+
+def project_folder() -> Path:
+    """Return the folder of `mlflow.yml`: the checkout, or the current folder where the package is installed."""
+    return ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
 
 
 def read_settings() -> Settings:
@@ -93,20 +98,20 @@ def read_settings() -> Settings:
 
     Raises
     ------
-    BadInput : if `mlflow.yml` is no mapping or holds a wrong value, the home is not a folder that can be written, or
-        the size of the cache is no positive number.
+    BadInput : if `mlflow.yml` is not a mapping or holds a wrong value, the home is not a writable folder, or the size
+        of the cache is not a positive number.
     Unknown : if `mlflow.yml` has an unknown key.
     """
-    values = _read_yaml(ROOT / "mlflow.yml")
+    values = _read_yaml(project_folder() / "mlflow.yml")
     home = Path(os.environ.get("TRADESIEVE_HOME") or "var").absolute()
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(
-            f"the state folder {home} cannot be made: {error.strerror}; set TRADESIEVE_HOME to one that can be written"
+            f"the state folder {home} cannot be created: {error.strerror}; set TRADESIEVE_HOME to a writable folder"
         ) from error
     if not os.access(home, os.W_OK | os.X_OK):
-        raise BadInput(f"the state folder {home} cannot be written; set TRADESIEVE_HOME to one that can")
+        raise BadInput(f"the state folder {home} cannot be written; set TRADESIEVE_HOME to a writable folder")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or values["tracking_uri"] or f"sqlite:///{home}/mlflow/mlflow.db"
     return Settings(
         home=home,

@@ -114,7 +114,7 @@ def run(host: str, port: int) -> None:
     command = service_command(settings, host=host, port=port)
     if command is None:
         raise BadInput("no model is exported yet: run `tradesieve model export` first")
-    require_free(port, host=host, flag="--port")
+    require_free(port, host=host, remedy="stop what listens there, or choose another one with --port")
     console.note(f"serving {load_artifact(settings.champion).fingerprint} on http://{host}:{port}, stop with Ctrl-C")
     # Replace this process, so that signals reach the service itself.
     os.execve(command[0], command, os.environ | {"BENTOML_HOME": str(settings.bentoml), "BENTOML_DO_NOT_TRACK": "True"})

@@ -1,4 +1,4 @@
-"""tradesieve up: everything that runs."""
+"""tradesieve up: the servers and the worker."""
 
 from __future__ import annotations
 
@@ -6,30 +6,33 @@ import click
 
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.runs.release import service_command
-from tradesieve.pipelines.settings import ROOT, read_settings
-from tradesieve.pipelines.stack.supervisor import Ports, Stack, run_stack
+from tradesieve.pipelines.settings import project_folder, read_settings
+from tradesieve.pipelines.stack.configuration import Stack
+from tradesieve.pipelines.stack.ports import Ports
+from tradesieve.pipelines.stack.supervisor import run_stack
 
 _PORT = click.IntRange(1, 65535)
 
 
 @click.command()
 @click.option("--prefect-port", default=4200, show_default=True, type=_PORT, help="Port of the Prefect server.")
-@click.option("--mlflow-port", type=_PORT, help="Port of the MLflow UI; mlflow.yml says which one by default.")
+@click.option("--mlflow-port", type=_PORT, help="Port of the MLflow UI; the one in mlflow.yml by default.")
 @click.option("--service-port", default=3000, show_default=True, type=_PORT, help="Port of the scoring service.")
 def up(prefect_port: int, mlflow_port: int | None, service_port: int) -> None:
     """Start Prefect server and worker, the MLflow UI and the scoring service; stop all of it on Ctrl-C.
 
     \b
         tradesieve up                                      in one shell
-        prefect deployment run 'experiment/default'        in another one, in the project's folder
+        prefect deployment run 'experiment/default'        in another one, in the same folder
     """
-    settings, console = read_settings(), Console(as_json=False)
+    settings, console, project = read_settings(), Console(as_json=False), project_folder()
     ports = Ports(prefect=prefect_port, mlflow=mlflow_port or settings.port, service=service_port)
     service = service_command(settings, host="127.0.0.1", port=ports.service)
     if service is None:
         console.say("no model is exported yet, so the scoring service stays off; see `tradesieve model export`")
+    stack = Stack(settings.home, ports, service, project, experiment=settings.experiment)
     command = "prefect deployment run 'experiment/default'"
-    if prefect_port != 4200:
-        command = f"PREFECT_API_URL=http://127.0.0.1:{prefect_port}/api {command}"
+    if prefect_port != 4200 or not (project / "prefect.toml").is_file():
+        command = f"PREFECT_API_URL={stack.prefect_url}/api {command}"
     console.say(f"once it is up, start an experiment with: {command}")
-    run_stack(Stack(settings.home, ports, service, ROOT, settings.experiment), report=console.say)
+    run_stack(stack, report=console.say)

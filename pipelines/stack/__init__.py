@@ -1,6 +1,6 @@
-"""`tradesieve up`: the processes of Prefect, MLflow and the service, their ports, start and stop.
+"""The processes behind `tradesieve up`: Prefect, MLflow and the scoring service, started and stopped together.
 
-The servers themselves are libraries' own or `serving`.
+The servers themselves come from the libraries and from `serving`.
 """
 
-__all__ = ["ports", "processes", "supervisor"]
+__all__ = ["ports", "processes", "configuration", "health", "supervisor"]

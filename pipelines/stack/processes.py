@@ -1,4 +1,4 @@
-"""A child process with a group and a log of its own, and the certainty that nothing of it stays behind."""
+"""Child processes in groups of their own, with logs, and the clean-up that leaves none of them behind."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import psutil
 
 from tradesieve.market.errors import TradesieveError
 
-MARK = "TRADESIEVE_STACK"
-"""The environment variable that every process of a stack inherits, also one that left its group and its parent."""
+STACK_ID_VARIABLE = "TRADESIEVE_STACK"
+"""The environment variable that every process of a stack inherits, even one that left its group and its parent."""
 
 
 class Process:
-    """A running command; its output goes to `log`, whose predecessor is kept as ``*.previous.log``.
+    """A running command. Its output goes to `log`; the log of the run before is kept as ``*.previous.log``.
 
     Parameters
     ----------
-    name : what people call it.
+    name : for messages.
     command : the program and its arguments.
     environment : all of its environment variables.
     folder : its working directory.
-    log : the file that takes its output and its errors.
+    log : file for standard output and standard error.
 
     Raises
     ------
@@ -45,7 +45,7 @@ class Process:
             log.replace(log.with_suffix(".previous.log"))
         with log.open("wb") as output:
             try:
-                # A group of its own: Ctrl-C in the terminal reaches us alone, and we choose the order of stopping.
+                # In a group of its own: Ctrl-C in the terminal reaches only us, and we choose the order of stopping.
                 self._popen = subprocess.Popen(
                     list(command),
                     stdin=subprocess.DEVNULL,
@@ -66,22 +66,22 @@ class Process:
     def tail(self, n_lines: int = 15) -> str:
         """Return the last lines of the log."""
         lines = self.log.read_text(errors="replace").rstrip().splitlines()
-        return "\n".join(lines[-n_lines:]) or "(it wrote nothing)"
+        return "\n".join(lines[-n_lines:]) or "(the log is empty)"
 
     def check(self) -> None:
-        """Raise a TradesieveError with the end of the log if the process is no longer there."""
+        """Raise a TradesieveError with the end of the log if the process has exited."""
         if self.exit_code is not None:
             raise TradesieveError(f"{self.name} died with exit code {self.exit_code}; {self.log} ends:\n{self.tail()}")
 
     def children(self) -> list[psutil.Process]:
-        """List the processes that it started itself and that still run."""
+        """List its direct children that still run."""
         try:
             return [child for child in psutil.Process(self._popen.pid).children() if not _is_gone(child)]
         except psutil.NoSuchProcess:
             return []
 
     def terminate(self, *, whole_group: bool = False) -> None:
-        """Ask it to stop: the process, or everything in its group where it does not tell its own children."""
+        """Send SIGTERM to the process, or to its whole group where it does not pass the signal on to its children."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if whole_group:
                 os.killpg(self._popen.pid, signal.SIGTERM)
@@ -89,7 +89,7 @@ class Process:
                 self._popen.terminate()
 
     def wait(self, timeout: float) -> bool:
-        """Wait for the process to end, and say whether it did."""
+        """Wait for the process to exit; return whether it did."""
         try:
             self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -97,46 +97,46 @@ class Process:
         return True
 
     def kill(self) -> None:
-        """Kill what is left of its group."""
+        """Kill what is left of its process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
 
 
-def drain(process: Process, *, timeout: float, hurry: threading.Event) -> bool:
-    """Wait until `process` has no children, and say whether that came about before `timeout` or `hurry`."""
+def drain(process: Process, *, timeout: float, abort: threading.Event) -> bool:
+    """Wait until `process` has no children; return False at the `timeout` or when `abort` is set."""
     deadline = time.monotonic() + timeout
     while process.children():
-        if hurry.wait(0.2) or time.monotonic() > deadline:
+        if abort.wait(0.2) or time.monotonic() > deadline:
             return False
     return True
 
 
-def sweep(mark: str) -> int:
-    """Kill every process that carries `mark` in its environment, wait until they are gone, and return their number."""
-    left = [process for process in psutil.process_iter() if _carries(process, mark)]
-    for process in left:
+def kill_stack(stack_id: str) -> int:
+    """Kill every process that inherited `stack_id`, wait until they are gone, and return their number."""
+    found = [process for process in psutil.process_iter() if _belongs_to(process, stack_id)]
+    for process in found:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(left, timeout=5)
-    return len(left)
+    psutil.wait_procs(found, timeout=5)
+    return len(found)
 
 
 @contextlib.contextmanager
-def on_signals(react: Callable[[], None]) -> Iterator[None]:
-    """Call `react` on Ctrl-C, SIGTERM and a closed terminal; outside the main thread there is nothing to catch.
+def on_stop_signals(callback: Callable[[], None]) -> Iterator[None]:
+    """Call `callback` on Ctrl-C, SIGTERM and a closed terminal. Only the main thread can catch signals.
 
-    A handler also undoes an inherited "ignore SIGINT" (a shell's background jobs have it) for the children, and
-    a Prefect worker that ignores SIGINT never stops.
+    A handler also undoes an inherited "ignore SIGINT" (a shell's background jobs have it) for the children: a Prefect
+    worker that ignores SIGINT never stops.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     caught = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        # Under nohup a closed terminal means nothing.
+        # Under nohup a closed terminal is ignored.
         caught.append(signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: react()) for number in caught}
+    before = {number: signal.signal(number, lambda *_: callback()) for number in caught}
     try:
         yield
     finally:
@@ -144,10 +144,10 @@ def on_signals(react: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _carries(process: psutil.Process, mark: str) -> bool:
-    # A dead process that nobody has collected has no environment any more, another user's is not ours.
+def _belongs_to(process: psutil.Process, stack_id: str) -> bool:
+    # A zombie has no environment any more, and another user's process is not ours.
     try:
-        return process.pid != os.getpid() and process.environ().get(MARK) == mark
+        return process.pid != os.getpid() and process.environ().get(STACK_ID_VARIABLE) == stack_id
     except (psutil.Error, OSError):
         return False
 

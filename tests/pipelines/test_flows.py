@@ -143,13 +143,13 @@ def test_the_deployments_name_flows_that_exist(prefect: None) -> None:
     import yaml
     from prefect.flows import load_flow_from_entrypoint
 
-    from tradesieve.pipelines.settings import ROOT
+    from tradesieve.pipelines.stack.configuration import DEPLOYMENTS
 
-    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    deployments = yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]
     names = set()
     for deployment in deployments:
-        found = load_flow_from_entrypoint(str(ROOT / deployment["entrypoint"]))
-        assert found.fn.__name__ == deployment["entrypoint"].partition(":")[2]
+        found = load_flow_from_entrypoint(deployment["entrypoint"])
+        assert found.fn.__name__ == deployment["entrypoint"].rpartition(".")[2]
         required = found.parameters.required or []
         assert required == [], "a deployment runs without being asked anything"
         names.add(f"{found.name}/{deployment['name']}")

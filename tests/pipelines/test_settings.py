@@ -8,7 +8,7 @@ import pytest
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.pipelines import settings as module
-from tradesieve.pipelines.settings import ROOT, read_settings
+from tradesieve.pipelines.settings import ROOT, project_folder, read_settings
 
 
 @pytest.fixture
@@ -16,10 +16,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's folder without an mlflow.yml, and a home that does not exist yet."""
     folder = tmp_path / "project"
     folder.mkdir()
-    monkeypatch.setattr(module, "ROOT", folder)
+    monkeypatch.setattr(module, "project_folder", lambda: folder)
     monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return folder
+
+
+def test_a_checkout_has_its_own_file_and_an_installed_package_that_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert project_folder() == ROOT
+    monkeypatch.setattr(module, "ROOT", tmp_path / "site-packages" / "tradesieve")
+    assert project_folder() == tmp_path
 
 
 def test_without_anything_the_state_is_in_var(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +121,7 @@ def test_a_home_below_a_file_is_refused(project: Path, tmp_path: Path, monkeypat
     (tmp_path / "file").write_text("")
     for home in (tmp_path / "file" / "home", tmp_path / "file"):
         monkeypatch.setenv("TRADESIEVE_HOME", str(home))
-        with pytest.raises(BadInput, match=r"the state folder .*file.* cannot be made.*set TRADESIEVE_HOME"):
+        with pytest.raises(BadInput, match=r"the state folder .*file.* cannot be created.*set TRADESIEVE_HOME"):
             read_settings()
 
 

@@ -18,8 +18,10 @@ import psutil
 import pytest
 
 from tradesieve.market.errors import BadInput, TradesieveError
-from tradesieve.pipelines.stack.processes import MARK, Process, sweep
-from tradesieve.pipelines.stack.supervisor import Ports, Stack, environment_of, run_stack
+from tradesieve.pipelines.stack.configuration import Stack, environment_of
+from tradesieve.pipelines.stack.ports import Ports
+from tradesieve.pipelines.stack.processes import STACK_ID_VARIABLE, Process, kill_stack
+from tradesieve.pipelines.stack.supervisor import run_stack
 
 FLOW = """
 import os
@@ -28,7 +30,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from tradesieve.pipelines.sibling import GREETING
+from pipelines.sibling import GREETING
 
 
 @flow
@@ -111,6 +113,10 @@ def processes_of(home: Path) -> list[psutil.Process]:
     return found
 
 
+def toy_stack(home: Path, ports: Ports, service_command: list[str] | None, root: Path) -> Stack:
+    return Stack(home, ports, service_command, root, root / "prefect.yaml")
+
+
 def is_held(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -130,10 +136,13 @@ def start(home: Path, root: Path, ports: Ports, *, ignore_interrupts: bool = Fal
         textwrap.dedent(f"""
         import sys
         from pathlib import Path
-        from tradesieve.pipelines.stack.supervisor import Ports, Stack, run_stack
+        from tradesieve.pipelines.stack.configuration import Stack
+        from tradesieve.pipelines.stack.ports import Ports
+        from tradesieve.pipelines.stack.supervisor import run_stack
 
         service = [sys.executable, {str(root / "service.py")!r}, "{ports.service}"]
-        stack = Stack(Path({str(home)!r}), {ports!r}, service, Path({str(root)!r}))
+        root = Path({str(root)!r})
+        stack = Stack(Path({str(home)!r}), {ports!r}, service, root, root / "prefect.yaml")
         run_stack(stack, report=lambda line: print(line, flush=True))
         """)
     )
@@ -152,9 +161,9 @@ def start(home: Path, root: Path, ports: Ports, *, ignore_interrupts: bool = Fal
 
 def run_toy(home: Path, root: Path, ports: Ports, *arguments: str) -> str:
     """Ask for a run with the Prefect command, and return its id."""
-    stack = Stack(home, ports, None, root)
+    stack = toy_stack(home, ports, None, root)
     command = [sys.executable, "-m", "prefect", "deployment", "run", "toy/default", *arguments]
-    environment = {**environment_of(stack, mark="test"), "TRADESIEVE_HOME": ""}
+    environment = {**environment_of(stack, stack_id="test"), "TRADESIEVE_HOME": ""}
     subprocess.run(command, env=environment, cwd=home, check=True, capture_output=True)
     runs = httpx.post(f"http://127.0.0.1:{ports.prefect}/api/flow_runs/filter", json={}).json()
     return max(runs, key=lambda run: run["created"])["id"]
@@ -180,9 +189,9 @@ def test_the_stack_runs_a_flow_and_leaves_nothing_behind(used_home, root, ports)
 
     # The same home and the same ports are refused while it runs.
     with pytest.raises(BadInput, match=f"port {ports.prefect} is in use"):
-        run_stack(Stack(home, ports, None, root), report=print)
+        run_stack(toy_stack(home, ports, None, root), report=print)
     with pytest.raises(BadInput, match="another stack runs"):
-        run_stack(Stack(home, Ports(1024, 1025, 1026), None, root), report=print)
+        run_stack(toy_stack(home, Ports(1024, 1025, 1026), None, root), report=print)
 
     first = run_toy(home, root, ports)
     wait_for(lambda: state_of(ports, first) in ("COMPLETED", "FAILED", "CRASHED"), 60, lambda: state_of(ports, first))
@@ -211,7 +220,7 @@ def test_a_dying_process_is_named_and_stops_the_rest(used_home, root, ports):
     home = used_home
     (home / "began").unlink(missing_ok=True)
     lines: list[str] = []
-    stack = Stack(home, ports, [sys.executable, str(root / "service.py"), str(ports.service)], root)
+    stack = toy_stack(home, ports, [sys.executable, str(root / "service.py"), str(ports.service)], root)
 
     def kill_the_service() -> None:
         wait_for(lambda: any("everything is up" in line for line in lines), 150, lambda: "\n".join(lines))
@@ -236,7 +245,7 @@ def test_a_dying_process_is_named_and_stops_the_rest(used_home, root, ports):
 def test_a_process_that_cannot_start_shows_the_end_of_its_log(home, root, ports):
     command = [sys.executable, "-c", "raise SystemExit('the golden vectors disagree')"]
     with pytest.raises(TradesieveError, match=r"(?s)scoring service died with exit code 1.*golden vectors disagree"):
-        run_stack(Stack(home, ports, command, root), report=lambda line: None)
+        run_stack(toy_stack(home, ports, command, root), report=lambda line: None)
     assert processes_of(home) == []
 
 
@@ -246,7 +255,7 @@ def test_the_wish_to_stop_is_heard_while_starting(home, root, ports):
     threading.Timer(2.0, stop.set).start()
     lines: list[str] = []
     began = time.monotonic()
-    run_stack(Stack(home, ports, None, root), report=lines.append, stop=stop)
+    run_stack(toy_stack(home, ports, None, root), report=lines.append, stop=stop)
     assert time.monotonic() - began < 30
     assert any("no champion yet" in line for line in lines)
     assert "stopped before everything was up" in lines
@@ -264,7 +273,7 @@ def test_a_report_that_nobody_reads_leaves_nothing_behind(home, root, ports):
             raise BrokenPipeError("the reader has left")
 
     with pytest.raises(BrokenPipeError):
-        run_stack(Stack(home, ports, None, root), report=report)
+        run_stack(toy_stack(home, ports, None, root), report=report)
     assert lines[0] == "starting the Prefect server"
     assert processes_of(home) == []
 
@@ -275,13 +284,13 @@ def test_a_port_in_use_is_refused_before_anything_starts(home, root, ports):
             taken.bind(("127.0.0.1", getattr(ports, name)))
             taken.listen()
             with pytest.raises(BadInput, match=f"port {getattr(ports, name)} is in use.*another port"):
-                run_stack(Stack(home, ports, ["true"], root), report=print)
+                run_stack(toy_stack(home, ports, ["true"], root), report=print)
     assert not home.exists()
 
 
 def test_what_cannot_be_a_stack_is_refused(home, root, ports):
-    with pytest.raises(BadInput, match=r"prefect\.yaml"):
-        Stack(home, ports, None, root / "pipelines")
+    with pytest.raises(BadInput, match=r"prefect\.yaml: file not found"):
+        Stack(home, ports, None, root, root / "pipelines" / "prefect.yaml")
     with pytest.raises(BadInput, match="service_command is empty"):
         Stack(home, ports, [], root)
     with pytest.raises(BadInput, match="given to both Prefect and the scoring service"):
@@ -293,7 +302,7 @@ def test_what_cannot_be_a_stack_is_refused(home, root, ports):
 def test_the_environment_keeps_everything_at_home(home, root, monkeypatch):
     monkeypatch.setenv("PREFECT_API_KEY", "of another server")
     monkeypatch.setenv("NO_PROXY", "example.org")
-    environment = environment_of(Stack(home, Ports(prefect=4201), None, root), mark="m")
+    environment = environment_of(toy_stack(home, Ports(prefect=4201), None, root), stack_id="m")
     assert "PREFECT_API_KEY" not in environment
     assert environment["PREFECT_API_URL"] == environment["PREFECT_UI_API_URL"] == "http://127.0.0.1:4201/api"
     assert environment["PREFECT_HOME"] == str(home / "prefect")
@@ -305,19 +314,19 @@ def test_the_environment_keeps_everything_at_home(home, root, monkeypatch):
     assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
 
-def test_a_sweep_finds_what_left_its_group_and_its_parent(tmp_path):
+def test_the_stack_is_killed_even_where_it_left_its_group_and_its_parent(tmp_path):
     escape = (
         "import subprocess, sys, time\n"
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)\n"
     )
-    environment = {**os.environ, MARK: "escape", "TRADESIEVE_HOME": str(tmp_path)}
+    environment = {**os.environ, STACK_ID_VARIABLE: "escape", "TRADESIEVE_HOME": str(tmp_path)}
     command = [sys.executable, "-c", escape]
     process = Process("escape", command, environment=environment, folder=tmp_path, log=tmp_path / "escape.log")
     assert process.wait(10)
     process.kill()
     assert len(processes_of(tmp_path)) == 1
-    assert sweep("another") == 0
-    assert sweep("escape") == 1
+    assert kill_stack("another") == 0
+    assert kill_stack("escape") == 1
     assert processes_of(tmp_path) == []
 
 
