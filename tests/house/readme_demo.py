@@ -1,6 +1,6 @@
 """Rebuild the example in the README from a real run: `.venv/bin/python tests/house/readme_demo.py`.
 
-`test_readme.py` holds the README to the same run.
+`test_wheel.py` holds the README to the same run.
 """
 
 from __future__ import annotations
@@ -26,11 +26,23 @@ def example_of(output: str) -> str:
     return "\n".join([line.rstrip() for line in lines[first : last + 1]] + told) + "\n"
 
 
-def run_demo(home: Path) -> str:
-    """Run the demo as a user would, and return what it printed."""
-    command = [str(Path(sys.executable).parent / "tradesieve"), "demo"]
-    environment = os.environ | {"TRADESIEVE_HOME": str(home)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=home)
+def run_demo(folder: Path, *, scripts: Path = Path(sys.executable).parent) -> str:
+    """Run the demo as a user would, and return what it printed.
+
+    Parameters
+    ----------
+    folder : where it runs, where its state goes, and where Python imports from first.
+    scripts : the folder of the command.
+    """
+    environment = os.environ | {"TRADESIEVE_HOME": str(folder / "var"), "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [str(scripts / "tradesieve"), "demo"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
     if done.returncode:
         raise RuntimeError(f"the demo failed: {done.stderr[-2000:]}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""The README's example is what the demo prints, and every command that it names exists."""
+"""Every command that the README names exists, and its examples run; its first screen is held by test_wheel.py."""
 
 from __future__ import annotations
 
@@ -9,33 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.house.readme_demo import ROOT
 
-from tests.house.readme_demo import BLOCK, ROOT, example_of, run_demo
-
-_NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_the_example_is_what_the_demo_prints(tmp_path: Path) -> None:
-    shown = BLOCK.search(README)
-    assert shown is not None, "the README has no block that begins with `$ tradesieve demo`"
-    printed = example_of(run_demo(tmp_path))
-    # Another processor may round the last bits of a model otherwise: words must be equal, numbers nearly.
-    assert _words(shown[1]) == _words(printed)
-    mine, theirs = _numbers(shown[1]), _numbers(printed)
-    assert theirs == pytest.approx(mine, rel=0.02, abs=0.1), printed
-    again = example_of(run_demo(tmp_path))
-    assert _numbers(again) == theirs
-
-
-def _words(text: str) -> list[str]:
-    return re.sub(r"[\s┏┓┗┛┡┩└┘━─┃│╇┴┳┻╋┼%]+", " ", _NUMBER.sub("#", text)).split()
-
-
-def _numbers(text: str) -> list[float]:
-    return [float(number.replace(",", "")) for number in _NUMBER.findall(text)]
 
 
 def test_the_commands_of_the_readme_exist() -> None:
