@@ -1,4 +1,4 @@
-"""What is answered: request and response schemas, scoring, the BentoML service, its client, the export.
+"""Answers live bots over HTTP: request and response schemas, scoring, the BentoML service, its client, the export.
 
 The service computes the features itself, from bars; training lives in `models`.
 """
@@ -7,7 +7,7 @@ __all__ = [
     "schemas",
     "problem_details",
     "bar_windows",
-    "window_checks",
+    "decision_bars",
     "scoring",
     "champion",
     "metrics",

@@ -11,12 +11,12 @@ from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.serving.problem_details import Problem
 
 SLACK = 8
-"""Bars kept beyond the lookback, so that a decision of a few bars ago can still be asked for."""
+"""Bars kept beyond the lookback, so that a decision of a few bars ago can still be requested."""
 
 
 @dataclass(frozen=True)
-class Added:
-    """What became of appended bars: see `serving.schemas.Appended`."""
+class AppendResult:
+    """What became of appended bars, and the window after it: see `serving.schemas.Appended`."""
 
     added: int
     known: int
@@ -25,7 +25,7 @@ class Added:
 
 
 class BarWindows:
-    """The service's own bars. Safe under threads: a window is a value, replaced as a whole."""
+    """The service's own bars. Thread-safe: a window is an immutable value that is replaced as a whole."""
 
     def __init__(self) -> None:
         self._windows: dict[tuple[str, str], Bars] = {}
@@ -35,40 +35,40 @@ class BarWindows:
         """Return the window, or None when there is none."""
         return self._windows.get((symbol, timeframe))
 
-    def append(self, bars: Bars, *, lookback: int, replace: bool = False) -> Added:
+    def append(self, bars: Bars, *, lookback: int, replace: bool = False) -> AppendResult:
         """Append closed bars.
 
         Parameters
         ----------
-        bars : at least one. They may begin with bars that the window holds, if their values are the same: a repeated
-            request changes nothing.
+        bars : at least one. They may begin with bars that the window holds, with the same values, so that a request
+            can be repeated.
         lookback : how many bars a decision needs; a few more are kept.
         replace : start a new window.
 
         Raises
         ------
-        Problem : 409 if a bar differs from the one held for its time, or falls between the bars held: what was answered
-            from the window so far would not have been the truth.
+        Problem : 409 if a bar differs from the held one with its close time, or falls between held bars: decisions made
+            from the window so far would have been wrong.
         """
         key = (bars.symbol, str(bars.timeframe))
         with self._lock:
             held = None if replace else self._windows.get(key)
             if held is None:
-                later, known, joined = bars, 0, bars
+                new, known, joined = bars, 0, bars
             else:
-                known = _compared(held, bars)
-                later = bars.between(int(held.close_time[-1]))
-                joined = held.followed_by(later) if len(later) else held
-            kept = joined[-(lookback + SLACK) :]
-            # A copy, so that the long history a bot begins with does not stay in memory behind a view of its end.
-            kept = Bars(kept.symbol, kept.timeframe, *(getattr(kept, name).copy() for name in COLUMNS))
-            self._windows[key] = kept
-        added = min(len(later), len(kept))
-        return Added(added, known, len(bars) - known - added, kept)
+                known = _count_known(held, bars)
+                new = bars.between(int(held.close_time[-1]))
+                joined = held.followed_by(new) if len(new) else held
+            last = joined[-(lookback + SLACK) :]
+            # Copied, since a slice would keep the whole history in memory that a bot may begin with.
+            window = Bars(last.symbol, last.timeframe, *(getattr(last, name).copy() for name in COLUMNS))
+            self._windows[key] = window
+        added = min(len(new), len(window))
+        return AppendResult(added, known, len(bars) - known - added, window)
 
 
-def _compared(held: Bars, bars: Bars) -> int:
-    """Count the bars within the window's span, all of them the window's own. Bars before it cannot be compared."""
+def _count_known(held: Bars, bars: Bars) -> int:
+    """Count the bars within the window's span, which have to be the window's own. Older bars cannot be compared."""
     inside = bars.between(int(held.close_time[0]) - 1, int(held.close_time[-1]))
     rows = np.searchsorted(held.close_time, inside.close_time)
     absent = held.close_time[rows] != inside.close_time
@@ -77,7 +77,7 @@ def _compared(held: Bars, bars: Bars) -> int:
         raise Problem(
             409,
             "conflicting-bars",
-            f"a bar that closes at {format_time(time)} came late: the window has bars before and after it",
+            f"the bar that closes at {format_time(time)} came late: the window holds bars before and after it",
             field="bars",
             hint="append bars as they close, or send the whole window with replace true",
         )

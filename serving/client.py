@@ -1,4 +1,4 @@
-"""The client: what a bot holds to ask the service. It sends bars, never factors, so it cannot drift from research."""
+"""HTTP client of the scoring service. A bot sends bars, never factors, so that it cannot drift from research."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient
 from tradesieve.serving.schemas import Appended, Decision, Requirements
 
-Answer = TypeVar("Answer", Decision, Appended)
+Body = TypeVar("Body", Decision, Appended)
 
-_WAITS = (0.05, 0.2, 0.8)
-"""Seconds before each further attempt."""
+_BACKOFF_SECONDS = (0.05, 0.2, 0.8)
+"""Waits before each further attempt."""
 
-_PASSING = frozenset({408, 429, 502, 503, 504})
+_TRANSIENT_STATUSES = frozenset({408, 429, 502, 503, 504})
 
 
 class ScoringClient:
-    """Asks a service, over one connection that is kept open. Safe under threads.
+    """Client of a scoring service, over one connection that is kept open. Thread-safe.
 
     Parameters
     ----------
     url : such as ``http://127.0.0.1:3000``.
-    timeout : seconds that one attempt may take. A decision is worth nothing when it comes late.
+    timeout : seconds that one attempt may take; a late decision is worth nothing.
 
     Examples
     --------
@@ -42,11 +42,11 @@ class ScoringClient:
 
     def __init__(self, url: str, timeout: float = 2.0) -> None:
         if not url.startswith(("http://", "https://")):
-            raise BadInput(f"url is {url!r}, but begins with http:// or https://")
+            raise BadInput(f"url is {url!r}, but must begin with http:// or https://")
         if not timeout > 0:
-            raise BadInput(f"timeout is {timeout}, but is above 0 seconds")
+            raise BadInput(f"timeout is {timeout}, but must be above 0 seconds")
         self._url = url.rstrip("/")
-        # Settings of the environment for proxies are not meant for a service on this machine.
+        # Proxies of the environment are not meant for a service on this machine.
         self._http = httpx.Client(
             base_url=self._url,
             timeout=timeout,
@@ -82,20 +82,21 @@ class ScoringClient:
         results: Sequence[float] | None = None,
         others: Mapping[str, Bars | None] | None = None,
     ) -> Decision:
-        """Ask whether to take a trade.
+        """Request a decision on one trade.
 
         Parameters
         ----------
-        bars : the last bars up to the decision, as many as `model` says or more; None: the service's own window.
-        stop, target, agreeing : see `features.decisions.Decisions`; NaN: there is none. None: not said, which is
-            enough unless `model` names it among what is needed; so for the following.
+        bars : the last bars up to the decision, at least as many as `requirements` says; None: the service's own
+            window.
+        stop, target, agreeing : see `features.decisions.Decisions`; NaN: there is none. None leaves the field out,
+            which is enough unless the model requires it; so for the following.
         results : net returns of the instance's own closed trades, oldest first.
         others : the last bars of other symbols, closed by the decision; None, as a whole or for one: the service's own
             window.
 
         Raises
         ------
-        BadInput : if the service refuses the request; says which field and what to do.
+        BadInput : if the service refuses the request; names the field and what to do.
         Transient : if the service cannot be reached, after a few attempts.
         """
         terms = {"stop": stop, "target": target, "agreeing": agreeing}
@@ -107,16 +108,16 @@ class ScoringClient:
             "decision_time": int(decision_time),
             "bars": None if bars is None else _columns(bars),
         }
-        # JSON has no NaN: there, what a wish does not have is null, and what is not said is absent.
+        # JSON has no NaN: a term that the entry signal does not have is null, a term that is left out is absent.
         body |= {name: None if value != value else float(value) for name, value in terms.items() if value is not None}
         if results is not None:
             body["results"] = [float(result) for result in results]
         if others is not None:
-            body["others"] = {symbol: None if seen is None else _columns(seen) for symbol, seen in others.items()}
-        return _read(Decision, self._ask("POST", "/score", body))
+            body["others"] = {name: None if other is None else _columns(other) for name, other in others.items()}
+        return _parse(Decision, self._request("POST", "/score", body))
 
     def append_bars(self, bars: Bars, *, replace: bool = False) -> Appended:
-        """Append closed bars to the service's own window. To repeat it changes nothing, therefore it is retried too.
+        """Append closed bars to the service's own window. It is idempotent, and therefore retried like `score`.
 
         Raises
         ------
@@ -128,7 +129,7 @@ class ScoringClient:
             "bars": _columns(bars),
             "replace": replace,
         }
-        return _read(Appended, self._ask("POST", "/bars", body))
+        return _parse(Appended, self._request("POST", "/bars", body))
 
     def model(self) -> dict[str, Any]:
         """Fetch the manifest of the model that answers, its ``fingerprint``, and what a decision requires by timeframe.
@@ -141,7 +142,7 @@ class ScoringClient:
         ------
         BadInput, Transient : as `score`.
         """
-        return self._ask("GET", "/model").json()
+        return self._request("GET", "/model").json()
 
     def requirements(self, timeframe: str) -> Requirements:
         """Fetch what a decision at a timeframe requires, on any of the model's symbols.
@@ -156,11 +157,11 @@ class ScoringClient:
         return TypeAdapter(Requirements).validate_python(found[timeframe])
 
     def wait_ready(self, timeout: float) -> None:
-        """Wait until the service answers.
+        """Wait until the service is ready.
 
         Raises
         ------
-        Transient : if it does not within `timeout` seconds.
+        Transient : if it is not within `timeout` seconds.
         """
         end = time.monotonic() + timeout
         while True:
@@ -174,29 +175,29 @@ class ScoringClient:
                 raise Transient(f"the service at {self._url} {state} after {timeout:g} s")
             time.sleep(0.05)
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        for wait in (*_WAITS, None):
+        for wait in (*_BACKOFF_SECONDS, None):
             try:
                 response = self._http.request(
                     method, path, content=content, headers={"Content-Type": "application/json"}
                 )
-                if response.status_code not in _PASSING:
-                    return _checked(response, f"{method} {self._url}{path}")
-                trouble = f"answers {response.status_code}"
+                if response.status_code not in _TRANSIENT_STATUSES:
+                    return _raised(response, f"{method} {self._url}{path}")
+                failure = f"answers {response.status_code}"
             except httpx.TransportError as error:
-                trouble = f"cannot be reached: {type(error).__name__} {error}"
+                failure = f"cannot be reached: {type(error).__name__} {error}"
             if wait is None:
                 break
             time.sleep(wait)
-        raise Transient(f"the service at {self._url} {trouble}, {len(_WAITS) + 1} times")
+        raise Transient(f"the service at {self._url} {failure}, {len(_BACKOFF_SECONDS) + 1} times")
 
 
 def _columns(bars: Bars) -> dict[str, list[float]]:
     return {name: getattr(bars, name).tolist() for name in COLUMNS}
 
 
-def _checked(response: httpx.Response, asked: str) -> httpx.Response:
+def _raised(response: httpx.Response, request: str) -> httpx.Response:
     if response.status_code < 400:
         return response
     try:
@@ -205,12 +206,12 @@ def _checked(response: httpx.Response, asked: str) -> httpx.Response:
     except (ValueError, KeyError, TypeError):
         text = response.text[:200]
     if response.status_code >= 500:
-        raise TradesieveError(f"{asked} failed with {response.status_code}: {text}")
-    raise BadInput(f"{asked} is refused with {response.status_code}: {text}")
+        raise TradesieveError(f"{request} failed with {response.status_code}: {text}")
+    raise BadInput(f"{request} is refused with {response.status_code}: {text}")
 
 
-def _read(kind: type[Answer], response: httpx.Response) -> Answer:
+def _parse(kind: type[Body], response: httpx.Response) -> Body:
     try:
         return kind.model_validate_json(response.content)
     except ValidationError as error:
-        raise TradesieveError(f"{response.url} is no service of ours: {error.errors()[0]['msg']}") from error
+        raise TradesieveError(f"{response.url} is not a tradesieve service: {error.errors()[0]['msg']}") from error

@@ -1,4 +1,4 @@
-"""The export: an artifact with exactly the code that serves it, as a Bento, and the command that serves either."""
+"""Export: a Bento of an artifact with exactly the code that serves it, and the command that serves either."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ SERVICE = "tradesieve.serving.service"
 BENTO = "tradesieve-service"
 """Name of the Bentos. It is no module's: BentoML takes ``tradesieve:VERSION`` for the installed package."""
 KEEP_ALIVE_SECONDS = 75
-"""A bot asks once a bar: a connection that is closed after 5 s, as by default, is opened anew for every decision."""
+"""A bot sends a request per bar: after BentoML's default of 5 s, every decision would open a new connection."""
 
 _ALWAYS = ("bentoml", "httptools", "prometheus-client", "pydantic", "starlette", "typing-extensions", "uvloop")
 
 
 def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> list[str]:
-    """Make the command that serves an artifact or a Bento, with one worker.
+    """Return the command that serves an artifact or a Bento, with one worker.
 
     Parameters
     ----------
-    target : an artifact's folder, or a pointer to one (it is watched, not followed); a Bento's folder, or its tag.
-    host : to listen on. Others than this machine need a way to know who asks: the service itself asks nobody.
+    target : an artifact's folder, or a link to one (which is watched, not resolved); a Bento's folder, or its tag.
+    host : address to bind. The service has no authentication: beyond this machine, put a proxy that has it in front.
 
     Returns
     -------
-    list of str. It runs in any folder. `BENTOML_HOME` is best set for each server: two that share it overwrite each
-    other's metrics.
+    list of str, to be run in any folder. Set `BENTOML_HOME` for each server: servers that share it delete each other's
+    files.
 
     Raises
     ------
-    BadInput : if the target is a folder of neither kind.
+    BadInput : if the target is neither an artifact nor a Bento.
     """
-    # Not resolved: a pointer is meant to be turned to another artifact later.
+    # Not resolved: the link may be turned to another artifact later.
     path = Path(os.path.abspath(target))
     command = [sys.executable, "-m", "bentoml", "serve"]
     if (path / MANIFEST_FILE).is_file():
@@ -63,17 +63,17 @@ def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> 
 
 
 def point_to(pointer: Path, artifact_folder: Path) -> None:
-    """Turn a pointer to an artifact, in one step: whoever looks sees the old one or the new one, never none.
+    """Turn a symbolic link to an artifact atomically: readers see the old one or the new one, never none.
 
     Raises
     ------
-    BadInput : if there is no artifact, or `pointer` is a folder of its own.
-    Refused : if the artifact's gate is closed and nobody released it with a reason.
+    BadInput : if there is no artifact, or `pointer` is not a symbolic link.
+    Refused : if the artifact's gate is closed and it was not released with an override.
     """
     pointer, target = Path(pointer), Path(artifact_folder).resolve()
     require_release(read_manifest(target))
     if pointer.exists() and not pointer.is_symlink():
-        raise BadInput(f"{pointer} is no pointer but a folder of its own; give another name")
+        raise BadInput(f"{pointer} is not a symbolic link; choose another name for the link to the artifact")
     pointer.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{pointer.name}.", dir=pointer.parent))
     try:
@@ -86,8 +86,11 @@ def point_to(pointer: Path, artifact_folder: Path) -> None:
 def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
     """Build a Bento of an artifact.
 
-    It holds the artifact, the modules that the service imports, and the versions installed here of what these import.
-    Nothing is downloaded. Equal artifact and code give an equal tag, which is built once.
+    1. Find the modules that the service imports.
+    2. Copy them and the artifact into a temporary folder, with requirements pinned to the versions installed here.
+    3. Run `bentoml build` there, unless the Bento of this artifact and this code exists already.
+
+    Nothing is downloaded.
 
     Parameters
     ----------
@@ -96,13 +99,13 @@ def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
 
     Returns
     -------
-    The tag, ``name:version``.
+    The tag, ``name:version``; the version is a hash of artifact and code.
 
     Raises
     ------
-    BadInput : if there is no whole artifact.
-    Refused : if its gate is closed and not overridden.
-    TradesieveError : if BentoML fails; says what it said.
+    BadInput : if the artifact is missing or damaged.
+    Refused : if its gate is closed and it was not released with an override.
+    TradesieveError : if BentoML fails, with the end of its output.
     """
     artifact = load_artifact(artifact_folder)
     require_release(artifact.manifest)
@@ -127,11 +130,11 @@ def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
 
 
 def served_modules(own: Iterable[Path] = ()) -> list[Path]:
-    """List our files that the service imports, directly or through others, at its start or later.
+    """List our files that the service imports, directly or indirectly, at its start or later.
 
     Parameters
     ----------
-    own : modules of the user's, which may import more of ours.
+    own : the user's modules, which may import more of ours.
     """
     found: set[Path] = set()
     waiting = [ROOT / PACKAGE / "serving" / "service.py", *(imported for path in own for imported in _imports(path))]
@@ -226,14 +229,14 @@ def _bentofile(packages: list[str]) -> str:
     return (
         f"service: {SERVICE}:TradesieveService\n"
         'include: ["**"]\n'
-        "description: Answers whether a rule's trade should be taken.\n"
+        "description: Decides whether a rule's trade should be taken.\n"
         f'docker:\n  python_version: "{major_minor}"\n'
         f"python:\n  lock_packages: false\n  packages:\n{listed}"
     )
 
 
 def _bentoml(arguments: list[str], home: Path, folder: Path) -> None:
-    """Run BentoML in a process of its own, because a build changes its process: folder, import path, stores."""
+    """Run BentoML in a process of its own: a build changes the working directory, import path and stores."""
     home.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {
@@ -250,5 +253,5 @@ def _bentoml(arguments: list[str], home: Path, folder: Path) -> None:
         check=False,
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise TradesieveError(f"bentoml {arguments[0]} failed: {' '.join(said[-3:])}")
+        output = (done.stderr or done.stdout).strip().splitlines()
+        raise TradesieveError(f"bentoml {arguments[0]} failed: {' '.join(output[-3:])}")

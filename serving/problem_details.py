@@ -1,4 +1,4 @@
-"""Problems: every refusal of the service says what is wrong, where, and what to do (RFC 9457, problem details)."""
+"""Problem details (RFC 9457): every refusal of the service says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _TITLES = {
     "missing-term": "The model needs more to decide",
     "conflicting-bars": "The bars contradict those the service has",
     "too-large": "The body is too large",
-    "not-found": "There is no such address",
-    "wrong-method": "The address does not answer this method",
+    "not-found": "There is no such path",
+    "wrong-method": "The path does not answer this method",
     "unexpected": "The service failed",
 }
 
 
 class Problem(BadInput):
-    """A request that is refused.
+    """A refused request.
 
     Parameters
     ----------
     status : the HTTP status, 4xx.
-    kind : a key of the table of titles; stands in ``type`` as ``urn:tradesieve:KIND``, for programs to switch on.
+    kind : a key of the table of titles. The response's ``type`` is ``urn:tradesieve:KIND``, for programs to switch on.
     detail : what is wrong, with the value.
-    field : where in the request, such as ``bars.close[17]``; None when it is no one field.
+    field : where in the request, such as ``bars.close[17]``; None if it is not a single field.
     hint : what to do.
     """
 
@@ -59,12 +59,12 @@ class Problem(BadInput):
 
 
 def unexpected_problem() -> Problem:
-    """Say that the service failed, and nothing of how: that stands in its log."""
+    """Report that the service failed; the details are in its log only."""
     return Problem(500, "unexpected", "an unexpected error; the request was not answered", hint="see the service's log")
 
 
 def unknown_name(field: str, name: str, known: Iterable[str]) -> Problem:
-    """Refuse a name, with the nearest one that is known."""
+    """Refuse an unknown name, and suggest the nearest one."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
     listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
@@ -73,12 +73,12 @@ def unknown_name(field: str, name: str, known: Iterable[str]) -> Problem:
 
 
 def invalid_value(error: ValidationError) -> Problem:
-    """Turn the first finding of pydantic into a problem."""
-    findings = error.errors(include_url=False, include_context=False)
-    first = findings[0]
+    """Turn the first error of pydantic into a problem."""
+    errors = error.errors(include_url=False, include_context=False)
+    first = errors[0]
     place = field_of(first["loc"])
     message = first["msg"][:1].lower() + first["msg"][1:]
-    more = f" ({len(findings) - 1} more values are not allowed)" if len(findings) > 1 else ""
+    more = f" ({len(errors) - 1} more values are not allowed)" if len(errors) > 1 else ""
     hint = {
         "missing": "add it",
         "extra_forbidden": "leave it out; see GET / for what is read",
@@ -89,18 +89,18 @@ def invalid_value(error: ValidationError) -> Problem:
 
 
 def field_of(location: tuple[int | str, ...]) -> str:
-    """Write a place in the request as it would be written in code, such as ``bars[17].close``."""
+    """Write a location in the request as in code, such as ``bars[17].close``."""
     written = ""
     for position, part in enumerate(location):
         if position == {"bars": 1, "others": 2}.get(str(location[0])) and part in ("columns", "rows"):
-            continue  # which of the two forms of bars it was, not a key
-        # A key that the request invented may be anything, and of any length.
+            continue  # the form of the bars, not a key
+        # A key of the request may be any text, of any length.
         written += f"[{part}]" if isinstance(part, int) else f"{'.' if written else ''}{part[:60]}"
     return written
 
 
 def short_repr(value: object) -> str:
-    """Show a value that came with a request, whatever its size."""
+    """Show a value of a request, whatever its size."""
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**30:

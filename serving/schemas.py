@@ -1,4 +1,4 @@
-"""What the service reads and writes.
+"""Bodies of requests and responses.
 
 Bars come in one of two forms: an object of columns ``{"close_time": [...], "open": [...], ...}``, or a list of rows
 ``[{"close_time": ..., "open": ..., ...}, ...]``. Times are whole nanoseconds since 1970 UTC, or ISO
@@ -42,7 +42,7 @@ def read_time(value: Any) -> Any:
         # Whole seconds and the fraction are kept apart: a float cannot hold today's nanoseconds.
         seconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // _ONE_SECOND
     except (ValueError, OverflowError) as error:
-        raise PydanticCustomError("time", "is no time: {reason}", {"reason": str(error)}) from error
+        raise PydanticCustomError("time", "is not a valid time: {reason}", {"reason": str(error)}) from error
     return seconds * _SECOND + int((match[2] or "").ljust(9, "0"))
 
 
@@ -101,7 +101,7 @@ class BarRow(TypedDict):
     volume: Volume
 
 
-BarsGiven = Annotated[
+BarsBody = Annotated[
     Annotated[BarColumns, Tag("columns")] | Annotated[list[BarRow], Tag("rows")],
     Discriminator(
         _form,
@@ -112,23 +112,23 @@ BarsGiven = Annotated[
 
 
 class ScoreRequest(BaseModel):
-    """POST /score: may this rule open this trade?
+    """POST /score: whether a strategy may open a trade.
 
-    What follows after `bars` is needed only by models whose features look at it: GET /model says which. What a model
-    does not need is checked and ignored.
+    The fields after `bars` are required only by models whose features use them: GET /model says which. Other fields are
+    checked and ignored.
 
     Parameters
     ----------
     strategy : the rule with its parameters, such as ``volatility_breakout(lookback=20,multiple=1.0)``.
-    symbol, timeframe : where it wants to trade.
+    symbol, timeframe : of the bars that it trades.
     side : 1 or -1, or ``long`` or ``short``.
     decision_time : the close of the bar on which the rule decided.
     bars : the last bars, oldest first, up to that one; None: the service's own window, see POST /bars.
-    stop, target : of the wish, in quote: the fixed stop and the final target; None: it has none.
+    stop, target : fixed stop and final target of the entry signal, in quote; None: it has none.
     agreeing : the share of the other instances of the same rule, on the same symbol and timeframe, that hold a position
         on this side now; None: there are no others.
-    results : net returns of the instance's own closed trades, oldest first: the last ones are looked at. It may hold
-        fewer than a feature looks back, which then has no value, as in research.
+    results : net returns of the instance's own closed trades, oldest first; the last ones are used. If there are fewer
+        than a feature's window, the feature is NaN, as in research.
     others : the last bars of other symbols at the same timeframe, oldest first, up to the last one closed by the
         decision; None, as a whole or for one symbol: the service's own window.
     """
@@ -139,12 +139,12 @@ class ScoreRequest(BaseModel):
     timeframe: ShortText
     side: Annotated[float, BeforeValidator(_read_side)]
     decision_time: Time
-    bars: BarsGiven | None = None
+    bars: BarsBody | None = None
     stop: Price | None = None
     target: Price | None = None
     agreeing: Share | None = None
     results: list[Return] | None = None
-    others: dict[ShortText, BarsGiven | None] | None = None
+    others: dict[ShortText, BarsBody | None] | None = None
 
 
 class AppendRequest(BaseModel):
@@ -152,27 +152,27 @@ class AppendRequest(BaseModel):
 
     Parameters
     ----------
-    replace : forget the window first. For bars that the vendor corrected afterwards.
+    replace : start a new window. For bars that the vendor corrected afterwards.
     """
 
     model_config = _STRICT
     symbol: ShortText
     timeframe: ShortText
-    bars: BarsGiven
+    bars: BarsBody
     replace: bool = False
 
 
 class Decision(BaseModel):
-    """The answer to a ScoreRequest.
+    """The response to a ScoreRequest.
 
     Parameters
     ----------
-    accept : whether to trade at all.
-    size : the multiple of the rule's own stake; 0 when refused.
-    score : the model's number, in [0, 1].
-    threshold : the lowest score that this instance accepts; None when it accepts none.
+    accept : whether to take the trade.
+    size : the multiple of the rule's own stake; 0 if refused.
+    score : the model's output, in [0, 1].
+    threshold : the lowest score at which this instance is accepted; None if there is none.
     model : fingerprint of the artifact that answered.
-    reasons : plain sentences: why, and what was odd about the bars.
+    reasons : sentences: why, and warnings about the bars.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -185,15 +185,15 @@ class Decision(BaseModel):
 
 
 class Appended(BaseModel):
-    """The answer to an AppendRequest.
+    """The response to an AppendRequest.
 
     Parameters
     ----------
     added : bars that were new.
     known : bars that the window already held, with the same values.
-    dropped : bars older than the window has room for.
-    n_bars : how many bars the window holds now.
-    needed : how many a decision needs.
+    dropped : bars older than the window.
+    n_bars : bars that the window holds now.
+    needed : bars that a decision requires.
     last_time : int64 ns UTC, the close of the window's last bar.
     """
 
@@ -213,7 +213,7 @@ _ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (
 
 
 def parse_request(kind: type[Any], body: bytes) -> Any:
-    """Read the body of a request.
+    """Parse and validate the body of a request.
 
     Parameters
     ----------
@@ -221,10 +221,10 @@ def parse_request(kind: type[Any], body: bytes) -> Any:
 
     Raises
     ------
-    Problem : 400 if the body is no JSON, 422 at the first value that is not allowed.
+    Problem : 400 if the body is not JSON, 422 at the first value that is not allowed.
     """
     try:
-        # Not-a-number and infinity are let through here, so that the refusal below can name their field.
+        # NaN and infinity pass here, so that the refusal below can name their field.
         content = from_json(body)
     except ValueError as error:
         raise Problem(
@@ -241,21 +241,21 @@ def parse_request(kind: type[Any], body: bytes) -> Any:
         raise invalid_value(error) from error
 
 
-def bars_of(given: Any, symbol: str, timeframe: Timeframe, *, field: str = "bars") -> Bars:
-    """Make bars of what a request gave.
+def bars_of(sent: Any, symbol: str, timeframe: Timeframe, *, field: str = "bars") -> Bars:
+    """Build bars from a request.
 
     Parameters
     ----------
-    field : where in the request.
+    field : their place in the request.
 
     Raises
     ------
-    Problem : 422 if columns differ in length or a law of bars is broken; names the first offending row.
+    Problem : 422 if columns differ in length or the bars are invalid; names the first offending row.
     """
-    if isinstance(given, list):
-        columns = {name: [row[name] for row in given] for name in COLUMNS}
+    if isinstance(sent, list):
+        columns = {name: [row[name] for row in sent] for name in COLUMNS}
     else:
-        columns = {name: given[name] for name in COLUMNS}
+        columns = {name: sent[name] for name in COLUMNS}
         lengths = {name: len(column) for name, column in columns.items()}
         for name, length in lengths.items():
             if length != lengths["close_time"]:
@@ -264,7 +264,7 @@ def bars_of(given: Any, symbol: str, timeframe: Timeframe, *, field: str = "bars
                     "invalid-value",
                     f"{field}.{name} has {length} values and {field}.close_time {lengths['close_time']}",
                     field=f"{field}.{name}",
-                    hint="give every column one value a bar",
+                    hint="send one value per bar in every column",
                 )
     try:
         return Bars(symbol, timeframe, *(np.array(columns[name], dtype=_KINDS[name]) for name in COLUMNS))

@@ -1,4 +1,4 @@
-"""Scoring: from a checked request to a decision, with the model's own features on the window's own bars."""
+"""Scoring: from a validated request to a decision, with features computed here from bars."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.bar_windows import BarWindows
+from tradesieve.serving.decision_bars import DecisionBars, bar_warnings
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
-from tradesieve.serving.window_checks import History, oddities
 from tradesieve.strategies.instance import Instance
 
 _PARTS = ("strategy", "symbol", "timeframe")
 
 _HINTS = {
-    "stop": "send the wish's stop, in quote, or null for none",
-    "target": "send the wish's target, in quote, or null for none",
+    "stop": "send the stop of the entry signal, in quote, or null for none",
+    "target": "send the target of the entry signal, in quote, or null for none",
     "agreeing": "send the share of the rule's other instances on this symbol and timeframe that hold a position on this"
     " side now, or null when there are no others",
     "results": "send the net returns of the instance's last closed trades, oldest first, or [] when none has closed",
@@ -29,12 +29,12 @@ _HINTS = {
 
 
 class Scorer:
-    """Answers requests with one artifact. Safe under threads: it holds no state but the windows.
+    """Decides with one artifact. Thread-safe: it holds no state but the windows.
 
     Parameters
     ----------
-    artifact : loaded; whoever loads it verifies it.
-    windows : the bars that POST /bars appends; kept when one artifact takes over from another.
+    artifact : loaded and verified.
+    windows : the bars that POST /bars appends; they outlive a swap of artifacts.
     """
 
     def __init__(self, artifact: Artifact, windows: BarWindows | None = None) -> None:
@@ -47,11 +47,13 @@ class Scorer:
             (symbol, timeframe): artifact.requirements(timeframe, symbol)
             for symbol, timeframe in {instance.series for instance in artifact.instances}
         }
-        self._history = History(artifact, self.windows)
-        self._kept = _kept(self._required)
+        self._bars = DecisionBars(artifact, self.windows)
+        self._window_lengths = _window_lengths(self._required)
         self._thresholds = dict(zip(names, acceptance_thresholds(artifact), strict=True))
         override = artifact.manifest["override"]
-        self._warnings = [] if override is None else [f"the gate refused this model; exported all the same: {override}"]
+        self._warnings = (
+            [] if override is None else [f"the gate refused this model; exported with override: {override}"]
+        )
 
     @property
     def lookback(self) -> dict[str, int]:
@@ -69,18 +71,22 @@ class Scorer:
         return {timeframe: self.artifact.requirements(timeframe) for timeframe in self.artifact.manifest["timeframes"]}
 
     def score(self, request: ScoreRequest) -> Decision:
-        """Decide.
+        """Decide on one trade.
+
+        1. Look up the strategy instance.
+        2. Check that the request holds what the model requires, and take the bars from it or from the windows.
+        3. Compute features and score, and turn the score into a size.
 
         Raises
         ------
-        Problem : 404 for names that the model does not know, 409 when the service's own windows do not fit, 422 when
-            the bars of the request do not, or the request lacks what the model needs.
+        Problem : 404 for names that the model does not know, 409 if the service's own windows do not fit, 422 if the
+            bars of the request do not, or the request lacks what the model requires.
         """
-        instance, timeframe = self._asked(request)
+        instance, timeframe = self._instance(request)
         required = self._required[request.symbol, str(timeframe)]
         decision = _decision(request, required)
-        window = self._history.own(request, timeframe, required)
-        others = self._history.others(request, timeframe, required) if required.others else {}
+        window = self._bars.own(request, timeframe, required)
+        others = self._bars.others(request, timeframe, required) if required.others else {}
         score = self.artifact.score(window, decision, others=others)
         size = float(self.artifact.sizes(score, [instance])[0])
         threshold = self._thresholds[instance]
@@ -90,7 +96,7 @@ class Scorer:
             score=float(score[0]),
             threshold=threshold,
             model=self.artifact.fingerprint,
-            reasons=[_verdict(float(score[0]), size, threshold), *oddities(window, others), *self._warnings],
+            reasons=[_reason(float(score[0]), size, threshold), *bar_warnings(window, others), *self._warnings],
         )
 
     def append(self, request: AppendRequest) -> Appended:
@@ -102,16 +108,17 @@ class Scorer:
         """
         timeframe = self._timeframe(request.timeframe)
         pair = (request.symbol, str(timeframe))
-        for part, name, known in zip(("symbol", "timeframe"), pair, zip(*self._kept, strict=True), strict=True):
+        symbols, timeframes = zip(*self._window_lengths, strict=True)
+        for part, name, known in (("symbol", pair[0], symbols), ("timeframe", pair[1], timeframes)):
             if name not in known:
                 raise unknown_name(part, name, set(known))
-        if pair not in self._kept:
-            raise unknown_name("instance", "|".join(pair), map("|".join, self._kept))
+        if pair not in self._window_lengths:
+            raise unknown_name("instance", "|".join(pair), map("|".join, self._window_lengths))
         bars = bars_of(request.bars, request.symbol, timeframe)
         if not len(bars):
             raise Problem(422, "too-few-bars", "there are no bars", field="bars", hint="send at least one closed bar")
-        self._history.refuse_off_grid(bars)
-        needed = self._kept[pair]
+        self._bars.require_grid(bars)
+        needed = self._window_lengths[pair]
         result = self.windows.append(bars, lookback=needed, replace=request.replace)
         return Appended(
             symbol=request.symbol,
@@ -124,8 +131,8 @@ class Scorer:
             last_time=int(result.bars.close_time[-1]),
         )
 
-    def _asked(self, request: ScoreRequest) -> tuple[str, Timeframe]:
-        """Check the names; give the instance and its timeframe, which may be written otherwise, as 60m for 1h."""
+    def _instance(self, request: ScoreRequest) -> tuple[str, Timeframe]:
+        """Look up the instance; its timeframe may be spelled otherwise in the request, such as 60m for 1h."""
         timeframe = self._timeframe(request.timeframe)
         for part, name in zip(_PARTS, (request.strategy, request.symbol, str(timeframe)), strict=True):
             if name not in self._parts[part]:
@@ -142,32 +149,32 @@ class Scorer:
             raise unknown_name("timeframe", text, self._parts["timeframe"]) from None
 
 
-def _kept(requirements: dict[tuple[str, str], Requirements]) -> dict[tuple[str, str], int]:
-    """Return how many bars of each symbol and timeframe some decision requires."""
-    kept: dict[tuple[str, str], int] = {}
-    for (symbol, timeframe), required in requirements.items():
-        for seen, n_bars in required.by_symbol(symbol).items():
-            kept[seen, timeframe] = max(kept.get((seen, timeframe), 0), n_bars)
-    return kept
+def _window_lengths(requirements: dict[tuple[str, str], Requirements]) -> dict[tuple[str, str], int]:
+    """Return how many bars decisions require of each symbol and timeframe at most."""
+    lengths: dict[tuple[str, str], int] = {}
+    for (own, timeframe), required in requirements.items():
+        for symbol, n_bars in required.by_symbol(own).items():
+            lengths[symbol, timeframe] = max(lengths.get((symbol, timeframe), 0), n_bars)
+    return lengths
 
 
 def _decision(request: ScoreRequest, required: Requirements) -> Decisions:
-    """Lay out what the model needs to know of a decision beside its bars.
+    """Build the decision from what the model requires beside bars.
 
     Raises
     ------
-    Problem : 422 if the request does not say it, or its stop lies beyond its target.
+    Problem : 422 if the request lacks it, or its stop lies beyond its target.
     """
-    given: dict[str, Any] = {}
+    terms: dict[str, Any] = {}
     for term in sorted(required.terms - {"side"}):
         value = getattr(request, term)
         if term not in request.model_fields_set or (term == "results" and value is None):
             raise Problem(422, "missing-term", f"the model needs {term} to decide", field=term, hint=_HINTS[term])
         if term == "results":
             value = value[max(0, len(value) - required.results) :]
-            given |= {"results": value, "first_result": [0], "end_result": [len(value)]}
+            terms |= {"results": value, "first_result": [0], "end_result": [len(value)]}
         else:
-            given[term] = [np.nan if value is None else value]
+            terms[term] = [np.nan if value is None else value]
     if request.stop is not None and request.target is not None and request.side * (request.target - request.stop) <= 0:
         raise Problem(
             422,
@@ -177,15 +184,15 @@ def _decision(request: ScoreRequest, required: Requirements) -> Decisions:
             hint="of a long trade the target is above the stop, of a short one below it",
         )
     return Decisions(
-        np.array([request.decision_time]), np.array([request.side]), **{name: np.array(v) for name, v in given.items()}
+        np.array([request.decision_time]), np.array([request.side]), **{name: np.array(v) for name, v in terms.items()}
     )
 
 
 def acceptance_thresholds(artifact: Artifact) -> list[float | None]:
-    """Find the lowest score that each instance accepts, whatever the application; None where it accepts none.
+    """Find the lowest score at which each instance accepts a trade; None where it accepts none.
 
-    Sizes do not fall as scores rise, therefore bisection finds it, to the last bit: floats that are not negative are in
-    the order of their bits.
+    Sizes never fall as scores rise, so bisection finds it for any application. It runs on the bit patterns, since
+    non-negative floats are ordered like their bits, and is therefore exact.
     """
     index = np.arange(len(artifact.manifest["instances"]))
     low, high = np.zeros(len(index), np.int64), np.ones(len(index)).view(np.int64)
@@ -196,13 +203,13 @@ def acceptance_thresholds(artifact: Artifact) -> list[float | None]:
     always, never = accepted(low), ~accepted(high)
     while np.any(high - low > 1):
         middle = low + (high - low) // 2
-        higher = accepted(middle)
-        low, high = np.where(higher, low, middle), np.where(higher, middle, high)
-    found = np.where(always, 0.0, high.view(np.float64))
-    return [None if refused else float(threshold) for refused, threshold in zip(never, found, strict=True)]
+        below = accepted(middle)
+        low, high = np.where(below, low, middle), np.where(below, middle, high)
+    thresholds = np.where(always, 0.0, high.view(np.float64))
+    return [None if refused else float(threshold) for refused, threshold in zip(never, thresholds, strict=True)]
 
 
-def _verdict(score: float, size: float, threshold: float | None) -> str:
+def _reason(score: float, size: float, threshold: float | None) -> str:
     if threshold is None:
         return f"refused: the score is {score:.4g}, and no score of this instance is accepted"
     if size == 0.0:

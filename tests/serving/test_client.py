@@ -125,8 +125,8 @@ def test_lasting_trouble_is_transient(bars_maker: Callable[..., Bars]) -> None:
         ((400, b"plain text"), BadInput, "plain text"),
         ((422, b"[]"), BadInput, "422"),
         ((500, b'{"detail": "d", "hint": "h"}'), TradesieveError, "failed with 500: d; h"),
-        ((200, b"<html>"), TradesieveError, "no service of ours"),
-        ((200, b"{}"), TradesieveError, "no service of ours"),
+        ((200, b"<html>"), TradesieveError, "not a tradesieve service"),
+        ((200, b"{}"), TradesieveError, "not a tradesieve service"),
     ],
 )
 def test_other_answers_are_not_retried(

@@ -186,7 +186,7 @@ def test_a_grid_lies_where_the_training_bars_lay(
     artifact: Artifact, make_request: Callable[..., dict], bars_maker: Callable[..., Bars], columns_of: Callable
 ) -> None:
     scorer = Scorer(artifact)
-    learned = scorer._history._phases
+    learned = scorer._bars._offsets
     learned.update(dict.fromkeys(learned, np.array([60_000_000_000])))  # bars that close a minute past
     window = shifted(bars_maker("BTC-USD")[401:501], 60_000_000_000)
     content = make_request(500, bars=columns_of(window), decision_time=int(window.close_time[-1]))

@@ -1,6 +1,4 @@
-"""History: the bars that a decision is made on, from its request or from the service's own windows, or why they do not
-do.
-"""
+"""Bars of a decision: taken from its request or from the service's own windows, and checked."""
 
 from __future__ import annotations
 
@@ -18,55 +16,55 @@ from tradesieve.serving.problem_details import Problem
 from tradesieve.serving.schemas import ScoreRequest, bars_of
 
 
-class History:
-    """Finds and checks the bars of decisions. Safe under threads: it holds no state but the windows.
+class DecisionBars:
+    """Takes the bars that a decision requires from its request or from the windows, and checks them. Thread-safe.
 
     Parameters
     ----------
-    artifact : knows where the closes of each symbol lie.
+    artifact : its golden vectors show at which offsets the bars of each symbol close.
     windows : the bars that POST /bars appends.
     """
 
     def __init__(self, artifact: Artifact, windows: BarWindows) -> None:
         self.windows = windows
-        self._phases = _phases(artifact)
+        self._offsets = _close_offsets(artifact)
 
     def own(self, request: ScoreRequest, timeframe: Timeframe, required: Requirements) -> Bars:
-        """Give the bars of the decision's own symbol; the last one closes at the decision.
+        """Return the bars of the decision's own symbol; the last one closes at the decision.
 
         Raises
         ------
-        Problem : 409 when the service's own window does not fit, 422 when the bars of the request do not.
+        Problem : 409 if the service's own window does not reach the decision or is too short, 422 if the bars of the
+            request do not or are.
         """
         time, needed = request.decision_time, required.bars
         if request.bars is not None:
-            given = bars_of(request.bars, request.symbol, timeframe)
-            bars = self._given(given, time, needed, "bars")
+            bars = self._checked(bars_of(request.bars, request.symbol, timeframe), time, needed, "bars")
             if bars.close_time[-1] < time:
                 raise Problem(
                     422,
                     "stale-window",
-                    f"the last bar closes at {_named(bars.close_time[-1])}, the decision is at {_named(time)}",
+                    f"the last bar closes at {_show(bars.close_time[-1])}, the decision is at {_show(time)}",
                     field="decision_time",
                     hint="a decision is made at the close of the last bar, in nanoseconds since 1970 UTC; "
                     "send the bars up to it",
                 )
-            return _last(bars, needed, "bars")
-        held = self._held(request.symbol, timeframe, needed, "bars")
+            return _last_of_request(bars, needed, "bars")
+        held = self._window(request.symbol, timeframe, needed, "bars")
         known = held if held.close_time[-1] == time else held.between(end_time=time)
         if not len(known) or known.close_time[-1] != time:
             raise Problem(
                 409,
                 "stale-window",
                 f"the service's bars of {request.symbol} {timeframe} close from {format_time(held.close_time[0])} to "
-                f"{format_time(held.close_time[-1])}; none closes at the decision, {_named(time)}",
+                f"{format_time(held.close_time[-1])}; none closes at the decision, {_show(time)}",
                 field="decision_time",
                 hint="append the bars up to the decision by POST /bars first",
             )
-        return _enough(known, needed, "bars")
+        return _last_of_window(known, needed, "bars")
 
     def others(self, request: ScoreRequest, timeframe: Timeframe, required: Requirements) -> dict[str, Bars]:
-        """Give the bars of the other symbols that a decision needs, up to the last one known to be closed by then.
+        """Return the bars of the other symbols that a decision requires, up to the last one closed by then.
 
         Raises
         ------
@@ -76,7 +74,7 @@ class History:
 
     def _other(self, request: ScoreRequest, symbol: str, timeframe: Timeframe, needed: int) -> Bars:
         time, field = request.decision_time, f"others.{symbol}"
-        given: Any = None
+        sent: Any = None
         if request.others is not None:
             if symbol not in request.others:
                 raise Problem(
@@ -86,40 +84,40 @@ class History:
                     field=field,
                     hint=f"send its last {needed} bars that were closed at the decision, or null for the service's own",
                 )
-            given = request.others[symbol]
-        if given is None:
-            held = self._held(symbol, timeframe, needed, field)
-            return _enough(held.between(end_time=time), needed, field)
-        bars = self._given(bars_of(given, symbol, timeframe, field=field), time, needed, field)
+            sent = request.others[symbol]
+        if sent is None:
+            held = self._window(symbol, timeframe, needed, field)
+            return _last_of_window(held.between(end_time=time), needed, field)
+        bars = self._checked(bars_of(sent, symbol, timeframe, field=field), time, needed, field)
         held = self.windows.get(symbol, str(timeframe)) or bars
         later = held.between(int(bars.close_time[-1]), time)
         if len(later):
             raise Problem(
                 422,
                 "stale-window",
-                f"the last bar of {symbol} closes at {_named(bars.close_time[-1])}, but one that closes at "
-                f"{_named(later.close_time[-1])} was known at the decision",
+                f"the last bar of {symbol} closes at {_show(bars.close_time[-1])}, but one that closes at "
+                f"{_show(later.close_time[-1])} was known at the decision",
                 field=field,
                 hint="send the bars up to the last one that was closed at the decision",
             )
-        return _last(bars, needed, field)
+        return _last_of_request(bars, needed, field)
 
-    def _given(self, bars: Bars, time: int, needed: int, field: str) -> Bars:
+    def _checked(self, bars: Bars, time: int, needed: int, field: str) -> Bars:
         if not len(bars):
-            return _last(bars, needed, field)
-        self.refuse_off_grid(bars, field=field)
+            return _last_of_request(bars, needed, field)
+        self.require_grid(bars, field=field)
         last = int(bars.close_time[-1])
         if last > time:
             raise Problem(
                 422,
                 "unknowable-bars",
-                f"the last bar closes at {_named(last)}, after the decision at {_named(time)}",
+                f"the last bar closes at {_show(last)}, after the decision at {_show(time)}",
                 field=field,
                 hint="send only bars that were closed at the decision",
             )
         return bars
 
-    def _held(self, symbol: str, timeframe: Timeframe, needed: int, field: str) -> Bars:
+    def _window(self, symbol: str, timeframe: Timeframe, needed: int, field: str) -> Bars:
         held = self.windows.get(symbol, str(timeframe))
         if held is None:
             raise Problem(
@@ -131,8 +129,8 @@ class History:
             )
         return held
 
-    def refuse_off_grid(self, bars: Bars, *, field: str = "bars") -> None:
-        """Refuse bars whose closes do not lie where those of the model's bars lay.
+    def require_grid(self, bars: Bars, *, field: str = "bars") -> None:
+        """Refuse bars that do not close on the grid of the bars that the model was trained on.
 
         Raises
         ------
@@ -140,23 +138,23 @@ class History:
         """
         timeframe = bars.timeframe
         if timeframe.duration >= DAY:
-            return  # a day may begin at local midnight, and then lasts 23 or 25 hours when the clocks change
-        phases = self._phases[bars.symbol, str(timeframe)]
-        phase = bars.close_time % timeframe.duration
-        off = phase != phases[0] if len(phases) == 1 else ~np.isin(phase, phases)
+            return  # a day may begin at local midnight, and lasts 23 or 25 hours when the clocks change
+        allowed = self._offsets[bars.symbol, str(timeframe)]
+        offsets = bars.close_time % timeframe.duration
+        off = offsets != allowed[0] if len(allowed) == 1 else ~np.isin(offsets, allowed)
         if off.any():
             row = int(np.argmax(off))
             raise Problem(
                 422,
                 "off-grid",
-                f"bar {row} closes at {_named(bars.close_time[row])}, which is no close of a {timeframe} bar",
+                f"bar {row} closes at {_show(bars.close_time[row])}, which is not on the grid of {timeframe} bars",
                 field=f"{field}.close_time[{row}]",
                 hint="send bars of the request's timeframe, with their close times in nanoseconds since 1970 UTC",
             )
 
 
-def oddities(window: Bars, others: dict[str, Bars]) -> list[str]:
-    """Say in plain sentences what is odd about the bars of a decision, and no reason to refuse it."""
+def bar_warnings(window: Bars, others: dict[str, Bars]) -> list[str]:
+    """Return warnings about the bars of a decision that are no reason to refuse it: gaps, and symbols that lag."""
     found = []
     steps = np.diff(window.close_time) // window.timeframe.duration
     if np.any(steps > 1):
@@ -172,8 +170,8 @@ def oddities(window: Bars, others: dict[str, Bars]) -> list[str]:
     return found
 
 
-def _phases(artifact: Artifact) -> dict[tuple[str, str], np.ndarray]:
-    """Learn where each grid lies: hourly bars of an exchange that opens at half past close at half past."""
+def _close_offsets(artifact: Artifact) -> dict[tuple[str, str], np.ndarray]:
+    """Read the offset of each grid from bars of training: on an exchange that opens at half past, hours do too."""
     found = defaultdict(set)
     for vector in artifact.golden[0]:
         duration = vector.bars.timeframe.duration
@@ -185,7 +183,7 @@ def _phases(artifact: Artifact) -> dict[tuple[str, str], np.ndarray]:
     return {key: np.array(sorted(found.get(key, {0}))) for key in keys}
 
 
-def _enough(known: Bars, needed: int, field: str) -> Bars:
+def _last_of_window(known: Bars, needed: int, field: str) -> Bars:
     if len(known) < needed:
         raise Problem(
             409,
@@ -198,7 +196,7 @@ def _enough(known: Bars, needed: int, field: str) -> Bars:
     return known[-needed:]
 
 
-def _last(given: Bars, needed: int, field: str) -> Bars:
+def _last_of_request(given: Bars, needed: int, field: str) -> Bars:
     if len(given) < needed:
         of = "" if field == "bars" else f" of {given.symbol}"
         raise Problem(
@@ -211,5 +209,5 @@ def _last(given: Bars, needed: int, field: str) -> Bars:
     return given[-needed:]
 
 
-def _named(time: int) -> str:
+def _show(time: int) -> str:
     return f"{format_time(time)} ({time})"
