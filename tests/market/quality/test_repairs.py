@@ -234,11 +234,11 @@ def test_an_original_that_is_gone_is_told(tmp_path) -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-import tradesieve.market.storage.bar_store
 from tradesieve.market.quality.repairs import repair_bars
+from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.timeframes import parse_timeframe
 
-store, timeframe = market.storage.bar_store.BarStore(Path(sys.argv[1])), parse_timeframe("5m")
+store, timeframe = BarStore(Path(sys.argv[1])), parse_timeframe("5m")
 left, after, replace = int(sys.argv[3]), sys.argv[4] == "after", os.replace
 
 def killed(*names):
