@@ -1,6 +1,6 @@
-"""What happened: bars, timeframes, instruments, calendars, costs, the fill rule, the store, sources.
+"""What happened: bars, timeframes, instruments and costs, calendars, the fill rule, data quality, storage, sources.
 
-A bar is known at its close, never before. Indicators and strategies live in the rooms to the right.
+A bar is known at its close, never before. Indicators and strategies are in `features` and `strategies`.
 """
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Bars: the first of the four tables. One row is one completed bar, known at its close and never before."""
+"""Bars: one row per completed bar, known at its close and never before."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.timeframes import Timeframe
 
-COLUMNS = ("close_time", "open", "high", "low", "close", "volume")
 PRICES = ("open", "high", "low", "close")
+VALUES = (*PRICES, "volume")
+COLUMNS = ("close_time", *VALUES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +23,11 @@ class Bars:
 
     Parameters
     ----------
-    symbol : one form whatever the vendor writes, such as ``BTC-USD``.
+    symbol : in its normal form, such as ``BTC-USD``; see `market.symbols`.
     timeframe : how long each bar lasts.
-    close_time : int64 ns UTC, strictly increasing: when the bar became known. Absent bars are absent rows.
-    open, high, low, close : float64 in quote currency, positive, low <= open, close <= high.
-    volume : float64 in base currency, not negative. Zero where a vendor gives none.
+    close_time : int64 ns UTC (n_bars,), strictly increasing: when the bar became known. A missing bar has no row.
+    open, high, low, close : float64 (n_bars,) in quote currency, positive, low <= open, close <= high.
+    volume : float64 (n_bars,) in base currency, not negative. Zero where a vendor gives none.
 
     Raises
     ------
@@ -34,7 +35,7 @@ class Bars:
 
     Notes
     -----
-    NaN is never allowed. The arrays are made read-only: what happened does not change.
+    NaN and infinity are refused. The arrays are read-only, and copied if they were writable.
     """
 
     symbol: str
@@ -48,12 +49,12 @@ class Bars:
 
     def __post_init__(self) -> None:
         for name in COLUMNS:
-            kind = np.int64 if name == "close_time" else np.float64
-            given = np.asarray(getattr(self, name))
-            if name == "close_time" and given.size and given.dtype.kind not in "iu":
-                # A datetime64 in another unit, or a fraction of a nanosecond, would be changed without a word.
-                raise BadData(f"{self.symbol}: close_time holds {given.dtype}, expected int64 ns UTC")
-            column = np.ascontiguousarray(given, dtype=kind)
+            dtype = np.int64 if name == "close_time" else np.float64
+            values = np.asarray(getattr(self, name))
+            if name == "close_time" and values.size and values.dtype.kind not in "iu":
+                # A datetime64 in another unit, or a fraction of a nanosecond, would be converted silently.
+                raise BadData(f"{self.symbol}: close_time holds {values.dtype}, expected int64 ns UTC")
+            column = np.ascontiguousarray(values, dtype=dtype)
             if column is getattr(self, name) and column.flags.writeable:
                 column = column.copy()
             column.flags.writeable = False
@@ -64,14 +65,14 @@ class Bars:
         return len(self.close_time)
 
     def __getitem__(self, rows: slice) -> Bars:
-        """Cut out a run of bars. The rows were checked when the whole was made, so this is a view and costs nothing.
+        """Return a slice of the bars as views, without copies or checks.
 
         Raises
         ------
-        BadInput : if `rows` is no slice, or one that goes backwards in time.
+        BadInput : if `rows` is not a slice, or has a step below 1.
         """
         if not isinstance(rows, slice) or (rows.step is not None and rows.step < 1):
-            raise BadInput(f"bars are cut by a slice that goes forward in time, not by {rows!r}")
+            raise BadInput(f"bars are indexed by a slice that goes forward in time, not by {rows!r}")
         part = object.__new__(Bars)
         object.__setattr__(part, "symbol", self.symbol)
         object.__setattr__(part, "timeframe", self.timeframe)
@@ -81,7 +82,7 @@ class Bars:
 
     @property
     def open_time(self) -> np.ndarray:
-        """int64 ns UTC: when each bar began."""
+        """int64 ns UTC (n_bars,): when each bar opened."""
         return self.close_time - self.timeframe.duration
 
     def between(self, start_time: int | None = None, end_time: int | None = None) -> Bars:
@@ -90,12 +91,16 @@ class Bars:
         last = len(self) if end_time is None else int(np.searchsorted(self.close_time, end_time, side="right"))
         return self[first:last]
 
+    def where(self, keep: np.ndarray) -> Bars:
+        """Keep the bars that a boolean array (n_bars,) marks."""
+        return Bars(self.symbol, self.timeframe, **{name: getattr(self, name)[keep] for name in COLUMNS})
+
     def followed_by(self, later: Bars) -> Bars:
         """Append bars that come after these.
 
         Raises
         ------
-        BadData : if symbol or timeframe differ, or `later` does not start after the last bar.
+        BadData : if symbol or timeframe differ, or `later` does not close after the last bar.
         """
         if (later.symbol, later.timeframe) != (self.symbol, self.timeframe):
             raise BadData(f"{later.symbol} {later.timeframe} bars cannot follow {self.symbol} {self.timeframe} bars")
@@ -104,7 +109,7 @@ class Bars:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of symbol, timeframe and every value."""
+        """Hash of symbol, timeframe and every value, 16 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.symbol} {self.timeframe}".encode())
         for name in COLUMNS:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
@@ -112,30 +117,30 @@ class Bars:
 
 
 def format_time(time: int) -> str:
-    """Write an int64 ns UTC time as people read it, to the second."""
+    """Write an int64 ns UTC time in ISO 8601, to the second."""
     return f"{np.datetime64(int(time), 'ns').astype('datetime64[s]')}Z"
 
 
 def broken_laws(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Tell which rows of a table break which law of bars.
+    """Find the rows of a table that break a law of bars.
 
     Parameters
     ----------
-    columns : one-dimensional arrays of one length under the names of `COLUMNS`, in any order of time; NaN is allowed.
+    columns : arrays (n_rows,) under the names of `COLUMNS`, in any order of time; NaN is allowed.
 
     Returns
     -------
-    For each law that is broken, in words, a boolean array (n_rows,): the rows that break it.
+    {law in words: bool array (n_rows,) of the rows that break it}, for each broken law.
     """
     time = columns["close_time"]
     earlier, later = time[:-1], time[1:]
     first = np.zeros(min(len(time), 1), np.bool_)
     prices = [columns[name] for name in PRICES]
-    # Every law but the first two looks at one row alone. A price that is missing breaks one law, not four.
+    # Every law but the first two concerns a single row. A missing price breaks one law only: NaN compares as False.
     laws = {
         "has the same time as the row before it": np.concatenate([first, later == earlier]),
         "is earlier than the row before it": np.concatenate([first, later < earlier]),
-        "has a missing value": ~np.logical_and.reduce([np.isfinite(columns[name]) for name in COLUMNS[1:]]),
+        "has a missing value": ~np.logical_and.reduce([np.isfinite(columns[name]) for name in VALUES]),
         "has a price that is not positive": np.minimum.reduce(prices) <= 0,
         "has a negative volume": columns["volume"] < 0,
         "has a low above its open or close": columns["low"] > np.minimum(columns["open"], columns["close"]),
@@ -154,5 +159,5 @@ def _check(bars: Bars) -> None:
         row, law = min(((int(np.argmax(broken)), law) for law, broken in laws.items()), key=lambda pair: pair[0])
         n_broken = int(laws[law].sum())
         count = f" ({n_broken} such rows)" if n_broken > 1 else ""
-        values = ", ".join(f"{name} {getattr(bars, name)[row]:g}" for name in COLUMNS[1:])
+        values = ", ".join(f"{name} {getattr(bars, name)[row]:g}" for name in VALUES)
         raise BadData(f"{bars.symbol}: row {row} at {format_time(bars.close_time[row])} {law}{count}: {values}")

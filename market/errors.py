@@ -1,11 +1,11 @@
 """The exceptions of tradesieve.
 
 TradesieveError
-├── BadInput        an argument, a setting or a request is wrong: says which, its value and what is allowed
-│   └── Unknown     a name that no registry knows: suggests the nearest one
+├── BadInput        an argument, a setting or a request is wrong: names it, its value and what is allowed
+│   └── Unknown     a name that is not registered: suggests the nearest one
 ├── BadData         bars or trades break a law: names the symbol, the time and the first offending row
-├── Refused         the honest answer is no (a closed gate, a failed certificate)
-└── Transient       what a retry can cure, and the only thing that is retried
+├── Refused         a check was not passed (a closed gate, a failed certificate)
+└── Transient       a failure that a retry can cure; no other is retried
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 
 
 class TradesieveError(Exception):
-    """Any failure that tradesieve foresees and explains in one line."""
+    """An expected failure, explained in one line."""
 
 
 class BadInput(TradesieveError, ValueError):
@@ -26,13 +26,13 @@ class BadInput(TradesieveError, ValueError):
 
 
 class Unknown(BadInput):
-    """A name that no registry knows.
+    """A name that is not registered.
 
     Parameters
     ----------
     kind : what the name should have been, for example ``"strategy"``.
-    name : the name that was asked for.
-    known : every name there is; the nearest one is suggested.
+    name : the name that was given.
+    known : every registered name; the nearest one is suggested.
     """
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
@@ -43,11 +43,11 @@ class Unknown(BadInput):
 
 
 def lookup(kind: str, name: str, registry: Mapping[str, Value]) -> Value:
-    """Return what a registry holds under a name.
+    """Return the entry of a registry.
 
     Raises
     ------
-    Unknown : if it holds nothing under `name`; suggests the nearest name.
+    Unknown : if there is no entry `name`; suggests the nearest name.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class BadData(TradesieveError, ValueError):
 
 
 class Refused(TradesieveError):
-    """The honest answer is no."""
+    """A check was not passed."""
 
 
 class Transient(TradesieveError):

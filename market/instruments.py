@@ -1,4 +1,4 @@
-"""Instruments: what it costs to trade a symbol, and on which calendar it trades."""
+"""Instruments: the costs of trading a symbol, and the calendar on which it trades."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ COSTS = (
     "maker_fee", "taker_fee", "half_spread", "slippage", "tick",
     "slippage_ticks", "slippage_range", "long_carry", "short_carry",
 )  # fmt: skip
-"""The fields of an instrument that cost money: zero or positive, and more of one never helps."""
+"""The fields of an instrument that are costs: zero or positive; a higher one never improves a result."""
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """The terms on which a symbol is traded. Rates are fractions of the price, per side, unless said otherwise.
+    """The terms on which a symbol is traded. Rates are fractions of the price, per side, unless stated otherwise.
 
     Parameters
     ----------
     symbol : such as ``BTC-USD``.
     maker_fee, taker_fee : fee rate of a resting and of a market order.
     half_spread : half the distance between bid and ask; paid by every market order.
-    slippage : further distance that a market order moves the price against us.
+    slippage : further distance by which a market order moves the price against us.
     slippage_ticks, slippage_range : more of the same, in ticks of the price grid, and as a fraction of the range
         (high - low) of the bar of the fill, which grows with volatility. The three add up.
     long_carry, short_carry : funding or borrow, as a fraction of the entry notional per 24 hours held, pro rata.
     tick : the price grid in quote currency. Market fills are rounded to it against us; a limit or target off the grid
-        waits at the next price of the grid that is as good or better for us. 0 leaves prices as they are.
-    calendar : the name of its trading calendar.
+        rests at the next price of the grid that is as good or better for us. 0: no grid.
+    calendar : the name of its trading calendar, see `market.calendars.trading_days`.
 
     Raises
     ------
-    BadInput : if a cost is negative, not finite, or the whole price and more; if there are slippage_ticks and no tick.
+    BadInput : if a cost is negative, not finite, or at least the whole price; if slippage_ticks has no tick.
     Unknown : if there is no such calendar.
     """
 
@@ -68,9 +68,7 @@ class Instrument:
                 "but they are fractions of the price and must stay below 1"
             )
         if self.slippage_ticks > 0 and self.tick == 0:
-            raise BadInput(
-                f"{self.symbol}: slippage_ticks is {self.slippage_ticks:g}, but there is no tick: give it too"
-            )
+            raise BadInput(f"{self.symbol}: slippage_ticks is {self.slippage_ticks:g}, but tick is 0: set tick too")
         get_calendar(self.calendar)
 
     @property
@@ -84,7 +82,7 @@ class Instrument:
 
 
 def instrument_from(symbol: str, terms: dict[str, object]) -> Instrument:
-    """Make an instrument from settings, refusing keys that do not exist.
+    """Make an instrument from settings.
 
     Raises
     ------
@@ -98,5 +96,5 @@ def instrument_from(symbol: str, terms: dict[str, object]) -> Instrument:
         if key != "calendar" and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise BadInput(f"{symbol}: {key} is {value!r}, but must be a number")
         if key == "calendar" and not isinstance(value, str):
-            raise BadInput(f"{symbol}: calendar is {value!r}, but must be the name of one")
+            raise BadInput(f"{symbol}: calendar is {value!r}, but must be the name of a calendar")
     return Instrument(symbol, **terms)  # type: ignore[arg-type]

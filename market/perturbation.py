@@ -1,58 +1,53 @@
-"""Scramble the future, or take the rest of history away: the tests of every claim to causality and to a lookback."""
+"""Perturb the bars that a computation must not depend on: later bars (causality) and older ones (lookback)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.bars import COLUMNS, VALUES, Bars
 
 _MARGIN = 1024
 
 
 def scramble_after(bars: Bars, time: int, *, seed: int) -> Bars:
-    """Replace every bar after `time` by another one that keeps the laws of bars.
+    """Replace every bar that closes after `time` (int64 ns UTC) by a random one that keeps the laws of bars.
 
-    The later bars keep their close times. Their order is shuffled, and all their prices are multiplied by a random
-    factor between 1/2 and 2, so that nothing that was to come still comes.
+    The later bars keep their close times. Their order is shuffled, and the prices and volume of each are multiplied by
+    a random factor between 1/2 and 2.
     """
     first = int(np.searchsorted(bars.close_time, time, side="right"))
-    random = np.random.default_rng(seed)
-    order = first + random.permutation(len(bars) - first)
-    factor = np.exp(random.uniform(-np.log(2.0), np.log(2.0), size=len(order)))
-    columns = {
-        name: np.concatenate([getattr(bars, name)[:first], getattr(bars, name)[order] * factor])
-        for name in ("open", "high", "low", "close", "volume")
-    }
-    return Bars(bars.symbol, bars.timeframe, close_time=bars.close_time, **columns)
+    return _scramble(bars, first, len(bars), seed)
 
 
 def scramble_before(bars: Bars, first: int, *, seed: int) -> Bars:
-    """Replace every bar before the row `first` by another one that keeps the laws of bars: another earlier history.
-
-    As `scramble_after` does with the later bars.
-    """
-    random = np.random.default_rng(seed)
-    order = random.permutation(first)
-    factor = np.exp(random.uniform(-np.log(2.0), np.log(2.0), size=first))
-    columns = {
-        name: np.concatenate([getattr(bars, name)[order] * factor, getattr(bars, name)[first:]])
-        for name in ("open", "high", "low", "close", "volume")
-    }
-    return Bars(bars.symbol, bars.timeframe, close_time=bars.close_time, **columns)
+    """Replace every bar before the row `first`, as `scramble_after` replaces later ones."""
+    return _scramble(bars, 0, first, seed)
 
 
 def isolate(bars: Bars) -> Bars:
-    """Copy bars to where nothing of their history lies beside them.
+    """Copy bars to memory where NaN lies before and after them.
 
-    A slice of bars is a view: a compiled kernel that reads one place too far finds the neighbouring bar there, and
-    seems to obey its laws. After this it finds NaN.
+    A slice of bars is a view: a compiled kernel that reads out of bounds finds the neighbouring bars and seems to be
+    correct. After this it finds NaN.
     """
     columns = {}
     for name in COLUMNS:
         values = getattr(bars, name)
-        apart = np.full(len(values) + 2 * _MARGIN, np.nan if values.dtype.kind == "f" else 0, dtype=values.dtype)
-        column = apart[_MARGIN : _MARGIN + len(values)]
+        padded = np.full(len(values) + 2 * _MARGIN, np.nan if values.dtype.kind == "f" else 0, dtype=values.dtype)
+        column = padded[_MARGIN : _MARGIN + len(values)]
         column[:] = values
-        column.flags.writeable = False  # so that the bars keep this very place in memory
+        column.flags.writeable = False  # `Bars` copies writable arrays
         columns[name] = column
     return Bars(bars.symbol, bars.timeframe, **columns)
+
+
+def _scramble(bars: Bars, start: int, stop: int, seed: int) -> Bars:
+    random = np.random.default_rng(seed)
+    order = start + random.permutation(stop - start)
+    factor = np.exp(random.uniform(-np.log(2.0), np.log(2.0), size=stop - start))
+    columns = {name: getattr(bars, name).copy() for name in VALUES}
+    for values in columns.values():
+        values[start:stop] = values[order] * factor
+    return replace(bars, **columns)

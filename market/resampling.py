@@ -13,21 +13,21 @@ from tradesieve.market.timeframes import DAY, Timeframe
 def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = None) -> Bars:
     """Build bars of a longer timeframe, on the UTC grid or within the sessions of a market.
 
-    A long bar holds every short bar that closes within it and is stamped with the end of its own grid cell. Cells in
-    which nothing traded have no bar. The last cell is kept only when the short bars reach its end: a bar that is not
-    complete has not happened yet.
+    1. Assign each short bar to the cell of the grid in which it closes.
+    2. Aggregate the bars of each cell; its bar closes at the end of the cell. A cell without bars has none.
+    3. Drop the last cell unless the short bars reach its end: a bar that is not complete has not happened yet.
 
     Parameters
     ----------
     bars : the short bars.
     timeframe : a whole multiple of the timeframe of `bars`; with `sessions` at most a day, which is then one session.
-    sessions : cells begin with each session, and the last one of a session ends with it, be it shorter; bars outside of
-        sessions are left out. None: cells lie on the UTC grid.
+    sessions : cells begin with each session, and the last one of a session ends with it, even if it is shorter; bars
+        outside sessions are dropped. None: cells lie on the UTC grid.
 
     Raises
     ------
     BadInput : if `timeframe` is not a whole multiple of that of `bars`, is longer than a session, or if a short bar
-        crosses the beginning or the end of a session.
+        crosses the start or the end of a session.
 
     Notes
     -----
@@ -46,47 +46,48 @@ def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = No
         return bars
     if timeframe.duration % bars.timeframe.duration:
         raise BadInput(
-            f"{bars.symbol}: {bars.timeframe} bars cannot be resampled to {timeframe}, which is no whole multiple"
+            f"{bars.symbol}: {bars.timeframe} bars cannot be resampled to {timeframe}, which is not a whole multiple"
         )
     if sessions is None:
         cell_end = -(-bars.close_time // timeframe.duration) * timeframe.duration
-        return _joined(bars, timeframe, cell_end)
-    return _within(bars, timeframe, sessions)
+        return _aggregate(bars, timeframe, cell_end)
+    return _within_sessions(bars, timeframe, sessions)
 
 
-def _within(bars: Bars, timeframe: Timeframe, sessions: Sessions) -> Bars:
+def _within_sessions(bars: Bars, timeframe: Timeframe, sessions: Sessions) -> Bars:
     if timeframe.duration > DAY:
-        raise BadInput(
-            f"{bars.symbol}: a bar within the sessions of {sessions.name} is at most 1d long, not {timeframe}"
-        )
+        raise BadInput(f"{bars.symbol}: a bar within sessions of {sessions.name} is at most 1d long, not {timeframe}")
     if len(bars) == 0:
         return Bars(bars.symbol, timeframe, *[np.empty(0)] * 6)
     opens, closes = sessions.between(int(bars.open_time[0]), int(bars.close_time[-1]))
-    for edges, what in ((opens, "begins"), (closes, "ends")):
-        # The first bar that closes behind an edge may not have begun before it.
-        following = np.minimum(np.searchsorted(bars.close_time, edges, side="right"), len(bars) - 1)
-        crossed = (bars.open_time[following] < edges) & (bars.close_time[following] > edges)
-        if crossed.any():
-            edge = int(edges[np.argmax(crossed)])
-            raise BadInput(
-                f"{bars.symbol}: a session of {sessions.name} {what} at {format_time(edge)}, in the middle of a bar of "
-                f"{bars.timeframe}: shorter bars are needed"
-            )
+    _check_edges(bars, sessions, opens, "begins")
+    _check_edges(bars, sessions, closes, "ends")
     session = np.searchsorted(opens, bars.close_time, side="left") - 1
     inside = (session >= 0) & (bars.close_time <= closes[np.maximum(session, 0)]) if len(opens) else session >= 0
     session, close_time = session[inside], bars.close_time[inside]
     cell = -(-(close_time - opens[session]) // timeframe.duration)
-    # A day is one session, also when its clock shows 25 hours.
-    whole = timeframe.duration == DAY
-    cell_end = closes[session] if whole else np.minimum(opens[session] + cell * timeframe.duration, closes[session])
-    # What traded behind the last close proves that the session is over.
-    reached = int(bars.close_time[-1])
-    columns = (getattr(bars, name)[inside] for name in ("open", "high", "low", "close", "volume"))
-    return _joined(Bars(bars.symbol, bars.timeframe, close_time, *columns), timeframe, cell_end, reached)
+    # A day is one session, even if the clocks change in it.
+    one_session = timeframe.duration == DAY
+    cell_end = opens[session] + cell * timeframe.duration
+    cell_end = closes[session] if one_session else np.minimum(cell_end, closes[session])
+    # A bar after the last close shows that the session is over, though it is not part of it.
+    return _aggregate(bars.where(inside), timeframe, cell_end, reached=int(bars.close_time[-1]))
 
 
-def _joined(bars: Bars, timeframe: Timeframe, cell_end: np.ndarray, reached: int | None = None) -> Bars:
-    """Join the short bars whose cells end at the same time."""
+def _check_edges(bars: Bars, sessions: Sessions, edges: np.ndarray, what: str) -> None:
+    """Refuse bars that open before an edge of a session and close after it."""
+    following = np.minimum(np.searchsorted(bars.close_time, edges, side="right"), len(bars) - 1)
+    crosses = (bars.open_time[following] < edges) & (bars.close_time[following] > edges)
+    if crosses.any():
+        edge = int(edges[np.argmax(crosses)])
+        raise BadInput(
+            f"{bars.symbol}: a session of {sessions.name} {what} at {format_time(edge)}, in the middle of a bar of "
+            f"{bars.timeframe}: use shorter bars"
+        )
+
+
+def _aggregate(bars: Bars, timeframe: Timeframe, cell_end: np.ndarray, *, reached: int | None = None) -> Bars:
+    """Aggregate the short bars whose cells end at the same time; `reached` is the last known time."""
     first = np.flatnonzero(np.diff(cell_end, prepend=-1))
     last = np.append(first[1:], len(bars)) - 1
     end = cell_end[first]

@@ -1,4 +1,4 @@
-"""Symbols: one form for every market, whatever its vendor writes.
+"""Symbols: one normal form for every market, however its vendor writes it.
 
 | market | form | vendors write |
 |---|---|---|
@@ -7,7 +7,7 @@
 | dated future | ``BTC-USDT-251226`` | ``BTC/USDT:USDT-251226``, ``BTCUSDT_251226`` |
 | share, index, future | ``AAPL``, ``BRK.B``, ``GSPC`` | ``aapl``, ``NASDAQ:AAPL``, ``^GSPC`` |
 
-A perpetual is another market than the pair it follows, and so is BTC-USDT than BTC-USD: they are never made equal here.
+A perpetual is a different market from the pair that it follows, and BTC-USDT from BTC-USD: they are never merged.
 """  # noqa: E501 -- a table
 
 from __future__ import annotations
@@ -30,43 +30,50 @@ _COINS = frozenset((
     "ALGO", "SHIB", "PEPE", "TON", "HBAR", "ICP", "NEO", "IOTA",
 ))  # fmt: skip
 _CURRENCIES = _FIAT | _METALS | _DOLLARS | _COINS
-# Nothing but a pair ends in these behind at least two characters, so that any base may stand before them.
+# Only pairs end in these after two characters or more, so any base may come before them.
 _STABLE = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD")
 _MAIN = ("USD", "EUR", "GBP", "JPY")
 _ALIASES = {"XBT": "BTC", "XDG": "DOGE"}
-_FORM = re.compile(r"[A-Z0-9][A-Z0-9._-]*")
+_NORMAL_FORM = re.compile(r"[A-Z0-9][A-Z0-9._-]*")
 _CONTRACT = re.compile(r"(\w+)[/-](\w+):(\w+?)(?:-(\d{6}))?")
-_LONGEST = 64
+_MAX_LENGTH = 64
 
 
 def normalise_symbol(text: str) -> str:
-    """Write a symbol in its one form; what has it already stays as it is.
+    """Write a symbol in its normal form; one that has it already is returned as it is.
 
     Raises
     ------
-    BadInput : if it is empty, holds what no symbol holds, or may be two pairs, as FETUSD may be FET-USD or FE-TUSD.
+    BadInput : if it is empty, too long, holds a character that no symbol has, or is ambiguous, as FETUSD, which may be
+        FET-USD or FE-TUSD.
 
     Examples
     --------
     >>> [normalise_symbol(text) for text in ("btcusd", "XBT/EUR", "tBTCUSD", "EURUSD=X", "BTC/USDT:USDT", "aapl")]
     ['BTC-USD', 'BTC-EUR', 'BTC-USD', 'EUR-USD', 'BTC-USDT-PERP', 'AAPL']
     """
-    given = str(text)
-    name = _without_vendor(given.strip()).upper()
+    name = _strip_vendor(str(text).strip()).upper()
     contract = _CONTRACT.fullmatch(name)
     if contract:
-        base, quote, settled, day = contract.groups()
-        found = f"{_asset(base)}-{_asset(quote)}-{day or 'PERP'}"
-        found += "" if settled == quote else f".{_asset(settled)}"
+        base, quote, settlement, expiry = contract.groups()
+        symbol = f"{_asset(base)}-{_asset(quote)}-{expiry or 'PERP'}"
+        symbol += "" if settlement == quote else f".{_asset(settlement)}"
     else:
-        found = _pair(name) or name
-    if not _FORM.fullmatch(found) or len(found) > _LONGEST:
-        raise BadInput(f"symbol {given!r} is not understood: write letters, digits, '-', '.' or '_', as in BTC-USD")
-    return found
+        symbol = _pair(name) or name
+    if not _NORMAL_FORM.fullmatch(symbol) or len(symbol) > _MAX_LENGTH:
+        raise BadInput(f"symbol {str(text)!r} is not valid: use letters, digits, '-', '.' or '_', as in BTC-USD")
+    return symbol
+
+
+def symbol_or_none(text: str) -> str | None:
+    """Write a symbol in its normal form; None where `normalise_symbol` raises."""
+    with suppress(BadInput):
+        return normalise_symbol(text)
+    return None
 
 
 def same_market(symbol: str, other: str) -> bool:
-    """Tell whether two symbols in their one form may stand for one another: equal, or pairs in two kinds of dollars."""
+    """Tell whether two normal symbols are equal, or the same base against two kinds of dollars."""
     if symbol == other:
         return True
     (base, _, quote), (other_base, _, other_quote) = symbol.partition("-"), other.partition("-")
@@ -74,25 +81,25 @@ def same_market(symbol: str, other: str) -> bool:
 
 
 def pair_in_name(name: str) -> str | None:
-    """Find the one pair that a file's name tells unmistakably, such as ``BTC-USD`` in ``Bitstamp_BTCUSD_d.csv``.
+    """Find the pair in the name of a file, such as ``BTC-USD`` in ``Bitstamp_BTCUSD_d.csv``; None unless it is unique.
 
-    Names tell pairs only: a word that could be a share's symbol is as often a vendor's name.
+    Only pairs are looked for: a word that could be a share's symbol is as often a vendor's name.
     """
     words = [_ALIASES.get(word, word) for word in re.split(r"[^A-Z0-9]+", name.upper())]
-    found = {f"{base}-{quote}" for base, quote in pairwise(words) if {base, quote} <= _CURRENCIES}
+    pairs = {f"{base}-{quote}" for base, quote in pairwise(words) if {base, quote} <= _CURRENCIES}
     for word in words:
-        # MetaTrader writes the timeframe behind the pair: EURUSD60, EURUSDh1.
+        # MetaTrader appends the timeframe to the pair: EURUSD60, EURUSDh1.
         with suppress(BadInput):
             forms = (word, word.rstrip("0123456789"), re.sub(r"[DHMW]\d+$", "", word))
-            found |= {pair for pair in map(_joined, forms) if pair}
-    return found.pop() if len(found) == 1 else None
+            pairs |= {pair for pair in map(_split_pair, forms) if pair}
+    return pairs.pop() if len(pairs) == 1 else None
 
 
-def _without_vendor(name: str) -> str:
+def _strip_vendor(name: str) -> str:
     if re.fullmatch(r"t[A-Z0-9]{2,}(:[A-Z0-9]{3,}|[A-Z]{3,})", name):  # Bitfinex
         pair = name[1:].replace(":", "/")
         return re.sub(r"UST$", "USDT", pair)
-    if "/" not in name and re.fullmatch(r"[A-Za-z_]+:.+", name):  # the exchange stands first, as TradingView writes it
+    if "/" not in name and re.fullmatch(r"[A-Za-z_]+:.+", name):  # TradingView: EXCHANGE:SYMBOL
         name = name.partition(":")[2]
     if name.upper().endswith("=X"):  # Yahoo
         name = name[:-2]
@@ -101,7 +108,7 @@ def _without_vendor(name: str) -> str:
 
 
 def _pair(name: str) -> str | None:
-    """Write a pair in its one form; None when it is none."""
+    """Write a pair in its normal form; None if it is not a pair."""
     kraken = re.fullmatch(r"X([A-Z]{3})[XZ]([A-Z]{3})", name)
     if kraken and {_asset(kraken[1]), _asset(kraken[2])} <= _CURRENCIES:
         return f"{_asset(kraken[1])}-{_asset(kraken[2])}"
@@ -109,20 +116,20 @@ def _pair(name: str) -> str | None:
     if swap:
         return f"{_asset(swap[1])}-{_asset(swap[2])}-PERP"
     dated = re.fullmatch(r"([A-Z0-9]+)_(\d{6})", name)
-    if dated and _joined(dated[1]):
-        return f"{_joined(dated[1])}-{dated[2]}"
+    if dated and _split_pair(dated[1]):
+        return f"{_split_pair(dated[1])}-{dated[2]}"
     parts = re.split(r"[/_-]", name)
     if len(parts) == 2 and all(parts) and ("/" in name or _asset(parts[1]) in _CURRENCIES):
         return f"{_asset(parts[0])}-{_asset(parts[1])}"
-    return _joined(name)
+    return _split_pair(name)
 
 
-def _joined(name: str) -> str | None:
-    """Split a pair that is written without a separator; None when it is none.
+def _split_pair(name: str) -> str | None:
+    """Split a pair that is written without a separator; None if it is not a pair.
 
     Raises
     ------
-    BadInput : if it may be two pairs, as FETUSD may be FET-USD or FE-TUSD.
+    BadInput : if it is ambiguous, as FETUSD, which may be FET-USD or FE-TUSD.
     """
     if not re.fullmatch(r"[A-Z0-9]+", name):
         return None
@@ -136,7 +143,7 @@ def _joined(name: str) -> str | None:
         return known[0]
     likely = [f"{base}-{quote}" for base, quote in splits if quote in _STABLE or (quote in _MAIN and len(base) >= 3)]
     if len(likely) > 1:
-        raise BadInput(f"symbol {name!r} may be {' or '.join(likely)}: write one of them")
+        raise BadInput(f"symbol {name!r} may be {' or '.join(likely)}: write one of these")
     return likely[0] if likely else None
 
 

@@ -1,9 +1,9 @@
-"""Synthetic markets: bars whose truth is known, to prove that the pipeline finds an edge, and finds none in noise.
+"""Synthetic markets: bars with a known edge or none, to test that the pipeline finds the one and not the other.
 
-Volatility is stochastic and has an intraday season; highs and lows come from a path of small steps within each bar, so
-that stops and targets meet them as they would a real market's. In the market with an edge, regimes of trend (the price
-drifts one way) and of chop (it returns to an anchor) follow one another: breakouts pay in the first and lose in the
-second. In the random market the same volatility drives a martingale: nothing can be learned.
+Volatility is stochastic with an intraday season. Highs and lows come from a path of small steps within each bar, so
+stops and targets are hit as in a real market. In a market with an edge, regimes of trend (the price drifts one way) and
+of chop (it returns to an anchor) alternate: breakouts win in the first and lose in the second. In the random market the
+same volatility drives a martingale: nothing can be learned.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY, Timeframe, parse_timeframe
 
-_STEPS = 12  # of the path within a bar
+_STEPS = 12
+"""Steps of the path within a bar."""
 
 
 @dataclass(frozen=True)
 class SyntheticMarket:
-    """A recipe for bars.
+    """The parameters of a synthetic market.
 
     Parameters
     ----------
-    edge : drift of a trend regime in standard deviations of a bar; 0 makes a pure random walk without regimes.
-    n_days : how many days, every one of them traded around the clock.
+    edge : drift of a trend regime in standard deviations of a bar; 0: a random walk without regimes.
+    n_days : number of days, each traded around the clock.
     timeframe : the length of a bar.
     start_time : int64 ns UTC, when the first bar opens.
     volatility : typical standard deviation of a day's log return.
-    regime_bars : how many bars a regime lasts on average.
-    reversion : how much of the distance to its anchor a chop regime's price returns in one bar.
-    seed : two markets with equal recipes are equal; each symbol draws numbers of its own.
+    regime_bars : mean length of a regime, in bars.
+    reversion : the fraction of its distance to the anchor by which the price returns per bar, in a chop regime.
+    seed : equal parameters give equal markets; each symbol has random numbers of its own.
 
     Raises
     ------
@@ -65,13 +66,13 @@ class SyntheticMarket:
             raise BadInput(f"timeframe is {self.timeframe}, but must divide a day")
 
     def generate(self, symbol: str) -> tuple[Bars, np.ndarray]:
-        """Make the bars of a symbol.
+        """Generate the bars of a symbol.
 
         Returns
         -------
         bars : n_days of bars, starting at a price near 100.
-        regime : int8, one a bar: +1 and -1 in a trend up and down, 0 in chop and in the random market. The truth that
-            no factor may see.
+        regime : int8 (n_bars,): +1 in a trend up, -1 in a trend down, 0 in chop and in the random market. No factor may
+            see it.
         """
         per_day = DAY // self.timeframe.duration
         n = self.n_days * per_day
@@ -90,7 +91,7 @@ class SyntheticMarket:
 
 
 def _regimes(n: int, mean_bars: float, random: np.random.Generator) -> np.ndarray:
-    """Alternate trend and chop, each lasting a geometric number of bars; a trend's direction is a fair coin."""
+    """Alternate trend and chop, with geometric lengths; a trend goes up or down with equal probability."""
     lengths = random.geometric(1.0 / mean_bars, size=int(4 * n / mean_bars) + 16)
     kinds = np.where(np.arange(len(lengths)) % 2 == 0, random.choice([-1, 1], size=len(lengths)), 0)
     return np.repeat(kinds, lengths)[:n].astype(np.int8)
@@ -109,7 +110,7 @@ def _autoregressive(n: int, persistence: float, deviation: float, random: np.ran
 def _paths_nb(
     start: float, regime: np.ndarray, deviation: np.ndarray, noise: np.ndarray, edge: float, reversion: float
 ) -> np.ndarray:
-    """Walk the log price; return (n, 4): open, high, low, close of each bar."""
+    """Simulate the log price; return open, high, low, close of each bar, (n_bars, 4)."""
     n, steps = noise.shape
     out = np.empty((n, 4))
     price = anchor = start
@@ -119,7 +120,7 @@ def _paths_nb(
         step = deviation[bar] / np.sqrt(steps)
         high = low = first = price
         for k in range(steps):
-            # Half the variance is taken off, so that the price itself, not its logarithm, is a martingale.
+            # Minus half the variance, so that the price itself, not its logarithm, is a martingale.
             drift = edge * regime[bar] * deviation[bar] / steps - 0.5 * step * step
             if regime[bar] == 0:
                 drift -= reversion / steps * (price - anchor)

@@ -27,7 +27,7 @@ class Timeframe:
 
     Raises
     ------
-    BadInput : if `duration` is no such number.
+    BadInput : if `duration` is out of range.
 
     Examples
     --------
@@ -40,7 +40,7 @@ class Timeframe:
 
     def __post_init__(self) -> None:
         if not 0 < self.duration <= _CENTURY:
-            raise BadInput(f"a timeframe of {self.duration} ns is no timeframe: it is above 0 and at most a century")
+            raise BadInput(f"a timeframe of {self.duration} ns is not valid: it must be above 0 and at most a century")
 
     def __str__(self) -> str:
         for unit in _LARGEST_FIRST:
@@ -62,5 +62,5 @@ def parse_timeframe(text: str) -> Timeframe:
     """
     match = re.fullmatch(r"(\d+)([smhd])", str(text).strip())
     if match is None or int(match[1]) == 0:
-        raise BadInput(f"timeframe {text!r} is not understood: write a whole number and s, m, h or d, such as 5m or 1h")
+        raise BadInput(f"timeframe {text!r} is not valid: use a whole number and s, m, h or d, such as 5m or 1h")
     return Timeframe(int(match[1]) * _UNITS[match[2]])

@@ -1,6 +1,6 @@
-"""When a market trades: the days that count, the hours in which bars are expected, sessions, periods of a report.
+"""When a market trades: trading days, trading hours, sessions, and the periods of a report.
 
-Calendars of exchanges come from exchange_calendars. Bars themselves live one level up.
+Calendars of exchanges come from `exchange_calendars`. Bars are one level up.
 """
 
 __all__ = ["trading_days", "trading_hours", "sessions", "periods"]

@@ -1,4 +1,4 @@
-"""Periods: which day, week, month, quarter or year (UTC) a time lies in."""
+"""Periods: the day, week, month, quarter or year (UTC) of a time, for reports."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 
 PERIODS = ("day", "week", "month", "quarter", "year")
-_ENOUGH = 6
+_MIN_PERIODS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Periods:
-    """Times by the period that they lie in.
+    """Times grouped by period.
 
     Parameters
     ----------
@@ -31,16 +31,16 @@ class Periods:
 
 
 def split_periods(time: np.ndarray, *, per: str | None = None) -> Periods:
-    """Find the periods of times.
+    """Group times by period.
 
     Parameters
     ----------
     time : int64 ns UTC (n_times,).
-    per : one of `PERIODS`; None takes the longest one of which there are at least six, or else days.
+    per : one of `PERIODS`; None: the longest one of which there are at least six, or else days.
 
     Raises
     ------
-    BadInput : if there is no time.
+    BadInput : if `time` is empty.
     Unknown : if there is no such period.
 
     Examples
@@ -51,12 +51,12 @@ def split_periods(time: np.ndarray, *, per: str | None = None) -> Periods:
     if per is not None and per not in PERIODS:
         raise Unknown("period", per, PERIODS)
     if not len(time):
-        raise BadInput("there is no time to find the periods of")
+        raise BadInput("no times to group by period")
     day = np.asarray(time, dtype=np.int64) // DAY
     for name in reversed(PERIODS) if per is None else (per,):
         number = _number(day, name)
         found, code = np.unique(number, return_inverse=True)
-        if per is not None or name == "day" or len(found) >= _ENOUGH:
+        if per is not None or name == "day" or len(found) >= _MIN_PERIODS:
             break
     return Periods(name, tuple(_name(int(each), name) for each in found), code.astype(np.int64))
 

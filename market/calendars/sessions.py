@@ -1,4 +1,4 @@
-"""Sessions: when the days of a market begin and end, in its own clock."""
+"""Sessions: when the days of a market begin and end, in its time zone."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Sessions:
 
     Notes
     -----
-    An exchange's session begins at its open, and nothing before it or behind its close belongs to one. A day that rolls
-    at a time lasts 23 or 25 hours when the clocks change in it.
+    An exchange's session lasts from its open to its close; nothing outside belongs to one. A day that ends at a time of
+    day lasts 23 or 25 hours when the clocks change in it.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Sessions:
             raise Unknown("exchange", self.name, known)
 
     def between(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
-        """List the sessions that share time with a span.
+        """List the sessions that overlap a span.
 
         Parameters
         ----------
@@ -58,24 +58,23 @@ class Sessions:
 
         Returns
         -------
-        When they open and when they close, int64 ns UTC, ascending; the close of one is never behind the open of the
-        next.
+        Opens and closes, int64 ns UTC (n_sessions,) each, ascending; no session opens before the one before it closes.
         """
-        margin = 8 * DAY  # an exchange's calendar refuses a span without a session
+        margin = 8 * DAY  # exchange_calendars refuses a span without sessions
         opens, closes = (self._rolls if ":" in self.name else self._hours)(start_time - margin, end_time + margin)
-        shared = (closes > start_time) & (opens < end_time)
-        return opens[shared], closes[shared]
+        overlaps = (closes > start_time) & (opens < end_time)
+        return opens[overlaps], closes[overlaps]
 
     def _roll(self) -> tuple[pd.Timedelta, str]:
         import pandas as pd
 
         found = _ROLL.fullmatch(self.name)
         if found is None or int(found[1]) > 23 or int(found[2]) > 59:
-            raise BadInput(f"a day that rolls is written as 17:00 America/New_York, not as {self.name!r}")
+            raise BadInput(f"sessions {self.name!r} are not valid: use a time and a zone, as in 17:00 America/New_York")
         try:
             pd.Timestamp(0, tz=found[3])
         except (KeyError, ValueError, TypeError, OSError) as error:
-            raise BadInput(f"there is no time zone {found[3]!r}; write one such as America/New_York") from error
+            raise BadInput(f"unknown time zone {found[3]!r}; use an IANA name such as America/New_York") from error
         return pd.Timedelta(hours=int(found[1]), minutes=int(found[2])), found[3]
 
     def _rolls(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +83,7 @@ class Sessions:
         time_of_day, zone = self._roll()
         first, last = (pd.Timestamp(time // DAY * DAY) for time in (start_time, end_time))
         days = pd.date_range(first, last, freq="D")
-        # A clock that jumps over the time rolls when it has jumped; one that shows it twice rolls the first time.
+        # A time that the clock skips moves to the end of the jump; of one that it shows twice, the first counts.
         local = (days + time_of_day).tz_localize(
             zone, nonexistent="shift_forward", ambiguous=np.ones(len(days), dtype=bool)
         )

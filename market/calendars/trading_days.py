@@ -1,6 +1,6 @@
-"""Trading calendars: which days count, and how many of them make a year.
+"""Trading calendars: the days on which a market trades, and how many of them make a year.
 
-A calendar belongs to an instrument and is named there, never guessed from the data.
+A calendar is named by its instrument, never inferred from the data.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from functools import lru_cache
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown, lookup
+from tradesieve.market.timeframes import DAY
 
-DAY = 86_400_000_000_000
-"""Nanoseconds in a day."""
+WEEKDAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,18 @@ class TradingCalendar:
     ----------
     name : ``always`` (every day), ``weekdays`` (Monday to Friday), or an exchange's
         ISO code such as ``XNYS``, whose sessions come from `exchange_calendars`.
-    days_per_year : how many trading days make a year; annualises every ratio.
+    days_per_year : trading days in a year, by which ratios are annualised.
     """
 
     name: str
     days_per_year: float
 
     def days(self, start_time: int, end_time: int) -> np.ndarray:
-        """List the trading days from the day of `start_time` to the day of `end_time`, both included.
+        """List the trading days from the day of `start_time` to the day of `end_time` (int64 ns UTC), both included.
 
         Returns
         -------
-        int64 array, ascending: days since 1970-01-01 UTC. Empty when no day trades.
+        int64 (n_days,), ascending: days since 1970-01-01 UTC. Empty if there is no trading day.
 
         Raises
         ------
@@ -45,9 +45,9 @@ class TradingCalendar:
             raise BadInput(f"end_time {end_time} is before start_time {start_time}")
         first, last = start_time // DAY, end_time // DAY
         if self.name in ("always", "weekdays"):
-            every = np.arange(first, last + 1, dtype=np.int64)
+            days = np.arange(first, last + 1, dtype=np.int64)
             # 1970-01-01 was a Thursday: (day + 3) % 7 is 0 on a Monday.
-            return every if self.name == "always" else every[(every + 3) % 7 < 5]
+            return days if self.name == "always" else days[(days + 3) % 7 < 5]
         return _exchange_days(self.name, int(first), int(last))
 
 
@@ -56,7 +56,7 @@ def _exchange_days(name: str, first: int, last: int) -> np.ndarray:
     import pandas
 
     start, end = (pandas.Timestamp(day * DAY) for day in (first, last))
-    # A calendar refuses an empty span, so a week is added on both sides and cut off again.
+    # exchange_calendars refuses a span without sessions, so a week is added on both sides and cut off again.
     margin = pandas.Timedelta(days=7)
     sessions = exchange_calendars.get_calendar(name, start=start - margin, end=end + margin).sessions
     days = sessions.as_unit("ns").asi8 // DAY
@@ -64,21 +64,21 @@ def _exchange_days(name: str, first: int, last: int) -> np.ndarray:
 
 
 def exchange_closes(name: str, start_time: int, end_time: int) -> np.ndarray:
-    """List when an exchange's sessions close, as scheduled: with daylight saving time, holidays and half days.
+    """List the scheduled closes of an exchange, with daylight saving time, holidays and half days.
 
     Parameters
     ----------
     name : the exchange's ISO code, such as ``XNYS``.
-    start_time, end_time : int64 ns UTC; closes after the one and up to the other are listed.
+    start_time, end_time : int64 ns UTC; closes after `start_time` and up to `end_time` are listed.
 
     Returns
     -------
-    int64 ns UTC, ascending.
+    int64 ns UTC (n_closes,), ascending.
 
     Raises
     ------
-    Unknown : if `exchange_calendars` knows no such exchange.
-    BadInput : if it does not know the exchange's sessions at that time.
+    Unknown : if `exchange_calendars` has no such exchange.
+    BadInput : if it has no sessions of the exchange at that time.
     """
     import exchange_calendars
 
@@ -89,8 +89,8 @@ def exchange_closes(name: str, start_time: int, end_time: int) -> np.ndarray:
         int(np.datetime64(time, "ns").astype("datetime64[Y]").astype(int)) for time in (start_time, end_time)
     )
     closes = [_closes_of_year(name, 1970 + year) for year in range(first, last + 1) if end_time > start_time]
-    every = np.concatenate([np.empty(0, np.int64), *closes])
-    return every[(every > start_time) & (every <= end_time)]
+    listed = np.concatenate([np.empty(0, np.int64), *closes])
+    return listed[(listed > start_time) & (listed <= end_time)]
 
 
 @lru_cache(maxsize=256)
@@ -98,7 +98,7 @@ def _closes_of_year(name: str, year: int) -> np.ndarray:
     import exchange_calendars
 
     try:
-        # A session that belongs to a day of the year beside it may close in this one.
+        # A session of a neighbouring year may close in this one.
         calendar = exchange_calendars.get_calendar(name, start=f"{year - 1}-12-20", end=f"{year + 1}-01-10")
     except ValueError as error:
         raise BadInput(f"calendar {name} is not known for {year}: {error}") from error

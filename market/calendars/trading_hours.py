@@ -1,6 +1,6 @@
-"""Trading hours: the stretches of time in which a market is open, finer than the days of a calendar.
+"""Trading hours: the spans of time in which a market is open, finer than the days of a calendar.
 
-They say which bars could be there. Absent bars outside of them are no gaps.
+They define which bars are expected. A bar that is missing outside them is not a gap.
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ from tradesieve.market.errors import Unknown
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 WEEK = 7 * DAY
-GUESSED = ("always", "weekdays", "forex", "XNYS")
-"""The trading hours that are tried when none are named."""
-_OWN = GUESSED[:3]
+CANDIDATES = ("always", "weekdays", "forex", "XNYS")
+"""The trading hours from which `infer_hours` chooses."""
+_BUILT_IN = CANDIDATES[:3]
 _NEW_YORK = "America/New_York"
 _CHUNK = 2**20
 
 
 def check_hours(name: str) -> str:
-    """Return the name of trading hours as it is: ``always``, ``weekdays``, ``forex``, or an exchange's ISO code.
+    """Return the name of trading hours after checking it: ``always``, ``weekdays``, ``forex``, or an exchange's code.
 
     ``weekdays`` is Monday to Friday in UTC. ``forex`` is Sunday 17:00 to Friday 17:00 in New York without Christmas Day
-    and New Year's Day. An exchange's sessions, with its holidays and early closes, come from `exchange_calendars`.
+    and New Year's Day. An exchange's ISO code (``XNYS``) stands for its sessions in `exchange_calendars`, with holidays
+    and early closes.
 
     Raises
     ------
     Unknown : if there are no such hours.
     """
-    if name not in _OWN:
+    if name not in _BUILT_IN:
         import exchange_calendars
 
         codes = exchange_calendars.get_calendar_names(include_aliases=False)
         if name not in codes:
-            raise Unknown("calendar", name, [*GUESSED, *codes])
+            raise Unknown("calendar", name, [*CANDIDATES, *codes])
     return name
 
 
-def zone_of(name: str) -> str:
-    """Name the time zone in which a market's day is the same all year."""
+def time_zone_of(name: str) -> str:
+    """Return the time zone in which the hours of a market are the same all year."""
     if name in ("always", "weekdays"):
         return "UTC"
     if name == "forex":
@@ -53,11 +54,11 @@ def zone_of(name: str) -> str:
 
 
 def trading_spans(name: str, start_time: int, end_time: int) -> np.ndarray:
-    """List the stretches in which a market is open.
+    """List the spans in which a market is open.
 
     Returns
     -------
-    int64 array (n, 2): open and close, ns UTC, ascending; all, whole, that meet `start_time` to `end_time`.
+    int64 ns UTC (n_spans, 2), ascending: open and close of every span that overlaps `start_time` to `end_time`.
 
     Raises
     ------
@@ -66,8 +67,8 @@ def trading_spans(name: str, start_time: int, end_time: int) -> np.ndarray:
     check_hours(name)
     if name == "always":
         return np.array([[start_time, end_time]], np.int64)
-    if name in _OWN:
-        # Day 0 was a Thursday: 3 days earlier a Monday began, 4 days earlier a Sunday.
+    if name in _BUILT_IN:
+        # Day 0 was a Thursday: the Monday was 3 days earlier, the Sunday 4.
         first = np.arange(start_time // DAY // 7 - 1, end_time // DAY // 7 + 2, dtype=np.int64) * 7
         spans = _weekdays(first) if name == "weekdays" else _forex_weeks(first)
     else:
@@ -76,36 +77,36 @@ def trading_spans(name: str, start_time: int, end_time: int) -> np.ndarray:
 
 
 def bar_cells(bars: Bars, phase: int) -> np.ndarray:
-    """Number the cell of the grid in which each bar lies; see `expected_cells`."""
+    """Return the number of the grid cell in which each bar lies, int64 (n_bars,); see `expected_cells`."""
     if bars.timeframe.duration == DAY:
-        # Its middle: a day that begins at 22:00 UTC is named by what follows.
+        # By its middle: a day that begins at 22:00 UTC counts as the following day.
         return (bars.open_time + DAY // 2) // DAY
     return (bars.open_time - phase) // bars.timeframe.duration
 
 
 def cell_time(cells: np.ndarray, timeframe: Timeframe, phase: int) -> np.ndarray:
-    """Return when cells of the grid open, int64 ns UTC."""
+    """Return when grid cells open, int64 ns UTC (n_cells,)."""
     return cells * timeframe.duration + (0 if timeframe.duration == DAY else phase)
 
 
 def expected_cells(name: str, timeframe: Timeframe, phase: int, first: int, last: int) -> Iterator[np.ndarray]:
-    """Go through the cells of a grid that meet trading time, at most a million at once.
+    """Yield the cells of a grid that overlap trading time, about a million at a time.
 
     Parameters
     ----------
     name : of the trading hours.
     timeframe, phase : a cell lasts one `timeframe` and opens `phase` ns after a multiple of it. A cell of one day is a
-        whole day in UTC, which trades or does not.
+        UTC day.
     first, last : numbers of cells, both included.
 
     Returns
     -------
-    int64 arrays, ascending throughout.
+    Iterator of int64 arrays, ascending throughout.
     """
     edges = cell_time(np.array([first, last + 1]), timeframe, phase)
     spans = trading_spans(name, int(edges[0]), int(edges[1]))
     if timeframe.duration == DAY:
-        # The middle of a session lies in its day: a week of forex is cut into its days first.
+        # A session belongs to the day of its middle; a week of forex covers several days.
         starts, ends = _day_cells(name, spans)
     else:
         starts = (spans[:, 0] - phase) // timeframe.duration
@@ -113,47 +114,47 @@ def expected_cells(name: str, timeframe: Timeframe, phase: int, first: int, last
     starts = np.maximum(starts, np.concatenate([[first], np.maximum.accumulate(ends)[:-1]]))
     starts, ends = np.maximum(starts, first), np.minimum(ends, last + 1)
     starts, ends = starts[ends > starts], ends[ends > starts]
-    counted = np.concatenate([[0], np.cumsum(ends - starts)])
-    for begin in range(0, int(counted[-1]), _CHUNK):
-        place = np.arange(begin, min(begin + _CHUNK, int(counted[-1])), dtype=np.int64)
-        span = np.searchsorted(counted, place, side="right") - 1
-        yield starts[span] + place - counted[span]
+    n_before = np.concatenate([[0], np.cumsum(ends - starts)])
+    for begin in range(0, int(n_before[-1]), _CHUNK):
+        place = np.arange(begin, min(begin + _CHUNK, int(n_before[-1])), dtype=np.int64)
+        span = np.searchsorted(n_before, place, side="right") - 1
+        yield starts[span] + place - n_before[span]
 
 
-def guess_hours(bars: Bars, phase: int) -> tuple[str, str]:
-    """Guess the trading hours from the bars, and say why.
+def infer_hours(bars: Bars, phase: int) -> tuple[str, str]:
+    """Infer the trading hours from the bars.
 
-    The hours are taken whose cells agree best with the bars: cells that are both expected and there, as a share of
-    those that are either (Jaccard 1901).
+    The chosen hours are those whose cells agree best with the bars: the cells that are both expected and present, as a
+    fraction of those that are either (Jaccard 1901).
 
     Returns
     -------
-    One of `GUESSED`, and a sentence.
+    One of `CANDIDATES`, and the reason in words.
     """
-    cells = without_repeats(bar_cells(bars, phase))
+    cells = unique_sorted(bar_cells(bars, phase))
     agreement = {}
-    for name in GUESSED:
+    for name in CANDIDATES:
         expected = common = 0
         for chunk in expected_cells(name, bars.timeframe, phase, int(cells[0]), int(cells[-1])):
             expected += len(chunk)
-            common += int(is_among(chunk, cells).sum())
+            common += int(isin_sorted(chunk, cells).sum())
         agreement[name] = common / (expected + len(cells) - common)
     best, second = sorted(agreement, key=agreement.__getitem__, reverse=True)[:2]
     return best, (
-        f"guessed: {agreement[best]:.1%} of the bars and of the trading time of {best!r} agree, "
-        f"{agreement[second]:.1%} of {second!r}; --calendar says it for certain"
+        f"inferred: bars and trading time agree to {agreement[best]:.1%} for {best!r}, to {agreement[second]:.1%} for "
+        f"{second!r}; pass --calendar to be certain"
     )
 
 
-def is_among(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Tell which values are among known ones, which are ascending. Equals: ``np.isin``."""
+def isin_sorted(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Tell which values are in an ascending array. Equals: ``np.isin(values, known)``, without sorting."""
     if len(known) == 0:
         return np.zeros(len(values), np.bool_)
     return known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
 
 
-def without_repeats(ascending: np.ndarray) -> np.ndarray:
-    """Leave out what equals the value before it. Equals: ``np.unique``, in a tenth of its time."""
+def unique_sorted(ascending: np.ndarray) -> np.ndarray:
+    """Drop repeated values of an ascending array. Equals: ``np.unique``, in a tenth of its time."""
     return ascending[np.concatenate([np.ones(min(len(ascending), 1), np.bool_), np.diff(ascending) > 0])]
 
 
@@ -163,21 +164,21 @@ def _weekdays(week: np.ndarray) -> np.ndarray:
 
 
 def _forex_weeks(week: np.ndarray) -> np.ndarray:
-    """Cut the weeks at the two days of the year on which nobody trades."""
+    """List the weeks of forex, cut at the two holidays of a year."""
     sunday = week - 4
     opens, closes = _five_in_new_york(sunday), _five_in_new_york(sunday + 5)
     years = range(*(pd.Timestamp(int(day) * DAY).year + add for day, add in ((sunday[0], -1), (sunday[-1], 2))))
-    closed = np.array(
+    holidays = np.array(
         [pd.Timestamp(year, month, day).value // DAY for year in years for month, day in ((1, 1), (12, 25))]
     )
-    closed.sort()
-    cut = np.stack([_five_in_new_york(closed - 1), _five_in_new_york(closed)], axis=1)
+    holidays.sort()
+    closed = np.stack([_five_in_new_york(holidays - 1), _five_in_new_york(holidays)], axis=1)
     spans = []
     for start, end in zip(opens.tolist(), closes.tolist(), strict=True):
-        for shut, reopened in cut[(cut[:, 1] > start) & (cut[:, 0] < end)].tolist():
-            if shut > start:
-                spans.append((start, shut))
-            start = reopened
+        for close, reopen in closed[(closed[:, 1] > start) & (closed[:, 0] < end)].tolist():
+            if close > start:
+                spans.append((start, close))
+            start = reopen
         if end > start:
             spans.append((start, end))
     return np.array(spans, np.int64)
@@ -191,7 +192,7 @@ def _five_in_new_york(day: np.ndarray) -> np.ndarray:
 def _sessions(name: str, start_time: int, end_time: int) -> np.ndarray:
     import exchange_calendars
 
-    margin = pd.Timedelta(days=14)  # a calendar refuses an empty span
+    margin = pd.Timedelta(days=14)  # exchange_calendars refuses a span without sessions
     start, end = (pd.Timestamp(time).normalize() for time in (start_time, end_time))
     calendar = exchange_calendars.get_calendar(name, start=start - margin, end=end + margin)
     opens, closes = (pd.DatetimeIndex(times).as_unit("ns").asi8 for times in (calendar.opens, calendar.closes))
@@ -200,9 +201,9 @@ def _sessions(name: str, start_time: int, end_time: int) -> np.ndarray:
 
 def _day_cells(name: str, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if name == "forex":
-        # The day that ends at 17:00 in New York is named by its end.
+        # A day that ends at 17:00 in New York is named by its end.
         return (spans[:, 0] + 12 * HOUR) // DAY, spans[:, 1] // DAY + 1
-    if name in _OWN:
+    if name in _BUILT_IN:
         return spans[:, 0] // DAY, -(-spans[:, 1] // DAY)
     middle = (spans[:, 0] + spans[:, 1]) // 2 // DAY
     return middle, middle + 1

@@ -1,6 +1,6 @@
-"""Whether bars can be believed: checks, what they find, and repairs that can be undone.
+"""Data quality: gaps and defects of bars, reported as findings, and repairs that can be undone.
 
-Laws that every series must keep are in `market.bars`; pages of findings are in `pipelines.reports`.
+The laws that every series must keep are in `market.bars`, pages of findings in `pipelines.reports`.
 """
 
-__all__ = ["gaps", "defects", "distribution", "findings", "checks", "repairs"]
+__all__ = ["runs", "gaps", "defects", "distribution", "findings", "checks", "repairs"]

@@ -1,4 +1,4 @@
-"""Quality: everything that may be wrong with bars, found and said, and nothing changed."""
+"""Checks: run every search for defects and collect the findings. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.market.bars import COLUMNS, Bars, broken_laws, format_time
-from tradesieve.market.calendars.trading_hours import check_hours, guess_hours
+from tradesieve.market.calendars.trading_hours import check_hours, infer_hours
 from tradesieve.market.errors import BadInput
 from tradesieve.market.quality.defects import (
     find_bad_prints,
@@ -38,13 +38,13 @@ from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found.
+    """The findings of a check.
 
     Parameters
     ----------
-    bars : those that were checked; of a file, the rows that keep the laws.
-    calendar, calendar_reason : the trading hours that gaps were counted against, and why these.
-    n_expected, missing_rate : bars of trading time, and the share of them that is absent.
+    bars : the bars that were checked; of a file, the rows that keep the laws.
+    calendar, calendar_reason : the trading hours against which gaps were counted, and why these.
+    n_expected, missing_rate : bars of trading time, and the fraction of them that is missing.
     pauses : times of the week at which this market regularly has no bar.
     findings : defects first.
     distribution : see `market.quality.distribution.describe`.
@@ -61,7 +61,7 @@ class CheckResult:
 
     @property
     def n_defects(self) -> int:
-        """How many kinds of defects were found."""
+        """The number of kinds of defects."""
         return sum(finding.defect for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,11 +84,11 @@ class CheckResult:
 
 
 def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
-    """Check bars that keep the laws.
+    """Check bars for gaps and defects.
 
     Parameters
     ----------
-    calendar : trading hours, see `market.calendars.trading_hours.check_hours`; guessed from the bars when None.
+    calendar : trading hours, see `market.calendars.trading_hours.check_hours`; None: inferred from the bars.
 
     Raises
     ------
@@ -96,9 +96,9 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
     Unknown : if there are no such trading hours.
     """
     if len(bars) == 0:
-        raise BadInput(f"{bars.symbol} {bars.timeframe}: there are no bars to check")
+        raise BadInput(f"{bars.symbol} {bars.timeframe}: no bars to check")
     phase = grid_phase(bars)
-    hours, reason = (check_hours(calendar), "as given") if calendar else guess_hours(bars, phase)
+    hours, reason = (check_hours(calendar), "as given") if calendar else infer_hours(bars, phase)
     gaps = find_gaps(bars, hours, phase=phase)
     found = [
         bad_print_finding(bars, find_bad_prints(bars)), split_finding(bars, find_splits(bars)),
@@ -122,14 +122,15 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
 def check_columns(
     columns: Mapping[str, np.ndarray], *, symbol: str, timeframe: Timeframe, calendar: str | None = None
 ) -> CheckResult:
-    """Check a table that may break the laws of bars: each law that is broken is a finding.
+    """Check a table that may break the laws of bars: each broken law is a finding.
 
-    The other findings are about the rows that keep the laws, in order of time; of rows with the same time, the first.
+    The other findings are those of `check_bars` for the rows that keep the laws, in order of time; of rows with the
+    same time, the first.
 
     Parameters
     ----------
     columns : as `market.bars.broken_laws`.
-    symbol, timeframe : what the table holds.
+    symbol, timeframe : of the table.
     calendar : as `check_bars`.
 
     Raises
@@ -139,16 +140,16 @@ def check_columns(
     """
     laws = broken_laws(columns)
     broken = [law_finding(columns, law, rows) for law, rows in laws.items()]
-    lost = np.zeros(len(columns["close_time"]), np.bool_)
+    is_broken = np.zeros(len(columns["close_time"]), np.bool_)
     for law, rows in laws.items():
-        if "the row before it" not in law:
-            lost |= rows
-    good = np.flatnonzero(~lost)
+        if "the row before it" not in law:  # rows out of order are sorted below
+            is_broken |= rows
+    good = np.flatnonzero(~is_broken)
     time, first = np.unique(columns["close_time"][good], return_index=True)
     _check_timeframe(time, symbol, timeframe)
     rows = good[first]
     if len(rows) == 0:
-        raise BadInput(f"{symbol}: not one of {len(lost)} rows keeps the laws of bars: {', '.join(laws)}")
+        raise BadInput(f"{symbol}: all {len(is_broken)} rows break a law of bars: {', '.join(laws)}")
     bars = Bars(symbol, timeframe, **{name: np.ascontiguousarray(columns[name][rows]) for name in COLUMNS})
     checked = check_bars(bars, calendar=calendar)
     return CheckResult(**{**vars(checked), "findings": (*broken, *checked.findings)})

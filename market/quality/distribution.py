@@ -1,4 +1,4 @@
-"""The distribution of bars: what their returns, volumes and times look like as a whole."""
+"""The distribution of the returns, volumes and times of bars."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.trading_days import WEEKDAY_NAMES
 from tradesieve.market.timeframes import DAY, HOUR
 
 QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def describe(bars: Bars) -> dict[str, Any]:
@@ -18,11 +18,11 @@ def describe(bars: Bars) -> dict[str, Any]:
 
     Returns
     -------
-    n_returns : of one close to the next, over pauses too.
-    return_mean, return_std, return_skew, return_excess_kurtosis : fractions and plain moments (population, as
+    n_returns : from one close to the next, gaps included.
+    return_mean, return_std, return_skew, return_excess_kurtosis : of the returns as fractions (population moments, as
         `scipy.stats.skew` and `kurtosis`); None where they are not defined.
     return_quantiles, volume_quantiles : {quantile: value} at `QUANTILES`.
-    zero_return_rate, zero_volume_rate : shares of the returns and of the bars.
+    zero_return_rate, zero_volume_rate : fractions of the returns and of the bars.
     bars_by_hour, bars_by_weekday : {hour or day: number of bars that open then}, UTC.
     """
     from scipy.stats import kurtosis, skew
@@ -42,7 +42,7 @@ def describe(bars: Bars) -> dict[str, Any]:
         "zero_volume_rate": float((bars.volume == 0).mean()),
         "volume_quantiles": _quantiles(bars.volume),
         "bars_by_hour": {str(hour): int(count) for hour, count in enumerate(hours)},
-        "bars_by_weekday": dict(zip(WEEKDAYS, days.tolist(), strict=True)),
+        "bars_by_weekday": dict(zip(WEEKDAY_NAMES, days.tolist(), strict=True)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Findings: what was found in bars, said in words, with the worst of it and what to do."""
+"""Findings: each kind of defect or fact about bars, in words, with the worst cases and what to do."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.market.bars import COLUMNS, Bars, format_time
-from tradesieve.market.quality.defects import BadPrints, Runs, Split, find_jumps, find_off_grid, find_zero_volume
+from tradesieve.market.bars import VALUES, Bars, format_time
+from tradesieve.market.quality.defects import BadPrints, Split, find_jumps, find_off_grid, find_zero_volume
 from tradesieve.market.quality.gaps import Gaps
+from tradesieve.market.quality.runs import Runs
 
 MISSING_LIMIT = 0.01
-"""Gaps are a defect from this share of the trading time on."""
+"""Gaps above this fraction of the trading time are a defect."""
 _DETAILS = 50
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of thing that was found.
+    """One kind of defect or fact, with all of its cases.
 
     Parameters
     ----------
     kind : its name, such as ``bad_print``.
-    defect : whether it harms what is made of the bars; else it is a fact worth knowing.
+    defect : whether it distorts results; otherwise it is a fact worth knowing.
     count : how often it was found, in `unit`.
-    worst : the worst of them, in words.
-    first_time : int64 ns UTC: the close of the first bar that is concerned; of a gap, when it begins.
+    worst : the worst case, in words.
+    first_time : int64 ns UTC: the close of the first bar concerned; for gaps, the start of the first one.
     advice : what to do.
-    details : the worst ones, at most fifty, as plain values.
-    times : int64 (n,) ns UTC: all of them, for a picture. Of a gap, its start and end, (n, 2).
+    details : the worst cases, at most fifty, as plain values.
+    times : int64 (n,) ns UTC: all cases, for charts. For gaps, their start and end, (n, 2).
     """
 
     kind: str
@@ -50,23 +51,23 @@ class Finding:
 
 
 def law_finding(columns: Mapping[str, np.ndarray], law: str, rows: np.ndarray) -> Finding:
-    """Tell of rows that break a law."""
+    """Report the rows that break a law."""
     row = int(np.argmax(rows))
-    values = ", ".join(f"{name} {columns[name][row]:g}" for name in COLUMNS[1:])
+    values = ", ".join(f"{name} {columns[name][row]:g}" for name in VALUES)
     details = tuple(
         {"row": int(bad), "time": format_time(columns["close_time"][bad])}
-        | {name: _plain(columns[name][bad]) for name in COLUMNS[1:]}
+        | {name: _plain(columns[name][bad]) for name in VALUES}
         for bad in np.flatnonzero(rows)[:_DETAILS]
     )
     return Finding(
         kind="broken_law", defect=True, count=int(rows.sum()), unit="rows", worst=f"row {row} {law}: {values}",
         first_time=int(columns["close_time"][row]), details=details,
-        advice="the store refuses the file: mend these rows where they come from",
+        advice="the store refuses the file: fix these rows at their source",
     )  # fmt: skip
 
 
 def bad_print_finding(bars: Bars, prints: BadPrints) -> Finding | None:
-    """Tell of bad prints."""
+    """Report bad prints."""
     if len(prints.row) == 0:
         return None
     order = np.argsort(-prints.scales, kind="stable")
@@ -84,15 +85,15 @@ def bad_print_finding(bars: Bars, prints: BadPrints) -> Finding | None:
     worst = details[0]
     return Finding(
         kind="bad_print", defect=True, count=len(np.unique(prints.row)), unit="bars",
-        worst=f"{worst['column']} {worst['price']:g} where no neighbour is beyond {worst['neighbours']:g}, at "
+        worst=f"{worst['column']} {worst['price']:g} where the neighbours reach {worst['neighbours']:g}, at "
         f"{worst['time']}",
         first_time=int(bars.close_time[prints.row[0]]), details=details, times=bars.close_time[prints.row],
-        advice="look whether others saw these prices (a crash undone at once looks the same); else --fix bad_prints",
+        advice="compare with another source (a crash undone at once looks the same); if wrong, --fix bad_prints",
     )  # fmt: skip
 
 
 def split_finding(bars: Bars, splits: Sequence[Split]) -> Finding | None:
-    """Tell of splits."""
+    """Report splits."""
     if not splits:
         return None
     details = tuple(
@@ -108,25 +109,25 @@ def split_finding(bars: Bars, splits: Sequence[Split]) -> Finding | None:
         kind="split", defect=True, count=len(splits), unit="splits", times=bars.close_time[rows],
         worst=", ".join(f"{row['split']} on {str(row['time']).partition('T')[0]}" for row in details[:6]),
         first_time=int(bars.close_time[rows[0]]), details=details,
-        advice="prices before are of other shares: take adjusted bars, or --fix splits",
+        advice="earlier prices are not adjusted: use adjusted bars, or --fix splits",
     )  # fmt: skip
 
 
 def split_words(split: Split) -> str:
-    """Write a split as people do: 7:1, 3:2, or 1:20 for a reverse one."""
+    """Write a split as 7:1 or 3:2, or 1:20 for a reverse one."""
     return f"{split.ratio.numerator}:{split.ratio.denominator}"
 
 
 _RUN_WORDS = {
-    "frozen": (True, "equal bars", "the feed stood still: import these hours again, or --fix frozen"),
-    "filled": (False, "bars in a row", "the vendor put bars where nothing traded; --fix filled takes them out"),
-    "constant_price": (False, "bars at one price", "little traded here: fills at this price may not be had"),
-    "zero_volume": (False, "bars in a row", "fills in these bars may not be had"),
+    "frozen": (True, "equal bars", "the feed froze: import these hours again, or --fix frozen"),
+    "filled": (False, "bars in a row", "the vendor filled in bars where nothing traded; --fix filled removes them"),
+    "constant_price": (False, "bars at one price", "little trading: fills at this price may not be possible"),
+    "zero_volume": (False, "bars in a row", "fills in these bars may not be possible"),
 }
 
 
 def run_finding(bars: Bars, kind: str, runs: Runs) -> Finding | None:
-    """Tell of runs of a kind: frozen, filled, constant_price or zero_volume."""
+    """Report runs of a kind: frozen, filled, constant_price or zero_volume."""
     if len(runs.start) == 0:
         return None
     defect, words, advice = _RUN_WORDS[kind]
@@ -147,17 +148,17 @@ def run_finding(bars: Bars, kind: str, runs: Runs) -> Finding | None:
 
 
 def zero_volume_finding(bars: Bars) -> Finding | None:
-    """Tell of bars without volume."""
+    """Report bars without volume."""
     if not (bars.volume > 0).any():
         return Finding(
             kind="no_volume", defect=False, count=len(bars), unit="bars", worst="every bar",
-            first_time=int(bars.close_time[0]), advice="the vendor gives no volumes: use no factor of volume",
+            first_time=int(bars.close_time[0]), advice="the vendor gives no volumes: do not use volume factors",
         )  # fmt: skip
     return run_finding(bars, "zero_volume", find_zero_volume(bars))
 
 
 def off_grid_finding(bars: Bars) -> Finding | None:
-    """Tell of bars off the grid."""
+    """Report bars off the grid."""
     rows = find_off_grid(bars)
     if len(rows) == 0:
         return None
@@ -168,12 +169,12 @@ def off_grid_finding(bars: Bars) -> Finding | None:
     return Finding(
         kind="off_grid", defect=True, count=len(rows), unit="bars", details=times, times=bars.close_time[rows],
         worst=f"the bar that closes at {times[0]['time']}", first_time=int(bars.close_time[rows[0]]),
-        advice=f"such a bar lasts no whole {bars.timeframe}: import it again, or at its own timeframe",
+        advice=f"these bars do not last {bars.timeframe}: import them again, or at their own timeframe",
     )  # fmt: skip
 
 
 def gap_finding(gaps: Gaps) -> Finding | None:
-    """Tell of gaps."""
+    """Report gaps."""
     if len(gaps.n_missing) == 0:
         return None
     order = np.argsort(-gaps.n_missing, kind="stable")[:_DETAILS]
@@ -192,12 +193,12 @@ def gap_finding(gaps: Gaps) -> Finding | None:
         f"{gaps.missing_rate:.2%} of the trading time",
         first_time=int(gaps.start_time[0]), details=details,
         times=np.stack([gaps.start_time, gaps.end_time], axis=1),
-        advice="import what is missing; where nothing traded no bar is right, and none is made up",
+        advice="import the missing bars; where nothing traded, no bar is correct",
     )  # fmt: skip
 
 
 def jump_finding(bars: Bars) -> Finding | None:
-    """Tell of jumps."""
+    """Report jumps."""
     rows = find_jumps(bars)
     if len(rows) == 0:
         return None
@@ -209,18 +210,19 @@ def jump_finding(bars: Bars) -> Finding | None:
     return Finding(
         kind="jump", defect=False, count=len(rows), unit="bars", details=details, times=bars.close_time[rows],
         worst=f"{details[0]['return']:+.1%} at {details[0]['time']}", first_time=int(bars.close_time[rows[0]]),
-        advice="these moves stayed: news, thin trading, or two series joined; look at them",
+        advice="these moves lasted: news, thin trading, or two series joined; inspect them",
     )  # fmt: skip
 
 
 def outside_finding(bars: Bars, gaps: Gaps, hours: str) -> Finding | None:
-    """Tell of bars outside of trading hours."""
+    """Report bars outside of trading hours."""
     if gaps.first_outside_time is None:
         return None
     return Finding(
         kind="outside_hours", defect=False, count=gaps.n_outside, unit="bars",
-        worst=f"{gaps.n_outside / len(bars):.1%} of the bars lie outside of {hours!r}",
-        first_time=gaps.first_outside_time, advice="trading outside of hours is thin; or name the right --calendar",
+        worst=f"{gaps.n_outside / len(bars):.1%} of the bars are outside {hours!r}",
+        first_time=gaps.first_outside_time,
+        advice="trading outside hours is thin; if the hours are wrong, pass --calendar",
     )  # fmt: skip
 
 

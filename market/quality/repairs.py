@@ -1,35 +1,36 @@
-"""Repairs: what can be put right in bars, each as a named pure function, asked for and never done by itself.
+"""Repairs of bars: named pure functions, applied only on request.
 
-Gaps are never filled: an absent bar means that nothing traded. A repaired bar knows what came after it, as the finding
-does; a live bar cannot be repaired like that. So repair what is wrong, not what is surprising.
+Gaps are never filled: a missing bar means that nothing traded. A repair looks at later bars, as the finding does, so a
+live bar cannot be repaired like this. Repair what is wrong, not what is surprising.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tradesieve.market.bars import COLUMNS, PRICES, Bars, format_time
-from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.market.quality.defects import Runs, find_bad_prints, find_filled, find_frozen, find_splits
+from tradesieve.market.bars import PRICES, VALUES, Bars, format_time
+from tradesieve.market.errors import BadInput, lookup
+from tradesieve.market.quality.defects import find_bad_prints, find_filled, find_frozen, find_splits
 from tradesieve.market.quality.findings import split_words
+from tradesieve.market.quality.runs import Runs
 
 Changes = list[dict[str, Any]]
-_PASSES = 10
+_MAX_PASSES = 10
 
 
 @dataclass(frozen=True)
 class Repair:
-    """One way to put bars right.
+    """One repair of bars.
 
     Parameters
     ----------
-    name : what it is asked for by.
+    name : of `REPAIRS` and of ``--fix``.
     does : one sentence.
-    apply : bars -> (bars, what was changed, as plain values, in order of time); the same bars when nothing was.
+    apply : bars -> (bars, changes as plain values, in order of time); the same bars if there are none.
     """
 
     name: str
@@ -40,11 +41,11 @@ class Repair:
 def clip_bad_prints(bars: Bars) -> tuple[Bars, Changes]:
     """Clip bad prints to the most extreme price of the three bars before and after.
 
-    The bar, its volume and its good prices stay: of all repairs this loses least. An open or close that is a bad print
-    itself is clipped too. Clipped bars are looked at again, since a bad print can hide a smaller one beside it.
+    The bar, its volume and its good prices stay. An open or close that is itself a bad print is clipped too. Clipped
+    bars are checked again, since a bad print can hide a smaller one beside it.
     """
     changes: Changes = []
-    for _ in range(_PASSES):
+    for _ in range(_MAX_PASSES):
         prints = find_bad_prints(bars)
         if len(prints.row) == 0:
             break
@@ -69,17 +70,17 @@ def clip_bad_prints(bars: Bars) -> tuple[Bars, Changes]:
                 for name in PRICES
                 if before[name] != after[name]
             ]
-        bars = _with(bars, values)
+        bars = replace(bars, **values)
     return bars, sorted(changes, key=lambda change: str(change["time"]))
 
 
 def adjust_splits(bars: Bars) -> tuple[Bars, Changes]:
-    """Divide the prices before each split by its ratio, and multiply the volumes: all bars are of today's shares.
+    """Divide the prices before each split by its ratio, and multiply the volumes.
 
-    The simple ratio is used, not the one found. Dividends are not adjusted for.
+    The simple ratio is used, not the observed one. Dividends are not adjusted for.
     """
     splits = find_splits(bars)
-    values = {name: getattr(bars, name).copy() for name in COLUMNS[1:]}
+    values = {name: getattr(bars, name).copy() for name in VALUES}
     changes: Changes = []
     for split in splits:
         for name in PRICES:
@@ -88,38 +89,38 @@ def adjust_splits(bars: Bars) -> tuple[Bars, Changes]:
         changes.append(
             {"time": format_time(bars.open_time[split.row]), "split": split_words(split), "bars_before": split.row}
         )
-    return (_with(bars, values), changes) if splits else (bars, [])
+    return (replace(bars, **values), changes) if splits else (bars, [])
 
 
 def drop_frozen(bars: Bars) -> tuple[Bars, Changes]:
-    """Take out the copies of a bar that a frozen feed repeated; the first stays."""
+    """Remove the copies of a bar that a frozen feed repeated; the first stays."""
     return _without(bars, find_frozen(bars), keep_first=True)
 
 
 def drop_filled(bars: Bars) -> tuple[Bars, Changes]:
-    """Take out the bars that a vendor put where nothing was traded."""
+    """Remove the bars that a vendor filled in where nothing traded."""
     return _without(bars, find_filled(bars), keep_first=False)
 
 
 REPAIRS = {
     repair.name: repair
     for repair in (
-        Repair("bad_prints", "clips prices that nobody else traded at to their neighbours' range", clip_bad_prints),
+        Repair("bad_prints", "clips prices far outside the range of their neighbours to that range", clip_bad_prints),
         Repair("splits", "divides prices before a split by its ratio, and multiplies volumes", adjust_splits),
-        Repair("frozen", "takes out the copies of a bar that a frozen feed repeated", drop_frozen),
-        Repair("filled", "takes out bars without volume that repeat the last close", drop_filled),
+        Repair("frozen", "removes the copies of a bar that a frozen feed repeated", drop_frozen),
+        Repair("filled", "removes bars without volume that repeat the last close", drop_filled),
     )
 }
-"""Every repair, in the order in which they are done, whatever order they are asked in."""
+"""Every repair, in the order in which they are applied, whatever order they are named in."""
 
 
-def repair_bars(bars: Bars, names: Sequence[str], *, asked: str) -> tuple[Bars, list[dict[str, Any]]]:
-    """Repair bars.
+def repair_bars(bars: Bars, names: Sequence[str], *, requested_at: str) -> tuple[Bars, list[dict[str, Any]]]:
+    """Apply repairs to bars.
 
     Parameters
     ----------
     names : of `REPAIRS`.
-    asked : when the repair was asked for, as people read it; only written down.
+    requested_at : time of the request, as text, for the records.
 
     Returns
     -------
@@ -134,8 +135,7 @@ def repair_bars(bars: Bars, names: Sequence[str], *, asked: str) -> tuple[Bars, 
     if not names:
         raise BadInput(f"no repair is named; known: {', '.join(REPAIRS)}")
     for name in names:
-        if name not in REPAIRS:
-            raise Unknown("repair", name, REPAIRS)
+        lookup("repair", name, REPAIRS)
     records = []
     for repair in REPAIRS.values():
         if repair.name in names and len(bars):
@@ -143,22 +143,17 @@ def repair_bars(bars: Bars, names: Sequence[str], *, asked: str) -> tuple[Bars, 
             bars, changes = repair.apply(bars)
             if changes:
                 records.append(
-                    {"fix": repair.name, "does": repair.does, "asked": asked, "n_changes": len(changes),
+                    {"fix": repair.name, "does": repair.does, "asked": requested_at, "n_changes": len(changes),
                      "fingerprint_before": before, "changes": changes}
                 )  # fmt: skip
     return bars, records
-
-
-def _with(bars: Bars, values: dict[str, np.ndarray]) -> Bars:
-    columns = {name: getattr(bars, name) for name in COLUMNS} | values
-    return Bars(bars.symbol, bars.timeframe, **columns)
 
 
 def _without(bars: Bars, runs: Runs, *, keep_first: bool) -> tuple[Bars, Changes]:
     if len(runs.start) == 0:
         return bars, []
     rows = runs.rows(without_first=keep_first)
-    stays = np.ones(len(bars), np.bool_)
-    stays[rows] = False
+    kept = np.ones(len(bars), np.bool_)
+    kept[rows] = False
     changes = [{"time": format_time(time), "dropped": True} for time in bars.close_time[rows].tolist()]
-    return Bars(bars.symbol, bars.timeframe, **{name: getattr(bars, name)[stays] for name in COLUMNS}), changes
+    return bars.where(kept), changes

@@ -1,6 +1,6 @@
-"""Where bars come from: files in formats, vendors' files recognised by content, databases, exchanges.
+"""Where bars come from: files of any format or vendor, tables of databases, exchanges.
 
-Everything ends as `market.bars.Bars`; keeping them is `market.storage`.
+All of them return `market.bars.Bars`; storing them is `market.storage`.
 """
 
 __all__ = ["formats", "vendors", "databases", "exchanges", "reading"]

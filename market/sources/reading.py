@@ -1,4 +1,15 @@
-"""Sources of bars: one file per provider, chosen by what the file is."""
+"""Read a file of bars, whoever wrote it.
+
+1. `formats.archives` opens the file (plain, gzip or zip) and returns its first bytes.
+2. Each vendor of `VENDORS` is asked whether it recognises them; the one that does reads the table. Without one, or when
+   the user describes the layout, `READERS` chooses a plain reader by the ending of the name: CSV or Parquet.
+3. `formats.symbol_column` decides the symbol: from the user, a column, or the name of the file.
+4. `formats.frames` converts times, prices and volumes, and checks the laws of bars.
+
+What the user states overrides what the vendor is known for, which overrides the defaults. To add a vendor, write
+``vendors/NAME.py`` (``vendors/yahoo.py`` is the smallest one) and add its `Vendor` to `VENDORS`; a sample file in
+``tests/market/sources/vendors`` shows that no other vendor recognises it.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +23,14 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import read_head
 from tradesieve.market.sources.formats.csv import read_csv
-from tradesieve.market.sources.formats.frames import Stamps, bars_from_frame, columns_from_frame
+from tradesieve.market.sources.formats.frames import bars_from_frame, columns_from_frame
 from tradesieve.market.sources.formats.layout import Layout
 from tradesieve.market.sources.formats.parquet import read_parquet
-from tradesieve.market.sources.formats.symbol_column import settle_symbol, told_symbol
+from tradesieve.market.sources.formats.symbol_column import resolve_symbol, symbol_in_columns
+from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.alphavantage import ALPHAVANTAGE
 from tradesieve.market.sources.vendors.backtrader import BACKTRADER
-from tradesieve.market.sources.vendors.base import Given, Read, Vendor
+from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
 from tradesieve.market.sources.vendors.binance import BINANCE
 from tradesieve.market.sources.vendors.bitfinex import BITFINEX
 from tradesieve.market.sources.vendors.coinbase import COINBASE
@@ -40,6 +52,7 @@ READERS: dict[str, Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]
     ".csv": read_csv,
     ".txt": read_csv,
 }
+"""The reader of a plain table, by the ending of its name."""
 VENDORS: tuple[Vendor, ...] = (
     CRYPTODATADOWNLOAD, COINBASE, BINANCE, BITFINEX, FREQTRADE, OANDA, LEAN, HISTDATA, NINJATRADER, METATRADER,
     EJTRADER, BACKTRADER, YAHOO, ALPHAVANTAGE, NAUTILUS,
@@ -56,43 +69,43 @@ def read_file(
     price_scale: float | None = None,
     layout: Layout | None = None,
 ) -> tuple[Bars, tuple[str, ...]]:
-    """Read bars from a file, and say what was put right.
+    """Read bars from a file, and report what was corrected.
 
     Parameters
     ----------
-    path : a file of a vendor in `VENDORS`, recognised by its content, or any other Parquet or CSV file, packed by gzip
-        or zip or not; see `market.sources.formats.frames` for the columns.
-    symbol : what the file holds, written as any vendor does; None: what the file itself tells.
-    timeframe : what the file holds.
-    stamps : how the file writes time, where it is not as the vendor does; by default a column ``close_time`` is the
-        close and any other name the open, in UTC, in a unit that is recognised by its size.
+    path : a file of a vendor in `VENDORS`, recognised by its content, or any other Parquet or CSV file, plain or packed
+        by gzip or zip; see `formats.frames.bars_from_frame` for the columns.
+    symbol : what the file holds, in any vendor's form; None: the symbol that the file names.
+    timeframe : of the bars in the file.
+    stamps : how the file writes time, where it differs from the vendor's way; by default a column ``close_time`` is the
+        close and any other name the open, in UTC, in a unit recognised by its size.
     price_scale : every price is divided by it; by default the vendor's own, else 1.
-    layout : how a plain table is laid out, where that is said; no vendor is looked for then.
+    layout : the layout of a plain table; no vendor is looked for then.
 
     Returns
     -------
-    The bars, their symbol in its one form, and one sentence for each thing in which they differ from the file; the
-    first names the vendor.
+    The bars, their symbol in its normal form, and one note for each way in which they differ from the file; the first
+    names the vendor.
 
     Raises
     ------
-    BadInput : if the file is missing, is of an unknown kind, or its columns or times are not understood, or it tells
-        of another market than `symbol`, or of none where none was given.
+    BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, it names a different
+        market from `symbol`, or no symbol is known.
     BadData : if the bars break a law; names the row.
     """
     path, layout = Path(path), layout or Layout()
-    read, names = _read_table(path, Given(timeframe, stamps or Stamps(), price_scale), layout)
-    untold = layout.columns.get("symbol") == ""
-    settled, said = settle_symbol(symbol, read.frame, path=str(path), names=names, untold=untold)
+    table, names = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout)
+    trust_user = layout.columns.get("symbol") == ""
+    stored_symbol, notes = resolve_symbol(symbol, table.frame, path=str(path), names=names, trust_user=trust_user)
     bars = bars_from_frame(
-        read.frame,
-        symbol=settled,
+        table.frame,
+        symbol=stored_symbol,
         timeframe=timeframe,
-        stamps=read.stamps,
+        stamps=table.stamps,
         name=str(path),
-        price_scale=read.price_scale,
+        price_scale=table.price_scale,
     )
-    return bars, (*read.notes, *said)
+    return bars, (*table.notes, *notes)
 
 
 def read_columns(
@@ -107,48 +120,44 @@ def read_columns(
 
     Returns
     -------
-    As `market.sources.formats.frames.columns_from_frame`, and the notes of `read_file`.
+    As `formats.frames.columns_from_frame`, and the notes of `read_file`.
 
     Raises
     ------
-    BadInput : if the file is missing, is of an unknown kind, or its columns or times are not understood, or it holds
-        several symbols.
+    BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, or it holds several
+        symbols.
     """
     path = Path(path)
-    read, _ = _read_table(path, Given(timeframe, stamps or Stamps(), price_scale), layout or Layout())
-    told_symbol(read.frame, str(path))
+    table, _ = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout or Layout())
+    symbol_in_columns(table.frame, str(path))  # refuses several
     columns = columns_from_frame(
-        read.frame, timeframe=timeframe, stamps=read.stamps, name=str(path), price_scale=read.price_scale
+        table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path), price_scale=table.price_scale
     )
-    return columns, read.notes
+    return columns, table.notes
 
 
-def _read_table(path: Path, given: Given, layout: Layout) -> tuple[Read, tuple[str, str]]:
-    """Read a table as its vendor or kind asks, completed by what was given; say by which names it may tell a pair."""
+def _read_table(path: Path, options: ReadOptions, layout: Layout) -> tuple[VendorTable, tuple[str, str]]:
+    """Read a table, completed by the user's options; also return the names in which a pair may be found."""
     if not path.is_file():
-        raise BadInput(f"{path}: there is no such file")
+        raise BadInput(f"{path}: file not found")
     head, name = read_head(path)
-    vendor = None if layout.is_said else next((vendor for vendor in VENDORS if vendor.recognises(head, name)), None)
-    read = vendor.read(path, given) if vendor else _read_plain(path, name, head, layout)
-    frame = read.frame.rename(columns=lambda column: str(column).strip().lower())
-    notes = (*([f"recognised as {vendor.name}"] if vendor else []), *read.notes)
-    scale = given.price_scale or read.price_scale
-    return Read(frame, given.stamps.over(read.stamps), notes, scale), (path.name, name)
+    vendor = None if layout.is_described else next((each for each in VENDORS if each.recognises(head, name)), None)
+    table = vendor.read(path, options) if vendor else _read_plain(path, name, head, layout)
+    frame = table.frame.rename(columns=lambda column: str(column).strip().lower())
+    stamps = options.stamps.with_defaults(table.stamps)
+    notes = (*([f"recognised as {vendor.name}"] if vendor else []), *table.notes)
+    return VendorTable(frame, stamps, notes, options.price_scale or table.price_scale), (path.name, name)
 
 
-def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> Read:
-    frame, notes = _reader(path, name, head)(path, layout)
-    return Read(frame, Stamps(), notes)
-
-
-def _reader(path: Path, name: str, head: bytes) -> Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]]:
+def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> VendorTable:
     suffix = Path(name).suffix.lower()
     vendors = ", ".join(vendor.name for vendor in VENDORS)
     if suffix not in READERS:
         raise BadInput(
-            f"{path}: files ending in {suffix!r} are not read; known: {', '.join(sorted(READERS))}, "
-            f"and by their content {vendors}"
+            f"{path}: files ending in {suffix!r} are not supported; use {', '.join(sorted(READERS))}, "
+            f"or a file of {vendors}"
         )
     if head.lstrip()[:1] in (b"[", b"{"):
-        raise BadInput(f"{path}: this is JSON in no layout that is known; recognised are {vendors}")
-    return READERS[suffix]
+        raise BadInput(f"{path}: JSON in an unknown layout; recognised are {vendors}")
+    frame, notes = READERS[suffix](path, layout)
+    return VendorTable(frame, Stamps(), notes)

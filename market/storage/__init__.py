@@ -1,6 +1,6 @@
-"""What is kept of bars: the Parquet store, and how a file of the state folder is written.
+"""The Parquet store of bars, and atomic writes of files in the state folder.
 
-A file is written beside its place and renamed into it, or not at all. Reading vendors' files is `market.sources`.
+Every file is replaced as a whole or not at all. Reading files of vendors is `market.sources`.
 """
 
 __all__ = ["files", "bar_store"]

@@ -17,15 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tradesieve.market.bars import COLUMNS, Bars, format_time
+from tradesieve.market.bars import COLUMNS, VALUES, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.resampling import resample
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 _REPAIRS = b"tradesieve.repairs"
-"""The key of a Parquet file's metadata under which repairs are written down."""
+"""The metadata key of a Parquet file that holds its repairs."""
 Records = list[dict[str, Any]]
+"""Repairs as plain values, see `market.quality.repairs.repair_bars`."""
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -35,26 +36,24 @@ class BarStore:
 
     Parameters
     ----------
-    folder : where they live; made when first written.
+    folder : where the files are; created when first written.
     """
 
     folder: Path
 
     def path(self, symbol: str, timeframe: Timeframe) -> Path:
-        """Say where the bars of a symbol are kept.
+        """Return the file of a symbol and timeframe.
 
         Raises
         ------
         BadInput : if the symbol cannot be a file name.
         """
         if not _SYMBOL.fullmatch(symbol):
-            raise BadInput(
-                f"symbol {symbol!r} is not understood: write letters, digits, '-', '.' or '_', as in BTC-USD"
-            )
+            raise BadInput(f"symbol {symbol!r} is not valid: use letters, digits, '-', '.' or '_', as in BTC-USD")
         return self.folder / symbol / f"{timeframe}.parquet"
 
     def list(self) -> list[tuple[str, Timeframe]]:
-        """Name every symbol and timeframe that is stored, sorted. Files that the store did not name are passed over."""
+        """List every stored symbol and timeframe, sorted. Other files are ignored."""
         found = []
         for path in self.folder.glob("*/[!.]*.parquet"):
             with suppress(BadInput):
@@ -70,32 +69,31 @@ class BarStore:
     def append_all(self, parts: Sequence[Bars], *, replace: bool = False) -> tuple[int, ...]:
         """Add bars of one symbol and timeframe, all parts or none; return how many of each part were new.
 
-        Bars that are stored already are passed over when they are equal, and so are bars that were equal before they
-        were repaired. What was repaired stays repaired. The file is replaced as a whole, under a
-        lock, so that a crash or a second process never leaves half of it.
+        A bar that equals a stored one, as it is or as it was before a repair, is skipped. Repaired bars stay repaired.
+        The file is replaced as a whole, under a lock: a crash or a second process never leaves half of it.
 
         Parameters
         ----------
-        parts : what to add, in any order; at least one.
-        replace : forget what is stored first.
+        parts : the bars to add, in any order; at least one part.
+        replace : drop the stored bars first.
 
         Raises
         ------
-        BadData : if a stored bar, or one of an earlier part, has the same time and other values; or if a new bar is
-            older than a split that the stored bars were repaired for.
+        BadData : if a stored bar, or one of an earlier part, has the same time and different values; or if a new bar is
+            older than a split for which the stored bars were repaired.
         BadInput : if the file cannot be written.
         """
         symbol, timeframe = parts[0].symbol, parts[0].timeframe
         path = self.path(symbol, timeframe)
         with _locked(self.folder):
-            _clean(path)
+            _remove_temporaries(path)
             merged = None if replace or not path.exists() else self._read(path, symbol, timeframe)
             repairs = () if merged is None else _read_repairs(path)
             original = self._read(_original(path), symbol, timeframe) if repairs else None
             new = []
             for bars in parts:
                 if original is not None:
-                    bars = _unknown(bars, original, repairs)
+                    bars = _not_in_original(bars, original, repairs)
                 merged, n_new = (bars, len(bars)) if merged is None else _merge(merged, bars)
                 new.append(n_new)
             if merged is not None and any(new):
@@ -106,18 +104,18 @@ class BarStore:
         return tuple(new)
 
     def repairs(self, symbol: str, timeframe: Timeframe) -> tuple[dict[str, Any], ...]:
-        """Say what the stored bars of a symbol were repaired for, see `market.quality.repairs`. Empty: nothing."""
+        """Return the records of the repairs of stored bars, see `market.quality.repairs`; empty if there are none."""
         return _read_repairs(self.path(symbol, timeframe))
 
     def repair(self, symbol: str, timeframe: Timeframe, change: Callable[[Bars], tuple[Bars, Records]]) -> Records:
         """Repair stored bars, and keep the original beside them for `undo_repairs`; return the records of `change`.
 
-        The original is written first, then the repaired file takes its place as a whole: after a crash the bars are
-        either repaired or as before.
+        The original is copied first, then the file is replaced as a whole: after a crash the bars are either repaired
+        or as before.
 
         Parameters
         ----------
-        change : bars -> (repaired bars, records of what was repaired); the file is left alone without a record.
+        change : bars -> (repaired bars, records of the repairs); without a record the file stays as it is.
 
         Raises
         ------
@@ -125,27 +123,27 @@ class BarStore:
         """
         path = self.path(symbol, timeframe)
         with _locked(self.folder):
-            _clean(path)
+            _remove_temporaries(path)
             stored = self._read(path, symbol, timeframe)
             earlier = _read_repairs(path)
             repaired, records = change(stored)
             if not records:
                 return records
             if len(repaired) == 0:
-                raise BadInput(f"{symbol} {timeframe}: no bar would be left; nothing was changed")
+                raise BadInput(f"{symbol} {timeframe}: the repair would leave no bars; nothing was changed")
             if not earlier:
                 with atomic_write(_original(path)) as temporary:
                     shutil.copyfile(path, temporary)
             else:
                 original = self._read(_original(path), symbol, timeframe)
-                _write(_original(path), _joined(original, stored), ())
+                _write(_original(path), _with_later_bars(original, stored), ())
             _write(path, repaired, (*earlier, *records))
         return records
 
     def undo_repairs(self, symbol: str, timeframe: Timeframe) -> int:
-        """Put the original back, with the bars that were added since; return how many repairs are undone.
+        """Restore the original, with the bars that were added since; return how many repairs are undone.
 
-        Where no bars were added the file is the original one, byte for byte.
+        If no bars were added, the file is the original one byte for byte.
 
         Raises
         ------
@@ -155,38 +153,38 @@ class BarStore:
         with _locked(self.folder):
             stored, repairs = self._read(path, symbol, timeframe), _read_repairs(path)
             if not repairs:
-                raise BadInput(f"{symbol} {timeframe}: these bars were not repaired, so there is nothing to undo")
+                raise BadInput(f"{symbol} {timeframe}: these bars were not repaired; there is nothing to undo")
             original = self._read(_original(path), symbol, timeframe)
-            joined = _joined(original, stored)
-            if len(joined) == len(original):
+            restored = _with_later_bars(original, stored)
+            if len(restored) == len(original):
                 os.replace(_original(path), path)
             else:
-                _write(path, joined, ())
+                _write(path, restored, ())
                 with suppress(OSError):
                     _original(path).unlink()
         return len(repairs)
 
     def load(self, symbol: str, timeframe: Timeframe) -> Bars:
-        """Read the bars of a symbol, resampled from the longest stored timeframe that divides the one asked for.
+        """Read the bars of a symbol, resampled from the longest stored timeframe that divides `timeframe`.
 
         Raises
         ------
-        BadInput : if nothing stored can serve; says what is stored.
+        BadInput : if there is no such stored timeframe; lists what is stored.
         """
-        self.path(symbol, timeframe)
-        stored = [kept for name, kept in self.list() if name == symbol]
-        serving = [kept for kept in stored if timeframe.duration % kept.duration == 0]
-        if not serving:
-            have = ", ".join(f"{name} {kept}" for name, kept in self.list()) or "nothing"
+        self.path(symbol, timeframe)  # checks the symbol
+        stored = self.list()
+        sources = [each for name, each in stored if name == symbol and timeframe.duration % each.duration == 0]
+        if not sources:
+            names = ", ".join(f"{name} {each}" for name, each in stored) or "nothing"
             raise BadInput(
-                f"no bars of {symbol} at {timeframe} or shorter are stored; stored: {have}. "
+                f"no bars of {symbol} at {timeframe} or shorter are stored; stored: {names}. "
                 "Import some with `tradesieve data import FILE --symbol SYMBOL --timeframe TIMEFRAME`"
             )
-        source = max(serving)
+        source = max(sources)
         return resample(self._read(self.path(symbol, source), symbol, source), timeframe)
 
     def span(self, symbol: str, timeframe: Timeframe) -> tuple[int, int, int]:
-        """Return (first close_time, last close_time, number of bars) of one stored file."""
+        """Return (first close_time, last close_time, number of bars) of one stored file, times in ns UTC."""
         bars = self._read(self.path(symbol, timeframe), symbol, timeframe)
         return int(bars.close_time[0]), int(bars.close_time[-1]), len(bars)
 
@@ -206,15 +204,15 @@ class BarStore:
 
 
 def _original(path: Path) -> Path:
-    """Name the file that keeps what bars were before they were repaired; `BarStore.list` passes it over."""
+    """Return the file that keeps the bars as they were before repairs; `BarStore.list` ignores it."""
     return path.with_name(f"{path.stem}.original.parquet")
 
 
-def _clean(path: Path) -> None:
+def _remove_temporaries(path: Path) -> None:
     for name in (path.name, _original(path).name):
-        for left_by_a_crash in path.parent.glob(f".{name}.*"):
+        for temporary in path.parent.glob(f".{name}.*"):  # left by a crash
             with suppress(OSError):
-                left_by_a_crash.unlink()
+                temporary.unlink()
 
 
 def _write(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:
@@ -229,36 +227,31 @@ def _read_repairs(path: Path) -> tuple[dict[str, Any], ...]:
     try:
         kept = (pq.read_schema(path).metadata or {}).get(_REPAIRS)
     except (pa.ArrowException, OSError):
-        return ()  # whoever reads the bars says what is wrong
+        return ()  # reading the bars reports the error
     return tuple(json.loads(kept)) if kept else ()
 
 
-def _joined(original: Bars, stored: Bars) -> Bars:
-    """Add to the original the bars that were stored later. No repair makes a bar, so what it lacks is new."""
-    added = ~np.isin(stored.close_time, original.close_time)
-    return _merge(original, _rows(stored, added))[0]
+def _with_later_bars(original: Bars, stored: Bars) -> Bars:
+    """Add the bars to the original that were stored since. No repair adds a bar, so those that it lacks are new."""
+    return _merge(original, stored.where(~np.isin(stored.close_time, original.close_time)))[0]
 
 
-def _unknown(bars: Bars, original: Bars, repairs: Sequence[dict[str, Any]]) -> Bars:
-    """Leave out the bars that were known before the repair; their repaired form is stored."""
+def _not_in_original(bars: Bars, original: Bars, repairs: Sequence[dict[str, Any]]) -> Bars:
+    """Drop the bars that are in the original, after checking that they are equal: their repaired form is stored."""
     _merge(original, bars)
-    new = _rows(bars, ~np.isin(bars.close_time, original.close_time))
+    new = bars.where(~np.isin(bars.close_time, original.close_time))
     splits = [change["time"] for repair in repairs if repair["fix"] == "splits" for change in repair["changes"]]
     if splits and len(new) and format_time(new.close_time[0]) <= max(splits):
         raise BadData(
             f"{bars.symbol} {bars.timeframe}: the bar at {format_time(new.close_time[0])} is older than the split at "
-            f"{max(splits)}, which the stored bars were repaired for; `tradesieve data repair --undo` first"
+            f"{max(splits)}, for which the stored bars were repaired; run `tradesieve data repair --undo` first"
         )
     return new
 
 
-def _rows(bars: Bars, kept: np.ndarray) -> Bars:
-    return Bars(bars.symbol, bars.timeframe, **{name: getattr(bars, name)[kept] for name in COLUMNS})
-
-
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Lock a folder against other processes. The folder itself is locked, so that no file is left behind."""
+    """Lock a folder against other processes. The folder itself is the lock, so no lock file is left behind."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -275,16 +268,17 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
+    """Add new bars to stored ones; return all of them and how many were new."""
     known = np.isin(new.close_time, stored.close_time)
-    mine = np.searchsorted(stored.close_time, new.close_time[known])
-    differs = np.array([getattr(new, name)[known] != getattr(stored, name)[mine] for name in COLUMNS[1:]])
+    stored_rows = np.searchsorted(stored.close_time, new.close_time[known])
+    differs = np.array([getattr(new, name)[known] != getattr(stored, name)[stored_rows] for name in VALUES])
     if differs.any():
         row = int(np.argmax(differs.any(axis=0)))
-        name = COLUMNS[1:][int(np.argmax(differs[:, row]))]
+        name = VALUES[int(np.argmax(differs[:, row]))]
         raise BadData(
             f"{new.symbol} {new.timeframe}: {name} at {format_time(new.close_time[known][row])} is "
-            f"{getattr(new, name)[known][row]:g}, but {getattr(stored, name)[mine][row]:g} is stored "
-            f"({int(differs.any(axis=0).sum())} such bars); use --replace to forget what is stored"
+            f"{getattr(new, name)[known][row]:g}, but {getattr(stored, name)[stored_rows][row]:g} is stored "
+            f"({int(differs.any(axis=0).sum())} such bars); use --replace to replace the stored bars"
         )
     time = np.concatenate([stored.close_time, new.close_time[~known]])
     order = np.argsort(time, kind="stable")

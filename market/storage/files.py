@@ -1,4 +1,4 @@
-"""Files of the state folder: written as a whole or not at all, and pruned to a size."""
+"""Files of the state folder: atomic writes, and pruning to a size."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tradesieve.market.errors import BadInput
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
+    """Yield a temporary path beside `path` that replaces it if the block succeeds, and is deleted otherwise.
 
     Raises
     ------
-    BadInput : if the folder cannot be written or the disk is full; what stood there before still stands.
+    BadInput : if the folder cannot be written or the disk is full; an earlier file at `path` is unchanged.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     new_folder = not path.parent.exists()
@@ -25,7 +25,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with open(temporary, "rb") as written:
-            os.fsync(written.fileno())  # or a power cut could leave the new name on an empty file
+            os.fsync(written.fileno())  # without it, a power failure may leave an empty file
         os.replace(temporary, path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from error
@@ -33,17 +33,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
             if new_folder:
-                path.parent.rmdir()  # which fails, as it should, once something is in it
+                path.parent.rmdir()  # fails, as it should, if the folder is not empty
 
 
 def prune(folder: Path, limit: int) -> int:
-    """Delete the files that were not used for longest until those that are left take at most `limit` bytes.
+    """Delete the least recently used files until the rest takes at most `limit` bytes.
 
-    What a killed run left half-written is among them.
+    Temporary files of killed runs count too. Folders stay, since another process may be about to write into one.
 
     Returns
     -------
-    How many were deleted. Folders stay, since another process may be about to write in one.
+    How many files were deleted.
     """
     found = []
     for path in folder.rglob("*"):

@@ -61,7 +61,7 @@ def test_the_one_form_stays_as_it_is(text):
     "text", ["", " ", "../x", "../../etc", "a/b/c", "BTC USD", "-BTC", "ES=F", "$X", "Ä", "A" * 65]
 )
 def test_what_is_no_symbol_is_refused(text):
-    with pytest.raises(BadInput, match=r"symbol .* is not understood"):
+    with pytest.raises(BadInput, match=r"symbol .* is not valid"):
         normalise_symbol(text)
 
 

@@ -42,7 +42,7 @@ def test_what_is_no_timeframe_is_refused_with_its_text(text):
 
 @pytest.mark.parametrize("duration", [0, -1, 10**20])
 def test_a_timeframe_has_a_length(duration):
-    with pytest.raises(BadInput, match="no timeframe"):
+    with pytest.raises(BadInput, match="not valid"):
         Timeframe(duration)
 
 

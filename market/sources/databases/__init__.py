@@ -1,6 +1,6 @@
-"""Bars from SQL tables, over a read-only connection.
+"""Bars from tables of SQL databases (SQLite, PostgreSQL), over read-only connections.
 
-Writing is not done here: bars are kept in `market.storage`.
+Nothing is written here: bars are stored in `market.storage`.
 """
 
 __all__ = ["connection", "tables"]

@@ -1,31 +1,31 @@
-"""Tables of SQL databases, through SQLAlchemy: one row a bar, of any number of markets."""
+"""Tables of SQL databases, through SQLAlchemy: one row per bar, of one or many markets."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from tradesieve.market.bars import PRICES, Bars
+from tradesieve.market.bars import VALUES, Bars
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.sources.databases.connection import Database
-from tradesieve.market.sources.formats.frames import TIME_NAMES, Stamps, bars_from_frame
-from tradesieve.market.sources.formats.layout import Layout
+from tradesieve.market.sources.formats.frames import bars_from_frame
+from tradesieve.market.sources.formats.layout import FIELDS, Layout
 from tradesieve.market.sources.formats.symbol_column import SYMBOL_COLUMNS
-from tradesieve.market.sources.vendors.base import Given
-from tradesieve.market.symbols import normalise_symbol
+from tradesieve.market.sources.formats.timestamps import TIME_NAMES, Stamps
+from tradesieve.market.sources.vendors.base import ReadOptions
+from tradesieve.market.symbols import normalise_symbol, symbol_or_none
 from tradesieve.market.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnClause, Connection, TableClause
 
 CHUNK = 20_000
-"""Rows that are held as a driver gives them, before they are put into columns."""
-_MANY = 10_000
+"""Rows that are held as Python objects before they are packed into columns."""
+_MAX_PRODUCTS = 10_000
 
 
 def read_table(
@@ -39,49 +39,52 @@ def read_table(
     price_scale: float | None = None,
     layout: Layout | None = None,
 ) -> tuple[Bars, tuple[str, ...]]:
-    """Read the bars of one market from a table or a view, in chunks and in the order of their times.
+    """Read the bars of one market from a table or view.
+
+    1. Find the table, its columns, and how it writes the symbol.
+    2. Read the rows in chunks, ordered by time.
+    3. Convert and check them as the rows of a file are (`formats.frames`).
 
     Parameters
     ----------
-    table : its name, behind the name of its schema and a point where it needs one.
-    symbol, timeframe : what is read.
-    product : the symbol as the table writes it; None: `symbol`, or the one product of the table that means it.
-    stamps : how the table writes time: as timestamps, with a zone or without, as dates, as text, or as whole numbers.
+    table : its name, or SCHEMA.NAME.
+    symbol, timeframe : of the bars.
+    product : the symbol as the table writes it; None: `symbol`, or the one product whose normal form it is.
+    stamps : how the table writes time: timestamps with or without a zone, dates, text, or numbers.
     price_scale : every price is divided by it.
     layout : other names of its columns; by default ``product_id``, ``start``, open, high, low, close and volume.
 
     Returns
     -------
-    The bars, and a sentence for each thing that is worth knowing about them.
+    The bars, and one note for each thing that is worth knowing about them.
 
     Raises
     ------
-    BadInput : if the database cannot be read, the table, a column or the product is not there, or what is in it is
-        not understood.
+    BadInput : if the database cannot be read, the table, a column or the product is missing, or a value cannot be read.
     BadData : if the bars break a law; names the row in the order of time.
     """
-    given = Given(timeframe, stamps or Stamps(), price_scale)
+    options = ReadOptions(timeframe, stamps or Stamps(), price_scale)
     layout, name = layout or Layout(), f"{database.name} {table}"
     symbol = normalise_symbol(symbol)
     with database.connected() as connection:
-        schema, table_name = _found_table(connection, table, database.name)
-        columns = _columns(connection, schema, table_name, layout, name)
+        schema, table_name = _find_table(connection, table, database.name)
+        columns = _find_columns(connection, schema, table_name, layout, name)
         source = _clause(columns, schema, table_name)
-        chosen, notes = _product(connection, source, columns, symbol=symbol, product=product, name=name)
+        chosen, notes = _find_product(connection, source, columns, symbol=symbol, product=product, name=name)
         frame = _rows(connection, source, columns, chosen, name)
-    frame = Layout(time_format=layout.time_format).applied(frame, name=name)
+    frame = Layout(time_format=layout.time_format).apply(frame, name=name)
     bars = bars_from_frame(
         frame,
         symbol=symbol,
         timeframe=timeframe,
-        stamps=given.stamps,
+        stamps=options.stamps,
         name=name,
-        price_scale=given.price_scale or 1.0,
+        price_scale=options.price_scale or 1.0,
     )
     return bars, notes
 
 
-def _found_table(connection: Connection, table: str, name: str) -> tuple[str | None, str]:
+def _find_table(connection: Connection, table: str, name: str) -> tuple[str | None, str]:
     from sqlalchemy import inspect
 
     inspector = inspect(connection)
@@ -94,30 +97,30 @@ def _found_table(connection: Connection, table: str, name: str) -> tuple[str | N
     raise Unknown(f"table of {name}", table, known)
 
 
-def _columns(connection: Connection, schema: str | None, table: str, layout: Layout, name: str) -> dict[str, str]:
-    """Say which of the table's columns is which of ours."""
+def _find_columns(connection: Connection, schema: str | None, table: str, layout: Layout, name: str) -> dict[str, str]:
+    """Return {field of a bar: the table's column for it}."""
     from sqlalchemy import inspect
 
     found = [column["name"] for column in inspect(connection).get_columns(table, schema=schema)]
     lower = {column.lower(): column for column in reversed(found)}
     columns: dict[str, str] = {}
-    for ours in ("time", "close_time", *PRICES, "volume", "symbol"):
-        theirs = layout.find(ours, found, name=name)
-        if theirs is None and ours not in layout.columns:
+    for field in FIELDS:
+        column = layout.find(field, found, table=name)
+        if column is None and field not in layout.columns:
             usual: Sequence[str] = {
                 "time": () if "close_time" in layout.columns else ("start", *TIME_NAMES),
                 "close_time": (),
                 "symbol": ("product_id", *SYMBOL_COLUMNS),
-            }.get(ours, (ours,))
-            theirs = next((lower[known] for known in usual if known in lower), None)
-        if theirs is not None:
-            columns["close_time" if ours == "time" and theirs.lower() == "close_time" else ours] = theirs
-    wanted = ["time"] if not columns.keys() & {"time", "close_time"} else []
-    wanted += [ours for ours in (*PRICES, "volume") if ours not in columns and layout.columns.get(ours) != ""]
-    if wanted:
+            }.get(field, (field,))
+            column = next((lower[known] for known in usual if known in lower), None)
+        if column is not None:
+            columns["close_time" if field == "time" and column.lower() == "close_time" else field] = column
+    missing = ["time"] if not columns.keys() & {"time", "close_time"} else []
+    missing += [field for field in VALUES if field not in columns and layout.columns.get(field) != ""]
+    if missing:
         raise BadInput(
-            f"{name}: no column {', '.join(wanted)}; found {', '.join(found)}. Say which is which, as in "
-            f"--columns {wanted[0]}=NAME"
+            f"{name}: no column {', '.join(missing)}; found {', '.join(found)}. Name it, as in "
+            f"--columns {missing[0]}=NAME"
         )
     return columns
 
@@ -125,71 +128,66 @@ def _columns(connection: Connection, schema: str | None, table: str, layout: Lay
 def _clause(columns: dict[str, str], schema: str | None, table: str) -> TableClause:
     import sqlalchemy
 
-    # Columns without a type give what the driver gives: SQLAlchemy would read a date of SQLite in one form only.
+    # Untyped columns return what the driver returns: SQLAlchemy would read dates of SQLite in one format only.
     names: list[ColumnClause[Any]] = [sqlalchemy.column(name) for name in dict.fromkeys(columns.values())]
     return sqlalchemy.table(table, *names, schema=schema)
 
 
-def _product(
+def _find_product(
     connection: Connection, source: TableClause, columns: dict[str, str], *, symbol: str, product: str | None, name: str
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Find how the table writes the symbol."""
+    """Find how the table writes the symbol; None where it has no symbol column."""
     from sqlalchemy import select
 
     if "symbol" not in columns:
         if product is not None:
-            raise BadInput(f"{name}: no column holds a product: say which with --columns symbol=NAME, not {product!r}")
-        return None, ("the table has no column of a product: every row is taken",)
+            raise BadInput(f"{name}: no column holds product {product!r}: name it with --columns symbol=NAME")
+        return None, ("the table has no symbol column: every row is read",)
     column = source.c[columns["symbol"]]
     wanted = symbol if product is None else product
     if connection.execute(select(column).where(column == wanted).limit(1)).first() is not None:
         return wanted, ()
-    there = [str(value) for (value,) in connection.execute(select(column).distinct().limit(_MANY)) if value is not None]
-    meant = sorted(value for value in there if _means(value, symbol)) if product is None else []
-    if len(meant) == 1:
-        return meant[0], (f"the table writes {meant[0]} for {symbol}",)
-    if meant:
-        raise BadInput(f"{name}: {', '.join(meant)} all mean {symbol}: choose one with --product")
-    raise Unknown(f"product of {name}", wanted, there)
-
-
-def _means(value: str, symbol: str) -> bool:
-    with suppress(BadInput):
-        return normalise_symbol(value) == symbol
-    return False
+    distinct = connection.execute(select(column).distinct().limit(_MAX_PRODUCTS))
+    products = [str(value) for (value,) in distinct if value is not None]
+    matching = sorted(each for each in products if symbol_or_none(each) == symbol) if product is None else []
+    if len(matching) == 1:
+        return matching[0], (f"the table writes {matching[0]} for {symbol}",)
+    if matching:
+        raise BadInput(f"{name}: {', '.join(matching)} are all {symbol}: choose one with --product")
+    raise Unknown(f"product of {name}", wanted, products)
 
 
 def _rows(
     connection: Connection, source: TableClause, columns: dict[str, str], product: str | None, name: str
 ) -> pd.DataFrame:
-    """Read the rows chunk by chunk, each put into compact columns before the next one comes."""
+    """Read the rows chunk by chunk, each packed into columns before the next one is read."""
     from sqlalchemy import select
 
-    ours = [column for column in columns if column != "symbol"]
+    fields = [field for field in columns if field != "symbol"]
     time = source.c[columns["close_time" if "close_time" in columns else "time"]]
-    query = select(*(source.c[columns[column]].label(f"{column}_") for column in ours)).order_by(time)
+    query = select(*(source.c[columns[field]].label(f"{field}_") for field in fields)).order_by(time)
     if product is not None:
         query = query.where(source.c[columns["symbol"]] == product)
     rows = connection.execution_options(stream_results=True, yield_per=CHUNK).execute(query)
-    parts = [_compact(part, ours) for part in rows.partitions()]
+    parts = [_packed(part, fields) for part in rows.partitions()]
     if not parts:
         raise BadInput(f"{name}: the table is empty")
     frame = pd.concat(parts, ignore_index=True)
     return frame if "volume" in frame.columns else frame.assign(volume=0.0)
 
 
-def _compact(rows: Sequence[Any], columns: list[str]) -> pd.DataFrame:
-    compact: dict[str, Any] = {}
-    for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
-        if column in ("time", "close_time"):
-            compact[column] = _times(pd.Series(cells, dtype="object"))
+def _packed(rows: Sequence[Any], fields: list[str]) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for field, cells in zip(fields, zip(*rows, strict=True), strict=True):
+        if field in ("time", "close_time"):
+            columns[field] = _times(pd.Series(cells, dtype="object"))
         else:
-            # What is no number is left as it is, for whoever names its row.
+            # A cell that is not a number stays as it is: `bars_from_frame` reports its row.
             try:
-                compact[column] = np.array(cells, dtype=np.float64)
+                columns[field] = np.array(cells, dtype=np.float64)
             except (ValueError, TypeError):
-                compact[column] = pd.Series(cells, dtype="object")
-    return pd.DataFrame(compact)
+                columns[field] = pd.Series(cells, dtype="object")
+    return pd.DataFrame(columns)
 
 
 def _times(cells: pd.Series) -> pd.Series:

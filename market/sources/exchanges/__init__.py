@@ -1,6 +1,6 @@
-"""Bars from exchanges: candles through ccxt, and the download of what the store lacks.
+"""Bars from exchanges: requests with retries, candles through ccxt, and the download of what the store lacks.
 
-Orders are not sent here; brokers live in `trading`.
+Orders are not sent from here: see `trading.brokers`.
 """
 
-__all__ = ["ccxt_client", "download"]
+__all__ = ["retries", "ccxt_client", "download"]

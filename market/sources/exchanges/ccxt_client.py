@@ -1,10 +1,8 @@
-"""The door to exchanges, through ccxt: candles of one market, page by page, with the patience that a network needs."""
+"""Candles from exchanges through ccxt, page by page. The only module that knows ccxt's markets."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,44 +10,14 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, Transient, Unknown
-from tradesieve.market.symbols import normalise_symbol, same_market
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.sources.exchanges.retries import RetryPolicy, with_retries
+from tradesieve.market.symbols import normalise_symbol, same_market, symbol_or_none
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 _MILLISECOND = 1_000_000
-_FEW = 100
-"""Candles that every exchange gives at once, where ccxt does not know how many one gives."""
-_LONGEST_WAIT = 30.0
-# ccxt files them under "not available", but asking again changes nothing: forbidden, gone, or closed to this country.
-_FINAL = re.compile(r" (400|401|403|404|405|410|451) ")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often a request is tried, and how long is waited in between: twice as long each time.
-
-    Parameters
-    ----------
-    tries : how often in all, at least once.
-    first_wait : seconds before the second try; the exchange's own Retry-After counts where it is longer.
-    timeout : seconds until a request that is not answered has failed.
-    sleep : what waits.
-
-    Raises
-    ------
-    BadInput : if it never tries, or waits for nothing.
-    """
-
-    tries: int = 8
-    first_wait: float = 0.5
-    timeout: float = 10.0
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.tries < 1:
-            raise BadInput(f"a request is tried at least once, not {self.tries} times")
-        if not (self.first_wait >= 0 and self.timeout > 0):
-            raise BadInput(f"first_wait is {self.first_wait} and timeout {self.timeout}, but they are seconds to wait")
+_DEFAULT_PAGE_SIZE = 100
+"""Candles that every exchange returns at once, where ccxt does not know its limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +26,24 @@ class ExchangeMarket:
 
     Parameters
     ----------
-    exchange : what ccxt calls the exchange.
-    name : what ccxt calls the market, such as ``BTC/USDT``.
+    exchange : ccxt's name of the exchange.
+    name : ccxt's name of the market, such as ``BTC/USDT``.
     symbol : what its bars are stored as.
-    timeframe : how long its bars last.
-    page : how many candles one request gives at most.
+    timeframe : of its bars.
+    page_size : the most candles that one request returns.
     """
 
     exchange: str
     name: str
     symbol: str
     timeframe: Timeframe
-    page: int
+    page_size: int
     _client: Any = field(repr=False)
     _interval: str = field(repr=False)
-    _patience: Patience = field(repr=False)
+    _retry_policy: RetryPolicy = field(repr=False)
 
     def candles(self, since: int) -> np.ndarray:
-        """Ask for one page of candles.
+        """Request one page of candles.
 
         Parameters
         ----------
@@ -83,36 +51,39 @@ class ExchangeMarket:
 
         Returns
         -------
-        float64 array (n, 6): open time in ms, open, high, low, close, volume; in the order of time, NaN where the
-        exchange gives nothing. Few or none does not mean that nothing comes later.
+        float64 array (n, 6): open time in ms, open, high, low, close, volume; in order of time, NaN where the exchange
+        sends nothing. Few or no candles do not mean that there are no later ones.
 
         Raises
         ------
-        Transient : if the exchange does not answer, however often it is asked.
+        Transient : if the exchange does not answer after every retry.
         BadInput : if it refuses.
         """
 
-        def ask() -> Any:
+        def request() -> Any:
             import ccxt
 
             self._client.last_json_response = None
-            rows = self._client.fetch_ohlcv(self.name, self._interval, since=since // _MILLISECOND, limit=self.page)
+            rows = self._client.fetch_ohlcv(
+                self.name, self._interval, since=since // _MILLISECOND, limit=self.page_size
+            )
             if self._client.last_json_response in (None, {}):
-                # Some exchanges' files in ccxt take a page of HTML for an empty list: that would be a hole for ever.
-                raise ccxt.BadResponse(f"{self.exchange} answers with what is no JSON")
+                # Some of ccxt's exchanges take an HTML page for an empty list, which would leave a gap for good.
+                raise ccxt.BadResponse(f"{self.exchange} answers with something other than JSON")
             return rows
 
-        rows = np.array(_asked(self._client, ask, self._patience), dtype=np.float64).reshape(-1, 6)
-        # An exchange may give a candle twice: equal ones are one, and others are told by the laws of bars.
+        rows = np.array(with_retries(self._client, request, self._retry_policy), dtype=np.float64).reshape(-1, 6)
+        # An exchange may send a candle twice: equal ones are merged, and `Bars` refuses the others.
         rows = np.unique(rows, axis=0)
         return rows[rows[:, 0] * _MILLISECOND >= since]
 
     def now(self) -> int:
-        """Tell the time, int64 ns UTC: the exchange's own or ours, whichever is behind."""
+        """Return the time, int64 ns UTC: the exchange's clock or ours, whichever is behind."""
         ours = time.time_ns()
         if not self._client.has.get("fetchTime"):
             return ours
-        return min(ours, int(_asked(self._client, self._client.fetch_time, self._patience)) * _MILLISECOND)
+        theirs = int(with_retries(self._client, self._client.fetch_time, self._retry_policy)) * _MILLISECOND
+        return min(ours, theirs)
 
 
 def open_market(
@@ -122,23 +93,23 @@ def open_market(
     timeframe: Timeframe,
     market: str | None = None,
     url: str | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> ExchangeMarket:
     """Find a market of an exchange.
 
     Parameters
     ----------
-    exchange : what ccxt calls it, such as ``binance``.
-    symbol : what the bars are stored as; None: what `market` means.
-    timeframe : one that the exchange has.
-    market : what ccxt calls the market, where it is not simply the symbol, such as ``BTC/USDT`` for ``BTC-USD``.
-    url : asked instead of the exchange's own address, its paths kept.
-    patience : with failures that a retry can cure.
+    exchange : ccxt's name of it, such as ``binance``.
+    symbol : what the bars are stored as; None: the normal form of `market`.
+    timeframe : one that the exchange offers.
+    market : ccxt's name of the market, where it is not simply the symbol, such as ``BTC/USDT`` for ``BTC-USD``.
+    url : used instead of the exchange's own address, with the same paths.
+    retry_policy : for failures that a retry can cure.
 
     Raises
     ------
     Unknown : if there is no such exchange.
-    BadInput : if it has no such market or timeframe, gives no candles, or `market` is another one than `symbol`.
+    BadInput : if it has no such market or timeframe, offers no candles, or `market` is a different one from `symbol`.
     Transient : if it does not answer.
     """
     import ccxt
@@ -146,102 +117,64 @@ def open_market(
     if exchange not in ccxt.exchanges:
         raise Unknown("exchange", exchange, ccxt.exchanges)
     if symbol is None and market is None:
-        raise BadInput(f"{exchange}: say which market with --symbol, such as BTC-USD")
-    patience = patience or Patience()
-    client = getattr(ccxt, exchange)({"enableRateLimit": True, "timeout": int(patience.timeout * 1000)})
+        raise BadInput(f"{exchange}: choose a market with --symbol, such as BTC-USD")
+    retry_policy = retry_policy or RetryPolicy()
+    client = getattr(ccxt, exchange)({"enableRateLimit": True, "timeout": int(retry_policy.timeout * 1000)})
     client.enableLastJsonResponse = True
     if client.has.get("fetchOHLCV") is not True:
-        raise BadInput(f"{exchange} gives no candles")
+        raise BadInput(f"{exchange} offers no candles")
     interval = _interval(client, timeframe)
     if url is not None:
         client.urls["api"] = _redirected(client.urls["api"], _checked_url(url))
     stored_as = normalise_symbol(symbol if symbol is not None else str(market))
-    kinds = client.options.get("fetchMarkets")
-    if isinstance(kinds, dict) and "spot" in kinds.get("types", ()) and not _is_contract(market or stored_as):
-        kinds["types"] = ["spot"]
-    _asked(client, client.load_markets, patience)
-    name = _market(client, exchange, stored_as, market)
-    told = _normal(name)
-    if told is not None and told != stored_as and not same_market(stored_as, _spot(told)):
+    market_types = client.options.get("fetchMarkets")
+    has_spot = isinstance(market_types, dict) and "spot" in market_types.get("types", ())
+    if has_spot and not _is_contract(market or stored_as):
+        market_types["types"] = ["spot"]  # one list of markets to load instead of several
+    with_retries(client, client.load_markets, retry_policy)
+    name = _market_name(client, exchange, stored_as, market)
+    found = symbol_or_none(name)
+    if found is not None and found != stored_as and not same_market(stored_as, _spot(found)):
         raise BadInput(
-            f"{exchange}: {name} is another market than {stored_as}; leave --symbol out to store it as {told}"
+            f"{exchange}: {name} is a different market from {stored_as}; omit --symbol to store it as {found}"
         )
-    page = int(client.feature_value(name, "fetchOHLCV", "limit") or _FEW)
-    return ExchangeMarket(exchange, name, stored_as, timeframe, page, client, interval, patience)
-
-
-def _asked(client: Any, ask: Callable[[], Any], patience: Patience) -> Any:
-    """Ask until there is an answer, or patience ends."""
-    import ccxt
-
-    for failed in range(1, patience.tries + 1):
-        try:
-            return ask()
-        except ccxt.OperationFailed as error:
-            said = _one_line(error)
-            if _FINAL.search(f"{said} "):
-                raise BadInput(f"{client.id} refuses: {said}") from error
-            if failed == patience.tries:
-                often = "once" if failed == 1 else f"{failed} times"
-                raise Transient(
-                    f"{client.id} does not answer, asked {often}: {said}; what came is stored, and the same "
-                    "command goes on from there"
-                ) from error
-            wait = patience.first_wait * 2 ** (failed - 1)
-            patience.sleep(min(max(wait, _retry_after(client)), _LONGEST_WAIT))
-        except ccxt.BaseError as error:
-            raise BadInput(f"{client.id} refuses: {_one_line(error)}") from error
-    raise BadInput("a request is tried at least once")
-
-
-def _retry_after(client: Any) -> float:
-    headers = client.last_response_headers or {}
-    with suppress(KeyError, ValueError):
-        return float(headers["Retry-After"])
-    return 0.0
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    page_size = int(client.feature_value(name, "fetchOHLCV", "limit") or _DEFAULT_PAGE_SIZE)
+    return ExchangeMarket(exchange, name, stored_as, timeframe, page_size, client, interval, retry_policy)
 
 
 def _interval(client: Any, timeframe: Timeframe) -> str:
-    known: dict[int, str] = {}
+    """Return the exchange's name for a timeframe."""
+    offered: dict[int, str] = {}
     for text in client.timeframes or ():
         with suppress(BadInput):
-            known.setdefault(parse_timeframe(text).duration, text)
-    if timeframe.duration in known:
-        return known[timeframe.duration]
-    finer = [text for duration, text in sorted(known.items()) if timeframe.duration % duration == 0]
-    hint = f"; fetch {finer[-1]}, from which experiments make {timeframe}" if finer else ""
-    have = ", ".join(text for _, text in sorted(known.items()))
-    raise BadInput(f"{client.id} has no bars of {timeframe}; it has {have}{hint}")
+            offered.setdefault(parse_timeframe(text).duration, text)
+    if timeframe.duration in offered:
+        return offered[timeframe.duration]
+    finer = [text for duration, text in sorted(offered.items()) if timeframe.duration % duration == 0]
+    hint = f"; fetch {finer[-1]}, which experiments resample to {timeframe}" if finer else ""
+    names = ", ".join(text for _, text in sorted(offered.items()))
+    raise BadInput(f"{client.id} has no bars of {timeframe}; it has {names}{hint}")
 
 
-def _market(client: Any, exchange: str, symbol: str, market: str | None) -> str:
+def _market_name(client: Any, exchange: str, symbol: str, market: str | None) -> str:
+    """Return the exchange's name for a symbol, or check the one that the user gives."""
     names = list(client.markets)
     if market is not None:
         if market in names:
             return market
         raise Unknown(f"market of {exchange}", market, names)
-    forms = {name: _normal(name) for name in names}
-    for name, form in forms.items():
-        if form == symbol:
+    symbols = {name: symbol_or_none(name) for name in names}
+    for name, found in symbols.items():
+        if found == symbol:
             return name
-    near = [name for name, form in forms.items() if form and same_market(form, symbol)]
-    near += [name for name, form in forms.items() if form and form.partition("-")[0] == symbol.partition("-")[0]]
+    near = [name for name, found in symbols.items() if found and same_market(found, symbol)]
+    near += [name for name, found in symbols.items() if found and found.partition("-")[0] == symbol.partition("-")[0]]
     if not near:
-        raise Unknown(f"market of {exchange}", symbol, [form for form in forms.values() if form])
+        raise Unknown(f"market of {exchange}", symbol, [found for found in symbols.values() if found])
     shown = list(dict.fromkeys(near))[:5]
     raise BadInput(
-        f"{exchange} has no market {symbol}; near are {', '.join(shown)}: choose one, as in --market {shown[0]}"
+        f"{exchange} has no market {symbol}; similar ones: {', '.join(shown)}; choose one, as in --market {shown[0]}"
     )
-
-
-def _normal(name: str) -> str | None:
-    with suppress(BadInput):
-        return normalise_symbol(name)
-    return None
 
 
 def _is_contract(name: str) -> bool:
@@ -249,7 +182,7 @@ def _is_contract(name: str) -> bool:
 
 
 def _spot(symbol: str) -> str:
-    """Name the pair that a contract follows."""
+    """Return the pair that a contract follows."""
     return "-".join(symbol.split("-")[:2])
 
 
@@ -261,6 +194,7 @@ def _checked_url(url: str) -> str:
 
 
 def _redirected(addresses: Any, url: str) -> Any:
+    """Put `url` in place of the host of every address, in ccxt's nested dictionaries."""
     if isinstance(addresses, dict):
         return {kind: _redirected(address, url) for kind, address in addresses.items()}
     return url + urlsplit(addresses).path if isinstance(addresses, str) else addresses

@@ -1,4 +1,4 @@
-"""Fetching: what a store lacks of a market, asked from its exchange and kept page by page."""
+"""Download the bars that a store lacks from an exchange, and store them page by page."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.bars import VALUES, Bars, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.exchanges.ccxt_client import ExchangeMarket
 from tradesieve.market.storage.bar_store import BarStore
 
 _MILLISECOND = 1_000_000
-# The store writes a file as a whole: a page is kept at once while the file is small, later a fiftieth of it at once, so
-# that a year of minutes is written in seconds altogether. That much is what a kill can lose.
-_SHARE = 50
+# The store writes a file as a whole. Small files are written after each page, larger ones once a fiftieth of the file
+# is waiting, so that a year of minutes takes seconds in all. That much is lost when the process is killed.
+_WRITES_PER_FILE = 50
 
 Report = Callable[[int, int, str], None]
-"""Called with the bars that were asked for so far, those in all, and the time that was reached."""
+"""Called with (bars requested so far, bars in all, the time that was reached)."""
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """What a fetch did.
+class FetchResult:
+    """What a download did.
 
     Parameters
     ----------
     n_new : bars that were stored.
-    notes : sentences about what was not as asked.
+    notes : one sentence for each way in which the result differs from what was requested.
     """
 
     n_new: int
@@ -37,147 +37,159 @@ class Fetched:
 
 def fetch_bars(
     market: ExchangeMarket, store: BarStore, *, start: int | None, end: int | None, report: Report
-) -> Fetched:
-    """Fetch the bars of a market that are not stored yet, so that what is stored has no hole of our making.
+) -> FetchResult:
+    """Download the bars of a market that are not stored yet, without leaving a gap to the stored ones.
 
-    What follows the stored bars is fetched forwards and what precedes them backwards, each batch stored as a whole
-    before the next: whenever this ends, the next call goes on from there. A bar that is not complete is not stored.
+    1. Plan the two spans that are missing: before the stored bars and after them.
+    2. Download the earlier span backwards and the later one forwards, so that the stored bars are contiguous at any
+       time. Whenever a download ends, the next one continues from there.
+    3. Store each batch as a whole. A bar that has not closed is not requested.
 
     Parameters
     ----------
-    start : int64 ns UTC: no bar opens before it; None: where the stored bars end.
+    start : int64 ns UTC: no bar opens before it; None: the end of the stored bars.
     end : int64 ns UTC: no bar closes after it; None: now.
-    report : told how far it is.
+    report : progress callback.
 
     Raises
     ------
-    BadInput : if there is no `start` and nothing is stored, if `end` is not after `start`, or the exchange refuses.
+    BadInput : if there is no `start` and nothing is stored, no bar closes between `start` and `end`, or the exchange
+        refuses.
     BadData : if a bar breaks a law.
-    Transient : if the exchange does not answer; what came before is stored.
+    Transient : if the exchange does not answer; earlier batches are stored.
     """
+    stored = _stored_span(market, store)
+    plan = _plan(market, stored, start, end)
+    writer = _BatchWriter(market, store)
+    n_requested = 0
+    try:
+        for pages, later in ((_backwards(market, *plan.earlier), False), (_forwards(market, *plan.later), True)):
+            for page in pages:
+                n_requested += page.n_requested
+                writer.add(page.candles, later=later)
+                reached = f"{market.symbol} {market.timeframe} {format_time(page.reached)}"
+                report(min(n_requested, plan.n_bars), plan.n_bars, reached)
+            writer.flush()
+    finally:
+        writer.flush()
+    notes = plan.notes
+    if stored is None and writer.first_time is not None and writer.first_time > plan.later[0]:
+        notes += (
+            f"{market.exchange} has nothing before {format_time(writer.first_time)}: the market is younger, or the "
+            "exchange keeps no older bars",
+        )
+    return FetchResult(writer.n_new, notes)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Spans of open times, int64 ns UTC on the grid of the timeframe, start included and stop excluded."""
+
+    earlier: tuple[int, int]
+    later: tuple[int, int]
+    n_bars: int
+    notes: tuple[str, ...]
+
+
+def _plan(market: ExchangeMarket, stored: tuple[int, int] | None, start: int | None, end: int | None) -> _Plan:
     step = market.timeframe.duration
     now = market.now()
     stop = min(now if end is None else end, now) // step * step
-    stored = _span(market, store)
     if start is None and stored is None:
-        raise BadInput(
-            f"{market.symbol} {market.timeframe}: nothing is stored to go on from: say the start with --from"
-        )
-    # Times of opens, on the grid: no bar of ours opens before, or at or after these.
+        raise BadInput(f"{market.symbol} {market.timeframe}: no bars are stored to continue from: pass --from")
     first = stored[1] if start is None and stored else -(-(start or 0) // step) * step
-    notes = []
     if start is not None and first >= stop:
         raise BadInput(
             f"no bar of {market.timeframe} closes between {format_time(start)} and {format_time(min(end or now, now))}"
         )
-    if stored is not None and first > stored[1]:
-        notes.append(f"fetched from {format_time(stored[1])}, where the stored bars end, so that no hole is left")
-        first = stored[1]
-    before = (first, stored[0]) if stored and first < stored[0] else (first, first)
-    if stored is not None and stop < stored[0]:
-        notes.append(f"fetched up to {format_time(stored[0])}, where the stored bars begin, so that no hole is left")
-    after = (stored[1] if stored else first, stop)
-    total = max(before[1] - before[0], 0) // step + max(after[1] - after[0], 0) // step
-    keeping = _Keeping(market, store)
-    done = 0
-    try:
-        for pages, ahead in ((_backwards(market, *before), False), (_forwards(market, *after), True)):
-            for page in pages:
-                done += page.n_asked
-                keeping.add(page.rows, ahead=ahead)
-                report(min(done, total), total, f"{market.symbol} {market.timeframe} {format_time(page.reached)}")
-            keeping.store_all()
-    finally:
-        keeping.store_all()
-    if stored is None and keeping.first is not None and keeping.first > first:
-        notes.append(
-            f"{market.exchange} gave nothing before {format_time(keeping.first)}: the market is younger, or no more of "
-            "it is kept there"
-        )
-    return Fetched(keeping.n_new, tuple(notes))
+    if stored is None:
+        return _Plan((first, first), (first, stop), max(stop - first, 0) // step, ())
+    stored_start, stored_end = stored
+    notes: tuple[str, ...] = ()
+    if first > stored_end:
+        notes += (f"fetched from {format_time(stored_end)}, where the stored bars end, to leave no gap",)
+    if stop < stored_start:
+        notes += (f"fetched up to {format_time(stored_start)}, where the stored bars begin, to leave no gap",)
+    earlier, later = (min(first, stored_start), stored_start), (stored_end, stop)
+    n_bars = (earlier[1] - earlier[0]) // step + max(later[1] - later[0], 0) // step
+    return _Plan(earlier, later, n_bars, notes)
 
 
 @dataclass(frozen=True)
 class _Page:
-    """Candles, how many bars were asked about, and the time that was reached."""
+    """Candles of a span, the number of bars that it covers, and the time that was reached."""
 
-    rows: np.ndarray
-    n_asked: int
+    candles: np.ndarray
+    n_requested: int
     reached: int
 
 
 def _forwards(market: ExchangeMarket, start: int, stop: int) -> Iterator[_Page]:
-    """Go through the candles that open from `start` on and before `stop`."""
+    """Yield the candles that open from `start` on and before `stop`."""
     step = market.timeframe.duration
     while start < stop:
-        rows = market.candles(start)
-        times = _times(rows)
-        # A short page is not the last one, and an empty one tells of its own stretch only.
-        following = int(times[-1]) + step if len(rows) else start + market.page * step
+        candles = market.candles(start)
+        times = _open_times(candles)
+        # A short page is not the last one, and an empty one says nothing about later pages.
+        following = int(times[-1]) + step if len(candles) else start + market.page_size * step
         reached = min(following, stop)
-        yield _Page(rows[times < stop], (reached - start) // step, reached)
+        yield _Page(candles[times < stop], (reached - start) // step, reached)
         start = following
 
 
 def _backwards(market: ExchangeMarket, start: int, stop: int) -> Iterator[_Page]:
-    """Go through the same candles from the end, one page-long stretch after the other, each whole."""
+    """Yield the same candles from the end, each page complete."""
     step = market.timeframe.duration
-    asked_for_older = False
+    nothing_older = False
     while start < stop:
-        first = max(start, stop - market.page * step)
-        rows = np.concatenate([page.rows for page in _forwards(market, first, stop)])
-        yield _Page(rows, (stop - first) // step, first)
-        if len(rows) == 0 and not asked_for_older and first > start:
-            # An exchange that passes over empty stretches tells at once where its candles begin.
-            oldest = _times(market.candles(start))
+        first = max(start, stop - market.page_size * step)
+        candles = np.concatenate([page.candles for page in _forwards(market, first, stop)])
+        yield _Page(candles, (stop - first) // step, first)
+        if len(candles) == 0 and not nothing_older and first > start:
+            # An exchange that skips empty spans answers with its oldest candles.
+            oldest = _open_times(market.candles(start))
             if len(oldest) and oldest[0] >= first:
                 return
-            asked_for_older = len(oldest) == 0
+            nothing_older = len(oldest) == 0
         stop = first
 
 
 @dataclass
-class _Keeping:
-    """Candles on their way into the store."""
+class _BatchWriter:
+    """Collects candles and stores them in batches that grow with the stored file."""
 
     market: ExchangeMarket
-    into: BarStore
+    store: BarStore
     n_new: int = 0
-    first: int | None = None
-    _stored: int = 0
+    first_time: int | None = None
+    _n_stored: int = 0
     _waiting: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, rows: np.ndarray, *, ahead: bool) -> None:
-        if len(rows) == 0:
+    def add(self, candles: np.ndarray, *, later: bool) -> None:
+        if len(candles) == 0:
             return
-        if ahead:
-            self._waiting.append(rows)
-        else:
-            self._waiting.insert(0, rows)
-        if sum(map(len, self._waiting)) * _SHARE >= self._stored:
-            self.store_all()
+        self._waiting.insert(len(self._waiting) if later else 0, candles)
+        if sum(map(len, self._waiting)) * _WRITES_PER_FILE >= self._n_stored:
+            self.flush()
 
-    def store_all(self) -> None:
+    def flush(self) -> None:
         if not self._waiting:
             return
-        rows, self._waiting = np.concatenate(self._waiting), []
-        bars = Bars(
-            self.market.symbol,
-            self.market.timeframe,
-            _times(rows) + self.market.timeframe.duration,
-            *(rows[:, column] for column in range(1, 6)),
-        )
-        self.n_new += self.into.append(bars)
+        candles, self._waiting = np.concatenate(self._waiting), []
+        symbol, timeframe = self.market.symbol, self.market.timeframe
+        values = {name: candles[:, place] for place, name in enumerate(VALUES, start=1)}
+        bars = Bars(symbol, timeframe, close_time=_open_times(candles) + timeframe.duration, **values)
+        self.n_new += self.store.append(bars)
         oldest = int(bars.open_time[0])
-        self.first = oldest if self.first is None else min(self.first, oldest)
-        self._stored = self.into.span(self.market.symbol, self.market.timeframe)[2]
+        self.first_time = oldest if self.first_time is None else min(self.first_time, oldest)
+        self._n_stored = self.store.span(symbol, timeframe)[2]
 
 
-def _times(rows: np.ndarray) -> np.ndarray:
-    return rows[:, 0].astype(np.int64) * _MILLISECOND
+def _open_times(candles: np.ndarray) -> np.ndarray:
+    return candles[:, 0].astype(np.int64) * _MILLISECOND
 
 
-def _span(market: ExchangeMarket, store: BarStore) -> tuple[int, int] | None:
+def _stored_span(market: ExchangeMarket, store: BarStore) -> tuple[int, int] | None:
     """Return the open of the first stored bar and the close of the last; None when nothing is stored."""
     if (market.symbol, market.timeframe) not in store.list():
         return None

@@ -1,6 +1,6 @@
-"""How a table is laid out in a file: CSV, Parquet, archives, columns, numbers, times and symbols.
+"""From a file to bars: unpacking, CSV and Parquet, the layout of columns, timestamps, the symbol, checked bars.
 
-Nothing here knows a vendor; what one vendor does stands in `market.sources.vendors`.
+Nothing here knows a vendor: that is in `market.sources.vendors`.
 """
 
-__all__ = ["archives", "layout", "csv", "parquet", "frames", "symbol_column"]
+__all__ = ["archives", "timestamps", "layout", "csv", "parquet", "symbol_column", "frames"]

@@ -1,4 +1,4 @@
-"""What is inside a file: plain, gzip, or the one member of a zip, never larger than a stated limit."""
+"""The content of a file: plain, gzip, or the one member of a zip, never larger than a stated limit."""
 
 from __future__ import annotations
 
@@ -14,68 +14,76 @@ from typing import Any, BinaryIO, cast
 
 from tradesieve.market.errors import BadInput
 
-LIMIT = 512 * 2**20
+UNPACKED_LIMIT = 512 * 2**20
 """Bytes that a packed file may hold: about ten years of one-minute bars as text."""
-HEAD = 64 * 2**10
+HEAD_BYTES = 64 * 2**10
 """Bytes at the beginning of a file by which its vendor is recognised."""
-_PACKED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
 def read_head(path: Path) -> tuple[bytes, str]:
-    """Return the first `HEAD` bytes of what is inside a file, and its name there.
+    """Return the first `HEAD_BYTES` bytes of the content of a file, and the name of the content.
 
     Raises
     ------
-    BadInput : as `opened`.
+    BadInput : as `open_unpacked`.
     """
     with _stream(path) as (stream, name):
-        return stream.read(HEAD), name
+        return stream.read(HEAD_BYTES), name
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open what is inside a file.
+def open_unpacked(path: Path) -> Iterator[BinaryIO]:
+    """Open the content of a file, unpacked.
 
     Raises
     ------
-    BadInput : if it cannot be opened, is cut short or damaged, is a zip of none or several files, is locked by a
-        password, or holds more than `LIMIT` bytes. A size that a zip claims is not believed: the bytes are counted.
+    BadInput : if it cannot be opened, is truncated or damaged, is a zip of none or several files, needs a password, or
+        holds more than `UNPACKED_LIMIT` bytes. The bytes are counted: the size that a zip states may be false.
     """
     with _stream(path) as (stream, _):
         if not isinstance(stream, io.BufferedReader):
-            content = stream.read(LIMIT + 1)
-            if len(content) > LIMIT:
-                raise BadInput(f"{path}: it unpacks to more than {LIMIT // 2**20} MiB, which is the limit")
+            content = stream.read(UNPACKED_LIMIT + 1)
+            if len(content) > UNPACKED_LIMIT:
+                raise _too_large(path)
             stream = cast(BinaryIO, io.BytesIO(content))
         yield stream
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text inside a file.
+    """Return the lines of a text file.
 
     Raises
     ------
-    BadInput : as `opened`, or if it is no UTF-8 text.
+    BadInput : as `open_unpacked`, or if it is not UTF-8 text.
     """
     try:
-        with opened(path) as stream:
+        with open_unpacked(path) as stream:
             return stream.read().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: this is no text that can be read: {error}") from error
+        raise BadInput(f"{path}: not valid UTF-8: {error}") from error
 
 
 def read_json(path: Path) -> Any:
-    """Return the value of a JSON text inside a file.
+    """Return the value of a JSON file.
 
     Raises
     ------
-    BadInput : as `opened`, or if it is no JSON.
+    BadInput : as `open_unpacked`, or if it is not valid JSON.
     """
     try:
-        with opened(path) as stream:
+        with open_unpacked(path) as stream:
             return json.load(stream)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: this is no JSON that can be read: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"{path}: not valid JSON: {str(error).splitlines()[0]}") from error
+
+
+def first_lines(head: bytes) -> list[str]:
+    """Split the beginning of a text into whole lines; none when it is not text."""
+    text = head.decode("utf-8-sig", errors="ignore")
+    if b"\x00" in head or "\n" not in text:
+        return []
+    return [line.strip() for line in text[: text.rindex("\n")].splitlines()]
 
 
 @contextmanager
@@ -94,7 +102,7 @@ def _stream(path: Path) -> Iterator[tuple[BinaryIO, str]]:
                 yield file, path.name
     except BadInput:
         raise
-    except _PACKED as error:
+    except _UNREADABLE as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise BadInput(f"{path}: cannot be read: {reason}") from error
 
@@ -104,15 +112,11 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     # HistData packs a report of its gaps beside the bars.
     tables = [member for member in members if not (member.filename.lower().endswith(".txt") and len(members) > 1)]
     if len(tables) != 1:
-        raise BadInput(f"{path}: the zip holds {len(tables)} files, but one file of bars is expected")
-    if tables[0].file_size > LIMIT:
-        raise BadInput(f"{path}: it unpacks to more than {LIMIT // 2**20} MiB, which is the limit")
+        raise BadInput(f"{path}: the zip holds {len(tables)} files; expected one file of bars")
+    if tables[0].file_size > UNPACKED_LIMIT:
+        raise _too_large(path)
     return tables[0]
 
 
-def first_lines(head: bytes) -> list[str]:
-    """Split the beginning of a text into whole lines; none when it is no UTF-8 text."""
-    text = head.decode("utf-8-sig", errors="ignore")
-    if b"\x00" in head or "\n" not in text:
-        return []
-    return [line.strip() for line in text[: text.rindex("\n")].splitlines()]
+def _too_large(path: Path) -> BadInput:
+    return BadInput(f"{path}: unpacks to more than {UNPACKED_LIMIT // 2**20} MiB, which is the limit")

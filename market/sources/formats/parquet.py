@@ -16,20 +16,20 @@ def read_parquet(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame
 
     Parameters
     ----------
-    layout : what was said about the file.
+    layout : the layout that the user described.
 
     Returns
     -------
-    The table, its columns named as `layout` says, and nothing to say about it.
+    The table, its columns named as `layout` says, and no notes.
 
     Raises
     ------
-    BadInput : if it is not Parquet, is cut short, or cannot be opened, or is not laid out as was said.
+    BadInput : if it is not valid Parquet, cannot be opened, or does not match `layout`.
     """
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        raise BadInput(f"{path}: this is no Parquet file that can be read: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"{path}: not valid Parquet: {str(error).splitlines()[0]}") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error}") from error
-    return (layout or Layout()).applied(frame, name=str(path)), ()
+    return (layout or Layout()).apply(frame, name=str(path)), ()

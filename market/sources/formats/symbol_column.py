@@ -1,4 +1,4 @@
-"""The symbol that a file tells of itself, in a column or by its name, and whether it is the one that was asked for."""
+"""The symbol of a table: from its columns or the name of its file, held against the symbol that the user gives."""
 
 from __future__ import annotations
 
@@ -8,95 +8,94 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_market
+from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_market, symbol_or_none
 
 SYMBOL_COLUMNS = ("symbol", "ticker", "instrument", "product_id", "pair")
-"""Columns that tell what market a row belongs to."""
-_NAMING_COLUMNS = (*SYMBOL_COLUMNS, "name")
+"""Columns that name the market of a row."""
+_CHECKED_COLUMNS = (*SYMBOL_COLUMNS, "name")
 
 
-def settle_symbol(
-    asked: str | None, frame: pd.DataFrame, *, path: str, names: Sequence[str], untold: bool = False
+def resolve_symbol(
+    symbol: str | None, frame: pd.DataFrame, *, path: str, names: Sequence[str], trust_user: bool = False
 ) -> tuple[str, tuple[str, ...]]:
-    """Settle on the symbol of a table.
+    """Decide which symbol the bars of a table are stored as.
+
+    1. A symbol column beats the name of the file.
+    2. The user's symbol beats both, unless the column names a different market: that is an error.
 
     Parameters
     ----------
-    asked : the symbol that was asked for, in any form; None: the one that the table tells.
-    frame : the table, its columns in small letters.
+    symbol : the user's, in any form; None: the one that the table names.
+    frame : the table, its columns in lower case.
     path : what errors call the table.
-    names : the names of its file, by which it may tell a pair.
-    untold : whether what column and names tell is passed over.
+    names : the names of its file, in which a pair is looked for.
+    trust_user : whether to ignore what column and names say.
 
     Returns
     -------
-    The symbol in its one form, and a sentence for each thing that is worth knowing about it.
+    The symbol in its normal form, and a note on each thing that is worth knowing about it.
 
     Raises
     ------
-    BadInput : if the table holds several symbols, tells of another market than was asked for, or tells of none and none
-        was asked for.
+    BadInput : if the table holds several symbols, names a different market from `symbol`, or no symbol is known.
     """
-    column, text = told_symbol(frame, path)
-    told = _normal(text) if text and not untold else None
-    if told is None:
-        pairs = {pair for pair in map(pair_in_name, () if untold else names) if pair}
-        named = pairs.pop() if len(pairs) == 1 else None
-        if asked is None and named is None:
-            raise BadInput(f"{path}: it does not say which market it holds: give it with --symbol")
-        if asked is None:
-            return str(named), (f"the symbol is {named}, as the file's name tells",)
-        symbol, notes = _asked(asked)
-        if named and not same_market(symbol, named):
-            notes = (*notes, f"the file's name tells of {named}, but it is stored as {symbol}")
-        return symbol, notes
-    if asked is None:
-        return told, (f"the symbol is {told}, as column {column} says",)
-    symbol, notes = _asked(asked)
-    if symbol == told:
-        return symbol, notes
-    if same_market(symbol, told) or _one_begins_the_other(symbol, told):
-        return symbol, (*notes, f"column {column} says {text}, and it is stored as {symbol}")
+    column, text = symbol_in_columns(frame, path)
+    column_symbol = symbol_or_none(text) if text and not trust_user else None
+    if column_symbol is None:
+        return _by_file_name(symbol, () if trust_user else names, path)
+    if symbol is None:
+        return column_symbol, (f"the symbol is {column_symbol}, from column {column}",)
+    wanted, notes = _normalised(symbol)
+    if wanted == column_symbol:
+        return wanted, notes
+    if same_market(wanted, column_symbol) or _is_prefix(wanted, column_symbol):
+        return wanted, (*notes, f"column {column} holds {text}; stored as {wanted}")
     raise BadInput(
-        f"{path}: column {column} says {text}, which is another market than {symbol}: leave --symbol out to store it "
-        f"as {told}, or add --columns symbol= to store it as {symbol} all the same"
+        f"{path}: column {column} holds {text}, which is a different market from {wanted}: omit --symbol to store it "
+        f"as {column_symbol}, or add --columns symbol= to store it as {wanted} anyway"
     )
 
 
-def told_symbol(frame: pd.DataFrame, path: str) -> tuple[str, str | None]:
-    """Return the first column that tells a symbol, and what it tells; None where no column does.
+def symbol_in_columns(frame: pd.DataFrame, path: str) -> tuple[str, str | None]:
+    """Return the first symbol column that holds a value, and that value; ``("", None)`` where there is none.
 
     Raises
     ------
-    BadInput : if a column tells of several.
+    BadInput : if a column holds several symbols.
     """
-    told: tuple[str, str | None] = ("", None)
-    for column in _NAMING_COLUMNS:
+    first: tuple[str, str | None] = ("", None)
+    for column in _CHECKED_COLUMNS:
         if column in frame.columns and frame[column].ndim == 1:
-            found = sorted(set(frame[column].dropna().astype("str")))
-            if len(found) > 1:
+            values = sorted(set(frame[column].dropna().astype("str")))
+            if len(values) > 1:
                 raise BadInput(
-                    f"{path}: column {column} holds {len(found)} symbols, {found[0]} and {found[1]}"
-                    f"{' and more' if len(found) > 2 else ''}: a file of one symbol is expected"
+                    f"{path}: column {column} holds {len(values)} symbols, {values[0]} and {values[1]}"
+                    f"{' and more' if len(values) > 2 else ''}; expected a file of one symbol"
                 )
-            if found and told[1] is None and column in SYMBOL_COLUMNS:
-                told = (column, found[0])
-    return told
+            if values and first[1] is None and column in SYMBOL_COLUMNS:
+                first = (column, values[0])
+    return first
 
 
-def _asked(asked: str) -> tuple[str, tuple[str, ...]]:
-    symbol = normalise_symbol(asked)
-    return symbol, () if symbol == asked else (f"the symbol {asked} is written {symbol} here",)
+def _by_file_name(symbol: str | None, names: Sequence[str], path: str) -> tuple[str, tuple[str, ...]]:
+    pairs = {pair for pair in map(pair_in_name, names) if pair}
+    pair = pairs.pop() if len(pairs) == 1 else None
+    if symbol is None:
+        if pair is None:
+            raise BadInput(f"{path}: the file does not name its market: pass --symbol")
+        return pair, (f"the symbol is {pair}, from the name of the file",)
+    wanted, notes = _normalised(symbol)
+    if pair and not same_market(wanted, pair):
+        notes = (*notes, f"the name of the file says {pair}; stored as {wanted}")
+    return wanted, notes
 
 
-def _normal(text: str) -> str | None:
-    try:
-        return normalise_symbol(text)
-    except BadInput:
-        return None
+def _normalised(symbol: str) -> tuple[str, tuple[str, ...]]:
+    normal = normalise_symbol(symbol)
+    return normal, () if normal == symbol else (f"symbol {symbol} is stored as {normal}",)
 
 
-def _one_begins_the_other(symbol: str, other: str) -> bool:
-    """Tell of a contract and its root, such as 6EH4 and 6E, or a pair and its perpetual."""
+def _is_prefix(symbol: str, other: str) -> bool:
+    """Tell whether one begins the other: a contract and its root (6EH4 and 6E), or a pair and its perpetual."""
     short, long = sorted((re.sub(r"\W", "", symbol), re.sub(r"\W", "", other)), key=len)
     return len(short) >= 2 and long.startswith(short)

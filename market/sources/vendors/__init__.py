@@ -1,4 +1,4 @@
-"""One file a vendor: how its files are recognised by their content, and read.
+"""One file per vendor: how its files are recognised by their content, and read. A plug-in folder.
 
-A new vendor is a file here and a line in `market.sources.reading.VENDORS`.
+A new vendor is a module here that makes a `base.Vendor`, and an entry in `market.sources.reading.VENDORS`.
 """

@@ -1,4 +1,4 @@
-"""Alpha Vantage and Alpaca: CSV with the newest row first; intraday in New York's clock, stamped with the closes."""
+"""Alpha Vantage and Alpaca: CSV, newest row first; intraday bars are stamped with their close, in New York time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from pathlib import Path
 
 from tradesieve.market.bars import PRICES
 from tradesieve.market.sources.formats.archives import first_lines
-from tradesieve.market.sources.formats.frames import Stamps
-from tradesieve.market.sources.vendors.base import Given, Read, Vendor, csv_frame, header, oldest_first
+from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.vendors.base import (
+    ReadOptions,
+    Vendor,
+    VendorTable,
+    csv_frame,
+    csv_header,
+    ensure_oldest_first,
+)
 
 _HEADERS = tuple((name, *PRICES, "volume") for name in ("datetime", "timestamp"))
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -20,14 +27,14 @@ _ENDS = ("16:00:00", "20:00:00")
 
 
 def _recognises(head: bytes, name: str) -> bool:
-    if header(head) not in _HEADERS:
+    if csv_header(head) not in _HEADERS:
         return False
     stamps = [line.partition(",")[0] for line in first_lines(head)[1:]]
     if len(stamps) < 2 or any(later >= earlier for earlier, later in pairwise(stamps)):
         return False
     if all(_DAY.fullmatch(stamp) for stamp in stamps):
         return True
-    # Only stamps that are closes in New York's clock end their days at the end of a session, to the minute.
+    # Only closes in New York time end a day exactly at the end of a session.
     clocks = [stamp[11:] for stamp in stamps]
     return (
         all(_MINUTE.fullmatch(stamp) for stamp in stamps)
@@ -36,17 +43,17 @@ def _recognises(head: bytes, name: str) -> bool:
     )
 
 
-def _read(path: Path, given: Given) -> Read:
-    """Read bars: intraday stamps are closes in New York's clock, a date is the day of the session."""
+def _read(path: Path, options: ReadOptions) -> VendorTable:
+    """Read bars: intraday stamps are closes in New York time, a date is the day of the session."""
     frame = csv_frame(path)
     time = str(frame.columns[0])
     daily = frame[time].astype("str").str.len().eq(10).all()
     notes: list[str] = []
-    frame = oldest_first(frame, time, notes)
+    frame = ensure_oldest_first(frame, time, notes)
     if daily:
-        return Read(frame, Stamps(meaning="open"), tuple(notes))
-    notes.append("a stamp is the end of its bar, in New York's clock")
-    return Read(frame, Stamps(meaning="close", timezone="America/New_York"), tuple(notes))
+        return VendorTable(frame, Stamps(meaning="open"), tuple(notes))
+    notes.append("stamps are closes, in New York time")
+    return VendorTable(frame, Stamps(meaning="close", timezone="America/New_York"), tuple(notes))
 
 
 ALPHAVANTAGE = Vendor("Alpha Vantage", _recognises, _read)

@@ -1,4 +1,4 @@
-"""Binance: klines as CSV, with a header or without, in milliseconds or (spot, from 2025 on) microseconds."""
+"""Binance: klines as CSV or JSON, with or without a header, in milliseconds or (spot, from 2025) microseconds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import pandas as pd
 
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import first_lines, read_head, read_json
-from tradesieve.market.sources.formats.frames import Stamps
-from tradesieve.market.sources.vendors.base import Given, Read, Vendor, candles_frame, csv_frame, header
+from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.vendors.base import (
+    ReadOptions,
+    Vendor,
+    VendorTable,
+    candles_frame,
+    csv_frame,
+    csv_header,
+)
 
 _COLUMNS = (
     "open_time", "open", "high", "low", "close", "volume", "close_time",
@@ -24,15 +31,15 @@ def _recognises(head: bytes, name: str) -> bool:
     if head.lstrip().startswith(b"["):
         row = head.lstrip().lstrip(b"[ \r\n").partition(b"]")[0].decode(errors="ignore")
         return _is_kline(row.replace('"', "").split(","))
-    names = header(head)
+    names = csv_header(head)
     if names[:7] == _COLUMNS[:7] and len(names) == 12:
         return True
     lines = first_lines(head)
     return bool(lines) and _is_kline(lines[0].split(","))
 
 
-def _read(path: Path, given: Given) -> Read:
-    """Read klines by their opens: their closes are written a millisecond early."""
+def _read(path: Path, options: ReadOptions) -> VendorTable:
+    """Read klines by their open times: close times are a millisecond early."""
     if read_head(path)[0].lstrip().startswith(b"["):
         frame = candles_frame(path, read_json(path), _COLUMNS)
     else:
@@ -40,7 +47,7 @@ def _read(path: Path, given: Given) -> Read:
         if str(frame.iloc[0, 0]).strip() == "open_time":
             frame = csv_frame(path)
         if frame.shape[1] != len(_COLUMNS):
-            raise BadInput(f"{path}: its rows have {frame.shape[1]} fields, but klines have {len(_COLUMNS)}")
+            raise BadInput(f"{path}: rows have {frame.shape[1]} fields; klines have {len(_COLUMNS)}")
         frame.columns = pd.Index(_COLUMNS)
     notes: list[str] = []
     time = pd.to_numeric(frame["open_time"], errors="coerce")
@@ -50,8 +57,8 @@ def _read(path: Path, given: Given) -> Read:
         if late.any() and not late.all():
             notes.append(f"{int(late.sum())} rows are in microseconds and {int((~late).sum())} in milliseconds")
         frame = frame.assign(open_time=np.where(late, whole, whole * 1000))
-        return Read(frame, Stamps(meaning="open", unit="us"), tuple(notes))
-    return Read(frame, Stamps(meaning="open"))
+        return VendorTable(frame, Stamps(meaning="open", unit="us"), tuple(notes))
+    return VendorTable(frame, Stamps(meaning="open"))
 
 
 def _is_kline(fields: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Lean (QuantConnect): zips of one symbol, by day or by hour for all its life, by minute for one day."""
+"""Lean (QuantConnect): zips of one symbol, daily or hourly bars for its whole life, minute bars for one day."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 from tradesieve.market.bars import PRICES
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import first_lines, read_head
-from tradesieve.market.sources.formats.frames import Stamps
-from tradesieve.market.sources.vendors.base import Given, Read, Vendor, csv_frame, times
+from tradesieve.market.sources.formats.timestamps import Stamps, parse_times
+from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable, csv_frame
 
 _DATED = re.compile(r"\d{8} \d\d:\d\d(,[0-9.eE+-]*){5}((,[0-9.eE+-]*){5})?")
 _SINCE_MIDNIGHT = re.compile(r"\d{1,8}(,[0-9.eE+-]*){5}((,[0-9.eE+-]*){5})?")
@@ -30,12 +30,12 @@ def _recognises(head: bytes, name: str) -> bool:
     return _DATED.fullmatch(lines[0]) is not None
 
 
-def _read(path: Path, given: Given) -> Read:
-    """Read bars that are stamped with their opens.
+def _read(path: Path, options: ReadOptions) -> VendorTable:
+    """Read bars whose stamps are opens.
 
-    Shares are written in ten-thousandths of a dollar and in New York's clock, everything else in its own prices and in
-    UTC. The folder that would tell the two apart does not travel with a file, but its numbers do: prices that are whole
-    in every row are ten-thousandths. A daily bar carries the date of its session, as midnight UTC.
+    Shares are in ten-thousandths of a dollar and in New York time, everything else in its own prices and in UTC. Only
+    the folder names the asset class, and a file does not carry its folder: prices that are whole in every row are taken
+    for ten-thousandths. A daily bar carries the date of its session, as midnight UTC.
     """
     head, name = read_head(path)
     quotes = len(first_lines(head)[0].split(",")) == len(_QUOTE)
@@ -44,7 +44,7 @@ def _read(path: Path, given: Given) -> Read:
     notes = []
     if quotes:
         frame = frame[["time", *PRICES]].assign(volume=0.0)
-        notes.append("these are quotes: the prices are those of the bid, and there is no volume")
+        notes.append("these are quotes: prices are bids, and there is no volume")
     named = _MINUTE_NAME.fullmatch(name)
     if named:
         milliseconds = pd.to_numeric(frame["time"], errors="coerce")
@@ -52,20 +52,20 @@ def _read(path: Path, given: Given) -> Read:
             raise BadInput(f"{path}: row {int(milliseconds.isna().argmax())} has no milliseconds since midnight")
         day = pd.to_datetime(named["date"], format="%Y%m%d", errors="coerce")
         if pd.isna(day):
-            raise BadInput(f"{path}: {named['date']} in the name {name} is no date")
+            raise BadInput(f"{path}: {named['date']} in the name {name} is not a date")
         frame = frame.assign(time=day + pd.to_timedelta(milliseconds, unit="ms"), symbol=named["symbol"])
     else:
-        frame = frame.assign(time=times(path, frame["time"], "%Y%m%d %H:%M"))
+        frame = frame.assign(time=parse_times(frame["time"], "%Y%m%d %H:%M", name=str(path)))
     scale, zone = 1.0, "UTC"
     if _all_whole(frame):
         scale = _TEN_THOUSANDTHS
         daily = bool((frame["time"] == frame["time"].dt.normalize()).all())
         zone = "UTC" if daily else "America/New_York"
-        if given.price_scale is None:
-            notes.append("every price is a whole number: read as ten-thousandths; --price-scale says otherwise")
-        if given.stamps.timezone is None and not daily:
-            notes.append("the clock of shares is New York's")
-    return Read(frame, Stamps(meaning="open", timezone=zone), tuple(notes), price_scale=scale)
+        if options.price_scale is None:
+            notes.append("every price is a whole number: read as ten-thousandths; pass --price-scale to change it")
+        if options.stamps.timezone is None and not daily:
+            notes.append("shares are in New York time")
+    return VendorTable(frame, Stamps(meaning="open", timezone=zone), tuple(notes), price_scale=scale)
 
 
 def _all_whole(frame: pd.DataFrame) -> bool:

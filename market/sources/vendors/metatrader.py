@@ -1,4 +1,4 @@
-"""MetaTrader: exports of versions 4 and 5, in the broker's clock."""
+"""MetaTrader: exports of versions 4 and 5, in the broker's time zone."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ import pandas as pd
 from tradesieve.market.bars import PRICES
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import first_lines, read_head
-from tradesieve.market.sources.formats.frames import Stamps
-from tradesieve.market.sources.vendors.base import Given, Read, Vendor, csv_frame, in_order, times, without_duplicates
+from tradesieve.market.sources.formats.timestamps import Stamps, parse_times
+from tradesieve.market.sources.vendors.base import (
+    ReadOptions,
+    Vendor,
+    VendorTable,
+    csv_frame,
+    drop_duplicates,
+    ensure_sorted,
+)
 from tradesieve.market.timeframes import HOUR, Timeframe
 
 _COLUMNS = ["date", "time", "open", "high", "low", "close", "volume"]
@@ -29,11 +36,11 @@ def _recognises(head: bytes, name: str) -> bool:
     )
 
 
-def _read(path: Path, given: Given) -> Read:
-    """Read bars that are stamped with their opens.
+def _read(path: Path, options: ReadOptions) -> VendorTable:
+    """Read bars whose stamps are opens.
 
-    A bar at the start of a session is stamped with its first tick (22:05 for the hour from 22:00): it belongs on the
-    grid. Rows that stand there twice, as the terminal writes them when it loads history anew, are dropped.
+    The first bar of a session is stamped with its first tick (22:05 for the hour from 22:00) and is moved to the grid.
+    Repeated rows, which the terminal writes when it reloads history, are dropped.
     """
     first = first_lines(read_head(path)[0])[0]
     if _QUOTED.fullmatch(first):
@@ -47,14 +54,14 @@ def _read(path: Path, given: Given) -> Read:
         frame = _split(path, first)
         frame["time"] = frame["date"].astype("str") + " " + frame["time"].astype("str").str.slice(0, 5)
         frame = frame.drop(columns="date")
-    form = "%Y.%m.%d %H:%M" if "." in str(frame["time"].iloc[0])[:8] else "%Y-%m-%d %H:%M:%S"
+    time_format = "%Y.%m.%d %H:%M" if "." in str(frame["time"].iloc[0])[:8] else "%Y-%m-%d %H:%M:%S"
     notes: list[str] = []
-    frame = without_duplicates(frame.assign(time=times(path, frame["time"], form)), notes)
-    frame = in_order(frame, "time", notes)
-    frame = _on_grid(frame, given.timeframe, notes)
-    if given.stamps.timezone is None:
-        notes.append("the broker's clock is not written in the file: read as UTC; --timezone says otherwise")
-    return Read(frame[["time", *PRICES, "volume"]], Stamps(meaning="open"), tuple(notes))
+    frame = drop_duplicates(frame.assign(time=parse_times(frame["time"], time_format, name=str(path))), notes)
+    frame = ensure_sorted(frame, "time", notes)
+    frame = _on_grid(frame, options.timeframe, notes)
+    if options.stamps.timezone is None:
+        notes.append("the file does not state the broker's time zone: read as UTC; pass --timezone to change it")
+    return VendorTable(frame[["time", *PRICES, "volume"]], Stamps(meaning="open"), tuple(notes))
 
 
 def _split(path: Path, first: str) -> pd.DataFrame:
@@ -62,7 +69,7 @@ def _split(path: Path, first: str) -> pd.DataFrame:
     if not _split_header(first):
         width = len(first.split(separator))
         if width not in (7, 9):
-            raise BadInput(f"{path}: its first row has {width} fields, but a MetaTrader export has 7 or 9")
+            raise BadInput(f"{path}: the first row has {width} fields; a MetaTrader export has 7 or 9")
         return csv_frame(path, sep=separator, header=None, names=[*_COLUMNS, "real volume", "spread"][:width])
     frame = csv_frame(path, sep=separator).rename(columns=lambda name: str(name).strip("<>"))
     return frame if "volume" in frame.columns else frame.rename(columns={"tickvol": "volume"})
@@ -75,11 +82,11 @@ def _split_header(line: str) -> bool:
 
 def _on_grid(frame: pd.DataFrame, timeframe: Timeframe, notes: list[str]) -> pd.DataFrame:
     if timeframe.duration > HOUR:
-        return frame  # longer bars begin at the broker's midnight, which is no midnight of ours
+        return frame  # longer bars begin at the broker's midnight, which is not midnight in UTC
     time = frame["time"].dt.as_unit("ns").astype("int64").to_numpy()
     late = time % timeframe.duration
     moved = time - late
-    # Two bars that would fall on one place are bars of a shorter timeframe, which is told where steps are checked.
+    # Two bars that would move to the same time are of a shorter timeframe: the check of the steps reports them.
     if not late.any() or (np.diff(moved) <= 0).any():
         return frame
     notes.append(f"{int((late > 0).sum())} rows are stamped with their first tick: moved to the grid of {timeframe}")

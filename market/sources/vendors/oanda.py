@@ -1,4 +1,4 @@
-"""OANDA: candles of its version 20 interface as JSON, prices as text."""
+"""OANDA: candles of its v20 REST API as JSON, prices as text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 from tradesieve.market.bars import PRICES
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import read_json
-from tradesieve.market.sources.formats.frames import Stamps
-from tradesieve.market.sources.vendors.base import Given, Read, Vendor
+from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
 
 _SIDES = ("mid", "bid", "ask")
 
@@ -22,20 +22,20 @@ def _recognises(head: bytes, name: str) -> bool:
     )
 
 
-def _read(path: Path, given: Given) -> Read:
-    """Read candles that are stamped with their opens: the mid prices, else the bid's, else the ask's.
+def _read(path: Path, options: ReadOptions) -> VendorTable:
+    """Read candles whose stamps are opens: mid prices, else bid, else ask.
 
-    A candle that is not complete is no bar yet, and is left out.
+    Incomplete candles are dropped.
     """
     content = read_json(path)
     candles = content.get("candles") if isinstance(content, dict) else None
     if not isinstance(candles, list) or not candles or not all(isinstance(candle, dict) for candle in candles):
-        raise BadInput(f"{path}: there are no candles in it")
+        raise BadInput(f"{path}: holds no candles")
     side = next((side for side in _SIDES if side in candles[0]), "mid")
     complete = [candle for candle in candles if candle.get("complete", True)]
     notes = [] if side == "mid" else [f"the prices are those of the {side}"]
     if len(complete) < len(candles):
-        notes.append(f"{len(candles) - len(complete)} candles were not complete: left out")
+        notes.append(f"dropped {len(candles) - len(complete)} incomplete candles")
     rows = [_row(path, number, candle, side) for number, candle in enumerate(complete)]
     frame = pd.DataFrame(rows, columns=["time", *PRICES, "volume"])
     seconds = pd.to_numeric(frame["time"], errors="coerce")
@@ -43,7 +43,7 @@ def _read(path: Path, given: Given) -> Read:
         frame = frame.assign(time=seconds)
     if isinstance(content.get("instrument"), str):
         frame = frame.assign(instrument=content["instrument"])
-    return Read(frame, Stamps(meaning="open"), tuple(notes))
+    return VendorTable(frame, Stamps(meaning="open"), tuple(notes))
 
 
 def _row(path: Path, number: int, candle: dict[str, Any], side: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""tradesieve data: bring bars in, list them, check and repair them."""
+"""tradesieve data: import, download, list, check and repair bars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tradesieve.pipelines.settings import read_settings
 
 @click.group()
 def data() -> None:
-    """Bring bars in, list them, check and repair them."""
+    """Import, download, list, check and repair bars."""
 
 
 data.add_command(import_)
@@ -30,7 +30,7 @@ data.add_command(repair)
 @data.command("list")
 @as_json
 def list_(as_json: bool) -> None:
-    """List the bars that are stored."""
+    """List the stored bars."""
     settings, console = read_settings(), Console(as_json=as_json)
     rows = []
     for symbol, timeframe in settings.bars.list():
@@ -42,7 +42,7 @@ def list_(as_json: bool) -> None:
                 "bars": count,
                 "first": format_time(first),
                 "last": format_time(last),
-                "repaired": ", ".join(made["fix"] for made in settings.bars.repairs(symbol, timeframe)) or None,
+                "repaired": ", ".join(record["fix"] for record in settings.bars.repairs(symbol, timeframe)) or None,
             }
         )
     console.json({"bars": rows})

@@ -1,4 +1,4 @@
-"""tradesieve data repair: put right what a check found, on request, and take it back."""
+"""tradesieve data repair: repair defects that a check found, and undo repairs."""
 
 from __future__ import annotations
 
@@ -22,42 +22,43 @@ _SHOWN = 20
 @click.command()
 @click.option("--symbol", required=True, help="The stored symbol.")
 @click.option("--timeframe", required=True, help="The stored timeframe, such as 1m.")
-@click.option("--fix", help=f"What to put right, separated by commas: {', '.join(REPAIRS)}.")
-@click.option("--dry-run", is_flag=True, help="Say what would be changed, and change nothing.")
-@click.option("--undo", is_flag=True, help="Put the bars back as they were before they were repaired.")
+@click.option("--fix", help=f"Repairs to make, separated by commas: {', '.join(REPAIRS)}.")
+@click.option("--dry-run", is_flag=True, help="Show what would be changed, and change nothing.")
+@click.option("--undo", is_flag=True, help="Restore the bars as they were before every repair.")
 @as_json
 def repair(symbol: str, timeframe: str, fix: str | None, dry_run: bool, undo: bool, as_json: bool) -> None:
-    """Repair stored bars in the ways that --fix names; nothing is repaired by itself.
+    """Repair stored bars with the repairs that --fix names; nothing is repaired automatically.
 
     \b
-        bad_prints  clips prices that nobody else traded at to the range of the three bars before and after
+        bad_prints  clips prices far outside the range of the three bars before and after to that range
         splits      divides prices before a split by its ratio, and multiplies volumes
-        frozen      takes out the copies of a bar that a frozen feed repeated
-        filled      takes out bars without volume that repeat the last close
+        frozen      removes the copies of a bar that a frozen feed repeated
+        filled      removes bars without volume that repeat the last close
 
-    Gaps are never filled. What was done is written into the stored file, and the original is kept beside it for --undo.
-    Repaired bars know what came after them, so repair what is wrong, not what is surprising: see it with --dry-run.
+    Gaps are never filled. Repairs are recorded in the stored file, and the original is kept beside it for --undo. A
+    repair looks at later bars, so repair what is wrong, not what is surprising: look at it with --dry-run first.
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    kept = parse_timeframe(timeframe)
-    if (symbol, kept) not in settings.bars.list():
-        raise Unknown("stored bars", f"{symbol} {kept}", [f"{name} {stored}" for name, stored in settings.bars.list()])
+    parsed = parse_timeframe(timeframe)
+    stored = settings.bars.list()
+    if (symbol, parsed) not in stored:
+        raise Unknown("stored bars", f"{symbol} {parsed}", [f"{name} {each}" for name, each in stored])
     if undo == bool(fix):
-        raise BadInput(f"give either --fix with some of {', '.join(REPAIRS)}, or --undo")
+        raise BadInput(f"pass either --fix with some of {', '.join(REPAIRS)}, or --undo")
     if undo:
         if dry_run:
-            raise BadInput("--dry-run goes with --fix, not with --undo")
-        undone = settings.bars.undo_repairs(symbol, kept)
-        console.json({"symbol": symbol, "timeframe": str(kept), "undone": undone})
-        console.say(f"{symbol} {kept}: {pluralise(undone, 'repair')} undone; the bars are as they were imported")
+            raise BadInput("--dry-run needs --fix, not --undo")
+        n_undone = settings.bars.undo_repairs(symbol, parsed)
+        console.json({"symbol": symbol, "timeframe": str(parsed), "undone": n_undone})
+        console.say(f"{symbol} {parsed}: {pluralise(n_undone, 'repair')} undone; the bars are as they were imported")
         return
-    names, asked = split_commas(fix or ""), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    names, requested_at = split_commas(fix or ""), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if dry_run:
-        _, records = repair_bars(settings.bars.load(symbol, kept), names, asked=asked)
+        _, records = repair_bars(settings.bars.load(symbol, parsed), names, requested_at=requested_at)
     else:
-        records = settings.bars.repair(symbol, kept, lambda bars: repair_bars(bars, names, asked=asked))
-    console.json({"symbol": symbol, "timeframe": str(kept), "dry_run": dry_run, "repairs": records})
-    _show(console, f"{symbol} {kept}", records, dry_run)
+        records = settings.bars.repair(symbol, parsed, lambda bars: repair_bars(bars, names, requested_at=requested_at))
+    console.json({"symbol": symbol, "timeframe": str(parsed), "dry_run": dry_run, "repairs": records})
+    _show(console, f"{symbol} {parsed}", records, dry_run)
 
 
 def _show(console: Console, bars: str, records: list[dict[str, Any]], dry_run: bool) -> None:
@@ -70,4 +71,4 @@ def _show(console: Console, bars: str, records: list[dict[str, Any]], dry_run: b
     elif dry_run:
         console.say("nothing was changed (--dry-run)")
     else:
-        console.say("the original is kept; --undo brings it back")
+        console.say("the original is kept; --undo restores it")

@@ -1,4 +1,4 @@
-"""tradesieve data resample: make longer bars, within the sessions of a market where it has some, and store them."""
+"""tradesieve data resample: resample stored bars, on the UTC grid or within sessions, and store the result."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tradesieve.pipelines.settings import read_settings
 
 
 @click.command()
-@click.option("--symbol", required=True, help="A symbol of which shorter bars are stored.")
-@click.option("--timeframe", required=True, help="How long the new bars last, such as 1h or 1d.")
+@click.option("--symbol", required=True, help="A symbol with shorter stored bars.")
+@click.option("--timeframe", required=True, help="The timeframe of the new bars, such as 1h or 1d.")
 @click.option(
     "--sessions",
-    help="An exchange such as XNYS, or when a day ends, such as '17:00 America/New_York'; by default the UTC grid.",
+    help="An exchange such as XNYS, or the end of a day such as '17:00 America/New_York'; by default the UTC grid.",
 )
-@click.option("--replace", is_flag=True, help="Forget what is stored of this symbol and timeframe first.")
+@click.option("--replace", is_flag=True, help="Replace the stored bars of this symbol and timeframe.")
 @as_json
 def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, as_json: bool) -> None:
-    """Make longer bars from the shortest stored ones, and store them.
+    """Resample the shortest stored bars of a symbol, and store the result.
 
-    Experiments make the bars that they need on the UTC grid by themselves. This is for days that begin and end
-    otherwise: the session of an exchange with its half days, or the day of currencies, which ends at 17:00 in New York.
+    Experiments resample to the UTC grid automatically. This command is for days with other limits: the session of an
+    exchange with its half days, or the day of currencies, which ends at 17:00 in New York.
 
     \b
         tradesieve data resample --symbol SPY --timeframe 1d --sessions XNYS
@@ -36,16 +36,16 @@ def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, a
     """
     settings, console = read_settings(), Console(as_json=as_json)
     symbol, longer = normalise_symbol(symbol), parse_timeframe(timeframe)
-    within = Sessions(sessions) if sessions else None
-    shorter = [kept for name, kept in settings.bars.list() if name == symbol and kept < longer]
+    session_hours = Sessions(sessions) if sessions else None
+    shorter = [stored for name, stored in settings.bars.list() if name == symbol and stored < longer]
     if not shorter:
-        raise BadInput(f"no bars of {symbol} shorter than {longer} are stored; `tradesieve data list` says what is")
+        raise BadInput(f"no bars of {symbol} shorter than {longer} are stored; see `tradesieve data list`")
     source = min(shorter)
     with console.progress() as progress:
         progress("resample", 0, 1, f"{symbol} {source} to {longer}")
-        bars = resampled(settings.bars.load(symbol, source), longer, sessions=within)
+        bars = resampled(settings.bars.load(symbol, source), longer, sessions=session_hours)
         if len(bars) == 0:
-            raise BadInput(f"the {source} bars of {symbol} make no whole bar of {longer}")
+            raise BadInput(f"the {source} bars of {symbol} make no complete bar of {longer}")
         new = settings.bars.append(bars, replace=replace)
     row = {
         "symbol": symbol, "timeframe": str(longer), "from": str(source), "bars": len(bars), "new": new,

@@ -59,7 +59,7 @@ def equal(one: Bars, other: Bars) -> bool:
 @pytest.mark.parametrize("name", REPAIRS)
 def test_clean_bars_are_left_alone(name: str) -> None:
     bars = clean()
-    repaired, records = repair_bars(bars, [name], asked=ASKED)
+    repaired, records = repair_bars(bars, [name], requested_at=ASKED)
     assert repaired is bars
     assert records == []
 
@@ -67,7 +67,7 @@ def test_clean_bars_are_left_alone(name: str) -> None:
 def test_a_bad_wick_is_clipped_and_nothing_else_is_touched() -> None:
     bars = clean()
     dirty = with_print(bars)
-    repaired, (record,) = repair_bars(dirty, ["bad_prints"], asked=ASKED)
+    repaired, (record,) = repair_bars(dirty, ["bad_prints"], requested_at=ASKED)
     neighbours = np.r_[997:1000, 1001:1004]
     clipped = max(bars.high[neighbours].max(), bars.open[1000], bars.close[1000])
     assert equal(repaired, changed(bars, high=np.where(np.arange(len(bars)) == 1000, clipped, bars.high)))
@@ -85,7 +85,7 @@ def test_a_bar_that_is_wrong_as_a_whole_comes_back_to_its_neighbours(factor: flo
     prices = {name: getattr(bars, name).copy() for name in ("open", "high", "low", "close")}
     for values in prices.values():
         values[[700, 701]] *= factor
-    repaired, _ = repair_bars(changed(bars, **prices), ["bad_prints"], asked=ASKED)
+    repaired, _ = repair_bars(changed(bars, **prices), ["bad_prints"], requested_at=ASKED)
     around = np.r_[697:700, 702:705]
     for row in (700, 701):
         assert bars.low[around].min() <= repaired.low[row] <= repaired.high[row] <= bars.high[around].max()
@@ -96,7 +96,7 @@ def test_a_bar_that_is_wrong_as_a_whole_comes_back_to_its_neighbours(factor: flo
 def test_splits_are_adjusted_for_prices_and_volumes() -> None:
     bars = clean(n_days=300, timeframe="1d")
     dirty = with_split(with_split(bars, 100, 2.0), 200, 4.0)
-    repaired, (record,) = repair_bars(dirty, ["splits"], asked=ASKED)
+    repaired, (record,) = repair_bars(dirty, ["splits"], requested_at=ASKED)
     for name in COLUMNS[1:]:
         np.testing.assert_allclose(getattr(repaired, name), getattr(bars, name), rtol=1e-12)
     assert [(change["split"], change["bars_before"]) for change in record["changes"]] == [("2:1", 100), ("4:1", 200)]
@@ -112,7 +112,7 @@ def test_frozen_and_filled_bars_are_taken_out() -> None:
         columns[name][301:306] = columns["close"][300]
     columns["volume"][301:306] = 0
     dirty = changed(bars, **columns)
-    repaired, records = repair_bars(dirty, ["filled", "frozen"], asked=ASKED)
+    repaired, records = repair_bars(dirty, ["filled", "frozen"], requested_at=ASKED)
     assert [(record["fix"], record["n_changes"]) for record in records] == [("frozen", 3), ("filled", 5)]
     assert set(dirty.close_time) - set(repaired.close_time) == set(dirty.close_time[np.r_[101:104, 301:306]])
     assert len(find_frozen(repaired).start) == len(find_filled(repaired).start) == 0
@@ -120,15 +120,15 @@ def test_frozen_and_filled_bars_are_taken_out() -> None:
 
 def test_a_repair_that_does_not_exist_is_named() -> None:
     with pytest.raises(Unknown, match=r"unknown repair 'split': did you mean 'splits'\?"):
-        repair_bars(clean(), ["split"], asked=ASKED)
+        repair_bars(clean(), ["split"], requested_at=ASKED)
     with pytest.raises(BadInput, match="no repair is named"):
-        repair_bars(clean(), [], asked=ASKED)
+        repair_bars(clean(), [], requested_at=ASKED)
 
 
 def test_real_splits_and_bad_prints_are_repaired(shared_data) -> None:
     path = shared_data / "dev" / "equity_1d" / "lean_AAPL_1d.parquet"
     bars = read_file(path, symbol="AAPL", timeframe=parse_timeframe("1d"))[0]
-    repaired, records = repair_bars(bars, ["splits", "bad_prints"], asked=ASKED)
+    repaired, records = repair_bars(bars, ["splits", "bad_prints"], requested_at=ASKED)
     assert [record["n_changes"] for record in records] == [3, 4]
     assert find_splits(repaired) == ()
     # 2 x 2 x 7 x 4 = 112 of today's shares for one of 1998.
@@ -142,7 +142,7 @@ def test_real_splits_and_bad_prints_are_repaired(shared_data) -> None:
 
 def fix(store: BarStore, *names: str, timeframe: str = "5m") -> list:
     def change(bars: Bars) -> tuple[Bars, list]:
-        return repair_bars(bars, names, asked=ASKED)
+        return repair_bars(bars, names, requested_at=ASKED)
 
     return store.repair("AAA", parse_timeframe(timeframe), change)
 
@@ -154,7 +154,7 @@ def test_a_repair_is_written_down_and_undone_byte_for_byte(tmp_path) -> None:
     records = fix(store, "bad_prints")
     assert store.repairs("AAA", MINUTES) == tuple(records)
     assert store.list() == [("AAA", MINUTES)], "the original is no bars of its own"
-    assert equal(store.load("AAA", MINUTES), repair_bars(dirty, ["bad_prints"], asked=ASKED)[0])
+    assert equal(store.load("AAA", MINUTES), repair_bars(dirty, ["bad_prints"], requested_at=ASKED)[0])
     assert store.undo_repairs("AAA", MINUTES) == 1
     assert files_of(tmp_path) == before
     assert store.repairs("AAA", MINUTES) == ()
@@ -176,7 +176,7 @@ def test_bars_that_are_added_later_keep_the_repair_and_outlive_its_undoing(tmp_p
     fix(store, "bad_prints")
     assert store.append(dirty) == len(dirty) - 3000, "what was known before the repair is passed over"
     assert len(store.repairs("AAA", MINUTES)) == 1
-    assert equal(store.load("AAA", MINUTES), repair_bars(dirty, ["bad_prints"], asked=ASKED)[0])
+    assert equal(store.load("AAA", MINUTES), repair_bars(dirty, ["bad_prints"], requested_at=ASKED)[0])
     store.undo_repairs("AAA", MINUTES)
     assert equal(store.load("AAA", MINUTES), dirty)
 
@@ -252,7 +252,7 @@ def killed(*names):
 
 os.replace = killed
 if sys.argv[2] == "repair":
-    store.repair("AAA", timeframe, lambda bars: repair_bars(bars, ["bad_prints"], asked="now"))
+    store.repair("AAA", timeframe, lambda bars: repair_bars(bars, ["bad_prints"], requested_at="now"))
 else:
     store.undo_repairs("AAA", timeframe)
 """
@@ -262,7 +262,7 @@ else:
 @pytest.mark.parametrize(("doing", "step"), [("repair", 1), ("repair", 2), ("undo", 1), ("undo with more", 1)])
 def test_a_kill_leaves_the_bars_as_before_or_as_after(tmp_path, doing: str, step: int, moment: str) -> None:
     store, dirty = BarStore(tmp_path), with_print(clean(6))
-    repaired = repair_bars(dirty, ["bad_prints"], asked=ASKED)[0]
+    repaired = repair_bars(dirty, ["bad_prints"], requested_at=ASKED)[0]
     store.append(dirty[:1500] if doing == "undo with more" else dirty)
     if doing != "repair":
         fix(store, "bad_prints")

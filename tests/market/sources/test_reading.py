@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput, Unknown
-from tradesieve.market.sources.formats.frames import Stamps
+from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -88,11 +88,11 @@ def test_whole_times_are_recognised_by_their_size(tmp_path, unit, factor, suffix
     assert read(path, stamps=Stamps(unit=unit)).close_time.tolist() == expected
     other = {"s": "ms", "ms": "us", "us": "ns", "ns": "s"}[unit]
     if unit == "ns":
-        with pytest.raises(BadInput, match=r"no time between 1970 and 2100 in s since 1970; is this the file's unit"):
+        with pytest.raises(BadInput, match=r"not a time between 1970 and 2100 in s since 1970; check the time unit"):
             read(path, stamps=Stamps(unit=other))
     else:
         # Read as a smaller unit the steps shrink: the timeframe gives the mistake away.
-        with pytest.raises(BadInput, match="is this the file's timeframe"):
+        with pytest.raises(BadInput, match="check the timeframe"):
             read(path, stamps=Stamps(unit=other))
 
 
@@ -103,13 +103,13 @@ def test_seconds_with_a_fraction_keep_it(tmp_path):
 
 @pytest.mark.parametrize("time", [0, 20231114, 20231114223000, -START, 3e22, "inf"])
 def test_a_number_in_no_known_unit_is_refused(tmp_path, time):
-    with pytest.raises(BadInput, match=r"column time holds .*, which is no time between 2001 and 2100"):
+    with pytest.raises(BadInput, match=r"column time holds .*, which is not a time between 2001 and 2100"):
         read(tmp_path / "a.csv", rows(time))
 
 
 def test_numbers_before_2001_need_their_unit(tmp_path):
     text = rows(86_400, 86_460)
-    with pytest.raises(BadInput, match="give the unit"):
+    with pytest.raises(BadInput, match="pass --time-unit"):
         read(tmp_path / "a.csv", text)
     assert read(tmp_path / "a.csv", stamps=Stamps(unit="s")).close_time[0] == 86_460 * 10**9
 
@@ -135,7 +135,7 @@ def test_summer_and_winter_offsets_may_stand_in_one_file(tmp_path):
     text = rows("2024-03-10T01:59:00-05:00", "2024-03-10T03:00:00-04:00", "2024-03-10T03:01:00-04:00")
     bars = read(tmp_path / "a.csv", text)
     assert np.diff(bars.close_time).tolist() == [60 * 10**9] * 2
-    with pytest.raises(BadInput, match="no time that is understood"):
+    with pytest.raises(BadInput, match="not a valid time"):
         read(tmp_path / "a.csv", rows("2024-03-10T01:59:00", "2024-03-10T03:00:00-04:00"))
 
 
@@ -150,7 +150,7 @@ def test_local_times_follow_the_clock_of_their_zone(tmp_path):
 
 @pytest.mark.parametrize("time", ["yesterday", "14/11/2023 22:14", "22:14:00", "2023-13-01"])
 def test_a_text_that_is_no_time_is_refused_in_one_line(tmp_path, time):
-    with pytest.raises(BadInput, match=r"column time holds .*, no time that is understood") as caught:
+    with pytest.raises(BadInput, match=r"column time holds .*, which is not a valid time") as caught:
         read(tmp_path / "a.csv", rows(time))
     assert "\n" not in str(caught.value)
 
@@ -166,10 +166,10 @@ def test_parquet_times_of_any_resolution_and_dates(tmp_path):
     frame(time=days).to_parquet(path)
     assert read(path, timeframe="1d").close_time[0] == int(pd.Timestamp("2024-01-02").as_unit("ns").value)
     frame(time=np.datetime64("9999-01-01", "us")).to_parquet(path)
-    with pytest.raises(BadInput, match="no time that is understood"):
+    with pytest.raises(BadInput, match="not a valid time"):
         read(path)
     frame(time=[str(START + 60 * row) for row in range(20)]).to_parquet(path)
-    with pytest.raises(BadInput, match="no time that is understood"):
+    with pytest.raises(BadInput, match="not a valid time"):
         read(path)
 
 
@@ -204,7 +204,7 @@ def test_what_a_stamp_can_be():
     with pytest.raises(Unknown, match="unknown time unit 'msec': did you mean 'ms'"):
         Stamps(unit="msec")
     for zone in ("Mars/Olympus", "", "../etc/passwd", "EST5EDT4EVER"):
-        with pytest.raises(BadInput, match="no time zone"):
+        with pytest.raises(BadInput, match="unknown time zone"):
             Stamps(timezone=zone)
 
 
@@ -253,7 +253,7 @@ def test_rows_out_of_order_and_twice_are_named(tmp_path):
 @pytest.mark.parametrize("cell", ["abc", "1 000", "1,5", "-", "0x10", "True"])
 def test_a_cell_that_is_no_number_is_named_with_its_row(tmp_path, cell):
     text = rows(START).replace(",", ";") + f"{START + 60};100;102;99;{cell};5\n"
-    with pytest.raises(BadInput, match=r"row 1 has .* in column close, which is no number"):
+    with pytest.raises(BadInput, match=r"row 1 has .* in column close, which is not a number"):
         read(tmp_path / "a.csv", text)
 
 
@@ -294,10 +294,10 @@ def test_a_parquet_file_cut_short_anywhere_is_told(tmp_path):
     frame(500).to_parquet(tmp_path / "whole.parquet")
     whole = (tmp_path / "whole.parquet").read_bytes()
     for size in (0, 3, 4, 100, len(whole) // 2, len(whole) - 9, len(whole) - 1):
-        with pytest.raises(BadInput, match=r"cut.parquet: .*read") as caught:
+        with pytest.raises(BadInput, match=r"cut.parquet: not valid Parquet") as caught:
             read(tmp_path / "cut.parquet", whole[:size])
         assert "\n" not in str(caught.value)
-    with pytest.raises(BadInput, match="no Parquet file"):
+    with pytest.raises(BadInput, match="not valid Parquet"):
         read(tmp_path / "cut.parquet", rows(START))
 
 
@@ -326,12 +326,12 @@ def test_separators_at_the_ends_of_lines_do_not_shift_the_columns(tmp_path, time
 
 
 def test_a_missing_file_and_an_unknown_kind_are_told(tmp_path):
-    with pytest.raises(BadInput, match=r"nowhere\.csv: there is no such file"):
+    with pytest.raises(BadInput, match=r"nowhere\.csv: file not found"):
         read(tmp_path / "nowhere.csv")
-    with pytest.raises(BadInput, match="there is no such file"):
+    with pytest.raises(BadInput, match="file not found"):
         read_file(tmp_path, symbol="X", timeframe=MINUTE)
     (tmp_path / "a.xlsx").write_text("x")
-    with pytest.raises(BadInput, match=r"files ending in '\.xlsx' are not read; known: \.csv, \.parquet"):
+    with pytest.raises(BadInput, match=r"files ending in '\.xlsx' are not supported; use \.csv, \.parquet"):
         read(tmp_path / "a.xlsx")
     assert len(read(tmp_path / "A.CSV", rows(START))) == 1
 
@@ -341,7 +341,7 @@ def test_the_timeframe_given_has_to_be_that_of_the_file(tmp_path):
     five_minutes = rows(*range(START, START + 300 * 30, 300))
     with pytest.raises(BadInput, match="rows are 5m apart, but the timeframe given is 1m"):
         read(path, five_minutes)
-    with pytest.raises(BadInput, match=r"row 1 at .* comes 5m after the row before it, less than the timeframe 1h"):
+    with pytest.raises(BadInput, match=r"row 1 at .* is 5m after the row before it, less than the timeframe 1h"):
         read(path, five_minutes, timeframe="1h")
     assert len(read(path, five_minutes, timeframe="5m")) == 30
     # Minutes without trades are absent: that is no other timeframe, however many are missing.

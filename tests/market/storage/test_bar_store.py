@@ -115,7 +115,7 @@ def test_bars_that_are_not_stored_are_told_with_what_is(tmp_path):
 
 @pytest.mark.parametrize("symbol", ["", "../up", "BTC/USD", ".hidden", "a b", "-x", "x\n"])
 def test_a_symbol_that_is_no_file_name_is_refused(tmp_path, symbol):
-    with pytest.raises(BadInput, match="is not understood"):
+    with pytest.raises(BadInput, match="is not valid"):
         BarStore(tmp_path).append(minutes(1, 5, symbol=symbol))
     assert list(tmp_path.iterdir()) == []
 

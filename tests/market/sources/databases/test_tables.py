@@ -18,8 +18,8 @@ from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.sources.databases import tables as sql
 from tradesieve.market.sources.databases.connection import Database, is_database
 from tradesieve.market.sources.databases.tables import read_table
-from tradesieve.market.sources.formats.frames import Stamps
 from tradesieve.market.sources.formats.layout import Layout
+from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.timeframes import parse_timeframe
 
 MINUTE = parse_timeframe("1m")
@@ -187,7 +187,7 @@ def test_the_product_may_be_written_otherwise(sqlite):
 
 def test_a_product_that_is_written_twice_has_to_be_chosen(sqlite):
     database = sqlite(rows(SECONDS.tolist(), "BTC/USD") + rows(SECONDS.tolist(), "BTCUSD"))
-    with pytest.raises(BadInput, match="BTC/USD, BTCUSD all mean BTC-USD: choose one with --product"):
+    with pytest.raises(BadInput, match="BTC/USD, BTCUSD are all BTC-USD: choose one with --product"):
         read(database)
     check(read(database, product="BTCUSD")[0])
 
@@ -204,7 +204,7 @@ def test_other_names_of_columns(sqlite, tmp_path):
     assert (bars.close.tolist(), set(bars.volume.tolist())) == (CLOSE.tolist(), {0.0})
     with pytest.raises(BadInput, match=r"kurse: no column volume; found Wertpapier, .* as in --columns volume=NAME"):
         read(database, "kurse", layout=Layout(columns))
-    with pytest.raises(BadInput, match="kurse: there is no column 'Menge' for volume; found Wertpapier"):
+    with pytest.raises(BadInput, match="kurse: no column 'Menge' for volume; found Wertpapier"):
         read(database, "kurse", layout=Layout(columns | {"volume": "Menge"}))
     with pytest.raises(BadInput, match="kurse: no column time, open"):
         read(database, "kurse")
@@ -219,7 +219,7 @@ def test_a_table_of_one_market_needs_no_product(sqlite, tmp_path):
     bars, notes = read(database, "btc")
     check(bars)
     assert notes == ("the table has no column of a product: every row is taken",)
-    with pytest.raises(BadInput, match="no column holds a product: say which with --columns symbol=NAME, not 'BTC'"):
+    with pytest.raises(BadInput, match="no column holds product 'BTC': name it with --columns symbol=NAME"):
         read(database, "btc", product="BTC")
 
 
@@ -239,7 +239,7 @@ def test_an_empty_table_and_broken_rows_are_told(sqlite, tmp_path):
             connection.execute(statement)
 
     change(f"UPDATE candles SET high = 'dear' WHERE start = {SECONDS[5]}")
-    with pytest.raises(BadInput, match=r"candles: row 5 has 'dear' in column high, which is no number"):
+    with pytest.raises(BadInput, match=r"candles: row 5 has 'dear' in column high, which is not a number"):
         read(database)
     change(f"UPDATE candles SET high = NULL WHERE start = {SECONDS[5]}")
     with pytest.raises(BadData, match=r"row 5 at 2023-11-14T22:20:00Z has a missing value"):
@@ -312,13 +312,13 @@ def test_a_wrong_url_is_told_without_its_secret(url):
 def test_what_a_database_is(tmp_path):
     assert is_database("sqlite:///x.db")
     assert not is_database("data/x.csv")
-    with pytest.raises(BadInput, match="the kind 'mysql' is not read: sqlite and postgresql are"):
+    with pytest.raises(BadInput, match="database 'mysql' is not supported: use sqlite or postgresql"):
         Database("mysql://me:s3cret@host/x")
     (tmp_path / "no.db").write_text("this is no database, but longer than a header of one hundred bytes is" * 4)
     with pytest.raises(BadInput, match="file is not a database"):
         read(Database(f"sqlite:///{tmp_path / 'no.db'}"))
     assert not (tmp_path / "nowhere.db").exists()
-    with pytest.raises(BadInput, match=r"nowhere\.db: there is no such file"):
+    with pytest.raises(BadInput, match=r"nowhere\.db: file not found"):
         Database(f"sqlite:///{tmp_path / 'nowhere.db'}")
     assert not (tmp_path / "nowhere.db").exists(), "asking makes no file"
 

@@ -12,8 +12,9 @@ import pytest
 
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput, Transient, Unknown
-from tradesieve.market.sources.exchanges.ccxt_client import ExchangeMarket, Patience, open_market
-from tradesieve.market.sources.exchanges.download import Fetched, fetch_bars
+from tradesieve.market.sources.exchanges.ccxt_client import ExchangeMarket, open_market
+from tradesieve.market.sources.exchanges.download import FetchResult, fetch_bars
+from tradesieve.market.sources.exchanges.retries import RetryPolicy
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -47,8 +48,8 @@ def store(tmp_path: Path) -> BarStore:
 
 def opened(server: Any, sleeper: Sleeper, *, vendor: str = "binance", **options: Any) -> ExchangeMarket:
     usual = {"binance": {"symbol": "BTC-USDT"}, "coinbaseexchange": {"symbol": "BTC-USD"}}[vendor]
-    patience = Patience(timeout=options.pop("timeout", 5.0), tries=options.pop("tries", 8), sleep=sleeper)
-    options = {"timeframe": MINUTE, "url": server.url, "patience": patience, **usual} | options
+    policy = RetryPolicy(timeout=options.pop("timeout", 5.0), tries=options.pop("tries", 8), sleep=sleeper)
+    options = {"timeframe": MINUTE, "url": server.url, "retry_policy": policy, **usual} | options
     market = open_market(vendor, **options)
     market._client.rateLimit = 1  # the pace of a real exchange would be a minute of waiting here
     return market
@@ -56,7 +57,7 @@ def opened(server: Any, sleeper: Sleeper, *, vendor: str = "binance", **options:
 
 def fetch(
     market: ExchangeMarket, store: BarStore, start: int | None, end: int | None = None, report: Any = silent
-) -> Fetched:
+) -> FetchResult:
     times = [None if at is None else at * MS for at in (start, end)]
     return fetch_bars(market, store, start=times[0], end=times[1], report=report)
 
@@ -77,7 +78,7 @@ def test_every_bar_comes_bit_for_bit_over_many_pages_and_an_empty_stretch(exchan
     server = exchange(n=4000, empty=(1200, 2900))
     told: list[tuple[int, int, str]] = []
     market = opened(server, sleeper, vendor=vendor)
-    assert market.page == {"binance": 1000, "coinbaseexchange": 300}[vendor]
+    assert market.page_size == {"binance": 1000, "coinbaseexchange": 300}[vendor]
     fetched = fetch(market, store, server.start, report=lambda *said: told.append(said))
     bars = check(store, server, server.start, server.now // 60_000 * 60_000, symbol=symbol)
     assert (fetched.n_new, fetched.notes) == (len(bars), ())
@@ -135,7 +136,7 @@ def test_waits_grow_and_end(exchange, sleeper, store):
     server = exchange(n=2500)
     market = opened(server, sleeper)
     server.faults = [None, *["500"] * 100]
-    with pytest.raises(Transient, match=r"binance does not answer, asked 8 times: .*500.*goes on from there"):
+    with pytest.raises(Transient, match=r"binance does not answer, tried 8 times: .*500.*continues from there"):
         fetch(market, store, server.start)
     assert sleeper.slept == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
     check(store, server, server.start, server.start + 1000 * 60_000)
@@ -159,7 +160,7 @@ def test_a_server_that_is_not_there_is_one_line(sleeper):
     class Nowhere:
         url = "http://127.0.0.1:1"
 
-    with pytest.raises(Transient, match="binance does not answer, asked 3 times: NetworkError") as caught:
+    with pytest.raises(Transient, match="binance does not answer, tried 3 times: NetworkError") as caught:
         opened(Nowhere, sleeper, tries=3)
     assert "\n" not in str(caught.value)
     assert sleeper.slept == [0.5, 1.0]
@@ -205,10 +206,10 @@ def test_no_hole_is_left_before_a_later_start_or_after_an_earlier_end(exchange, 
     at = [server.start + row * 60_000 for row in (1000, 1200, 2000, 2200, 500, 700)]
     fetch(market, store, at[0], at[1])
     fetched = fetch(market, store, at[2], at[3])
-    assert "where the stored bars end, so that no hole is left" in fetched.notes[0]
+    assert "where the stored bars end, to leave no gap" in fetched.notes[0]
     check(store, server, at[0], at[3])
     fetched = fetch(market, store, at[4], at[5])
-    assert "where the stored bars begin, so that no hole is left" in fetched.notes[0]
+    assert "where the stored bars begin, to leave no gap" in fetched.notes[0]
     check(store, server, at[4], at[3])
 
 
@@ -217,7 +218,7 @@ def test_a_market_that_is_younger_than_asked_is_said(exchange, sleeper, store):
     market = opened(server, sleeper)
     fetched = fetch(market, store, server.start - 5_000_000_000)
     (note,) = fetched.notes
-    assert note.startswith("binance gave nothing before 2023-11-14T22:14:00Z: the market is younger")
+    assert note.startswith("binance has nothing before 2023-11-14T22:14:00Z: the market is younger")
     server.asked.clear()
     assert fetch(market, store, server.start - 5_000_000_000).n_new == 0
     assert len(server.asked) <= 3, "an exchange that passes over empty stretches is not asked for each of them"
@@ -258,15 +259,15 @@ def test_the_market_is_found_or_named(exchange, sleeper):
     assert opened(server, sleeper, symbol=None, market="ETH/BTC").symbol == "ETH-BTC"
     perpetual = opened(server, sleeper, symbol="BTC-USDT-PERP")
     assert perpetual.name == "BTC/USDT:USDT"
-    with pytest.raises(BadInput, match=r"no market BTC-USD; near are BTC/USDT, BTC/USDC.*--market BTC/USDT"):
+    with pytest.raises(BadInput, match=r"no market BTC-USD; similar ones: BTC/USDT, BTC/USDC.*--market BTC/USDT"):
         opened(server, sleeper, symbol="BTC-USD")
     with pytest.raises(Unknown, match="unknown market of binance 'ETHER-BTC': did you mean 'ETH-BTC'"):
         opened(server, sleeper, symbol="ETHER-BTC")
     with pytest.raises(Unknown, match="unknown market of binance 'BTC/USDX': did you mean 'BTC/USD"):
         opened(server, sleeper, market="BTC/USDX")
-    with pytest.raises(BadInput, match="ETH/BTC is another market than BTC-USD; leave --symbol out"):
+    with pytest.raises(BadInput, match="ETH/BTC is a different market from BTC-USD; omit --symbol"):
         opened(server, sleeper, symbol="BTC-USD", market="ETH/BTC")
-    with pytest.raises(BadInput, match="say which market with --symbol"):
+    with pytest.raises(BadInput, match="choose a market with --symbol"):
         opened(server, sleeper, symbol=None)
 
 
@@ -283,13 +284,13 @@ def test_exchanges_timeframes_and_addresses_are_checked(exchange, sleeper):
         with pytest.raises(BadInput, match="--url is"):
             open_market("binance", symbol="BTC-USD", timeframe=MINUTE, url=url)
     with pytest.raises(BadInput, match="tried at least once"):
-        Patience(tries=0)
+        RetryPolicy(tries=0)
 
 
 def test_a_start_is_needed_once_and_lies_before_the_end(exchange, sleeper, store):
     server = exchange(n=10)
     market = opened(server, sleeper)
-    with pytest.raises(BadInput, match="nothing is stored to go on from: say the start with --from"):
+    with pytest.raises(BadInput, match="no bars are stored to continue from: pass --from"):
         fetch(market, store, None)
     with pytest.raises(BadInput, match="no bar of 1m closes between 2023-11-14T23:"):
         fetch(market, store, server.now + 3_600_000)

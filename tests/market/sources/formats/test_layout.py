@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput, Unknown
-from tradesieve.market.sources.formats.frames import Stamps
-from tradesieve.market.sources.formats.layout import Layout, columns_from
+from tradesieve.market.sources.formats.layout import Layout, parse_columns
+from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -86,7 +86,7 @@ def test_decimal_commas_are_recognised_and_exact(tmp_path, plain, separator, tho
         rows.append(separator.join([f"{row[0]:%Y-%m-%d %H:%M}", *map(written, row[1:])]))
     bars, notes = read(tmp_path / "a.csv", "\n".join(rows) + "\n", columns=GERMAN)
     assert same(bars, plain)
-    assert notes == ("numbers are written with a decimal comma",)
+    assert notes == ("numbers have a decimal comma",)
     assert same(read(tmp_path / "a.csv", columns=GERMAN, separator=separator, decimal=",")[0], plain)
 
 
@@ -105,9 +105,9 @@ def test_a_decimal_comma_loses_no_bit(tmp_path_factory, prices):
 
 def test_a_point_among_decimal_commas_is_no_fraction(tmp_path):
     text = HEADER.replace(",", ";") + f"\n{START};1,5;1,5;1,5;1,5;1\n{START + 60};1,5;1,5;1,5;{{}};1\n"
-    with pytest.raises(BadInput, match=r"row 1 has '1\.25' in column close, no number with a decimal comma"):
+    with pytest.raises(BadInput, match=r"row 1 has '1\.25' in column close, which is not a number with a decimal comma"):
         read(tmp_path / "a.csv", text.format("1.25"), decimal=",")
-    with pytest.raises(BadInput, match=r"row 1 has 'dear' in column close, no number with a decimal comma"):
+    with pytest.raises(BadInput, match=r"row 1 has 'dear' in column close, which is not a number with a decimal comma"):
         read(tmp_path / "a.csv", text.format("dear"), decimal=",")
     # A point that parts thousands does so: 1.250 is twelve hundred and fifty, which its low and high do not allow.
     with pytest.raises(BadData, match=r"has a high below its open or close.*close 1250"):
@@ -116,7 +116,7 @@ def test_a_point_among_decimal_commas_is_no_fraction(tmp_path):
 
 def test_quoted_decimal_commas_between_commas_have_to_be_said(tmp_path):
     text = f'{HEADER}\n{START},"2,5","3,5","1,5","2,5","7"\n'
-    with pytest.raises(BadInput, match="row 0 has '2,5' in column open, which is no number"):
+    with pytest.raises(BadInput, match="row 0 has '2,5' in column open, which is not a number"):
         read(tmp_path / "a.csv", text)
     assert read(tmp_path / "a.csv", decimal=",")[0].open.tolist() == [2.5]
 
@@ -152,9 +152,9 @@ def test_capitals_are_the_files_own_business(tmp_path):
 
 def test_a_time_in_another_form_is_named(tmp_path):
     text = f"{HEADER}\n14.11.2023,1,1,1,1,1\n11/14/2023,1,1,1,1,1\n"
-    with pytest.raises(BadInput, match=r"row 1 has '11/14/2023', which is no time written as %d\.%m\.%Y"):
+    with pytest.raises(BadInput, match=r"row 1 has '11/14/2023', which does not match the format %d\.%m\.%Y"):
         read(tmp_path / "a.csv", text, time_format="%d.%m.%Y")
-    with pytest.raises(BadInput, match=r"the time format '%Q' is not understood"):
+    with pytest.raises(BadInput, match=r"the time format '%Q' is not valid"):
         read(tmp_path / "a.csv", text, time_format="%Q")
 
 
@@ -171,24 +171,24 @@ def test_a_close_time_and_an_absent_volume(tmp_path):
 
 
 def test_columns_that_are_not_there_are_named_with_those_that_are(tmp_path):
-    with pytest.raises(BadInput, match="there is no column 'Erster' for open; found time, open, high, low, close"):
+    with pytest.raises(BadInput, match="no column 'Erster' for open; found time, open, high, low, close"):
         read(tmp_path / "a.csv", f"{HEADER}\n{START},1,1,1,1,1\n", columns={"open": "Erster"})
-    with pytest.raises(BadInput, match="there is no column 'Zeit' for time"):
+    with pytest.raises(BadInput, match="no column 'Zeit' for time"):
         read(tmp_path / "a.csv", columns={"time": "time+Zeit"})
 
 
 def test_what_a_layout_can_be():
-    assert columns_from(["time=Datum, open=Erster", "VOLUME="]) == {"time": "Datum", "open": "Erster", "volume": ""}
-    assert columns_from(["time=a,b,open=c"]) == {"time": "a,b", "open": "c"}
-    for text, said in (("time", "are written as"), ("=x", "are written as"), ("open=a,open=b", "open twice")):
+    assert parse_columns(["time=Datum, open=Erster", "VOLUME="]) == {"time": "Datum", "open": "Erster", "volume": ""}
+    assert parse_columns(["time=a,b,open=c"]) == {"time": "a,b", "open": "c"}
+    for text, said in (("time", "NAME=COLUMN"), ("=x", "NAME=COLUMN"), ("open=a,open=b", "open twice")):
         with pytest.raises(BadInput, match=said):
-            columns_from([text])
+            parse_columns([text])
     with pytest.raises(Unknown, match="unknown column 'clse': did you mean 'close'"):
         Layout(columns={"clse": "x"})
     for wrong, said in (
         ({"columns": {"open": ""}}, "only volume and symbol may be absent"),
         ({"columns": {"time": "a", "close_time": "b"}}, "both time and close_time"),
-        ({"separator": ":"}, "fields are parted by"),
+        ({"separator": ":"}, "the separator is"),
         ({"decimal": ";"}, "the decimal sign is"),
     ):
         with pytest.raises(BadInput, match=said):
@@ -219,10 +219,10 @@ def with_symbol(column: str, value: str) -> str:
 def test_a_column_tells_the_symbol(tmp_path, column):
     bars, notes = read(tmp_path / "a.csv", with_symbol(column, "XBT/USD"), symbol=None)
     assert bars.symbol == "BTC-USD"
-    assert notes == (f"the symbol is BTC-USD, as column {column.lower()} says",)
+    assert notes == (f"the symbol is BTC-USD, from column {column.lower()}",)
     assert read(tmp_path / "a.csv", symbol="BTC-USD")[1] == ()
     bars, notes = read(tmp_path / "a.csv", symbol="btcusd")
-    assert (bars.symbol, notes) == ("BTC-USD", ("the symbol btcusd is written BTC-USD here",))
+    assert (bars.symbol, notes) == ("BTC-USD", ("symbol btcusd is stored as BTC-USD",))
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_column_tells_the_symbol(tmp_path, column):
 def test_another_market_is_refused_with_both_ways_out(tmp_path, told, asked):
     path = tmp_path / "a.csv"
     with pytest.raises(
-        BadInput, match=f"column symbol says {told}, which is another market than {asked}: leave --symbol"
+        BadInput, match=f"column symbol holds {told}, which is a different market from {asked}: omit --symbol"
     ):
         read(path, with_symbol("symbol", told), symbol=asked)
     bars, notes = read(path, symbol=asked, columns={"symbol": ""})
@@ -243,22 +243,22 @@ def test_another_market_is_refused_with_both_ways_out(tmp_path, told, asked):
 )
 def test_a_market_that_may_stand_for_it_is_taken_and_said(tmp_path, told, asked):
     bars, notes = read(tmp_path / "a.csv", with_symbol("symbol", told), symbol=asked)
-    assert (bars.symbol, notes) == (asked, (f"column symbol says {told}, and it is stored as {asked}",))
+    assert (bars.symbol, notes) == (asked, (f"column symbol holds {told}; stored as {asked}",))
 
 
 def test_a_column_of_full_names_tells_nothing(tmp_path):
     assert read(tmp_path / "a.csv", with_symbol("name", "Apple Inc."), symbol="AAPL")[1] == ()
-    with pytest.raises(BadInput, match="does not say which market it holds: give it with --symbol"):
+    with pytest.raises(BadInput, match="does not name its market: pass --symbol"):
         read(tmp_path / "a.csv", symbol=None)
 
 
 def test_a_files_name_tells_a_pair(tmp_path):
     text = f"{HEADER}\n{START},1,1,1,1,1\n"
     bars, notes = read(tmp_path / "Bitstamp_ETHUSD_1m.csv", text, symbol=None)
-    assert (bars.symbol, notes) == ("ETH-USD", ("the symbol is ETH-USD, as the file's name tells",))
+    assert (bars.symbol, notes) == ("ETH-USD", ("the symbol is ETH-USD, from the name of the file",))
     bars, notes = read(tmp_path / "Bitstamp_ETHUSD_1m.csv", symbol="BTC-USD")
-    assert notes == ("the file's name tells of ETH-USD, but it is stored as BTC-USD",)
-    with pytest.raises(BadInput, match="give it with --symbol"):
+    assert notes == ("the name of the file says ETH-USD; stored as BTC-USD",)
+    with pytest.raises(BadInput, match="pass --symbol"):
         read(tmp_path / "spy.csv", text, symbol=None)
 
 
@@ -271,7 +271,7 @@ def test_vendors_tell_their_symbols(tmp_path):
     price = {"o": "1", "h": "1", "l": "1", "c": "1"}
     candles = {"instrument": "EUR_USD", "candles": [{"time": "2024-01-10T15:00:00Z", "mid": price, "complete": True}]}
     assert read(tmp_path / "candles.json", json.dumps(candles), symbol=None)[0].symbol == "EUR-USD"
-    with pytest.raises(BadInput, match="column instrument says EUR_USD, which is another market than GBP-USD"):
+    with pytest.raises(BadInput, match="column instrument holds EUR_USD, which is a different market from GBP-USD"):
         read(tmp_path / "candles.json", symbol="GBP-USD")
     assert (
         read(tmp_path / "20240110_spy_minute_trade.csv", "34200000,10000,10000,10000,10000,5\n", symbol=None)[0].symbol

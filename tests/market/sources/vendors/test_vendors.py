@@ -15,7 +15,7 @@ import pytest
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.sources.formats.archives import read_head
-from tradesieve.market.sources.formats.frames import Stamps
+from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.reading import VENDORS, read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
@@ -219,7 +219,7 @@ def test_what_is_given_overrules_the_vendor(tmp_path):
     bars, _ = read(tmp_path / "a.csv", lines("time,open,high,low,close,volume", CSV_ROWS), price_scale=0.5)
     assert bars.high.tolist() == (BARS.high / 0.5).tolist()
     for scale in (0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(BadInput, match="divided by a positive number"):
+        with pytest.raises(BadInput, match="must be a positive number"):
             read(tmp_path / "a.csv", lines(None, CSV_ROWS), price_scale=scale)
 
 
@@ -261,7 +261,7 @@ def test_one_file_of_klines_may_change_its_unit(tmp_path):
 def test_a_candle_that_is_not_complete_is_left_out(tmp_path):
     bars, notes = read(tmp_path / "a.json", oanda(complete=False))
     assert len(bars) == len(BARS) - 1
-    assert notes[1] == "1 candles were not complete: left out"
+    assert notes[1] == "dropped 1 incomplete candles"
 
 
 def histdata(year: int) -> str:
@@ -280,7 +280,7 @@ def test_the_clock_of_a_year_is_the_one_that_was_measured(tmp_path, year, winter
 
 
 def test_a_year_that_was_not_measured_needs_its_clock(tmp_path):
-    with pytest.raises(BadInput, match=r"files of 2015 was not measured, .*give it with --timezone"):
+    with pytest.raises(BadInput, match=r"files of 2015 was not measured, .*pass --timezone"):
         read(tmp_path / "a.csv", histdata(2015))
     bars, notes = read(tmp_path / "a.csv", histdata(2015), stamps=Stamps(timezone="Etc/GMT+5"))
     assert pd.to_datetime(bars.open_time[0], unit="ns").hour == 15
@@ -291,7 +291,7 @@ def test_only_vendors_who_are_known_for_it_may_write_a_row_twice(tmp_path):
     twice = histdata(2018) + histdata(2018).splitlines()[-1]
     bars, notes = read(tmp_path / "a.csv", twice)
     assert len(bars) == 40
-    assert notes[1].startswith("1 rows that stood there twice")
+    assert notes[1].startswith("dropped 1 rows")
     changed = histdata(2018) + histdata(2018).splitlines()[-1].replace(";2;", ";3;").replace(";2;0", ";3;0")
     with pytest.raises(BadData, match="same time as the row before"):
         read(tmp_path / "a.csv", changed)
@@ -302,7 +302,7 @@ def test_only_vendors_who_are_known_for_it_may_write_a_row_twice(tmp_path):
 
 def test_only_vendors_who_are_known_for_it_may_put_the_newest_row_first(tmp_path):
     with pytest.raises(
-        BadData, match=r"row 1 .* is earlier .*: the newest row stands first; sort the file by its time"
+        BadData, match=r"row 1 .* is earlier .*: the newest row comes first; sort the file by time"
     ):
         read(tmp_path / "a.csv", lines("time,open,high,low,close,volume", CSV_ROWS, newest_first=True))
     # The same columns as Alpha Vantage, but no day ends at the end of a session in New York.

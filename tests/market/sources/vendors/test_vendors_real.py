@@ -13,8 +13,8 @@ from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.resampling import resample
 from tradesieve.market.sources.formats.archives import read_head
-from tradesieve.market.sources.formats.frames import Stamps
 from tradesieve.market.sources.formats.layout import Layout
+from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.reading import VENDORS, read_file
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -55,21 +55,21 @@ def distance(bars: Bars, other: Bars, *, lag: int = 0, column: str = "close") ->
             "crypto_1d/bitstamp_BTCUSD_1d.parquet",
             "1d",
             2823,
-            ["CryptoDataDownload", "an address", "newest row", "volumes of 1180 rows were swapped"],
+            ["CryptoDataDownload", "a URL", "newest row", "volumes of 1180 rows were swapped"],
         ),
         (
             "coinbase_cryptodatadownload/coinbase-1d-btc-usd.csv",
             "crypto_1d/coinbase_BTCUSD_1d.parquet",
             "1d",
             1665,
-            ["CryptoDataDownload", "turned around"],
+            ["CryptoDataDownload", "reversed"],
         ),
         (
             "coinbase_cryptodatadownload/coinbase-1h-btc-usd.csv",
             "crypto_1h/coinbase_BTCUSD_1h.parquet",
             "1h",
             17583,
-            ["CryptoDataDownload", "newest row stood first, and rows were out of order"],
+            ["CryptoDataDownload", "newest row came first, and rows were out of order"],
         ),
         (
             "binance/NEARUSDT-1m-2026-02.csv",
@@ -83,7 +83,7 @@ def distance(bars: Bars, other: Bars, *, lag: int = 0, column: str = "close") ->
             "forex_1m/histdata_SPXUSD_1m.parquet",
             "1m",
             308298,
-            ["HistData", "56 rows that stood there twice", "clock of 2019 is Europe/Paris less 6 hours"],
+            ["HistData", "dropped 56 rows", "time zone of 2019 is Europe/Paris less 6 hours"],
         ),
         ("backtrader/nvda-1999-2014.txt", "equity_1d/bt_NVDA_1d.parquet", "1d", 4012, ["Yahoo", "Adj Close"]),
         ("lean/equity/usa/daily/aapl.zip", "equity_1d/lean_AAPL_1d.parquet", "1d", 5849, ["Lean", "ten-thousandths"]),
@@ -159,13 +159,13 @@ def test_newest_first_days_are_those_of_another_source(raw, shared_data, file, n
     mine, theirs = shared_rows(bars, other)
     assert len(bars) == len(mine) == n_rows
     assert float(np.max(np.abs(bars.close[mine] / other.close[theirs] - 1))) < 0.0025
-    assert any("newest row stood first: turned around" in note for note in notes)
+    assert any("newest row came first: reversed" in note for note in notes)
 
 
 def test_lean_minutes_add_up_to_its_hours_and_days(raw, shared_data):
     hours, _ = read(shared_data / "dev" / "forex_1h" / "oanda_EURUSD_1h.parquet", "1h")
     days, notes = read(raw / "lean/forex/oanda/daily/eurusd.zip", "1d")
-    assert "those of the bid" in notes[1]
+    assert "prices are bids" in notes[1]
     other = resample(hours, parse_timeframe("1d"))
     mine, theirs = shared_rows(days, other)
     assert len(mine) == 3737
@@ -194,7 +194,7 @@ def test_lean_minutes_add_up_to_its_hours_and_days(raw, shared_data):
 
 def test_points_are_prices_of_a_cross_rate(raw, shared_data):
     path = raw / "metatrader" / "ejtrader_AUDJPYh4.csv"
-    with pytest.raises(BadInput, match=r"prices are in points, .* give it with --price-scale"):
+    with pytest.raises(BadInput, match=r"prices are in points, .* pass --price-scale"):
         read(path, "4h")
     bars, notes = read(path, "4h", price_scale=1000)
     assert [len(bars), len(notes)] == [14400, 3]
@@ -258,7 +258,7 @@ def test_bitfinex_prices_stand_in_their_own_order(raw, file, n_rows):
 
 def test_stamps_at_the_end_of_a_bar_are_its_close(raw):
     bars, notes = read(raw / "backtrader" / "2006-min-005.txt", "5m", stamps=Stamps(timezone="Europe/Berlin"))
-    assert notes == ("recognised as backtrader", "a stamp is the end of its bar")
+    assert notes == ("recognised as backtrader", "stamps are closes")
     first = pd.Timestamp("2006-01-02 09:05", tz="Europe/Berlin")
     assert [len(bars), bars.close_time[0]] == [2142, first.as_unit("ns").value]
     bars, _ = read(raw / "nautilus" / "6EH4.XCME_1min_bars_20240101_20240131.csv.gz", "1m")
@@ -273,8 +273,8 @@ def test_stamps_at_the_end_of_a_bar_are_its_close(raw):
 def test_what_the_terminal_loaded_twice_is_dropped(raw):
     bars, notes = read(raw / "metatrader" / "EURUSD_M5_quoted_tabs.csv", "5m")
     assert len(bars) == 49802
-    assert "198 rows that stood there twice" in notes[1]
-    assert "--timezone says otherwise" in notes[-1]
+    assert "dropped 198 rows" in notes[1]
+    assert "pass --timezone" in notes[-1]
     hours, notes = read(raw / "metatrader" / "EURUSD60.csv", "1h")
     assert not (hours.close_time % HOUR).any()
     assert "450 rows are stamped with their first tick" in notes[1]

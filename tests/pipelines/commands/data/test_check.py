@@ -69,8 +69,8 @@ def test_findings_are_a_table_and_the_exit_is_0(run: Run, home: Path) -> None:
     code, out, err = run("check")
     assert (code, err) == (0, "")
     assert "AAA 5m: 5,748 bars" in out
-    assert "guessed: 99.8% of the bars and of the trading time of 'always' agree" in out
-    for text in ("bad_print", "what to do", "the longest gaps in trading time", "distribution of the returns"):
+    assert "inferred: bars and trading time agree to 99.8% for 'always'" in out
+    for text in ("bad_print", "what to do", "longest gaps in trading time", "distribution of the returns"):
         assert text in out
     assert re.search(r"gap +│ +12 │ missing bars", out)
 
@@ -89,11 +89,11 @@ def test_json_says_everything(run: Run, home: Path) -> None:
 def test_strict_is_for_scripts(run: Run, home: Path, tmp_path: Path) -> None:
     code, out, err = run("check", "--strict", "--json")
     assert (code, len(json.loads(out)["bars"])) == (2, 1)
-    assert err == "tradesieve: one kind of defect was found, and --strict asks for none\n"
+    assert err == "tradesieve: one kind of defect was found, and --strict allows none\n"
     clean = file_of(dirty_bars()[:900], tmp_path / "clean.csv")
     code, out, err = run("check", clean, "--timeframe", "5m", "--strict")
     assert (code, err) == (0, "")
-    assert "nothing was found" in out
+    assert "no findings" in out
 
 
 def test_a_file_that_import_refuses_is_told_as_a_whole(run: Run, home: Path, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_the_page_works_without_a_network(
 ) -> None:
     code, out, _ = run("check", "--plot")
     page = (home / "reports" / "quality.html").read_text(encoding="utf-8")
-    assert (code, f"drawn in {home / 'reports' / 'quality.html'}" in out) == (0, True)
+    assert (code, f"page: {home / 'reports' / 'quality.html'}" in out) == (0, True)
     assert len(page) > 3_000_000, "plotly.js is in it"
     assert named_sources(page) == ["data:,"]
     assert "AAA 5m" in page
@@ -167,15 +167,15 @@ def test_the_figure_marks_what_was_found() -> None:
     [
         (("check", "--plot", "bars.csv"), "ends in .html"),
         (("check", "--calendar", "forx"), "unknown calendar 'forx': did you mean 'forex'?"),
-        (("check", "--timezone", "UTC"), "--timezone: this says how FILES are read, but none is named"),
+        (("check", "--timezone", "UTC"), "--timezone: only allowed with FILES"),
         (("check", "--timeframe", "1d"), "no such bars of 1d are stored"),
-        (("check", "missing.csv"), "--timeframe says what they hold"),
-        (("check", "missing.csv", "--timeframe", "5m"), "there is no such file"),
+        (("check", "missing.csv"), "FILES need --timeframe"),
+        (("check", "missing.csv", "--timeframe", "5m"), "file not found"),
         (("repair", "--symbol", "AAB", "--timeframe", "5m", "--undo"), "did you mean 'AAA 5m'?"),
         (("repair", "--symbol", "AAA", "--timeframe", "5m"), "either --fix"),
         (("repair", "--symbol", "AAA", "--timeframe", "5m", "--fix", "gaps"), "unknown repair 'gaps'"),
         (("repair", "--symbol", "AAA", "--timeframe", "5m", "--undo"), "nothing to undo"),
-        (("repair", "--symbol", "AAA", "--timeframe", "5m", "--undo", "--dry-run"), "--dry-run goes with --fix"),
+        (("repair", "--symbol", "AAA", "--timeframe", "5m", "--undo", "--dry-run"), "--dry-run needs --fix"),
     ],
 )
 def test_bad_input_is_one_line(run: Run, home: Path, arguments: tuple[str, ...], said: str) -> None:

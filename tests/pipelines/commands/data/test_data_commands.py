@@ -143,7 +143,7 @@ def test_a_wrong_call_of_a_database_is_one_line_without_the_password(run: Comman
         (postgres.url(), "unknown table"),
         (postgres.url(password="wr0ng"), "password authentication failed"),
         (postgres.url(port=1), "refused"),
-        ("postgresql://me:wr0ng%x@host:port/", "is not understood"),
+        ("postgresql://me:wr0ng%x@host:port/", "is not valid"),
         ("mysql://me:wr0ng@host/x", "'mysql' is not read"),
     ):
         ended = run("data", "import", url, *command, *table)
@@ -176,11 +176,11 @@ def test_a_file_in_other_words_comes_in(run: Command, store: BarStore, tmp_path:
     command = ["data", "import", path, "--symbol", "DAX", "--timeframe", "15m"]
     run(*command).refused("no column time, open, high, low, close, volume; found datum")
     names = ["--columns", "time=Datum,open=Eröffnung,high=Hoch", "--columns", "low=Tief,close=Schluss,volume=Stück"]
-    run(*command, *names).refused("no time that is understood")
+    run(*command, *names).refused("not a valid time")
     found = run(*command, *names, "--time-format", "%d.%m.%Y %H:%M", "--json").json()
-    assert found["files"][0]["notes"] == ["numbers are written with a decimal comma"]
+    assert found["files"][0]["notes"] == ["numbers have a decimal comma"]
     assert same(store.load("DAX", QUARTER), small_bars[:100])
-    run(*command, "--columns", "time=Zeit").refused("there is no column 'Zeit' for time; found Datum")
+    run(*command, "--columns", "time=Zeit").refused("no column 'Zeit' for time; found Datum")
     run(*command, "--columns", "tme=Datum").refused("unknown column 'tme': did you mean 'time'?")
     run(*command, "--decimal", ":").refused("the decimal sign is")
 
@@ -195,11 +195,11 @@ def test_the_symbol_is_the_one_that_the_file_tells(
     path = tmp_path / "bars.parquet"
     pd.DataFrame(frame).to_parquet(path)
     command = ["data", "import", path, "--timeframe", "15m"]
-    run(*command, "--symbol", "ETH-USD").refused("column product_id says XBT/USD, which is another market than ETH-USD")
+    run(*command, "--symbol", "ETH-USD").refused("column product_id holds XBT/USD, which is a different market from ETH-USD")
     assert run(*command, "--json").json()["symbol"] == "BTC-USD"
     assert [symbol for symbol, _ in store.list()] == ["BTC-USD"]
     ended = run(*command, "--symbol", "btcusd")
-    assert "the symbol btcusd is written BTC-USD here" in ended.out
+    assert "symbol btcusd is stored as BTC-USD" in ended.out
     pd.DataFrame(frame | {"product_id": "ETH-USD"}).to_parquet(tmp_path / "other.parquet")
     run("data", "import", path, tmp_path / "other.parquet", "--timeframe", "15m").refused("import one market at a time")
     run(*command, "--symbol", "FETUSD").refused("FET-USD or FE-TUSD")
@@ -231,7 +231,7 @@ def test_bars_are_fetched_and_the_next_time_only_what_is_new(run: Command, store
     }  # fmt: skip
     ended = run(*fetching(server, symbol="xbtusd"))
     assert ended.code == 0
-    assert "the symbol xbtusd is written BTC-USD here" in ended.out
+    assert "symbol xbtusd is stored as BTC-USD" in ended.out
     assert fetched(store, server, 700)
     assert run(*fetching(server, "--json")).json()["new"] == 0
 
@@ -278,9 +278,9 @@ def test_how_far_a_fetch_is_is_said(home: Path, exchange: Any) -> None:
 def test_a_wrong_fetch_is_one_line(run: Command, home: Path, exchange: Any) -> None:
     server = exchange(n=10)
     start = ["--from", "2023-11-14T22:14"]
-    run(*fetching(server)).refused("nothing is stored to go on from: say the start with --from")
+    run(*fetching(server)).refused("no bars are stored to continue from: pass --from")
     run(*fetching(server, *start, symbol="ETH-USD")).refused("unknown market of coinbaseexchange 'ETH-USD'")
-    run(*fetching(server, *start, symbol="BTC-EUR")).refused("near are BTC/USD", "--market BTC/USD")
+    run(*fetching(server, *start, symbol="BTC-EUR")).refused("similar ones: BTC/USD", "--market BTC/USD")
     run(*fetching(server, *start, "--market", "BTC-USD")).refused("did you mean 'BTC/USD'?")
     run(*fetching(server, *start, "--timeframe", "3m")).refused("has no bars of 3m; it has 1m, 5m")
     run(*fetching(server, *start, "--timeframe", "x")).refused("timeframe 'x'")
@@ -311,10 +311,10 @@ def test_days_of_sessions_are_stored_beside_the_bars_they_come_from(
     shares = run(*command, "--sessions", "XNYS", "--replace", "--json").json()
     assert shares["bars"] < found["bars"], "no weekends"
     run(*command, "--sessions", "XNY").refused("did you mean 'XNYS'?")
-    run(*command, "--sessions", "17:00").refused("is written as 17:00 America/New_York")
+    run(*command, "--sessions", "17:00").refused("as in 17:00 America/New_York")
     run(*command[:3], "BTC-USD", *command[4:]).refused("no bars of BTC-USD shorter than 1d are stored")
     run(*command[:-1], "7m").refused("no bars of EUR-USD shorter than 7m")
-    run(*command[:-1], "20m").refused("no whole multiple")
+    run(*command[:-1], "20m").refused("not a whole multiple")
 
 
 # -- experiments -------------------------------------------------------------------------------------------------------

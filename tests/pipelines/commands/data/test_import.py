@@ -38,7 +38,7 @@ def test_what_was_put_right_is_said(home):
     assert shown.exit_code == 0, shown.output
     for sentence in (
         "recognised as CryptoDataDownload",
-        "the newest row stood first",
+        "the newest row came first",
         "volumes of 1 rows were swapped",
     ):
         assert f"{path}: " in shown.output

@@ -1,0 +1,140 @@
+"""Timestamps: from times as a file writes them (text, numbers or datetimes) to nanoseconds since 1970 in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.timeframes import SECOND
+
+# Exchanges that give both times often write the close a millisecond early: the open is the one on the grid.
+TIME_NAMES = ("open_time", "close_time", "time", "timestamp", "datetime", "date", "ts", "unix", "start")
+"""Names of a time column, in order of preference."""
+UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}
+"""Nanoseconds in each unit that a number may count."""
+# A zone follows a time of day: the end of a bare date such as 2024-01-10 looks like one.
+_ZONED = r"[T ]\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
+# No market was recorded by machine before 1970, and no bar has closed after 2100: a unit that lands outside is wrong.
+_EARLIEST, _LATEST = 0, 4_102_444_800_000_000_000
+# From 2001 on the four units cannot be confused: each is a thousand times the one before.
+_UNAMBIGUOUS = 978_307_200_000_000_000
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """How a file writes the time of a bar.
+
+    Parameters
+    ----------
+    meaning : ``open`` or ``close``: which end of the bar is stamped; None: the close for a column ``close_time``,
+        the open for any other name.
+    unit : ``s``, ``ms``, ``us`` or ``ns`` for numbers; None: recognised by size, from 2001 on.
+    timezone : the zone of times written without one, by its IANA name such as ``America/New_York``; None: UTC.
+
+    Raises
+    ------
+    BadInput : if the meaning or the zone does not exist.
+    Unknown : if the unit does not.
+    """
+
+    meaning: str | None = None
+    unit: str | None = None
+    timezone: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.meaning not in (None, "open", "close"):
+            raise BadInput(f"a stamp means 'open' or 'close', not {self.meaning!r}")
+        if self.unit is not None and self.unit not in UNITS:
+            raise Unknown("time unit", self.unit, UNITS)
+        try:
+            ZoneInfo("UTC" if self.timezone is None else self.timezone)
+        except (KeyError, ValueError, TypeError, OSError) as error:
+            raise BadInput(f"unknown time zone {self.timezone!r}; use an IANA name such as America/New_York") from error
+
+    def with_defaults(self, other: Stamps) -> Stamps:
+        """Fill what is None here from `other`."""
+        return Stamps(self.meaning or other.meaning, self.unit or other.unit, self.timezone or other.timezone)
+
+
+def to_nanoseconds(column: pd.Series, stamps: Stamps, *, name: str) -> np.ndarray:
+    """Convert a column of times.
+
+    Parameters
+    ----------
+    column : numbers in one of `UNITS`, ISO 8601 text, or datetimes.
+    name : what errors call the table.
+
+    Returns
+    -------
+    int64 ns UTC (n_rows,).
+
+    Raises
+    ------
+    BadInput : if a time is missing or cannot be read, or numbers fit no unit.
+    """
+    if column.isna().any():
+        row = int(np.argmax(column.isna()))
+        raise BadInput(f"{name}: the time of row {row} is missing")
+    if pd.api.types.is_numeric_dtype(column):
+        return _from_numbers(column.to_numpy(), stamps, name, str(column.name))
+    try:
+        times = column if pd.api.types.is_datetime64_any_dtype(column) else _from_text(column)
+        if times.dt.tz is None:
+            times = times.dt.tz_localize(stamps.timezone or "UTC", ambiguous="raise", nonexistent="raise")
+        return times.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = str(error).partition(". ")[0].partition("\n")[0]
+        raise BadInput(
+            f"{name}: column {column.name} holds {column.iloc[0]!r}, which is not a valid time; use ISO 8601 or "
+            f"s, ms, us or ns since 1970, or pass --time-format: {reason}"
+        ) from error
+
+
+def parse_times(column: pd.Series, time_format: str, *, name: str) -> pd.Series:
+    """Parse times in one ``strptime`` format.
+
+    Returns
+    -------
+    datetime64, in UTC where the format holds an offset, else without a zone.
+
+    Raises
+    ------
+    BadInput : if the format is not valid, or a row does not match it; names the row.
+    """
+    try:
+        times = pd.to_datetime(column.astype("str"), format=time_format, errors="coerce", utc="%z" in time_format)
+    except ValueError as error:
+        raise BadInput(f"the time format {time_format!r} is not valid: {str(error).splitlines()[0]}") from error
+    if times.isna().any():
+        row = int(np.argmax(times.isna()))
+        raise BadInput(f"{name}: row {row} has {column.iloc[row]!r}, which does not match the format {time_format}")
+    return times
+
+
+def _from_text(column: pd.Series) -> pd.Series:
+    # One file may hold two offsets, one for winter and one for summer: then every row has to carry its own.
+    every_row_zoned = bool(column.astype("str").str.contains(_ZONED, regex=True).all())
+    return pd.to_datetime(column, utc=every_row_zoned, format="ISO8601")
+
+
+def _from_numbers(values: np.ndarray, stamps: Stamps, name: str, column: str) -> np.ndarray:
+    first, last = float(np.min(values)), float(np.max(values))
+    fitting = [unit for unit, factor in UNITS.items() if first * factor >= _UNAMBIGUOUS and last * factor <= _LATEST]
+    unit = stamps.unit or (fitting[0] if len(fitting) == 1 else None)
+    if unit is None:
+        raise BadInput(
+            f"{name}: column {column} holds {values[0]}, which is not a time between 2001 and 2100 in s, ms, us or ns "
+            "since 1970; pass --time-unit, or write ISO 8601 times"
+        )
+    if not _EARLIEST <= first * UNITS[unit] <= last * UNITS[unit] <= _LATEST:
+        raise BadInput(
+            f"{name}: column {column} holds {values[0]}, which is not a time between 1970 and 2100 in {unit} since "
+            "1970; check the time unit"
+        )
+    # Whole and fractional parts are scaled apart: a float cannot hold today's nanoseconds exactly.
+    whole = np.floor(values).astype(np.int64)
+    return whole * UNITS[unit] + np.rint((values - whole) * UNITS[unit]).astype(np.int64)

@@ -1,0 +1,74 @@
+"""The options that describe how a file or table is written, shared by `data import` and `data check`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from tradesieve.market.sources.formats.layout import FIELDS, Layout, parse_columns
+from tradesieve.market.sources.formats.timestamps import Stamps
+
+_OPTIONS = (
+    click.option(
+        "--stamp",
+        type=click.Choice(["open", "close"]),
+        help="Which end of a bar its time is; the open by default, the close for a column close_time.",
+    ),
+    click.option("--time-unit", help="s, ms, us or ns, where times are numbers; recognised by their size."),
+    click.option(
+        "--timezone", help="Zone of times that are written without one; the vendor's where it is known, else UTC."
+    ),
+    click.option("--time-format", help="How times are written, such as '%d.%m.%Y %H:%M'."),
+    click.option(
+        "--columns",
+        multiple=True,
+        help=f"Names of columns, as in time=Datum,open=First; of {', '.join(FIELDS)}. volume= means there is none.",
+    ),
+    click.option("--separator", help="The separator of a CSV: ',', ';', '|' or tab; recognised from its header."),
+    click.option("--decimal", help="The decimal sign of a CSV, '.' or ','; recognised from its first rows."),
+    click.option("--price-scale", type=float, help="Divide every price by this, such as 100000 for prices in points."),
+)
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How a file or table is written; the same for all that are named.
+
+    Parameters
+    ----------
+    given : the options that were given, as they are typed.
+    """
+
+    stamps: Stamps
+    price_scale: float | None
+    layout: Layout
+    given: tuple[str, ...]
+
+
+def file_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options to a command, which receives them as one `FileOptions` named `file_options`."""
+
+    @functools.wraps(command)
+    def with_options(
+        *args: Any, stamp: str | None, time_unit: str | None, timezone: str | None, time_format: str | None,
+        columns: tuple[str, ...], separator: str | None, decimal: str | None, price_scale: float | None, **others: Any,
+    ) -> None:  # fmt: skip
+        values = {
+            "--stamp": stamp, "--time-unit": time_unit, "--timezone": timezone, "--time-format": time_format,
+            "--columns": columns, "--separator": separator, "--decimal": decimal, "--price-scale": price_scale,
+        }  # fmt: skip
+        options = FileOptions(
+            stamps=Stamps(stamp, time_unit, timezone),
+            price_scale=price_scale,
+            layout=Layout(parse_columns(columns), separator, decimal, time_format),
+            given=tuple(name for name, value in values.items() if value),
+        )
+        command(*args, file_options=options, **others)
+
+    for option in reversed(_OPTIONS):
+        with_options = option(with_options)
+    return with_options
