@@ -174,7 +174,7 @@ def test_an_unknown_name_is_refused_at_any_depth(change: dict[Any, Any], said: s
         ({"symbols": ["A", "A"]}, "symbols are A, A: one of them is named twice"),
         ({"timeframes": "5m"}, "timeframes: should be a list, got '5m'"),
         ({"timeframes": []}, "at least one timeframe"),
-        ({"timeframes": ["5x"]}, "timeframe '5x' is not understood"),
+        ({"timeframes": ["5x"]}, "timeframe '5x' is not valid"),
         ({"timeframes": ["60m", "1h"]}, "timeframes are 60m, 1h: one of them is named twice"),
         ({"strategies": "dip_buying"}, "strategies: should be a list, got 'dip_buying'"),
         ({"num_strategies": 0}, "the number of strategies is 0"),

@@ -97,7 +97,7 @@ def test_finer_bars_of_another_source_are_refused(
     [
         ("3m", "settle_with is 3m, but 5m bars are not made up of 3m bars"),
         ("15m", "settle_with is 15m, but no timeframe is longer"),
-        ("soon", "timeframe 'soon' is not understood"),
+        ("soon", "timeframe 'soon' is not valid"),
     ],
 )
 def test_a_timeframe_that_settles_nothing_is_refused(finer: str, said: str) -> None:

@@ -105,9 +105,9 @@ def test_a_decimal_comma_loses_no_bit(tmp_path_factory, prices):
 
 def test_a_point_among_decimal_commas_is_no_fraction(tmp_path):
     text = HEADER.replace(",", ";") + f"\n{START};1,5;1,5;1,5;1,5;1\n{START + 60};1,5;1,5;1,5;{{}};1\n"
-    with pytest.raises(BadInput, match=r"row 1 has '1\.25' in column close, which is not a number with a decimal comma"):
+    with pytest.raises(BadInput, match=r"row 1 has '1\.25' in column close, .* not a number with a decimal comma"):
         read(tmp_path / "a.csv", text.format("1.25"), decimal=",")
-    with pytest.raises(BadInput, match=r"row 1 has 'dear' in column close, which is not a number with a decimal comma"):
+    with pytest.raises(BadInput, match=r"row 1 has 'dear' in column close, .* not a number with a decimal comma"):
         read(tmp_path / "a.csv", text.format("dear"), decimal=",")
     # A point that parts thousands does so: 1.250 is twelve hundred and fifty, which its low and high do not allow.
     with pytest.raises(BadData, match=r"has a high below its open or close.*close 1250"):

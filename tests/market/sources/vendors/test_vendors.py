@@ -301,9 +301,7 @@ def test_only_vendors_who_are_known_for_it_may_write_a_row_twice(tmp_path):
 
 
 def test_only_vendors_who_are_known_for_it_may_put_the_newest_row_first(tmp_path):
-    with pytest.raises(
-        BadData, match=r"row 1 .* is earlier .*: the newest row comes first; sort the file by time"
-    ):
+    with pytest.raises(BadData, match=r"row 1 .* is earlier .*: the newest row comes first; sort the file by time"):
         read(tmp_path / "a.csv", lines("time,open,high,low,close,volume", CSV_ROWS, newest_first=True))
     # The same columns as Alpha Vantage, but no day ends at the end of a session in New York.
     with pytest.raises(BadData, match=r"row 1 .* is earlier"):

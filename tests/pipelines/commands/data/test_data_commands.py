@@ -195,7 +195,7 @@ def test_the_symbol_is_the_one_that_the_file_tells(
     path = tmp_path / "bars.parquet"
     pd.DataFrame(frame).to_parquet(path)
     command = ["data", "import", path, "--timeframe", "15m"]
-    run(*command, "--symbol", "ETH-USD").refused("column product_id holds XBT/USD, which is a different market from ETH-USD")
+    run(*command, "--symbol", "ETH-USD").refused("holds XBT/USD, which is a different market from ETH-USD")
     assert run(*command, "--json").json()["symbol"] == "BTC-USD"
     assert [symbol for symbol, _ in store.list()] == ["BTC-USD"]
     ended = run(*command, "--symbol", "btcusd")
