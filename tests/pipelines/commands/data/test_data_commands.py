@@ -144,7 +144,7 @@ def test_a_wrong_call_of_a_database_is_one_line_without_the_password(run: Comman
         (postgres.url(password="wr0ng"), "password authentication failed"),
         (postgres.url(port=1), "refused"),
         ("postgresql://me:wr0ng%x@host:port/", "is not valid"),
-        ("mysql://me:wr0ng@host/x", "'mysql' is not read"),
+        ("mysql://me:wr0ng@host/x", "'mysql' is not supported"),
     ):
         ended = run("data", "import", url, *command, *table)
         ended.refused(said)
@@ -290,7 +290,7 @@ def test_a_wrong_fetch_is_one_line(run: Command, home: Path, exchange: Any) -> N
     run(*fetching(server, "--from", "2199-01-01")).refused("no bar of 1m closes between")
     run(*fetching(server, *start, "--url", "localhost")).refused("--url is 'localhost'")
     run(*fetching(server, *start, "--tries", "0")).refused("tried at least once")
-    run(*fetching(server, *start, "--url", "http://127.0.0.1:1", "--tries", "1")).refused("does not answer", "goes on")
+    run(*fetching(server, *start, "--url", "http://127.0.0.1:1", "--tries", "1")).refused("does not answer", "continues")
     assert not (home / "bars").exists() or not list((home / "bars").rglob("*.parquet"))
 
 
