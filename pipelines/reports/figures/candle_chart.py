@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import Bars
-from tradesieve.pipelines.reports.figures.plotly_figures import GAIN, LINES, LOSS, dates, new_figure
+from tradesieve.pipelines.reports.figures.plotly_figures import GAIN, LINES, LOSS, NEUTRAL, dates, new_figure
 from tradesieve.pipelines.reports.figures.trade_windows import TradeWindow
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _draw_spans(figure: Figure, window: TradeWindow) -> None:
 def _draw_markers(figure: Figure, trades: pd.DataFrame) -> None:
     text, long = _descriptions(trades), trades["side"].to_numpy() > 0
     for name, rows, event, symbol, colour in (
-        ("exit", np.ones(len(trades), bool), "exit", "x", "#888888"),
+        ("exit", np.ones(len(trades), bool), "exit", "x", NEUTRAL),
         ("long entry", long, "entry", "triangle-up", "#3377bb"),
         ("short entry", ~long, "entry", "triangle-down", "#dd8833"),
     ):

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tradesieve.pipelines.reports.figures.plotly_figures import FAINT, GAIN, GREY, LINES, LOSS, PLAIN, dates, new_figure
+from tradesieve.pipelines.reports.figures.plotly_figures import (
+    FAINT,
+    GAIN,
+    GREY,
+    LINES,
+    LOSS,
+    NEUTRAL,
+    PLAIN,
+    dates,
+    new_figure,
+)
 from tradesieve.strategies.statistics.daily_returns import drawdowns, equity
 
 if TYPE_CHECKING:
@@ -97,22 +107,15 @@ def filter_chart(periods: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
     figure = new_figure(height=460, legend=True)
     for number, (days, every, filtered) in enumerate(periods):
         x = np.datetime_as_string(days, unit="D")
-        for name, returns, colour in (("every trade", every, "#888888"), ("filtered", filtered, PLAIN)):
+        for name, returns, colour in (("every trade", every, NEUTRAL), ("filtered", filtered, PLAIN)):
             figure.add_scatter(
                 x=x, y=np.round(equity(returns), 6), mode="lines", name=name, line={"color": colour, "width": 1.6},
                 legendgroup=name, showlegend=number == 0,
                 hovertemplate="%{x}<br>capital %{y:.4f}<extra>" + name + "</extra>",
             )  # fmt: skip
         if number:
-            figure.add_vrect(
-                x0=x[0],
-                x1=x[-1],
-                fillcolor=LINES[0],
-                opacity=0.15,
-                line_width=0,
-                layer="below",
-                annotation_text="hold-out",
-            )
+            shade = {"fillcolor": LINES[0], "opacity": 0.15, "line_width": 0, "layer": "below"}
+            figure.add_vrect(x0=x[0], x1=x[-1], annotation_text="hold-out", **shade)
     figure.add_hline(y=1.0, line={"color": GREY, "width": 0.8})
     figure.update_yaxes(title_text="capital, start = 1", type="log", tickformat="~g")
     figure.update_xaxes(title_text="day of the exit, UTC")

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradesieve.features.profiling.drift import DRIFT_SHIFTED, DRIFT_WATCHED
-from tradesieve.pipelines.reports.figures.plotly_figures import FAINT, GAIN, LINES, LOSS, PLAIN, new_figure
+from tradesieve.pipelines.reports.figures.plotly_figures import (
+    FAINT,
+    GAIN,
+    GREY,
+    LINES,
+    LOSS,
+    NEUTRAL,
+    PLAIN,
+    new_figure,
+)
 from tradesieve.pipelines.steps.feature_profile import SIGNIFICANCE_LEVEL, FeatureProfile
 
 if TYPE_CHECKING:
     from tradesieve.pipelines.reports.figures.plotly_figures import Figure
 
-_GREY = "rgba(128,128,128,0.45)"
 _N_BINS = 40
 _FEW_VALUES = 12
 _MOST_CURVES = 5
@@ -21,28 +29,28 @@ _MOST_NAMED = 80
 _HALF_WIDTH = 1.96
 
 
-def information_chart(description: FeatureProfile, shown: np.ndarray) -> Figure:
+def information_chart(profile: FeatureProfile, shown: np.ndarray) -> Figure:
     """Draw the information coefficients of features with their intervals, and beside them those of each period.
 
     Parameters
     ----------
     shown : int64 (n_shown,), the features from top to bottom.
     """
-    information = description.information
-    names = [description.development.feature_names[place] for place in shown]
+    information = profile.information
+    names = [profile.development.feature_names[place] for place in shown]
     figure = new_figure(
         height=110 + 21 * len(shown), rows=1, cols=2, shared_yaxes=True, column_widths=[0.46, 0.54],
         horizontal_spacing=0.015,
     )  # fmt: skip
     coefficient, error = information.coefficient[shown], information.standard_error[shown]
     significant = information.p_adjusted[shown] <= SIGNIFICANCE_LEVEL
-    colours = np.where(significant, np.where(coefficient > 0, GAIN, LOSS), _GREY)
+    colours = np.where(significant, np.where(coefficient > 0, GAIN, LOSS), GREY)
     interval = {
         "type": "data",
         "array": _plain(_HALF_WIDTH * error, 5),
         "thickness": 1.2,
         "width": 3,
-        "color": "#8a8a8a",
+        "color": NEUTRAL,
     }
     statistics = [
         f"t {t:.2f}, p {p:.3f}, adjusted {adjusted:.3f}"
@@ -57,49 +65,49 @@ def information_chart(description: FeatureProfile, shown: np.ndarray) -> Figure:
     by_period = information.by_period[:, shown].T
     bound = _bound(by_period)
     figure.add_heatmap(
-        z=[_plain(row, 4) for row in by_period], x=list(description.periods.names), y=names, zmin=-bound, zmax=bound,
+        z=[_plain(row, 4) for row in by_period], x=list(profile.periods.names), y=names, zmin=-bound, zmax=bound,
         colorscale=[[0, LOSS], [0.5, FAINT], [1, GAIN]], xgap=1, ygap=1,
         hovertemplate="%{y}<br>%{x}: IC %{z:.4f}<extra></extra>",
         colorbar={"title": "IC of the period", "thickness": 12}, row=1, col=2,
     )  # fmt: skip
     figure.update_xaxes(title_text="IC of all trades, with 95 % interval", zeroline=True, row=1, col=1)
     figure.update_xaxes(
-        title_text=f"{description.periods.per} of the decision", type="category", showgrid=False, row=1, col=2
+        title_text=f"{profile.periods.per} of the decision", type="category", showgrid=False, row=1, col=2
     )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, tickfont={"size": 11})
     return figure
 
 
-def stability_chart(description: FeatureProfile, shown: np.ndarray) -> Figure:
+def stability_chart(profile: FeatureProfile, shown: np.ndarray) -> Figure:
     """Draw the population stability index of features in each later period. Parameters as `information_chart`."""
-    index = description.stability.index[:, shown].T
-    names = [description.development.feature_names[place] for place in shown]
+    index = profile.stability.index[:, shown].T
+    names = [profile.development.feature_names[place] for place in shown]
     most = 2 * DRIFT_SHIFTED
     watched, shifted = DRIFT_WATCHED / most, DRIFT_SHIFTED / most
     figure = new_figure(height=110 + 21 * len(shown))
     figure.add_heatmap(
-        z=[_plain(row, 4) for row in index], x=list(description.later), y=names, zmin=0, zmax=most, xgap=1, ygap=1,
+        z=[_plain(row, 4) for row in index], x=list(profile.later), y=names, zmin=0, zmax=most, xgap=1, ygap=1,
         # Translucent, so that the text of a light and of a dark page can be read on them.
         colorscale=[[0, FAINT], [watched, FAINT], [watched, "rgba(221,170,51,0.3)"], [shifted, "rgba(221,170,51,0.7)"],
                     [shifted, "rgba(204,102,119,0.5)"], [1, "rgba(204,102,119,0.95)"]],
-        texttemplate="%{z:.2f}" if len(description.later) <= 16 else None, textfont={"size": 10},
+        texttemplate="%{z:.2f}" if len(profile.later) <= 16 else None, textfont={"size": 10},
         hovertemplate="%{y}<br>%{x}: PSI %{z:.3f}<extra></extra>",
         colorbar={"title": "PSI", "thickness": 12, "tickvals": [0, DRIFT_WATCHED, DRIFT_SHIFTED, most],
                   "ticktext": ["0", f"{DRIFT_WATCHED}", f"{DRIFT_SHIFTED}", f"{most} and more"]},
     )  # fmt: skip
-    figure.update_xaxes(title_text=f"{description.periods.per} of the decision", type="category", showgrid=False)
+    figure.update_xaxes(title_text=f"{profile.periods.per} of the decision", type="category", showgrid=False)
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, tickfont={"size": 11})
     return figure
 
 
-def correlation_chart(description: FeatureProfile) -> Figure:
+def correlation_chart(profile: FeatureProfile) -> Figure:
     """Draw the rank correlation of all features, those of a cluster side by side and in a frame."""
-    order, code = description.clusters.order, description.clusters.code
-    names = [description.development.feature_names[place] for place in order]
+    order, code = profile.clusters.order, profile.clusters.code
+    names = [profile.development.feature_names[place] for place in order]
     named = len(order) <= _MOST_NAMED
     figure = new_figure(height=max(320, min(1100, 80 + 14 * len(order))))
     figure.add_heatmap(
-        z=[_plain(row, 3) for row in description.correlation[np.ix_(order, order)]], x=names, y=names, zmin=-1, zmax=1,
+        z=[_plain(row, 3) for row in profile.correlation[np.ix_(order, order)]], x=names, y=names, zmin=-1, zmax=1,
         colorscale=[[0, LOSS], [0.5, FAINT], [1, PLAIN]],
         hovertemplate="%{y}<br>%{x}<br>correlation of ranks %{z:.3f}<extra></extra>",
         colorbar={"title": "rank<br>correlation", "thickness": 12},
@@ -122,26 +130,26 @@ def correlation_chart(description: FeatureProfile) -> Figure:
     return figure
 
 
-def feature_figures(description: FeatureProfile) -> list[dict[str, Any]]:
+def feature_figures(profile: FeatureProfile) -> list[dict[str, Any]]:
     """Draw each feature on its own: its distribution in consecutive spans of time, and its IC in each period.
 
     Returns
     -------
     One figure per feature, as plain values, since there may be hundreds.
     """
-    groups = _spans(description)
-    layout = _feature_layout(description)
+    groups = _spans(profile)
+    layout = _feature_layout(profile)
     return [
-        {"data": [*_distribution(column, groups), _coefficients(description, place)], "layout": layout}
-        for place, column in enumerate(np.asfortranarray(description.development.X).T)
+        {"data": [*_distribution(column, groups), _coefficients(profile, place)], "layout": layout}
+        for place, column in enumerate(np.asfortranarray(profile.development.X).T)
     ]
 
 
-def _spans(description: FeatureProfile) -> list[tuple[str, np.ndarray]]:
+def _spans(profile: FeatureProfile) -> list[tuple[str, np.ndarray]]:
     """Return names and rows of the reference period and of at most five spans after it."""
-    code, names = description.periods.code, description.periods.names
-    n_first = len(description.reference)
-    later = np.array_split(np.arange(n_first, len(names)), min(_MOST_CURVES, len(description.later)) or 1)
+    code, names = profile.periods.code, profile.periods.names
+    n_first = len(profile.reference)
+    later = np.array_split(np.arange(n_first, len(names)), min(_MOST_CURVES, len(profile.later)) or 1)
     spans = [np.arange(n_first), *(span for span in later if len(span))]
     return [
         (names[span[0]] + ("" if len(span) == 1 else f" to {names[span[-1]]}"), (code >= span[0]) & (code <= span[-1]))
@@ -177,7 +185,7 @@ def _distribution(column: np.ndarray, groups: list[tuple[str, np.ndarray]]) -> l
 
 def _style(number: int, *, outline: bool) -> dict[str, Any]:
     """Return the style of a group: the first, the reference, is grey, and filled where it is an outline."""
-    colour = LINES[number - 1] if number else _GREY
+    colour = LINES[number - 1] if number else GREY
     if not outline:
         return {"type": "bar", "marker": {"color": colour}}
     line = {"color": colour, "width": 1.6, "shape": "hvh"}
@@ -185,20 +193,20 @@ def _style(number: int, *, outline: bool) -> dict[str, Any]:
     return {"type": "scatter", "mode": "lines", "line": line} | filled
 
 
-def _coefficients(description: FeatureProfile, place: int) -> dict[str, Any]:
-    own = description.information.by_period[:, place]
+def _coefficients(profile: FeatureProfile, place: int) -> dict[str, Any]:
+    own = profile.information.by_period[:, place]
     return {
-        "type": "bar", "x": list(description.periods.names), "y": _plain(own, 4), "xaxis": "x2", "yaxis": "y2",
+        "type": "bar", "x": list(profile.periods.names), "y": _plain(own, 4), "xaxis": "x2", "yaxis": "y2",
         "marker": {"color": np.where(own > 0, GAIN, LOSS).tolist()}, "showlegend": False,
         "hovertemplate": "%{x}: IC %{y:.4f}<extra></extra>",
     }  # fmt: skip
 
 
-def _feature_layout(description: FeatureProfile) -> dict[str, Any]:
+def _feature_layout(profile: FeatureProfile) -> dict[str, Any]:
     figure = new_figure(height=360, legend=True, rows=1, cols=2, column_widths=[0.6, 0.4], horizontal_spacing=0.09)
     figure.update_xaxes(title_text="value; the ends hold everything beyond the 1st and 99th percentiles", col=1)
     figure.update_yaxes(title_text="% of the values", rangemode="tozero", col=1)
-    figure.update_xaxes(title_text=f"{description.periods.per} of the decision", type="category", col=2)
+    figure.update_xaxes(title_text=f"{profile.periods.per} of the decision", type="category", col=2)
     figure.update_yaxes(title_text="IC of the period", col=2)
     layout: dict[str, Any] = figure.to_plotly_json()["layout"]
     return layout

@@ -19,6 +19,7 @@ GAIN, LOSS, PLAIN = "#44aa99", "#cc6677", "#6699cc"
 LINES = ("#ddaa33", "#4488cc", "#aa66bb", "#999933", "#66bbdd", "#bb5566")
 FAINT = "rgba(128,128,128,0.15)"
 GREY = "rgba(128,128,128,0.5)"
+NEUTRAL = "#888888"
 
 
 def new_figure(*, height: int, legend: bool = False, **grid: Any) -> Figure:
