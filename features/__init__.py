@@ -1,6 +1,6 @@
-"""What was knowable: factors, the engine that alone slices history, and the laws that every factor obeys.
+"""What was knowable at a decision: factors, the engine that alone slices history, and the invariants of every feature.
 
-A factor is a pure function of a declared finite window of bars. Trades and labels live to the right.
+A factor is a pure function of a declared finite window of bars. Trades and labels belong to the rooms to the right.
 """
 
 __all__ = [

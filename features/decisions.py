@@ -1,4 +1,4 @@
-"""Decisions: what is known of a wish to enter beside the bars, when it is decided."""
+"""Decisions: what is known of an entry signal besides the bars, at the time of its decision."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from tradesieve.market.errors import BadInput
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """Wishes to enter, one a row, as factors see them.
+    """Entry signals, one per row, as factors read them.
 
-    What is not given is not known, and a feature that needs it is refused; a NaN says that a wish has none of it.
+    A column that is None is unknown, and a feature that requires it is refused; NaN means that the signal has no such
+    value.
 
     Parameters
     ----------
     time : int64 ns UTC (n,), in any order; each is the close_time of a bar.
     side : float64 (n,), +1 or -1.
-    stop, target : float64 (n,), quote; NaN: the wish has none.
+    stop, target : float64 (n,), quote; NaN: none.
     agreeing : float64 (n,), the share of the other instances of the same rule, on the same symbol and timeframe, that
         hold a position on this side at the decision; NaN: there are no others.
     results : float64 (n_results,), net returns of closed trades: those of one instance together, in the order of their
         exits.
-    first_result, end_result : int64 (n,), which of them are the instance's own and were known at the decision: those
-        whose exit was known, the trade having left at `exit_time` <= `time`.
+    first_result, end_result : int64 (n,), the range of `results` that are the instance's own and known at the decision:
+        of trades with `exit_time` <= `time`.
 
     Raises
     ------
-    BadInput : if a column does not fit; names it, and the first row that does not.
+    BadInput : if a column has the wrong shape or a value that is not allowed; names it, and the first such row.
     """
 
     time: np.ndarray
@@ -50,9 +51,9 @@ class Decisions:
             kind = np.int64 if field.name in ("time", "first_result", "end_result") else np.float64
             column = np.ascontiguousarray(values, dtype=kind)
             if column.ndim != 1 or (field.name != "results" and len(column) != len(self.time)):
-                raise BadInput(f"{field.name} has shape {column.shape}: it holds one value for each decision")
+                raise BadInput(f"{field.name} has shape {column.shape}, but needs one value for each decision")
             object.__setattr__(self, field.name, column)
-        laws = {
+        rules = {
             "side": ("+1 or -1", lambda values: np.abs(values) == 1.0),
             "stop": ("a price, or NaN for none", lambda values: np.isnan(values) | (values > 0.0) & (values < np.inf)),
             "target": (
@@ -61,33 +62,33 @@ class Decisions:
             ),
             "agreeing": ("a share, or NaN for none", lambda values: np.isnan(values) | (values >= 0) & (values <= 1)),
         }
-        for name, (what, holds) in laws.items():
+        for name, (what, holds) in rules.items():
             values = getattr(self, name)
             if values is not None and not np.all(good := holds(values)):
                 row = int(np.argmin(good))
-                raise BadInput(f"{name} is {values[row]:g} at {format_time(self.time[row])}, but is {what}")
+                raise BadInput(f"{name} is {values[row]:g} at {format_time(self.time[row])}, but has to be {what}")
         self._check_results()
 
     def _check_results(self) -> None:
         if self.results is None:
             return
         if self.first_result is None or self.end_result is None:
-            raise BadInput("results came without first_result and end_result, which say whose they are")
+            raise BadInput("results need first_result and end_result, which say which of them belong to a decision")
         if not np.all(np.isfinite(self.results)):
-            raise BadInput(f"results[{int(np.argmin(np.isfinite(self.results)))}] is no number")
+            raise BadInput(f"results[{int(np.argmin(np.isfinite(self.results)))}] is not a finite number")
         fits = (self.first_result >= 0) & (self.first_result <= self.end_result)
         if not np.all(fits := fits & (self.end_result <= len(self.results))):
             row = int(np.argmin(fits))
             raise BadInput(
-                f"the results of the decision at {format_time(self.time[row])} are said to be those from "
-                f"{self.first_result[row]} to {self.end_result[row]}, of {len(self.results)}"
+                f"results {self.first_result[row]} to {self.end_result[row]} of the decision at "
+                f"{format_time(self.time[row])} do not exist: there are {len(self.results)}"
             )
 
     def __len__(self) -> int:
         return len(self.time)
 
     def __getitem__(self, rows: slice | np.ndarray) -> Decisions:
-        """Keep some decisions; `results` stay whole."""
+        """Select decisions; `results` stay whole."""
         kept = {
             field.name: values if field.name == "results" or values is None else values[rows]
             for field in fields(self)

@@ -1,12 +1,12 @@
-"""The names of features. A name reads back to its factor and parameters::
+"""The names of features. A name parses back to its factor and parameters::
 
 close__slope__window_20        the factor `slope` of the column close over 20 bars
-bars__range__window_50         the factor `range`, which looks at whole bars
-close_1h__slope__window_20     the same of the last 20 closed hours; `features.inputs` has all that is looked at
+bars__range__window_50         the factor `range`, which reads whole bars
+close_1h__slope__window_20     the same over the last 20 closed hours; see `features.inputs`
 bars_of_SPY__range__window_50  the same of another symbol
 clock__hour_sine               the factor `hour_sine` of the decision time
 trade__side                    the factor `side` of the trade itself
-results__win_share__window_20  the factor `win_share` of the strategy's last 20 closed trades
+results__win_share__window_20  the factor `win_share` of the instance's last 20 closed trades
 close__macd__fast_12__slow_26__signal_9    more parameters, in the factor's own order
 close__tsfresh_cid_ce__normalize_True__window_50    any tsfresh calculator by its own name
 """
@@ -23,7 +23,7 @@ from tradesieve.features.inputs import parse_input
 from tradesieve.features.tsfresh.calculators import PREFIX, tsfresh_feature
 from tradesieve.market.errors import BadInput, lookup
 
-# Parameters that count something; those of a factor of one's own may be any number.
+# The limits of parameters that are whole numbers; those of user factors may be any number.
 _WHOLE: dict[str, tuple[float, float]] = {
     "fast": (1, inf), "slow": (2, inf), "signal": (1, inf), "smooth": (1, inf), "past": (1, inf), "days": (1, inf),
     "session_minute": (0, 1439),
@@ -36,12 +36,12 @@ _USUAL = {
 
 
 def parse_feature(name: str) -> Feature:
-    """Read a feature's name.
+    """Parse a feature's name.
 
     Raises
     ------
     Unknown : if no factor has that name.
-    BadInput : if the input or a parameter does not fit the factor, or a number could be written shorter.
+    BadInput : if the input or a parameter does not fit the factor, or a number is not in its shortest form.
     """
     input_name, _, rest = name.partition("__")
     factor_name, *pieces = rest.split("__")
@@ -64,12 +64,12 @@ def parse_feature(name: str) -> Feature:
 
 
 def parse_features(features: Iterable[str | Feature]) -> tuple[Feature, ...]:
-    """Read the names among features; see `parse_feature`."""
+    """Parse those features that are given by name; see `parse_feature`."""
     return tuple(parse_feature(feature) if isinstance(feature, str) else feature for feature in features)
 
 
 def example_of(factor: Factor) -> Feature | None:
-    """Give a feature of a factor, of its usual parameters; None when one of them has no usual value."""
+    """Return a feature of a factor with its usual parameters; None if one of them has no usual value."""
     usual = {**_USUAL, **getattr(factor.kernel, "defaults", {})}
     if not all(parameter in usual for parameter in factor.parameters):
         return None
@@ -83,19 +83,19 @@ def _written(value: float) -> str:
 
 def _check_value(name: str, parameter: str, value: float) -> None:
     if parameter == "window" and (value < 2 or not value.is_integer()):
-        raise BadInput(f"feature {name!r}: a window has at least 2 bars, and a whole number of them")
+        raise BadInput(f"feature {name!r}: window is a whole number of at least 2 bars, not {value:g}")
     least, most = _WHOLE.get(parameter, (-inf, inf))
     if parameter in _WHOLE and not (value.is_integer() and least <= value <= most):
         limits = f"from {least} to {most}" if most < inf else f"of at least {least}"
         raise BadInput(f"feature {name!r}: {parameter} is a whole number {limits}, not {value:g}")
     if parameter == "threshold" and not 0 <= value <= 1:
-        raise BadInput(f"feature {name!r}: a threshold lies between 0 and 1, not at {value:g}")
+        raise BadInput(f"feature {name!r}: threshold is between 0 and 1, not {value:g}")
 
 
 def _parse_value(name: str, piece: str) -> tuple[str, float]:
     match = re.fullmatch(r"([a-z_]+)_(-?\d+(?:\.\d+)?)", piece)
     if match is None:
-        raise BadInput(f"feature {name!r}: {piece!r} is no parameter; write name_number, as in window_20")
+        raise BadInput(f"feature {name!r}: {piece!r} is not a parameter; write name_number, as in window_20")
     value = float(match[2])
     written = _written(value)
     if match[2] != written:

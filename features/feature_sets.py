@@ -1,4 +1,4 @@
-"""Named sets of features, and lists of features written short."""
+"""Named sets of features, and short notation for lists of features."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STANDARD = (
     "close__tsfresh_cid_ce__normalize_True__window_50",
     "close__tsfresh_ratio_beyond_r_sigma__r_1.5__window_50",
     *_CLOCK_AND_TRADE,
-    # What traders look at themselves: indicators, the last day's levels, the last bar's shape.
+    # What traders watch: indicators, the last day's levels, the last bar's shape.
     "close__rsi_wilder__window_14",
     "close__macd__fast_12__slow_26__signal_9",
     "bars__stochastic_smoothed__window_14__smooth_3__signal_3",
@@ -90,10 +90,10 @@ _WIDE = (
     "clock__since_new_york_open",
     "clock__to_new_york_close",
 )
-# Some of the standard set are among them. Weeks and months are not: their lookbacks are for those who ask for them.
+# The standard set repeats some of them. Weeks and months are left out, since their lookbacks are long.
 WIDE = tuple(dict.fromkeys(_WIDE))
 
-# What is known of the trade itself. Who asks the service with it sends stops, targets and results along.
+# What is known of the trade itself. Requests to a service with such a model carry stops, targets and results.
 TRADE = (
     *(f"trade__{distance}__window_20" for distance in ("stop_distance", "target_distance")),
     "trade__reward_to_risk",
@@ -106,18 +106,18 @@ SETS = {"minimal": MINIMAL, "standard": STANDARD, "wide": WIDE, "trade": TRADE}
 
 
 def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
-    """Write out a list of features, each once, in the order in which they are first named.
+    """Expand sets and patterns to feature names, each once, in the order of their first appearance.
 
     Parameters
     ----------
-    items : names of features, of sets, and patterns: names with alternatives between bars, every combination of which
-        is meant. Of a parameter, the alternatives after the first are its values alone.
-    own : sets of one's own by name, of the same kinds of items.
+    items : names of features and of sets, and patterns: names with alternatives between vertical bars, which stand for
+        every combination. Of a parameter, the alternatives after the first are values alone.
+    own : your own sets by name, of the same kinds of items.
 
     Raises
     ------
     Unknown : if there is no such set; suggests the nearest name.
-    BadInput : if a set of one's own has the name of one that exists already, or holds itself.
+    BadInput : if one of your sets has the name of a built-in one, or contains itself.
 
     Examples
     --------
@@ -129,9 +129,9 @@ def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None)
     own = own or {}
     for name in own:
         if name in SETS:
-            raise BadInput(f"feature set {name!r} exists already; give yours another name")
+            raise BadInput(f"feature set {name!r} is built in; give yours another name")
         if "__" in name:
-            raise BadInput(f"feature set {name!r}: two underscores are for the names of features; use one")
+            raise BadInput(f"feature set {name!r}: only names of features have two underscores; use one")
     return tuple(dict.fromkeys(_expanded(items, own, ())))
 
 
@@ -140,7 +140,7 @@ def _expanded(items: Sequence[str], own: Mapping[str, Sequence[str]], within: tu
         if "__" in item:
             yield from _combinations(item)
         elif item in within:
-            raise BadInput(f"feature set {item!r} holds itself: {' > '.join([*within, item])}")
+            raise BadInput(f"feature set {item!r} contains itself: {' > '.join([*within, item])}")
         elif item in own:
             yield from _expanded(own[item], own, (*within, item))
         elif item in SETS:

@@ -1,6 +1,6 @@
-"""How features are computed: windows cut from history, kernels run over them, columns cached.
+"""The engine: cuts windows from history, runs kernels over them, and caches the columns.
 
-The only code that slices history. What a factor is stands one level up, the factors in `features.families`.
+The only code that slices history. Definitions of factors belong to `features.factor` and `features.families`.
 """
 
 __all__ = ["history", "higher_timeframe", "interpreted", "compiled", "compute", "code_hash", "column_cache"]

@@ -1,8 +1,9 @@
-"""The code of a factor: a hash of everything of ours that its values follow from, and of the versions of what is not.
+"""The code hash of a factor: of all our code that its values depend on, and of the versions of the libraries.
 
-It is taken from what Python would run, function by function: a kernel, the functions that it calls and the constants
-that it reads, wherever they live. So a changed kernel is another one, a comment or a docstring changes nothing, and
-neither does another kernel of the same file.
+It covers what Python would run, function by function: a kernel, the functions that it calls and the constants that it
+reads, wherever they are defined. So a changed kernel has another hash, while a comment, a docstring or another kernel
+of the same file changes nothing. `pipelines.fingerprints.code_fingerprint` hashes the files of whole rooms instead, for
+results that depend on more than can be followed function by function.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ ENGINE = (
     "engine/compiled.py", "decisions.py", "engine/compute.py", "factor.py", "engine/higher_timeframe.py",
     "engine/history.py", "engine/interpreted.py", "inputs.py",
 )  # fmt: skip
-"""The files of this room that every value goes through, whatever its factor."""
+"""The files of this room that every value depends on, whatever its factor."""
 
 _LIBRARIES = ("numpy", "numba", "llvmlite")
 _PLAIN = (int, float, str, bytes, bool, type(None), complex)
 
 
 def code_of(feature: Feature) -> str:
-    """Hash the code that a feature's values follow from.
+    """Hash the code that a feature's values depend on.
 
     Returns
     -------
-    Equal in every process that runs the same code on the same kind of machine.
+    16 hexadecimal digits, equal in every process that runs the same code on the same kind of machine.
     """
     factor = feature.factor
     parts = [_engine(), digest_of(factor.kernel), digest_of(factor.lookback)]
@@ -47,7 +48,7 @@ def code_of(feature: Feature) -> str:
 
 
 def digest_of(function: Any) -> str:
-    """Hash a function with all of ours that it calls and reads."""
+    """Hash a function with all our code that it calls and reads."""
     digest = hashlib.sha256()
     for part in _described(function, set()):
         digest.update(part.encode())
@@ -66,10 +67,10 @@ def _engine() -> str:
 
 
 def _described(value: Any, seen: set[int]) -> Iterator[str]:
-    """Write down what a value is, as far as what it computes follows from it."""
-    value = getattr(value, "py_func", value)  # of what numba compiled
+    """Describe a value by everything that can change what it computes."""
+    value = getattr(value, "py_func", value)  # compiled by numba
     if not isinstance(value, FunctionType | type):
-        value = getattr(value, "__wrapped__", value)  # of what remembers its results
+        value = getattr(value, "__wrapped__", value)  # a cache
     if isinstance(value, _PLAIN):
         yield repr(value)
     elif isinstance(value, np.ndarray):
@@ -121,10 +122,10 @@ def _names(code: CodeType) -> list[str]:
 
 
 def _named(value: Any) -> Iterator[str]:
-    """Name a class, a module or an object: its library's version says what it is, or the source of its file."""
+    """Describe a class, a module or an object by the version of its library, or the source of its file."""
     module = value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", ""))
     yield f"{module} {getattr(value, '__qualname__', type(value).__qualname__)}"
-    if not isinstance(value, type | ModuleType) and " at 0x" not in repr(value):  # which no other process would say
+    if not isinstance(value, type | ModuleType) and " at 0x" not in repr(value):  # which differs in every process
         yield repr(value)
     if _library(module):
         yield _version(module.partition(".")[0])
@@ -143,7 +144,7 @@ def _version(library: str) -> str:
 
 @cache
 def _library(module: str) -> bool:
-    """Tell whether a module is of Python or installed, and not ours or the user's."""
+    """Tell whether a module is part of Python or installed, rather than ours or the user's."""
     top = module.partition(".")[0]
     if not top or top in sys.stdlib_module_names or top in sys.builtin_module_names:
         return True

@@ -1,10 +1,10 @@
-"""The factor cache: columns that were computed, kept under the name of everything that they follow from.
+"""The factor cache: computed columns on disk, under keys made from code and inputs.
 
-A feature's column follows from the content of the bars, of other symbols' where it looks at them, from the decisions
-with those of their terms that it may look at, and from its own code (`features.engine.code_hash`). All of it is in the
-name under which the column is kept, so a second run reads, one more feature in a set is one feature to compute, and a
-changed kernel is computed anew while the others are read. Files are written whole and carry a digest of their values;
-one that is damaged counts as absent. Several processes may share a cache: they write the same.
+The key of a feature's column hashes the content of the bars, and of other symbols' bars that it reads, the decisions
+with the terms that it may read, and its code (`features.engine.code_hash`). So a second run reads what the first one
+computed, one more feature in a set is one feature to compute, and a changed kernel is computed again while the others
+are read. Files are written whole and end in a digest; a damaged one counts as missing. Several processes may share a
+cache, since they write the same values.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.storage.files import atomic_write, prune
 
 _DIGEST = 32
-"""Bytes of the digest that follows a column in its file, which numpy reads as any other of its own."""
+"""Bytes of the digest at the end of a file; numpy ignores them."""
 
 _HEAD = 256
-"""Bytes that hold numpy's header; what is not as it was written is found by the digest before it is read."""
+"""Bytes that hold numpy's header; the digest is checked before they are read."""
 
 _BATCH = 16
-"""Features that are computed together and then kept: what a run that is killed loses at most."""
+"""Features that are computed and written together: what a killed run loses at most."""
 _ROWS = 512
 
 _TERMS = {"trade": ("side", "stop", "target"), "results": ("results", "first_result", "end_result")}
 
 
 def _silent(done: int, total: int, name: str) -> None:
-    """Say nothing."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
 class FactorCache:
-    """Kept columns of features.
+    """Columns of features on disk.
 
     Parameters
     ----------
-    folder : where they are.
-    limit : bytes that they may take; beyond it those that were not used for longest are deleted.
+    folder : of the files.
+    limit : bytes; beyond it the least recently used files are deleted.
     """
 
     folder: Path
@@ -66,12 +66,12 @@ class FactorCache:
         others: Mapping[str, Bars] | None = None,
         on_progress: Callable[[int, int, str], None] = _silent,
     ) -> np.ndarray:
-        """Compute features as `features.engine.compute.compute` does, bit for bit, but read those that are kept.
+        """Compute features as `features.engine.compute.compute` does, bit for bit, but read those that are cached.
 
         Parameters
         ----------
-        on_progress : called with the number of features that were computed, how many have to be, and what is next;
-            never when all are read.
+        on_progress : called with the number of features computed, the number to compute, and the next one; not called
+            if all are read.
 
         Raises
         ------
@@ -98,7 +98,7 @@ class FactorCache:
     def _paths(
         self, bars: Bars, decisions: Decisions, features: Sequence[Feature], others: Mapping[str, Bars]
     ) -> list[Path]:
-        """Name the file of each feature by all that its column follows from."""
+        """Return the file of each feature, named by everything that its column depends on."""
 
         @cache
         def digest(term: str) -> str:
@@ -121,10 +121,10 @@ class FactorCache:
 
 
 def _read(path: Path, column: np.ndarray) -> bool:
-    """Read a column into its place; False when there is none, or when it is damaged and has to be computed again."""
+    """Read a column into its place; return False if there is none or it is damaged."""
     try:
         content = path.read_bytes()
-        # Whatever a disk loses: what is read is what was written.
+        # A disk may lose data without an error.
         if hashlib.sha256(memoryview(content)[:-_DIGEST]).digest() != content[-_DIGEST:]:
             return False
         head = BytesIO(content[:_HEAD])
@@ -133,7 +133,7 @@ def _read(path: Path, column: np.ndarray) -> bool:
         if shape != column.shape or kind != column.dtype:
             return False
         column[:] = np.frombuffer(content, dtype=kind, count=len(column), offset=head.tell())
-        os.utime(path)  # what was used last is deleted last
+        os.utime(path)  # the least recently used files are deleted first
         return True
     except (OSError, ValueError):
         return False
@@ -148,7 +148,7 @@ def _write(path: Path, column: np.ndarray) -> None:
 
 
 def _side_by_side(columns: np.ndarray) -> np.ndarray:
-    """Turn columns (n_features, n) into rows, some at a time, which the processor remembers."""
+    """Turn columns (n_features, n) into rows, in blocks that fit into the processor's cache."""
     matrix = np.empty(columns.shape[::-1])
     for first in range(0, len(matrix), _ROWS):
         matrix[first : first + _ROWS] = columns[:, first : first + _ROWS].T

@@ -1,6 +1,6 @@
-"""What every factor must keep: no look at the future, none beyond its lookback, batch equal to live.
+"""The invariants of every feature: no look-ahead, no dependence beyond its lookback, batch equal to live.
 
-Run by the tests on our factors and by `tradesieve factors check` on anyone's.
+The tests run them on our factors, and `tradesieve factors check` on anyone's.
 """
 
 __all__ = ["frame_factors", "features"]

@@ -1,18 +1,17 @@
-"""The laws of a factor, as a check that anyone can run.
+"""The invariants of a feature, as a check that anyone can run. Its value at a decision stays the same, bit for bit,
 
-    purity        computed twice, in another order, or by a module that was just loaded, it is the same.
-    neighbours    it does not depend on the other decisions, nor the other features, that are computed with it.
-    truncation    without the bars after t it is the same at t.
-    perturbation  with other bars after t it is the same at t.
-    longer        with other bars before its lookback, or with more of them, it is the same.
-    last_window   from the last `lookback` bars alone, with nothing beside them in memory, it is the same.
+    purity        when it is computed again, in another order, or by a freshly loaded module;
+    neighbours    whatever other decisions and other features are computed with it;
+    truncation    when the bars after the decision are removed;
+    perturbation  when the bars after the decision are replaced by others;
+    longer        when the bars before its lookback are replaced by others, or by more of them;
+    last_window   when it is computed from its last `lookback` bars alone, with nothing beside them in memory.
 
-The same is meant bit for bit, and bars are those of other symbols too. The engine hands a factor a window that ends
-with the decision, so what it computes can break the laws only by reading beside its window or by remembering. A frame
-factor was written over all bars at once, and there it can look ahead in earnest: see
-`features.invariants.frame_factors`.
+"Bars" includes those of other symbols. The engine passes a factor a window that ends with the decision, so a factor can
+break an invariant only by reading outside its window or by keeping state. A frame factor is written over all bars at
+once, where it can look ahead: see `features.invariants.frame_factors`.
 
-What no such check can see: a function that reads the future from somewhere else than its bars, as from a file.
+No such check can detect a function that reads the future from elsewhere, such as a file.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import Feature
 from tradesieve.features.feature_names import parse_features
-from tradesieve.features.invariants.frame_factors import broken_by_whole
+from tradesieve.features.invariants.frame_factors import frame_violations
 from tradesieve.features.requirements import Requirements, requirements_of
 from tradesieve.features.user_modules import freshly_run
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.perturbation import isolate, scramble_after, scramble_before
 
-LAWS = {
+INVARIANTS = {
     "purity": "is not the same when it is computed again",
     "neighbours": "depends on what is computed beside it",
     "truncation": "looks at the future: it changes when later bars are taken away",
@@ -41,27 +40,27 @@ LAWS = {
     "longer": "depends on more history than its lookback",
     "last_window": "depends on more than its last window",
 }
-"""The laws in the order in which they are judged, and what is said of a factor that breaks one."""
+"""The invariants in the order in which they are checked, and the message for a feature that breaks one."""
 
 CAUSALITY = ("truncation", "perturbation")
-"""The laws of the certificate of causality; the others are those of parity."""
+"""The invariants behind the certificate of causality; the others are behind that of parity."""
 
-_EARLIER = 100  # bars at least that are put before a lookback
+_EARLIER = 100  # least number of bars that are put before a lookback
 
 
 @dataclass(frozen=True)
 class Violation:
-    """A law that a feature breaks.
+    """An invariant that a feature breaks.
 
     Parameters
     ----------
-    law : one of `LAWS`.
+    invariant : one of `INVARIANTS`.
     feature : its name.
-    time : int64 ns UTC, the first decision time at which it shows.
+    time : int64 ns UTC, the first decision time at which it is broken.
     expected, found : the value from all of history, and the other one.
     """
 
-    law: str
+    invariant: str
     feature: str
     time: int
     expected: float
@@ -69,12 +68,12 @@ class Violation:
 
     @property
     def certificate(self) -> str:
-        """``causality`` or ``parity``: the certificate that it costs."""
-        return "causality" if self.law in CAUSALITY else "parity"
+        """``causality`` or ``parity``: the certificate that the feature cannot get."""
+        return "causality" if self.invariant in CAUSALITY else "parity"
 
     def __str__(self) -> str:
         time = format_time(self.time)
-        return f"{self.feature} {LAWS[self.law]}: at {time} it is {self.expected:g}, or {self.found:g}"
+        return f"{self.feature} {INVARIANTS[self.invariant]}: at {time} it is {self.expected:g}, or {self.found:g}"
 
 
 def check_features(
@@ -86,22 +85,21 @@ def check_features(
     n_samples: int = 20,
     seed: int,
 ) -> list[Violation]:
-    """Hold features to their laws on real decisions.
+    """Check the invariants of features at real decisions.
 
     Parameters
     ----------
     bars : history.
     at : decisions in ascending order, or their times alone, as for `features.engine.compute.compute`.
-    features : what to check, names or parsed features.
-    others : bars of other symbols, by symbol, where features look at them.
-    n_samples : at how many decisions features are recomputed, and a quarter as many times at which the future is taken
-        away or changed.
+    features : names or parsed features.
+    others : bars of other symbols that the features read, by symbol.
+    n_samples : at how many decisions features are recomputed; the future is removed and replaced at a quarter as many.
     seed : picks the samples, the other future and the other past.
 
     Returns
     -------
-    The first violation of each law by each feature, in the order of `LAWS`; empty when all laws hold. A feature that is
-    not pure breaks that law alone: what is never the same cannot be held to the others.
+    The first violation of each invariant by each feature, in the order of `INVARIANTS`; empty if all hold. Of a feature
+    that breaks purity, nothing else is reported: the other invariants cannot be judged.
 
     Raises
     ------
@@ -124,7 +122,7 @@ def check_features(
 
 
 class _Check:
-    """A check under way: what the features are at the sampled decisions, and where they were found to be otherwise."""
+    """A check in progress: the features at the sampled decisions, and the violations found so far."""
 
     def __init__(
         self, bars: Bars, others: Mapping[str, Bars], at: Decisions, features: tuple[Feature, ...], seed: int
@@ -135,16 +133,16 @@ class _Check:
         self._expected = self._compute(slice(None))
 
     def violations(self) -> list[Violation]:
-        """Give what was found, the laws in their order."""
-        impure = {feature for law, feature in self._found if law == "purity"}
-        found = [one for one in self._found.values() if one.law == "purity" or one.feature not in impure]
-        order = {law: place for place, law in enumerate(LAWS)}
-        return sorted(found, key=lambda one: (order[one.law], one.time, one.feature))
+        """Return the violations, in the order of the invariants."""
+        impure = {feature for invariant, feature in self._found if invariant == "purity"}
+        found = [one for one in self._found.values() if one.invariant == "purity" or one.feature not in impure]
+        order = {invariant: place for place, invariant in enumerate(INVARIANTS)}
+        return sorted(found, key=lambda one: (order[one.invariant], one.time, one.feature))
 
     def purity(self) -> None:
-        """Compute everything again, and once more from the last decision to the first by a module just loaded."""
+        """Compute everything again, then from the last decision to the first by a freshly loaded module."""
         self._compare("purity", slice(None), self._compute(slice(None)))
-        # Sampled decisions are few: one at a time, since `compute` looks at those of one call in the order of time.
+        # One decision at a time, since `compute` goes through those of one call in the order of time.
         features = [freshly_run(feature) for feature in self._features]
         backwards = [self._compute(row, features) for row in self._each[::-1]]
         self._compare("purity", slice(None), np.concatenate(backwards[::-1]))
@@ -156,7 +154,7 @@ class _Check:
         self._compare("neighbours", slice(None), np.concatenate(columns, axis=1))
 
     def future(self, cuts: np.ndarray) -> None:
-        """Take the bars after each cut away, and put others in their place."""
+        """Remove the bars after each cut, then replace them by others."""
         for cut in map(int, cuts):
             past = slice(0, int(np.searchsorted(self._at.time, cut, side="right")))
             known = {symbol: isolate(bars.between(None, cut)) for symbol, bars in self._others.items()}
@@ -166,16 +164,16 @@ class _Check:
             self._compare("perturbation", past, self._compute(past, None, changed, other))
 
     def past(self) -> None:
-        """Put other bars before each feature's lookback, and take them away."""
+        """Replace the bars before each feature's lookback by others, then remove them."""
         bars = self._bars
         own = [requirements_of([feature], bars.timeframe, symbol=bars.symbol) for feature in self._features]
-        alike: dict[object, list[int]] = {}
+        same_lookback: dict[object, list[int]] = {}
         for column, required in enumerate(own):
-            alike.setdefault((required.bars, *required.others.items()), []).append(column)
+            same_lookback.setdefault((required.bars, *required.others.items()), []).append(column)
         for place, here in enumerate(self._each):
             other, alone = self._expected[here].copy(), self._expected[here].copy()
-            # Every feature gets its own lookback and no more: beside one that needs more, a short one would be fed too.
-            for columns in alike.values():
+            # Every feature gets its own lookback and no more, which one with a longer lookback beside it would bring.
+            for columns in same_lookback.values():
                 same, required = [self._features[column] for column in columns], own[columns[0]]
                 other[:, columns] = self._compute(here, same, *self._cut(required, place, earlier=True))
                 alone[:, columns] = self._compute(here, same, *self._cut(required, place, earlier=False))
@@ -183,16 +181,16 @@ class _Check:
             self._compare("last_window", here, alone)
 
     def whole(self) -> None:
-        """Hold the functions that frame factors were written as, over all of history, to the same laws."""
+        """Check the functions that frame factors were written as over all of history."""
         for column, feature in enumerate(self._features):
             if feature.factor.frame_function is not None:
                 values = self._expected[:, column]
-                found = broken_by_whole(feature, self._bars, self._others, self._at.time, values, seed=self._seed)
-                for law, time, expected, other in found:
-                    self._add(law, feature.name, time, expected, other)
+                found = frame_violations(feature, self._bars, self._others, self._at.time, values, seed=self._seed)
+                for invariant, time, expected, other in found:
+                    self._add(invariant, feature.name, time, expected, other)
 
     def _cut(self, required: Requirements, place: int, *, earlier: bool) -> tuple[Bars, dict[str, Bars]]:
-        """Give the last bars that are needed at a decision: alone, or after an earlier history that never was."""
+        """Return the last bars that a decision requires: alone, or after an invented earlier history."""
 
         def last(bars: Bars, n: int) -> Bars:
             stop = int(np.searchsorted(bars.close_time, self._at.time[place], side="right"))
@@ -219,17 +217,17 @@ class _Check:
             others=self._others if others is None else others,
         )
 
-    def _compare(self, law: str, rows: slice, other: np.ndarray) -> None:
-        # Bit for bit: a last digit that differs would be a second computation of the factor.
+    def _compare(self, invariant: str, rows: slice, other: np.ndarray) -> None:
+        # Bit for bit: a difference in the last digit means that there are two computations of the factor.
         expected, times = self._expected[rows], self._at.time[rows]
         differs = expected.view(np.int64) != np.ascontiguousarray(other).view(np.int64)
         differs &= ~(np.isnan(expected) & np.isnan(other))
         for column in np.flatnonzero(differs.any(axis=0)):
             row = int(np.argmax(differs[:, column]))
             name = self._features[column].name
-            self._add(law, name, int(times[row]), expected[row, column], other[row, column])
+            self._add(invariant, name, int(times[row]), expected[row, column], other[row, column])
 
-    def _add(self, law: str, feature: str, time: int, expected: float, found: float) -> None:
-        known = self._found.get((law, feature))
+    def _add(self, invariant: str, feature: str, time: int, expected: float, found: float) -> None:
+        known = self._found.get((invariant, feature))
         if known is None or time < known.time:
-            self._found[law, feature] = Violation(law, feature, time, float(expected), float(found))
+            self._found[invariant, feature] = Violation(invariant, feature, time, float(expected), float(found))

@@ -1,9 +1,9 @@
-"""The laws of a function that was written over all bars at once; see `features.user_factors.frame_factor`.
+"""The invariants of a function that is written over a whole frame of bars; see `features.user_factors.factor`.
 
-What is used of such a function is its last value on a window, which has seen no future. But where the function itself,
-over all of history, says something at t that follows from later bars, it was meant to look ahead, and where it says
-something else than its windows do, it needs more history than it declares. Running sums over another number of bars end
-in other digits, so here the same is meant to `_DIGITS` of a value and of the spread of the values.
+Features use such a function's last value on a window, which cannot see the future. But if its value at t, over all of
+history, changes with later bars, the function looks ahead; and if it differs from the value of the window, the function
+needs more history than it declares. Running sums over another number of bars differ in their last digits, so values
+count as the same up to `_DIGITS` of a value and of the spread of the values.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from tradesieve.market.perturbation import scramble_after
 from tradesieve.market.resampling import resample
 
 _DIGITS = 1e-6
-_MOST_BARS = 20_000  # that the function is run over, eighteen times
+_MOST_BARS = 20_000  # that the function runs over, eighteen times
 _CUTS = 8
 
 
-def broken_by_whole(
+def frame_violations(
     feature: Feature, bars: Bars, others: Mapping[str, Bars], times: np.ndarray, values: np.ndarray, *, seed: int
 ) -> Iterator[tuple[str, int, float, float]]:
-    """Hold the function of a frame factor to purity, truncation and perturbation, and to its own windows.
+    """Check the function of a frame factor for purity, truncation and perturbation, and against its own windows.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def broken_by_whole(
 
     Yields
     ------
-    For each time that a law is found broken: the law, the first time, the value from all of history, the other one.
+    For each violation: the invariant, the first time, the value from all of history, the other one.
     """
     source = _source(feature, bars, others)
     last = int(np.searchsorted(source.close_time, times[-1], side="right"))
@@ -53,13 +53,13 @@ def broken_by_whole(
     whole = run(source)
     scale = float(np.nanstd(whole)) if np.isfinite(whole).any() else 0.0
 
-    def differing(law: str, rows: np.ndarray, other: np.ndarray) -> Iterator[tuple[str, int, float, float]]:
+    def differing(invariant: str, rows: np.ndarray, other: np.ndarray) -> Iterator[tuple[str, int, float, float]]:
         now = whole[rows]
         close = np.abs(now - other) <= _DIGITS * np.maximum(np.maximum(np.abs(now), np.abs(other)), scale)
         differs = ~(close | (np.isnan(now) & np.isnan(other)))
         if differs.any():
             place = int(np.argmax(differs))
-            yield law, int(source.close_time[rows[place]]), float(now[place]), float(other[place])
+            yield invariant, int(source.close_time[rows[place]]), float(now[place]), float(other[place])
 
     every = np.arange(len(source))
     yield from differing("purity", every, run(source))
@@ -68,20 +68,20 @@ def broken_by_whole(
         changed = scramble_after(source, int(source.close_time[cut - 1]), seed=seed)
         yield from differing("perturbation", every[:cut], run(changed)[:cut])
     if not feature.input.so_far:
-        # Where its first windows are not whole, the function may say what it likes.
+        # Before its first whole window, the function may return anything.
         rows = np.searchsorted(source.close_time, times, side="right") - 1
         known = rows + 1 >= feature.window(bars.timeframe)
         yield from differing("longer", rows[known], values[known])
 
 
 def _source(feature: Feature, bars: Bars, others: Mapping[str, Bars]) -> Bars:
-    """Give the closed bars that a feature looks at."""
+    """Return the closed bars that a feature reads."""
     symbol, timeframe = feature.input.symbol, feature.input.timeframe
     source = bars if symbol in (None, bars.symbol) else others[str(symbol)]
     return source if timeframe is None else resample(source, timeframe)
 
 
 def _cuts(n_bars: int, seed: int) -> list[int]:
-    """Cut anywhere, within hours and days too, and short of the last bars."""
+    """Draw rows to cut at, also within hours and days, before the last bars."""
     random = np.random.default_rng(seed)
     return sorted(random.integers(max(1, n_bars // 4), max(2, n_bars - 1), size=_CUTS).tolist())

@@ -1,6 +1,6 @@
-"""What features look like: summaries, clusters of correlated ones, drift between periods.
+"""Profiles of features: summary statistics, clusters of correlated features, drift between periods.
 
-Whether they predict anything is `models.information_coefficient`.
+Whether features predict anything belongs to `models.information_coefficient`.
 """
 
 __all__ = ["summary", "clusters", "drift"]

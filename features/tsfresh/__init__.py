@@ -1,6 +1,6 @@
-"""tsfresh's calculators as factors, and compiled twins of the common ones.
+"""tsfresh's calculators as factors, the most used ones with compiled kernels.
 
-The only door to tsfresh; factors of our own live in `features.families`.
+The only code that imports tsfresh; our own factors belong to `features.families`.
 """
 
 __all__ = ["kernels", "calculators"]

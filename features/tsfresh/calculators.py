@@ -1,8 +1,8 @@
-"""The tsfresh door: any tsfresh calculator on the decision's window, named as tsfresh names it.
+"""Any tsfresh calculator as a factor of the decision's window, named as tsfresh names it.
 
 ``close__tsfresh_autocorrelation__lag_1__window_50`` is tsfresh's ``autocorrelation__lag_1`` of the last 50 closes.
-The most used calculators have kernels of our own that give tsfresh's value, and load no tsfresh. The others are
-tsfresh's plain functions; `tsfresh.extract_features` with its processes and frames is not involved.
+The most used calculators have kernels here, which return tsfresh's value and do not load tsfresh. The others call
+tsfresh's plain functions, without the processes and frames of `tsfresh.extract_features`.
 Source: Christ et al. (2018), Time series feature extraction on basis of scalable hypothesis tests.
 """
 
@@ -23,7 +23,7 @@ PREFIX = "tsfresh_"
 _NAME = re.compile(rf"(.+?)__{PREFIX}(.+)__window_([1-9]\d*)")
 _INPUTS = (*SERIES_INPUTS, "results")
 _NUMBER = r"-?\d+(?:\.\d+)?"
-# Calculators with a kernel, and how the one parameter of some is written.
+# Calculators with a kernel, and the pattern of the one parameter that some have.
 _KERNELS = {
     **dict.fromkeys(
         (
@@ -40,13 +40,13 @@ _KERNELS = {
 
 
 def needs_tsfresh(name: str) -> bool:
-    """Tell whether a feature is computed by the installed tsfresh: it is tsfresh's and has no kernel of ours."""
+    """Tell whether a feature calls the installed tsfresh: a calculator without a kernel here."""
     found = _NAME.fullmatch(name)
     return found is not None and _kernel_of(found[2]) is None
 
 
 def _kernel_of(tsfresh_name: str) -> tuple[str, tuple[tuple[str, float], ...]] | None:
-    """Give the name of the kernel and its parameter, or None where there is no kernel."""
+    """Return the name of the kernel and its parameters; None if there is no kernel."""
     if tsfresh_name in _KERNELS and _KERNELS[tsfresh_name] is None:
         return tsfresh_name.replace("__attr_", "_").replace('"', "") + "_nb", ()
     calculator, _, parameter = tsfresh_name.partition("__")
@@ -59,11 +59,11 @@ def _kernel_of(tsfresh_name: str) -> tuple[str, tuple[tuple[str, float], ...]] |
 
 @cache
 def tsfresh_feature(name: str) -> Feature:
-    """Read the name of a tsfresh feature.
+    """Parse the name of a tsfresh feature.
 
     Raises
     ------
-    BadInput : if the input, the window or a parameter is not understood.
+    BadInput : if the input, the window or a parameter is not valid.
     Unknown : if tsfresh has no such calculator.
     """
     match = _NAME.fullmatch(name)
@@ -106,12 +106,12 @@ def _calculator(name: str, tsfresh_name: str, window: int) -> Kernel:
     try:
         settings = from_columns([f"x__{tsfresh_name}"])["x"][calculator_name]
     except (ValueError, SyntaxError) as error:
-        raise BadInput(f"feature {name!r}: tsfresh does not read its parameters: {error}") from error
+        raise BadInput(f"feature {name!r}: tsfresh cannot parse its parameters: {error}") from error
     parameters = settings[0] if settings else {}
     combines = function.fctype == "combiner"
 
     def kernel(values: np.ndarray, _: object = None) -> float:
-        # A window without variation has no value for some calculators: numpy warns, the value is NaN.
+        # Some calculators have no value for a window without variation: numpy warns, and the value is NaN.
         with np.errstate(all="ignore"):
             if combines:
                 return float(next(iter(function(values, [parameters])))[1])
@@ -124,6 +124,6 @@ def _calculator(name: str, tsfresh_name: str, window: int) -> Kernel:
     except AttributeError as error:
         raise BadInput(f"feature {name!r}: {calculator_name} does not work on plain numbers: {error}") from error
     except (ValueError, IndexError, ZeroDivisionError):
-        pass  # this window was none that the calculator has a value for; the name itself is understood
+        pass  # the calculator has no value for this window, but the name is valid
     kernel.__doc__ = function.__doc__
     return kernel

@@ -1,7 +1,7 @@
-"""Kernels of the most used tsfresh calculators, each giving tsfresh's value.
+"""Kernels of the most used tsfresh calculators, each equal to tsfresh's value.
 
-Means and variances are added up in numpy's order, in pairs, and are numpy's to the last bit. So is then every count of
-values above or far from a mean, also in windows without variation, where a mean may be off its price by rounding.
+Means and variances are summed in numpy's pairwise order, and equal numpy's to the last bit. So do the counts of values
+above or far from a mean, even in windows without variation, where rounding may move a mean off the price.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numba import float64, njit, types
 _ANY = [float64(types.Array(float64, 1, "C", readonly=readonly)) for readonly in (False, True)]
 
 
-# Places as unsigned numbers: no check for a place before the first, which takes as long as the sum.
+# Unsigned indices, since the check for negative ones takes as long as the sum.
 _1, _2, _3, _4, _5, _6, _7, _8 = (np.uint64(place) for place in range(1, 9))
 
 
@@ -63,7 +63,7 @@ def _square_nb(value, mean):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _few_squares_nb(values, mean):  # type: ignore[no-untyped-def]
-    # The loop of `_few_sum_nb` once more: an array of squares would take four times as long to make as to add.
+    # The loop of `_few_sum_nb` again: to build an array of squares takes four times as long as to add them.
     n = len(values)
     if n < 8:
         total = 0.0

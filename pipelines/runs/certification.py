@@ -33,5 +33,5 @@ def certify(
                 found[violation.certificate].append(str(violation))
         for strategy in part.chunk.strategies:
             found["causality"] += check_strategy(strategy, part.bars, seed=seed)
-    progress("certify", 1, 1, "laws of rules and factors")
+    progress("certify", 1, 1, "invariants of rules and factors")
     return {name: violations[0] if violations else True for name, violations in found.items()}

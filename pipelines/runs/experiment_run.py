@@ -21,7 +21,7 @@ from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.certification import certify
-from tradesieve.pipelines.runs.factor_checks import require_lawful
+from tradesieve.pipelines.runs.factor_checks import require_invariants
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, write_run_artifact
 from tradesieve.pipelines.runs.run_tracking import track_run
 from tradesieve.pipelines.settings import Settings
@@ -54,7 +54,7 @@ def run_experiment(
     Raises
     ------
     BadInput : if bars are missing or make no trades, or the state folder cannot be written.
-    Refused : if a factor of the user's own breaks a law; names the law, and the first time it is broken.
+    Refused : if a user's factor breaks an invariant; names it, and the first time at which it is broken.
     """
     started = time.perf_counter()
     chunks = load_chunks(experiment, settings)
@@ -63,7 +63,7 @@ def run_experiment(
     stored = _read_result(result_path)
     if stored is not None:
         return stored | {"reused": True}
-    require_lawful(experiment, chunks, progress=progress)
+    require_invariants(experiment, chunks, progress=progress)
 
     development, holdout, parts = _split(experiment, chunks, settings, progress)
     searched = _search(experiment, development, folder / "scores", progress)

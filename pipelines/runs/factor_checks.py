@@ -1,4 +1,4 @@
-"""Checks of factors on bars: the certificate that anyone may ask for, and the door for factors of the user's own."""
+"""Checks of factors on bars: for `tradesieve factors check`, and for your own factors before an experiment."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.steps.chunks import Chunk, period_of
 
 _MOST_BARS = 20_000
-"""Bars on which features are checked; a law that is broken shows in fewer."""
+"""Bars on which features are checked; a violation shows in fewer."""
 
 
 def check_on(
     bars: Bars, features: Sequence[str | Feature], *, others: Mapping[str, Bars], times: int, seed: int
 ) -> list[Violation]:
-    """Hold features to their laws at random closes of the last bars; see `features.invariants.features.check_features`.
+    """Check the invariants of features at random closes of the last bars.
+
+    See `features.invariants.features.check_features`.
 
     Parameters
     ----------
     others : bars of other symbols, by symbol.
-    times : how many closes are decided at.
+    times : number of closes, each a decision.
     seed : draws them.
     """
     required = requirements_of(parse_features(features), bars.timeframe)
@@ -39,7 +41,7 @@ def check_on(
 
 
 def invented_decisions(bars: Bars, n: int, *, seed: int) -> Decisions:
-    """Decide at random closes, with terms and results that any factor may ask for."""
+    """Return decisions at random closes, with all terms and results that a factor may require."""
     random = np.random.default_rng(seed)
     rows = np.sort(random.choice(len(bars), size=min(n, len(bars)), replace=False))
     side = random.choice([-1.0, 1.0], size=len(rows))
@@ -58,20 +60,20 @@ def invented_decisions(bars: Bars, n: int, *, seed: int) -> Decisions:
     )
 
 
-def require_lawful(
+def require_invariants(
     experiment: Experiment,
     chunks: Sequence[Chunk],
     *,
     times: int = 16,
     progress: Progress = silent,
 ) -> None:
-    """Check the features that come from the experiment's modules, before anything is learned from them.
+    """Check the invariants of the features from the experiment's modules, before a model learns from them.
 
-    Only bars before the hold-out are looked at.
+    Only bars before the hold-out are read.
 
     Raises
     ------
-    Refused : at the first law that is broken; names the feature, the law and the first time.
+    Refused : at the first violation; names the feature, the invariant and the first time.
     """
     own = [feature for feature in parse_features(experiment.feature_names()) if feature.factor.module is not None]
     if not own:
@@ -79,14 +81,12 @@ def require_lawful(
     first, last = period_of(chunks)
     border = last - int((last - first) * experiment.plan.holdout_fraction)
     for done, chunk in enumerate(chunks):
-        progress("laws", done, len(chunks), f"{chunk.name}: {len(own)} factors of your own")
+        progress("invariants", done, len(chunks), f"{chunk.name}: {len(own)} factors of your own")
         bars = chunk.bars.between(None, border)
         if len(bars) == 0:
             continue
         others = {symbol: other.between(None, border) for symbol, other in chunk.others.items()}
         found = check_on(bars, own, others=others, times=times, seed=experiment.plan.seed)
         if found:
-            raise Refused(
-                f"{chunk.name}: {found[0]}; `tradesieve factors check --module FILE` says which laws it keeps"
-            )
-    progress("laws", 1, 1, f"{len(own)} factors of your own keep the laws")
+            raise Refused(f"{chunk.name}: {found[0]}; `tradesieve factors check --module FILE` checks every invariant")
+    progress("invariants", 1, 1, f"{len(own)} factors of your own hold theirs")

@@ -295,7 +295,7 @@ def scaled(frame, window=20):
     before = dict(FACTORS)
     at = market_bars.close_time[100:5000:7]
     (found,) = check_features(market_bars[:5000], at, ["bars__scaled__window_20"], seed=1)
-    assert found.law == "purity"
+    assert found.invariant == "purity"
     assert before == FACTORS, "the module that was run beside it is gone"
 
 

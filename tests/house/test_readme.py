@@ -36,7 +36,7 @@ def test_the_experiment_of_the_readme_is_one() -> None:
     assert len(features) == 67 + 12 + 1
 
 
-def test_the_factors_of_the_readme_keep_the_laws(tmp_path: Path) -> None:
+def test_the_factors_of_the_readme_keep_their_invariants(tmp_path: Path) -> None:
     text = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert text is not None
     (tmp_path / "my_factors.py").write_text(text[1])

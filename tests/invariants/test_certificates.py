@@ -11,7 +11,7 @@ from tradesieve import factor
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.feature_sets import SETS
-from tradesieve.features.invariants.features import LAWS, check_features
+from tradesieve.features.invariants.features import INVARIANTS, check_features
 from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import Bars
 from tradesieve.market.resampling import resample
@@ -64,8 +64,8 @@ def test_a_look_ahead_in_longer_bars_and_other_symbols_is_caught_too(market_bars
         names = [f"bars{view}__peeks__window_10" for view in ("_1h", "_1h_so_far", "_of_ETH-USD", "_1h_of_ETH-USD")]
         found = check_features(bars, at, [*names, *SOME], others=others, n_samples=8, seed=1)
         assert {one.feature for one in found} == set(names)
-        assert {one.law for one in found} <= set(LAWS)
+        assert {one.invariant for one in found} <= set(INVARIANTS)
         for name in names:
-            assert {"truncation", "perturbation"} <= {one.law for one in found if one.feature == name}, name
+            assert {"truncation", "perturbation"} <= {one.invariant for one in found if one.feature == name}, name
     finally:
         FACTORS.pop("peeks")

@@ -1,4 +1,4 @@
-"""The laws of an engine, run on every estimator of every registered engine."""
+"""The invariants of an engine, on every estimator of every registered engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every factor obeys the laws of a factor, and the alarm rings for factors that do not."""
+"""Every factor keeps its invariants, and factors that break one are caught."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def violations(bars: Bars, *features: Feature | str) -> dict[str, set[str]]:
     at = decisions(bars[:6000])
     found: dict[str, set[str]] = {}
     for violation in check_features(bars[:6000], at, features, seed=1):
-        found.setdefault(violation.feature, set()).add(violation.law)
+        found.setdefault(violation.feature, set()).add(violation.invariant)
     return found
 
 
@@ -229,13 +229,13 @@ def test_a_factor_of_a_library_that_remembers_is_caught_by_name(market_bars):
     found = violations(
         market_bars, Feature("close__remembers__window_5", factor, FeatureInput("close"), (("window", 5.0),))
     )
-    assert found["close__remembers__window_5"] == {"purity"}, "and no other law can be judged"
+    assert found["close__remembers__window_5"] == {"purity"}, "and no other invariant can be judged"
 
 
 def test_a_violation_is_a_sentence_with_both_values(market_bars):
     at = decisions(market_bars[:6000])
     found = check_features(market_bars[:6000], at, [planted(one_behind_nb, "behind")], seed=1)
-    assert [one.law for one in found] == ["longer", "last_window"], "the first time it shows, once a law"
+    assert [one.invariant for one in found] == ["longer", "last_window"], "the first time, once for each invariant"
     assert "close__behind__window_10 depends on more history than its lookback: at 20" in str(found[0])
     one = Violation("perturbation", "x", 0, 1.0, 2.0)
     assert str(one) == "x looks at the future: it changes when later bars change: at 1970-01-01T00:00:00Z it is 1, or 2"

@@ -1,4 +1,4 @@
-"""Every modifier leaves a rule its laws, on any bars; and the alarm rings for one that does not."""
+"""A modified rule keeps the invariants of a rule on any bars, and a modifier that breaks one is caught."""
 
 from __future__ import annotations
 

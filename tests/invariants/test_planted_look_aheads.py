@@ -105,7 +105,7 @@ def test_a_look_ahead_is_caught_with_its_name(function, bars):
     name = f"bars__{function.__name__}__window_{window}"
     found = check(bars, name, "close__slope__window_20")
     assert {one.feature for one in found} == {name}
-    assert {one.law for one in found} >= set(CAUSALITY), "it looks at the future, and is told so"
+    assert {one.invariant for one in found} >= set(CAUSALITY), "it looks at the future, and the message says so"
     first = min(one.time for one in found)
     assert bars.close_time[0] <= first < bars.close_time[-1]
     assert name in str(found[0])
@@ -161,7 +161,7 @@ def test_a_lookback_that_is_too_short_is_said_so(bars):
         return frame["close"].ewm(span=window, adjust=False).mean() / frame["close"] - 1
 
     (found,) = check(bars, "bars__remembers_long__window_20")
-    assert found.law == "longer"
+    assert found.invariant == "longer"
     assert "depends on more history than its lookback" in str(found)
 
 
@@ -172,7 +172,7 @@ def test_one_bar_too_few_is_said_so(bars):
         return frame["close"].pct_change().rolling(window).std()
 
     (found,) = check(bars, "bars__volatility_of_returns__window_20")
-    assert (found.law, np.isnan(found.found), np.isfinite(found.expected)) == ("longer", True, True)
+    assert (found.invariant, np.isnan(found.found), np.isfinite(found.expected)) == ("longer", True, True)
 
 
 def test_state_that_leaks_from_one_call_to_the_next_is_caught(bars):
@@ -193,8 +193,8 @@ def test_state_that_leaks_from_one_call_to_the_next_is_caught(bars):
         return values[-1] + calls[0]
 
     found = check(bars, "bars__from_the_highest_ever__window_5", "close__counted__window_5", "close__slope__window_20")
-    laws = {one.feature: one.law for one in found}
-    assert laws == {"bars__from_the_highest_ever__window_5": "purity", "close__counted__window_5": "purity"}
+    broken = {one.feature: one.invariant for one in found}
+    assert broken == {"bars__from_the_highest_ever__window_5": "purity", "close__counted__window_5": "purity"}
     assert "is not the same when it is computed again" in str(found[0])
 
 

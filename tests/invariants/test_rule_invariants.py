@@ -1,4 +1,4 @@
-"""Every rule obeys the laws of a rule, and the alarm rings for rules that do not."""
+"""Every rule keeps its invariants, and rules that break one are caught."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from tests.pipelines.asked_commands import ROOT, Command, State, ended, frame_of, process, refuses
-from tradesieve.features.invariants.features import LAWS
+from tradesieve.features.invariants.features import INVARIANTS
 from tradesieve.market.bars import Bars
 from tradesieve.pipelines.command_line import tradesieve
 from tradesieve.pipelines.settings import Settings
@@ -273,7 +273,7 @@ def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path)
     checked = run("factors", "check", *given, "--json").json()
     assert checked["passed"] is True
     assert checked["passed"]
-    assert {row[law] for row in checked["features"] for law in LAWS} == {"holds"}
+    assert {row[law] for row in checked["features"] for law in INVARIANTS} == {"holds"}
 
 
 KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate"}

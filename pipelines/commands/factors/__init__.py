@@ -11,7 +11,7 @@ import pandas as pd
 from tradesieve.features.factor import FACTORS, Factor
 from tradesieve.features.feature_names import example_of, parse_feature, parse_features
 from tradesieve.features.feature_sets import SETS
-from tradesieve.features.invariants.features import LAWS
+from tradesieve.features.invariants.features import INVARIANTS
 from tradesieve.features.requirements import other_symbols
 from tradesieve.features.user_modules import default_features, load_user_modules
 from tradesieve.market.bars import Bars, format_time
@@ -37,11 +37,11 @@ def factors() -> None:
 
 @factors.command("list")
 @click.argument("search", required=False)
-@click.option("--module", "--modules", "modules", help="Python files with factors of your own, to list them too.")
+@click.option("--module", "--modules", "modules", help="Python files with factors of your own, also listed.")
 @click.option("--timeframe", default="5m", show_default=True, help="Of the bars that lookbacks are counted in.")
 @as_json
 def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool) -> None:
-    """List the factors and the sets, or the factors that have SEARCH in their name, formula or source."""
+    """List the factors and the feature sets, or the factors with SEARCH in their name, formula or source."""
     console = Console(as_json=as_json)
     load_user_modules(split_commas(modules))
     bars = parse_timeframe(timeframe)
@@ -52,11 +52,11 @@ def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool
     console.json({"factors": rows, "sets": sets})
     shown = ("feature", "family", "lookback", "formula", "source")
     console.table(
-        f"{len(rows)} of {len(FACTORS)} factors, each with a feature of it and the bars of {bars} that one value needs",
+        f"{len(rows)} of {len(FACTORS)} factors, each with an example feature and its lookback in bars of {bars}",
         [{key: row[key] for key in shown} for row in rows],
     )
-    console.say("on a longer timeframe, or of another symbol: close_1h__..., bars_1d_so_far__..., close_of_SPY__...")
-    console.say("any tsfresh calculator too: close__tsfresh_autocorrelation__lag_1__window_50")
+    console.say("at a higher timeframe, or of another symbol: close_1h__..., bars_1d_so_far__..., close_of_SPY__...")
+    console.say("also any tsfresh calculator: close__tsfresh_autocorrelation__lag_1__window_50")
     for name, names in sets.items():
         console.say(f"set {name}: {len(names)} features")
 
@@ -76,10 +76,10 @@ def _listed(factor: Factor, timeframe: Timeframe) -> dict[str, Any]:
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="A .parquet or .csv file.")
 @as_json
 def compute_(output: Path, as_json: bool, **given: Any) -> None:
-    """Compute the features of every trade and write them beside the trades' own columns."""
+    """Compute the features of every trade, and write them next to the columns of the trade."""
     settings, console = read_settings(), Console(as_json=as_json)
     if output.suffix not in (".parquet", ".csv"):
-        raise BadInput(f"{output}: write features to a file ending in .parquet or .csv")
+        raise BadInput(f"{output}: the output file has to end in .parquet or .csv")
     experiment = assemble_experiment(settings, **given)
     names = list(experiment.feature_names())
     tables = []
@@ -97,14 +97,16 @@ def compute_(output: Path, as_json: bool, **given: Any) -> None:
 
 @factors.command()
 @experiment_options
-@click.option("--times", type=click.IntRange(min=4), default=24, show_default=True, help="Decisions to check at.")
+@click.option(
+    "--times", type=click.IntRange(min=4), default=24, show_default=True, help="Number of decisions to check at."
+)
 @as_json
 def check(times: int, as_json: bool, **given: Any) -> None:
-    """Hold features to their laws and name the culprit: the certificate of any factor, and of factors of your own.
+    """Check that features neither look ahead nor depend on more than their lookback, and name those that do.
 
-    Without --features, of --module the factors in it. At many times the future is taken away and changed, the past
-    before the lookback is changed and taken away, and everything is computed again, alone and in another order. Nothing
-    may change. Without stored bars a synthetic market serves.
+    With --module and without --features, checks the factors of the module. At many times the future is removed and
+    replaced, the past before the lookback is replaced and removed, and everything is computed again, alone and in
+    another order: no value may change. Without stored bars, checks on a synthetic market.
     """
     settings, console = read_settings(), Console(as_json=as_json)
     histories, names, seed = _to_check(settings, given)
@@ -117,23 +119,25 @@ def check(times: int, as_json: bool, **given: Any) -> None:
             others = load_others(other_symbols(parse_features(names), bars.symbol), bars, settings)
             found = check_on(bars, names, others=others, times=times, seed=seed)
             sentences += [f"{chunk}: {violation}" for violation in found]
-            broken = {(violation.feature, violation.law): format_time(violation.time) for violation in found}
+            broken = {(violation.feature, violation.invariant): format_time(violation.time) for violation in found}
             rows += [
                 {"feature": name, "bars": chunk, "lookback": parse_feature(name).lookback(bars.timeframe),
-                 **{law: broken.get((name, law), "holds") for law in LAWS}}
+                 **{invariant: broken.get((name, invariant), "holds") for invariant in INVARIANTS}}
                 for name in names
             ]  # fmt: skip
-    culprits = list(dict.fromkeys(row["feature"] for row in rows if any(row[law] != "holds" for law in LAWS)))
+    culprits = list(
+        dict.fromkeys(row["feature"] for row in rows if any(row[invariant] != "holds" for invariant in INVARIANTS))
+    )
     console.json({"passed": not culprits, "culprits": culprits, "violations": sentences, "features": rows})
-    console.table("laws of the features: they hold, or the first time at which they do not", rows)
+    console.table("invariants of the features: holds, or the first time at which it is broken", rows)
     for sentence in sentences:
         console.say(sentence)
     if culprits:
-        raise Refused(f"{len(culprits)} of {len(names)} features break a law: {', '.join(culprits)}")
+        raise Refused(f"{len(culprits)} of {len(names)} features break an invariant: {', '.join(culprits)}")
 
 
 def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], list[str], int]:
-    """Find the bars to check on, the features to check, and the seed."""
+    """Return the bars to check on, the features to check, and the seed."""
     if given["config"] is None and given["symbols"] is None and not settings.bars.list():
         given["symbols"] = "SYNTHETIC"
         market = [SyntheticMarket(n_days=60).generate("SYNTHETIC")[0]]

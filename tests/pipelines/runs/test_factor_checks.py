@@ -141,7 +141,7 @@ def test_the_check_of_a_module_needs_no_bars(
     assert (bad["purity"], bad["neighbours"], bad["last_window"]) == ("holds",) * 3
     assert bad["truncation"].startswith("2023-")
     assert bad["perturbation"].startswith("2023-")
-    assert err.splitlines()[-1] == "tradesieve: 1 of 2 features break a law: bars__from_mean__window_20"
+    assert err.splitlines()[-1] == "tradesieve: 1 of 2 features break an invariant: bars__from_mean__window_20"
     assert (
         command(monkeypatch, home, *check, "--features", "bars__closing_strength__window_5,close__slope__window_20")
         == 0
