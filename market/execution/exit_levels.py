@@ -10,6 +10,12 @@ from tradesieve.market.execution.records import BREAK_EVEN, N_PARTIALS, STOP, TR
 
 
 @kernel()
+def levels_nb(side: float, low: float, high: float) -> tuple[float, float]:
+    """Return the levels of a bar's extremes for a side: the adverse and the favourable one."""
+    return min(side * low, side * high), max(side * low, side * high)
+
+
+@kernel()
 def exit_level_nb(position: Record, price: float, tick: float) -> float:
     """Return the level at which the position leaves by a limit order at a price."""
     return position.side * resting_price_nb(price, -position.side, tick)
@@ -43,13 +49,13 @@ def place_target_nb(position: Record, tick: float) -> None:
 
 @kernel()
 def in_reach_nb(position: Record, adverse: float, favourable: float) -> bool:
-    """Tell whether a bar, of which the two extremes are given, reaches the stop or the next target."""
+    """Tell whether a bar with these extremes reaches the stop or the next target."""
     return bool(adverse <= position.stop_level or favourable >= position.next_target_level)
 
 
 @kernel()
 def update_extremes_nb(position: Record, adverse: float, favourable: float) -> None:
-    """Note the levels between which a position lived through a bar, and move its stop for the next."""
+    """Note the extremes of a bar that the position lived through, and move the stop for the next."""
     position.best_level = max(position.best_level, favourable)
     position.worst_level = min(position.worst_level, adverse)
     if position.best_level - position.side * position.entry_reference >= position.signal.break_even:

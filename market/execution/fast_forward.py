@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from tradesieve.market.execution.compilation import kernel
-from tradesieve.market.execution.exit_levels import in_reach_nb, place_stop_nb, update_extremes_nb
+from tradesieve.market.execution.exit_levels import in_reach_nb, levels_nb, place_stop_nb, update_extremes_nb
 from tradesieve.market.execution.records import Record
 from tradesieve.market.execution.time_search import first_at_or_after_nb
 
@@ -75,7 +75,7 @@ def _pass_quiet_nb(position: Record, high: np.ndarray, low: np.ndarray, bar: int
         run_end = min(bar + _RUN, end)
         if bar + _RUN <= end:
             lowest, highest = _extremes_nb(high, low, bar)
-            adverse, favourable = min(side * lowest, side * highest), max(side * lowest, side * highest)
+            adverse, favourable = levels_nb(side, lowest, highest)
             best, worst, at_break_even = position.best_level, position.worst_level, position.at_break_even
             update_extremes_nb(position, adverse, favourable)
             if not in_reach_nb(position, adverse, favourable):
@@ -84,7 +84,7 @@ def _pass_quiet_nb(position: Record, high: np.ndarray, low: np.ndarray, bar: int
             position.best_level, position.worst_level, position.at_break_even = best, worst, at_break_even
             place_stop_nb(position)
         while bar < run_end:
-            adverse, favourable = min(side * low[bar], side * high[bar]), max(side * low[bar], side * high[bar])
+            adverse, favourable = levels_nb(side, low[bar], high[bar])
             if in_reach_nb(position, adverse, favourable):
                 return bar
             update_extremes_nb(position, adverse, favourable)
@@ -92,7 +92,7 @@ def _pass_quiet_nb(position: Record, high: np.ndarray, low: np.ndarray, bar: int
     return bar
 
 
-# There is no NaN in bars, and no zero: told so, the compiler keeps eight maxima at a time.
+# Bars have neither NaN nor zeros: with these flags, the compiler keeps eight maxima at a time.
 @kernel(fastmath={"nnan", "nsz"})
 def _extremes_nb(high: np.ndarray, low: np.ndarray, first: int) -> tuple[float, float]:
     """Return the lowest low and the highest high of a run of bars."""

@@ -1,6 +1,6 @@
 """From signals to trades: the simulator, and the decisions behind its trades.
 
-How an order fills is `market.execution`; what trades were worth is `strategies.statistics`.
+How orders fill is in `market.execution`, what trades are worth in `strategies.statistics`.
 """
 
 __all__ = ["simulator", "peers", "trade_decisions"]

@@ -156,7 +156,7 @@ def test_no_trades_and_strange_ones(markets: tuple[Bars, Bars]) -> None:
     nothing = decisions_of(trades[:0], names)
     assert len(nothing) == 0
     assert len(nothing.results) == 0
-    with pytest.raises(BadInput, match=r"trades of dip_buying\(.*\)\|BTC-USD\|5m, which is none of the instances"):
+    with pytest.raises(BadInput, match=r"trades of dip_buying\(.*\)\|BTC-USD\|5m, which is not among the instances"):
         decisions_of(trades, [name for name in names if not name.startswith("dip")])
-    with pytest.raises(BadInput, match="an instance is named twice"):
+    with pytest.raises(BadInput, match="is named twice"):
         decisions_of(trades, [*names, names[0]])
