@@ -5,7 +5,7 @@ do otherwise (see `tests/oracles`): every order pays one fee and no spread, and 
 the bar of its entry, at which vectorbt does not look. Times are seconds of one core, the fastest of several runs,
 without compilation.
 
-Our simulator skips bars at which nothing is open and nothing waits, and passes over quiet bars
+Our simulator skips bars without a position or a pending order, and passes over quiet bars
 (`market.execution.fast_forward`) many at a time: what is left is paid by the signal and by the trade. In the dense
 cases there is a signal at nearly every bar and a position is nearly always open; held long, they cost what it takes to
 read bars and signals once, held shortly, what the trades cost. SIGNAL records, laid out once for signals, are laid out
@@ -23,7 +23,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.oracles.simulator_cases import Told, assert_close, chosen, our_trades, random_signals, rows_of_signals
+from tests.oracles.simulator_cases import (
+    FixedSignals,
+    assert_close,
+    chosen,
+    our_trades,
+    random_signals,
+    rows_of_signals,
+)
 from tests.oracles.test_simulator_backtesting import their_trades
 from tests.oracles.test_simulator_vectorbt import in_fractions, trades_of
 from tradesieve.market.bars import Bars
@@ -133,12 +140,12 @@ def test_bars_per_second(density: Density) -> None:
     signals, stop, target = told[0]
     n_trades, share = assert_equal_trades(bars, signals, stop, target)
 
-    def simulated(wishes: Signals) -> np.ndarray:
-        return run_signals(bars, wishes, INSTRUMENT, InstanceState(), policy=Policy())
+    def simulated(given: Signals) -> np.ndarray:
+        return run_signals(bars, given, INSTRUMENT, InstanceState(), policy=Policy())
 
     one = vectorbt_run(bars, told[:1])
     many = vectorbt_run(bars, told)
-    n_found = sum(len(simulated(wishes)) for wishes, _, _ in told)
+    n_found = sum(len(simulated(given)) for given, _, _ in told)
     n_theirs = int((many().trades.records["status"] == 1).sum())  # compiles it as well
     assert n_theirs == n_found > 0
 
@@ -149,7 +156,8 @@ def test_bars_per_second(density: Density) -> None:
         "vectorbt": len(bars) / fastest(one, times=5),
         "ours, 20 instances": N_COLUMNS * len(bars) / fastest(lambda: [simulated(w) for w, _, _ in told], times=3),
         "vectorbt, 20 columns": N_COLUMNS * len(bars) / fastest(many, times=3),
-        "ours, with the table": len(bars) / fastest(lambda: simulate(Told(what=signals), bars, INSTRUMENT), times=5),
+        "ours, with the table": len(bars)
+        / fastest(lambda: simulate(FixedSignals(fixed=signals), bars, INSTRUMENT), times=5),
         "vectorbt, with records": len(bars) / fastest(lambda: one().trades.records, times=3),
         "backtesting.py": len(part) / fastest(lambda: their_trades(part, early, commission=FEE), times=1),
     }

@@ -80,9 +80,9 @@ def random_signals(
     return signals_at(bars, rows, side, stop=stop, target=target)
 
 
-def signals_at(bars: Bars, rows: np.ndarray | list[int], side: np.ndarray | float, **wishes: Any) -> Signals:
+def signals_at(bars: Bars, rows: np.ndarray | list[int], side: np.ndarray | float, **columns: Any) -> Signals:
     """Make signals that are decided at the close of the given bars; see `make_signals`."""
-    return make_signals(bars.close_time[rows], side, **wishes)
+    return make_signals(bars.close_time[rows], side, **columns)
 
 
 def rows_of_signals(bars: Bars, signals: Signals) -> np.ndarray:
@@ -96,12 +96,12 @@ def chosen(signals: Signals, rows: np.ndarray) -> Signals:
 
 
 @dataclass(frozen=True)
-class Told(Strategy):
-    """A rule that decides what it was told."""
+class FixedSignals(Strategy):
+    """A rule with fixed signals."""
 
-    name = "told"
+    name = "fixed_signals"
     grid = {}  # noqa: RUF012
-    what: Signals | None = None
+    fixed: Signals | None = None
     opposite: bool = False
 
     @property
@@ -116,12 +116,12 @@ class Told(Strategy):
         return 1
 
     def signals(self, bars: Bars) -> Signals:
-        return self.what
+        return self.fixed
 
 
 def our_trades(bars: Bars, signals: Signals, instrument: Instrument, *, opposite: bool = False) -> pd.DataFrame:
     """Simulate with ours; adds the bars of entry and exit as `entry_bar` and `exit_bar`."""
-    trades = simulate(Told(what=signals, opposite=opposite), bars, instrument)
+    trades = simulate(FixedSignals(fixed=signals, opposite=opposite), bars, instrument)
     for name in ("entry", "exit"):
         trades[f"{name}_bar"] = np.searchsorted(bars.close_time, trades[f"{name}_time"])
     return trades

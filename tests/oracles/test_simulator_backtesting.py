@@ -51,17 +51,17 @@ def their_trades(
         return None if np.isnan(value) else float(value)
 
     columns = (signals.side, signals.limit, signals.stop, signals.target)
-    wishes = dict(zip(rows_of_signals(bars, signals).tolist(), zip(*columns, strict=True), strict=True))
+    orders = dict(zip(rows_of_signals(bars, signals).tolist(), zip(*columns, strict=True), strict=True))
 
-    class Told(Strategy):
+    class FixedOrders(Strategy):
         def init(self) -> None:
             pass
 
         def next(self) -> None:
-            wish = wishes.get(len(self.data) - 1)
-            if wish is None or (not self.position and self.orders):
+            order = orders.get(len(self.data) - 1)
+            if order is None or (not self.position and self.orders):
                 return
-            side, limit, stop, target = wish
+            side, limit, stop, target = order
             if self.position and (not opposite or side * self.position.size > 0):
                 return
             enter = self.buy if side > 0 else self.sell
@@ -71,7 +71,7 @@ def their_trades(
         {"Open": bars.open, "High": bars.high, "Low": bars.low, "Close": bars.close, "Volume": bars.volume},
         index=pd.to_datetime(bars.close_time),
     )
-    test = Backtest(frame, Told, cash=cash, trade_on_close=False, exclusive_orders=opposite, **options)
+    test = Backtest(frame, FixedOrders, cash=cash, trade_on_close=False, exclusive_orders=opposite, **options)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Some trades remain open")  # the difference at the end of the data, below
         trades = test.run()["_trades"]
@@ -242,7 +242,7 @@ def test_a_limit_order_is_stopped_in_the_bar_that_fills_it():
 
 
 def test_a_limit_order_expires():
-    # backtesting.py's orders wait until they are cancelled. A wish of ours says for how many bars it is meant.
+    # backtesting.py's orders wait until they are cancelled. A signal of ours says for how many bars it is meant.
     bars = hand_made(CALM, CALM, CALM, CALM, (100, 101, 96, 97), (97, 106, 97, 104), CALM)
     signals = signals_at(bars, [1], 1.0, limit=98.0, stop=90.0, target=105.0, expiry=2)
     assert len(our_trades(bars, signals, FREE)) == 0

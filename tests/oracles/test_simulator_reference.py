@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracles.reference_simulator import MINUTE, PLAIN, ReferenceSimulator, Wish
+from tests.oracles.reference_simulator import MINUTE, PLAIN, Order, ReferenceSimulator
 from tradesieve.market.bars import Bars
 from tradesieve.market.execution.records import EXIT_REASONS
 from tradesieve.market.instruments import COSTS, Instrument
@@ -28,16 +28,16 @@ THREE_MINUTES = parse_timeframe("3m")
 
 @dataclass(frozen=True)
 class Replay(Strategy):
-    """A rule that decides what it was told."""
+    """A rule with fixed signals."""
 
     name = "replay"
     grid = {}  # noqa: RUF012
-    told: Signals | None = None
-    lives_by: Policy = PLAIN
+    fixed: Signals | None = None
+    fixed_policy: Policy = PLAIN
 
     @property
     def policy(self) -> Policy:
-        return self.lives_by
+        return self.fixed_policy
 
     @property
     def id(self) -> str:
@@ -47,10 +47,10 @@ class Replay(Strategy):
         return 1
 
     def signals(self, bars: Bars) -> Signals:
-        return self.told
+        return self.fixed
 
 
-def wishes_of(signals: Signals) -> dict[int, Wish]:
+def orders_of(signals: Signals) -> dict[int, Order]:
     def price(name: str, row: int) -> float | None:
         value = float(getattr(signals, name)[row])
         return None if np.isnan(value) else value
@@ -60,7 +60,7 @@ def wishes_of(signals: Signals) -> dict[int, Wish]:
         return [(target, share) for target, share in both if not np.isnan(target)]
 
     return {
-        int(time): Wish(
+        int(time): Order(
             decided=int(time),
             side=int(signals.side[row]),
             **{name: price(name, row) for name in ("limit", "trigger", "stop", "target", "trail", "break_even")},
@@ -95,7 +95,7 @@ def rows_of(bars: Bars, finer: Bars | None = None) -> list[tuple]:
 def reference_trades(
     signals: Signals, bars: Bars, instrument: Instrument, *, policy: Policy, finer: Bars | None = None
 ) -> list[dict]:
-    trades = ReferenceSimulator(instrument, policy).run(rows_of(bars, finer), wishes_of(signals))
+    trades = ReferenceSimulator(instrument, policy).run(rows_of(bars, finer), orders_of(signals))
     return sorted(trades, key=lambda trade: trade["decision_time"])
 
 
@@ -138,7 +138,7 @@ class Case:
     finer: Bars | None
 
     def ours(self, *, finer: Bars | None) -> np.ndarray:
-        """Give the kernel's trades to the end of the data."""
+        """Return the trades of the kernel to the end of the data."""
         state = InstanceState()
         closed = run_signals(self.bars, self.signals, self.instrument, state, policy=self.policy, finer=finer)
         return np.concatenate([closed, close_out(self.bars, self.instrument, state)])
@@ -238,7 +238,7 @@ def test_random_signals_on_random_bars(seed):
 @pytest.mark.parametrize("seed", range(40))
 def test_the_whole_table_of_random_signals(seed):
     case = random_case(seed)
-    rule = Replay(told=case.signals, lives_by=case.policy)
+    rule = Replay(fixed=case.signals, fixed_policy=case.policy)
     assert_same_trades(rule, case.bars, case.instrument, finer=case.finer)
 
 
@@ -303,4 +303,4 @@ def test_rules_on_real_bars(strategy, real_bars):
         target=np.full(len(signals), np.nan),
         expiry=np.full(len(signals), 3),
     )
-    assert_same_trades(Replay(told=trailing, lives_by=Policy(exits_on_opposite=True)), real_bars, instrument)
+    assert_same_trades(Replay(fixed=trailing, fixed_policy=Policy(exits_on_opposite=True)), real_bars, instrument)

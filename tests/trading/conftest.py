@@ -1,4 +1,4 @@
-"""A rule with random wishes of every kind, for whatever has to treat each of them as the simulator does."""
+"""A rule with random signals of every kind, for all that must treat each of them as the simulator does."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.strategies.signals import Signals, make_signals
 from tradesieve.strategies.strategy import Policy, Strategy
 
-_CYCLE = 4_999  # bars after which the wishes repeat
+_CYCLE = 4_999  # bars after which the signals repeat
 
 
 @dataclass(frozen=True)
-class RandomWishes(Strategy):
-    """Wish at random, as a function of the time and the close alone: causal, and the same from any window.
+class RandomSignals(Strategy):
+    """Decide at random, as a function of the time and the close alone: causal, and the same from any window.
 
     Parameters
     ----------
-    seed : of the wishes.
-    rate : share of the bars at whose close there is a wish.
+    seed : of the signals.
+    rate : share of the bars at whose close there is a signal.
     """
 
-    name: ClassVar[str] = "random_wishes"
+    name: ClassVar[str] = "random_signals"
     grid: ClassVar[dict[str, tuple[float, ...]]] = {"seed": (0.0,)}
 
     seed: int = 0
@@ -46,7 +46,7 @@ class RandomWishes(Strategy):
             values[random.random(_CYCLE) < missing] = np.nan
             return values[at]
 
-        wished = random.random(_CYCLE)[at] < self.rate
+        decides = random.random(_CYCLE)[at] < self.rate
         side = random.choice([-1.0, 1.0], _CYCLE)[at]
         near = bars.close * drawn(0.0, 0.004)
         price = bars.close
@@ -77,13 +77,13 @@ class RandomWishes(Strategy):
             "stake": drawn(0.1, 1.0),
         }
         return make_signals(
-            **{name: values[wished] if isinstance(values, np.ndarray) else values for name, values in columns.items()}
+            **{name: values[decides] if isinstance(values, np.ndarray) else values for name, values in columns.items()}
         )
 
 
 @dataclass(frozen=True)
-class RandomReversals(RandomWishes):
-    """The same wishes: one against the open position ends it, one for it adds to it, and it rests after a loss."""
+class RandomReversals(RandomSignals):
+    """The same signals: opposite ones end a position, others add to it, and a loss starts a cooldown."""
 
     name: ClassVar[str] = "random_reversals"
 
@@ -93,9 +93,9 @@ class RandomReversals(RandomWishes):
 
 
 @pytest.fixture(scope="session")
-def wishes() -> Callable[..., RandomWishes]:
-    """A function of a seed and of whether opposite wishes end a position, to a rule."""
-    return lambda seed, *, reverses, rate=0.3: (RandomReversals if reverses else RandomWishes)(seed, rate)
+def random_rule() -> Callable[..., RandomSignals]:
+    """A function from a seed, and whether opposite signals end a position, to a rule."""
+    return lambda seed, *, reverses, rate=0.3: (RandomReversals if reverses else RandomSignals)(seed, rate)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ from tradesieve.trading.journal import Journal
 
 INSTRUMENT = Instrument("BTC-USD")
 LOOKBACK = 5
-Wishes = Callable[..., Strategy]
+RuleFactory = Callable[..., Strategy]
 
 
 def opinion(strategy: str, decision_time: int) -> tuple[float, float]:
@@ -135,9 +135,13 @@ def run(
 
 
 def test_bot_trades_what_research_has(
-    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+    random_rule: RuleFactory, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
 ) -> None:
-    strategies = [wishes(1, reverses=False), wishes(2, reverses=True), wishes(3, reverses=True, rate=0.6)]
+    strategies = [
+        random_rule(1, reverses=False),
+        random_rule(2, reverses=True),
+        random_rule(3, reverses=True, rate=0.6),
+    ]
     start = int(short_bars.close_time[150])
     service = serve()
     bot, trades, error = run(strategies, ReplayFeed(short_bars, start), service.url, tmp_path / "bot.jsonl")
@@ -166,11 +170,11 @@ def test_bot_trades_what_research_has(
 
 
 def test_bot_settles_what_came_first_by_finer_bars(
-    wishes: Wishes, serve: Callable[..., Service], tmp_path: Path
+    random_rule: RuleFactory, serve: Callable[..., Service], tmp_path: Path
 ) -> None:
     finer = SyntheticMarket(n_days=6, timeframe=parse_timeframe("5m")).generate("BTC-USD")[0]
     bars = resample(finer, parse_timeframe("15m"))
-    strategy, start = wishes(4, reverses=True, rate=0.5), int(bars.close_time[150])
+    strategy, start = random_rule(4, reverses=True, rate=0.5), int(bars.close_time[150])
     _, trades, error = run([strategy], ReplayFeed(bars, start, None, finer), serve().url, tmp_path / "bot.jsonl")
     assert error is None
     assert trades is not None
@@ -182,10 +186,10 @@ def test_bot_settles_what_came_first_by_finer_bars(
 
 
 def test_bot_sends_the_last_bars_and_nothing_later(
-    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+    random_rule: RuleFactory, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
 ) -> None:
     service = serve()
-    run([wishes(1, reverses=False)], ReplayFeed(short_bars, None, int(short_bars.close_time[99])), service.url,
+    run([random_rule(1, reverses=False)], ReplayFeed(short_bars, None, int(short_bars.close_time[99])), service.url,
         tmp_path / "bot.jsonl")  # fmt: skip
     assert len(service.asked) > 10
     for question in service.asked:
@@ -197,14 +201,14 @@ def test_bot_sends_the_last_bars_and_nothing_later(
 
 
 def test_the_service_is_given_what_research_knows(
-    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+    random_rule: RuleFactory, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
 ) -> None:
     """Of every trade: its stop and target, who agreed, the own record, and bars of another symbol, bit for bit."""
     strategies = [
-        wishes(1, reverses=False),
-        wishes(2, reverses=True),
-        wishes(3, reverses=True, rate=0.6),
-        wishes(4, reverses=True),
+        random_rule(1, reverses=False),
+        random_rule(2, reverses=True),
+        random_rule(3, reverses=True, rate=0.6),
+        random_rule(4, reverses=True),
     ]
     start, service = int(short_bars.close_time[150]), serve()
     other = short_bars[::3]  # often closed
@@ -236,12 +240,12 @@ def test_the_service_is_given_what_research_knows(
 
 
 def test_a_rule_without_others_is_asked_for_as_none(
-    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+    random_rule: RuleFactory, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
 ) -> None:
     """And what the model does not look at is not sent."""
     service, feed = serve(), ReplayFeed(short_bars, None, int(short_bars.close_time[99]))
     requirements = Requirements(bars=LOOKBACK, terms=frozenset({"agreeing"}))
-    run([wishes(1, reverses=False)], feed, service.url, tmp_path / "bot.jsonl", requirements=requirements)
+    run([random_rule(1, reverses=False)], feed, service.url, tmp_path / "bot.jsonl", requirements=requirements)
     assert {question["agreeing"] for question in service.asked} == {None}
     plain = {"strategy", "symbol", "timeframe", "side", "decision_time", "bars"}
     assert all(set(question) == plain | {"agreeing"} for question in service.asked)
@@ -269,7 +273,7 @@ def test_a_feed_that_is_missing_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_bot_stops_when_the_service_fails(
-    wishes: Wishes,
+    random_rule: RuleFactory,
     short_bars: Bars,
     serve: Callable[..., Service],
     tmp_path: Path,
@@ -279,7 +283,7 @@ def test_bot_stops_when_the_service_fails(
 ) -> None:
     """It ends with the error, opens nothing more, and the journal says why and when."""
     service = serve(7, failure)
-    strategies = [wishes(1, reverses=False), wishes(2, reverses=True)]
+    strategies = [random_rule(1, reverses=False), random_rule(2, reverses=True)]
     bot, _, error = run(strategies, ReplayFeed(short_bars), service.url, tmp_path / "bot.jsonl")
     assert type(error) is kind
     assert said in str(error)
@@ -295,22 +299,22 @@ def test_bot_stops_when_the_service_fails(
     assert len(service.asked) == (11 if kind is Transient else 8), "only what may pass is asked for again"
 
 
-def test_bot_stops_when_there_is_no_service(wishes: Wishes, short_bars: Bars, tmp_path: Path) -> None:
+def test_bot_stops_when_there_is_no_service(random_rule: RuleFactory, short_bars: Bars, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    bot, _, error = run([wishes(1, reverses=False)], ReplayFeed(short_bars), url, tmp_path / "bot.jsonl")
+    bot, _, error = run([random_rule(1, reverses=False)], ReplayFeed(short_bars), url, tmp_path / "bot.jsonl")
     assert type(error) is Transient
     assert bot.n_requests == 0
     assert [entry["event"] for entry in entries_of(tmp_path / "bot.jsonl")] == ["stopped"]
 
 
 def test_an_interruption_is_written_down(
-    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
+    random_rule: RuleFactory, short_bars: Bars, serve: Callable[..., Service], tmp_path: Path
 ) -> None:
     """Ctrl-C is no failure of the service, and yet positions may be open: the journal has to say that it ended."""
     with ScoringClient(serve().url) as client, Journal(tmp_path / "bot.jsonl") as journal:
-        broker = PaperBroker(wishes(1, reverses=False), INSTRUMENT, "15m")
+        broker = PaperBroker(random_rule(1, reverses=False), INSTRUMENT, "15m")
         bot = Bot([broker], client=client, journal=journal, requirements=Requirements(bars=LOOKBACK))
 
         def interrupt(done: int, total: int) -> None:
@@ -327,10 +331,10 @@ def test_an_interruption_is_written_down(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_bot_stops_when_the_journal_cannot_be_written(
-    wishes: Wishes, short_bars: Bars, serve: Callable[..., Service]
+    random_rule: RuleFactory, short_bars: Bars, serve: Callable[..., Service]
 ) -> None:
     service = serve()
-    bot, _, error = run([wishes(1, reverses=False)], ReplayFeed(short_bars), service.url, Path("/dev/full"))
+    bot, _, error = run([random_rule(1, reverses=False)], ReplayFeed(short_bars), service.url, Path("/dev/full"))
     assert isinstance(error, BadInput)
     assert "the journal /dev/full cannot be written" in str(error)
     assert bot.n_requests == 1, "not one decision more than could be written down"

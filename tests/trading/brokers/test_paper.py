@@ -36,7 +36,7 @@ INSTRUMENTS = {
         short_carry=0.0005,
     ),
 }
-Wishes = Callable[..., Strategy]
+RuleFactory = Callable[..., Strategy]
 
 
 def live(
@@ -52,23 +52,23 @@ def live(
         known = None if finer is None else finer.between(end - bars.timeframe.duration, end)
         closed = broker.advance(bars[row : row + 1], finer=known)
         tables += [closed] if len(closed) else []
-        wish = signals.at(end)
-        if wish is None:
+        signal_row = signals.at(end)
+        if signal_row is None:
             continue
-        side = float(signals.side[wish])
+        side = float(signals.side[signal_row])
         if broker.would_accept(side):
             assert not broker.would_add(side)
             number = len(broker.tickets)
-            broker.place(signals, wish, size=float(number % 3), score=number / 1e6)
+            broker.place(signals, signal_row, size=float(number % 3), score=number / 1e6)
         elif broker.would_add(side):
             with pytest.raises(BadInput, match="is occupied and accepts no order"):
-                broker.place(signals, wish, size=1.0, score=0.5)
-            broker.add(signals, wish)
+                broker.place(signals, signal_row, size=1.0, score=0.5)
+            broker.add(signals, signal_row)
         else:
             with pytest.raises(BadInput, match="has no position that accepts an addition"):
-                broker.add(signals, wish)
+                broker.add(signals, signal_row)
             with pytest.raises(BadInput, match="is occupied and accepts no order"):
-                broker.place(signals, wish, size=1.0, score=0.5)
+                broker.place(signals, signal_row, size=1.0, score=0.5)
     return broker, pool_trades(tables) if tables else pool_trades([]).assign(size=0.0, score=0.0)
 
 
@@ -92,8 +92,10 @@ def assert_equal_bits(mine: pd.DataFrame, theirs: pd.DataFrame) -> None:
 @pytest.mark.parametrize("terms", INSTRUMENTS)
 @pytest.mark.parametrize("reverses", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_broker_equals_simulator(wishes: Wishes, short_bars: Bars, seed: int, reverses: bool, terms: str) -> None:
-    strategy = wishes(seed, reverses=reverses, rate=(0.1, 0.4, 0.9)[seed])
+def test_broker_equals_simulator(
+    random_rule: RuleFactory, short_bars: Bars, seed: int, reverses: bool, terms: str
+) -> None:
+    strategy = random_rule(seed, reverses=reverses, rate=(0.1, 0.4, 0.9)[seed])
     expected = researched(strategy, short_bars, INSTRUMENTS[terms])
     assert len(expected) > 20
     broker, trades = live(strategy, short_bars, INSTRUMENTS[terms])
@@ -104,11 +106,11 @@ def test_broker_equals_simulator(wishes: Wishes, short_bars: Bars, seed: int, re
     assert [ticket_of[time].score for time in trades["decision_time"]] == trades["score"].tolist()
 
 
-def test_the_random_wishes_leave_nothing_untested(wishes: Wishes, short_bars: Bars) -> None:
+def test_the_random_signals_leave_nothing_untested(random_rule: RuleFactory, short_bars: Bars) -> None:
     """The comparison above is worth as much as what happens in it."""
     tables, n_tickets = [], 0
     for seed in range(3):
-        broker, trades = live(wishes(seed, reverses=True, rate=0.5), short_bars, INSTRUMENTS["usual"])
+        broker, trades = live(random_rule(seed, reverses=True, rate=0.5), short_bars, INSTRUMENTS["usual"])
         tables.append(trades)
         n_tickets += len(broker.tickets)
     trades = pd.concat(tables)
@@ -124,9 +126,9 @@ def test_the_random_wishes_leave_nothing_untested(wishes: Wishes, short_bars: Ba
 
 
 @pytest.mark.parametrize("reverses", [False, True])
-def test_broker_inherits_what_history_left_open(wishes: Wishes, short_bars: Bars, reverses: bool) -> None:
+def test_broker_inherits_what_history_left_open(random_rule: RuleFactory, short_bars: Bars, reverses: bool) -> None:
     """Started at any bar, it meets the trades that are decided from then on, and none that were open before."""
-    strategy, instrument = wishes(11, reverses=reverses, rate=0.3), INSTRUMENTS["usual"]
+    strategy, instrument = random_rule(11, reverses=reverses, rate=0.3), INSTRUMENTS["usual"]
     found = {"flat": 0, "position": 0, "order": 0, "exit_requested": 0}
     for start in range(1, 400, 5):
         bars = short_bars[: start + 60]
@@ -143,13 +145,13 @@ def test_broker_inherits_what_history_left_open(wishes: Wishes, short_bars: Bars
 
 
 @pytest.mark.parametrize("start", [0, 200])
-def test_broker_equals_simulator_on_finer_bars(wishes: Wishes, start: int) -> None:
+def test_broker_equals_simulator_on_finer_bars(random_rule: RuleFactory, start: int) -> None:
     finer = SyntheticMarket(n_days=6, timeframe=parse_timeframe("5m")).generate("BTC-USD")[0]
     bars = resample(finer, parse_timeframe("15m"))
     holes = np.arange(len(finer)) % 50 != 7  # some bars are not covered
     columns = {name: getattr(finer, name)[holes] for name in COLUMNS}
     finer = Bars(finer.symbol, finer.timeframe, **columns)
-    strategy, instrument = wishes(4, reverses=True, rate=0.5), INSTRUMENTS["coarse"]
+    strategy, instrument = random_rule(4, reverses=True, rate=0.5), INSTRUMENTS["coarse"]
     expected = researched(strategy, bars, instrument, start=start, finer=finer)
     _, trades = live(strategy, bars, instrument, start=start, finer=finer)
     assert_equal_bits(trades, expected)
@@ -157,8 +159,8 @@ def test_broker_equals_simulator_on_finer_bars(wishes: Wishes, start: int) -> No
         assert_equal_bits(trades, researched(strategy, bars, instrument, start=start))
 
 
-def test_an_addition_takes_the_size_of_its_trade(wishes: Wishes, short_bars: Bars) -> None:
-    broker, trades = live(wishes(1, reverses=True, rate=0.6), short_bars, INSTRUMENTS["usual"])
+def test_an_addition_takes_the_size_of_its_trade(random_rule: RuleFactory, short_bars: Bars) -> None:
+    broker, trades = live(random_rule(1, reverses=True, rate=0.6), short_bars, INSTRUMENTS["usual"])
     ticket_of = {ticket.decision_time: ticket for ticket in broker.tickets}
     added = trades[trades["n_entries"] > 1]
     assert len(added) > 10
@@ -168,8 +170,8 @@ def test_an_addition_takes_the_size_of_its_trade(wishes: Wishes, short_bars: Bar
         assert trade.stake > ticket.stake, "the stakes of all entries"
 
 
-def test_without_history_the_instance_is_flat(wishes: Wishes, short_bars: Bars) -> None:
-    strategy = wishes(3, reverses=False)
+def test_without_history_the_instance_is_flat(random_rule: RuleFactory, short_bars: Bars) -> None:
+    strategy = random_rule(3, reverses=False)
     broker = PaperBroker(strategy, INSTRUMENTS["usual"], "15m")
     broker.catch_up(short_bars[:300])
     broker.catch_up(short_bars[:0])
@@ -177,24 +179,24 @@ def test_without_history_the_instance_is_flat(wishes: Wishes, short_bars: Bars) 
     assert broker.would_accept(-1.0)
 
 
-def test_other_costs_are_seen(wishes: Wishes, short_bars: Bars) -> None:
+def test_other_costs_are_seen(random_rule: RuleFactory, short_bars: Bars) -> None:
     """The alarm: a broker on other terms does not meet the trades of research."""
-    strategy = wishes(0, reverses=True)
+    strategy = random_rule(0, reverses=True)
     _, trades = live(strategy, short_bars, Instrument("BTC-USD", slippage=0.00006))
     with pytest.raises(AssertionError):
         assert_equal_bits(trades, researched(strategy, short_bars, INSTRUMENTS["usual"]))
 
 
-def test_one_bar_at_a_time(wishes: Wishes, short_bars: Bars) -> None:
-    broker = PaperBroker(wishes(0, reverses=False), INSTRUMENTS["usual"], "15m")
+def test_one_bar_at_a_time(random_rule: RuleFactory, short_bars: Bars) -> None:
+    broker = PaperBroker(random_rule(0, reverses=False), INSTRUMENTS["usual"], "15m")
     for n in (0, 2):
         with pytest.raises(BadInput, match=f"one bar at a time, not {n}"):
             broker.advance(short_bars[:n])
 
 
-def test_a_shadow_occupies_its_instance(wishes: Wishes, short_bars: Bars) -> None:
+def test_a_shadow_occupies_its_instance(random_rule: RuleFactory, short_bars: Bars) -> None:
     """Whatever the filter says, the trades that are met are the same."""
-    strategy, instrument = wishes(5, reverses=True, rate=0.4), INSTRUMENTS["usual"]
+    strategy, instrument = random_rule(5, reverses=True, rate=0.4), INSTRUMENTS["usual"]
     taken = {}
     for size in (0.0, 1.0):
         broker = PaperBroker(strategy, instrument, "15m")
@@ -203,11 +205,11 @@ def test_a_shadow_occupies_its_instance(wishes: Wishes, short_bars: Bars) -> Non
         for row in range(len(short_bars)):
             closed = broker.advance(short_bars[row : row + 1])
             tables += [closed] if len(closed) else []
-            wish = signals.at(int(short_bars.close_time[row]))
-            if wish is not None and broker.would_add(float(signals.side[wish])):
-                broker.add(signals, wish)
-            elif wish is not None and broker.would_accept(float(signals.side[wish])):
-                broker.place(signals, wish, size=size, score=0.5)
+            signal_row = signals.at(int(short_bars.close_time[row]))
+            if signal_row is not None and broker.would_add(float(signals.side[signal_row])):
+                broker.add(signals, signal_row)
+            elif signal_row is not None and broker.would_accept(float(signals.side[signal_row])):
+                broker.place(signals, signal_row, size=size, score=0.5)
         taken[size] = pool_trades(tables)
     assert_equal_bits(taken[0.0], taken[1.0])
     assert np.all(taken[0.0]["size"] == 0.0)
