@@ -1,4 +1,4 @@
-"""The report: an experiment's outcome as plain values and tables."""
+"""The leaderboard and the summary of an experiment, as JSON values."""
 
 from __future__ import annotations
 
@@ -13,17 +13,14 @@ from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.search import SearchResult, Trial
 from tradesieve.models.significance.permutation import random_filter
 
-MEASURES = ("sortino", "n_trades", "win_rate", "expectancy", "max_drawdown")
-"""The measures that people compare first."""
 
-
-def leaderboard(developed: SearchResult) -> list[dict[str, Any]]:
+def leaderboard(result: SearchResult) -> list[dict[str, Any]]:
     """List the trials, best first, each beside the unfiltered baseline and a random filter of its coverage.
 
     Failed trials come last, with the reason. All numbers are out of fold, on the development part.
     """
-    baseline = measure(developed.dataset, np.ones(len(developed.dataset))).sortino
-    return [_trial_row(place, trial, baseline) for place, trial in enumerate(developed.trials, start=1)]
+    baseline = measure(result.dataset, np.ones(len(result.dataset))).sortino
+    return [_trial_row(place, trial, baseline) for place, trial in enumerate(result.trials, start=1)]
 
 
 def _trial_row(place: int, trial: Trial, baseline: float) -> dict[str, Any]:
@@ -51,20 +48,25 @@ def _trial_row(place: int, trial: Trial, baseline: float) -> dict[str, Any]:
     )
 
 
-def summarise(developed: SearchResult, judged: HoldoutResult | None, *, seed: int) -> dict[str, Any]:
-    """Set the baseline beside the filtered trades, on both parts; what was not opened is None.
+def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int) -> dict[str, Any]:
+    """Compare the filtered trades with the baseline and with random filters, on both parts.
+
+    Parameters
+    ----------
+    holdout : None while the hold-out is sealed; its entries are None then.
+    seed : of the random filters.
 
     Returns
     -------
-    JSON-safe: ``baseline``, ``filtered`` and ``random`` (filters of the same coverage that choose at random), each with
-    ``development`` and ``holdout``; ``coverage`` on the hold-out; ``winner``; ``leaderboard``; ``by_instance``;
+    JSON values: ``baseline``, ``filtered``, ``random`` (filters of the same coverage) and ``by_instance``, each with
+    ``development`` and ``holdout``; ``coverage``, of the hold-out once it is open; ``winner``, ``leaderboard``,
     ``n_trials``, ``holdout_opening`` and ``gate``.
     """
-    winner = developed.winner
-    sizes = np.zeros(len(developed.dataset)) if winner is None else winner.sizes
+    winner = result.winner
+    sizes = np.zeros(len(result.dataset)) if winner is None else winner.sizes
     parts: dict[str, tuple[Dataset, np.ndarray] | None] = {
-        "development": (developed.dataset, sizes),
-        "holdout": None if judged is None else (judged.dataset, judged.sizes),
+        "development": (result.dataset, sizes),
+        "holdout": None if holdout is None else (holdout.dataset, holdout.sizes),
     }
     summary: dict[str, Any] = {"baseline": {}, "filtered": {}, "random": {}, "by_instance": {}}
     for name, part in parts.items():
@@ -81,16 +83,16 @@ def summarise(developed: SearchResult, judged: HoldoutResult | None, *, seed: in
     return {
         **summary,
         "coverage": shown["coverage"],
-        "winner": None if winner is None or developed.application is None else _winner(winner, developed),
-        "leaderboard": leaderboard(developed),
-        "n_trials": len(developed.trials) if judged is None else judged.n_trials,
-        "holdout_opening": None if judged is None else judged.opening,
-        "gate": None if judged is None else judged.gate.as_dict(),
+        "winner": None if winner is None or result.application is None else _winner(winner, result),
+        "leaderboard": leaderboard(result),
+        "n_trials": len(result.trials) if holdout is None else holdout.n_trials,
+        "holdout_opening": None if holdout is None else holdout.opening,
+        "gate": None if holdout is None else holdout.gate.as_dict(),
     }
 
 
 def compare_instances(dataset: Dataset, sizes: np.ndarray, *, seed: int) -> list[dict[str, Any]]:
-    """Set each strategy's baseline beside its filtered trades and a random filter of the same coverage.
+    """Compare each instance's filtered trades with its baseline and with random filters of the same coverage.
 
     Returns
     -------
@@ -104,8 +106,8 @@ def compare_instances(dataset: Dataset, sizes: np.ndarray, *, seed: int) -> list
     return rows
 
 
-def _winner(winner: Trial, developed: SearchResult) -> dict[str, Any]:
-    application = developed.application
+def _winner(winner: Trial, result: SearchResult) -> dict[str, Any]:
+    application = result.application
     return {
         "candidate": winner.candidate.as_dict(),
         "name": winner.candidate.name,
