@@ -57,7 +57,7 @@ def synthetic_bars(symbol: str, *, timeframe: str = "5m", n_days: int = 12) -> B
     return SyntheticMarket(n_days=n_days, timeframe=parse_timeframe(timeframe)).generate(symbol)[0]
 
 
-KNOWING = (
+EVERY_INPUT = (
     "close__slope__window_20",
     "trade__side",
     "trade__agreeing",
@@ -199,9 +199,9 @@ def decisions_maker() -> Callable[..., Decisions]:
 
 
 @pytest.fixture(scope="session")
-def knowing(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+def full_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """An artifact that looks at all that a decision may know; no test changes it."""
-    return build_artifact(tmp_path_factory.mktemp("knowing") / "first", features=KNOWING, n_golden=8)
+    return build_artifact(tmp_path_factory.mktemp("full") / "first", features=EVERY_INPUT, n_golden=8)
 
 
 @pytest.fixture(scope="session")

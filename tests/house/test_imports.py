@@ -19,6 +19,7 @@ DOORS = {
     "mlflow": ("models/tracking/runs.py", "models/tracking/connection.py", "models/tracking/serialisation.py"),
     "prefect": ("pipelines/flows.py",),
     "bentoml": ("serving/",),
+    "prometheus_client": ("serving/metrics.py",),
     "pycaret": ("models/engines/pycaret.py",),
     "tsfresh": ("features/",),
     "lightgbm": ("models/engines/lightgbm.py", "models/fitted/model.py", "serving/champion.py"),

@@ -29,23 +29,23 @@ FEATURES = (
 
 
 @pytest.fixture(scope="module")
-def judged(artifact_builder: Callable[..., Artifact], tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+def kelly_artifact(artifact_builder: Callable[..., Artifact], tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return artifact_builder(tmp_path_factory.mktemp("parity") / "a", features=FEATURES, application=Kelly(1.7, 2.0))
 
 
 @pytest.fixture(scope="module")
-def url(judged: Artifact, start_server: Callable[..., Any]) -> str:
-    return start_server(judged.folder).url
+def url(kelly_artifact: Artifact, start_server: Callable[..., Any]) -> str:
+    return start_server(kelly_artifact.folder).url
 
 
 @pytest.mark.parametrize("symbol", ["BTC-USD", "ETH-USD"])
-def test_served_equals_batch(judged: Artifact, url: str, symbol: str, bars_maker: Callable[..., Bars]) -> None:
-    bars, needed = bars_maker(symbol), judged.requirements("5m").bars
+def test_served_equals_batch(kelly_artifact: Artifact, url: str, symbol: str, bars_maker: Callable[..., Bars]) -> None:
+    bars, needed = bars_maker(symbol), kelly_artifact.requirements("5m").bars
     rows = np.arange(400, 3000, 13)
     side = np.where(np.arange(len(rows)) % 2, 1.0, -1.0)
     instance = f"reversion(window=10)|{symbol}|5m"
-    scores = judged.score(bars, Decisions(bars.close_time[rows], side))
-    sizes = judged.sizes(scores, [instance] * len(rows))
+    scores = kelly_artifact.score(bars, Decisions(bars.close_time[rows], side))
+    sizes = kelly_artifact.sizes(scores, [instance] * len(rows))
     assert 0 < np.count_nonzero(sizes) < len(sizes)
     assert len(np.unique(scores)) > 50
 
@@ -72,11 +72,11 @@ def test_served_equals_batch(judged: Artifact, url: str, symbol: str, bars_maker
 
 
 def test_one_other_bit_in_a_bar_is_not_lost_on_the_way(
-    judged: Artifact, url: str, bars_maker: Callable[..., Bars]
+    kelly_artifact: Artifact, url: str, bars_maker: Callable[..., Bars]
 ) -> None:
     """The alarm itself: windows that differ by one step of a float must not have to give one answer."""
     bars = bars_maker("BTC-USD")
-    window = bars[500 - judged.requirements("5m").bars : 500]
+    window = bars[500 - kelly_artifact.requirements("5m").bars : 500]
     close = window.close.copy()
     close[-1] = np.nextafter(close[-1], window.low[-1])
     other = Bars(
@@ -88,15 +88,18 @@ def test_one_other_bit_in_a_bar_is_not_lost_on_the_way(
             client.append_bars(other)
 
 
-def test_all_that_a_decision_knows_is_served_as_in_batch(
-    knowing: Artifact, start_server: Callable[..., Any], bars_maker: Callable[..., Bars], decisions_maker: Callable
+def test_every_input_is_served_as_in_batch(
+    full_artifact: Artifact,
+    start_server: Callable[..., Any],
+    bars_maker: Callable[..., Bars],
+    decisions_maker: Callable,
 ) -> None:
     """Its terms, its record and the bars of another symbol, sent along or held by the service."""
     bars, other, rows = bars_maker("BTC-USD"), bars_maker("ETH-USD"), np.arange(400, 1400, 9)
     decisions = decisions_maker(bars, rows, np.where(np.arange(len(rows)) % 2, 1.0, -1.0))
-    expected = knowing.score(bars, decisions, others={"ETH-USD": other})
+    expected = full_artifact.score(bars, decisions, others={"ETH-USD": other})
     given, held = [], []
-    with ScoringClient(start_server(knowing.folder).url, timeout=10.0) as client:
+    with ScoringClient(start_server(full_artifact.folder).url, timeout=10.0) as client:
         required = client.requirements("5m")
         client.append_bars(other[: rows[0]], replace=True)
         last = rows[0]

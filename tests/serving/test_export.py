@@ -213,7 +213,7 @@ def test_a_lazy_export_travels_with_who_imports_it(package: Path, tmp_path: Path
 
 
 def test_no_artifact_is_no_bento(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="is no artifact"):
+    with pytest.raises(BadInput, match="is not an artifact"):
         build_bento(tmp_path, bento_home=tmp_path / "home")
     assert not (tmp_path / "home").exists()
 
@@ -235,7 +235,7 @@ def test_the_command_watches_a_pointer_and_listens_here_only(artifact: Artifact,
 
 def test_a_pointer_is_turned_only_to_artifacts(artifact: Artifact, tmp_path: Path) -> None:
     pointer = tmp_path / "champion"
-    with pytest.raises(BadInput, match="no artifact"):
+    with pytest.raises(BadInput, match="not an artifact"):
         point_to(pointer, tmp_path)
     point_to(pointer, artifact.folder)
     point_to(pointer, artifact.folder)

@@ -136,7 +136,7 @@ def test_gaps_are_allowed_and_reported(
     assert len(scorer.score(ScoreRequest(**make_request(500, bars=columns_of(before_the_window)))).reasons) == 1
 
 
-def test_an_override_is_said_with_every_decision(
+def test_every_decision_mentions_an_override(
     artifact_builder: Callable[..., Artifact], tmp_path: Path, make_request: Callable[..., dict]
 ) -> None:
     artifact = artifact_builder(tmp_path / "a", gate={"open": False}, override="a rehearsal")
@@ -182,7 +182,7 @@ def test_appended_bars_are_checked(scorer: Scorer, bars_maker: Callable[..., Bar
     assert refused(bars[:5], timeframe="x") == (404, "unknown-name")
 
 
-def test_a_grid_lies_where_the_training_bars_lay(
+def test_the_grid_is_that_of_the_training_bars(
     artifact: Artifact, make_request: Callable[..., dict], bars_maker: Callable[..., Bars], columns_of: Callable
 ) -> None:
     scorer = Scorer(artifact)

@@ -179,24 +179,26 @@ def test_one_other_bit_in_an_answer_is_refused(copy: Path, array: str, message: 
         verify(load_artifact(copy))
 
 
-def test_all_that_a_decision_was_given_is_kept(knowing: Artifact) -> None:
+def test_all_that_a_decision_was_given_is_kept(full_artifact: Artifact) -> None:
     """What it looks at, no more; and a whole record where the decision had less than a feature looks back."""
-    vectors, _ = knowing.golden
-    assert knowing.requirements("5m", "BTC-USD") == Requirements(
+    vectors, _ = full_artifact.golden
+    assert full_artifact.requirements("5m", "BTC-USD") == Requirements(
         bars=71, others={"ETH-USD": 47}, results=10, terms=frozenset({"side", "stop", "target", "agreeing", "results"})
     )
-    assert knowing.requirements("5m", "ETH-USD").others == {}
+    assert full_artifact.requirements("5m", "ETH-USD").others == {}
     assert {vector.bars.symbol: list(vector.others) for vector in vectors} == {"BTC-USD": ["ETH-USD"], "ETH-USD": []}
     assert {len(vector.bars) for vector in vectors} == {71}
     assert {len(bars) for vector in vectors for bars in vector.others.values()} == {47}
     assert sorted({len(vector.decision.results) for vector in vectors}) == [0, 7, 10]
     assert len({float(vector.decision.stop[0]) for vector in vectors}) > 5
-    assert verify(load_artifact(knowing.folder)) == 8
+    assert verify(load_artifact(full_artifact.folder)) == 8
 
 
 @pytest.mark.parametrize("array", ["stop", "target", "agreeing", "results", "close"])
-def test_one_other_bit_in_what_a_decision_was_given_is_refused(knowing: Artifact, tmp_path: Path, array: str) -> None:
-    path = Path(shutil.copytree(knowing.folder, tmp_path / "copy")) / "golden.npz"
+def test_one_other_bit_in_what_a_decision_was_given_is_refused(
+    full_artifact: Artifact, tmp_path: Path, array: str
+) -> None:
+    path = Path(shutil.copytree(full_artifact.folder, tmp_path / "copy")) / "golden.npz"
     with np.load(path) as file:
         columns = {name: file[name] for name in file.files}
     if array == "close":  # the last close of another symbol's window, moved within its bar
@@ -212,15 +214,15 @@ def test_one_other_bit_in_what_a_decision_was_given_is_refused(knowing: Artifact
         verify(load_artifact(path.parent))
 
 
-def test_a_vector_has_to_know_what_the_features_look_at(knowing: Artifact, tmp_path: Path) -> None:
-    whole = next(vector for vector in knowing.golden[0] if vector.others)
-    given = {key: value for key, value in knowing.manifest.items() if key in GivenManifest.model_fields}
-    features = knowing.manifest["features"]
+def test_a_vector_has_to_know_what_the_features_look_at(full_artifact: Artifact, tmp_path: Path) -> None:
+    whole = next(vector for vector in full_artifact.golden[0] if vector.others)
+    given = {key: value for key, value in full_artifact.manifest.items() if key in GivenManifest.model_fields}
+    features = full_artifact.manifest["features"]
 
     def attempt(vector: GoldenVector, message: str) -> None:
         with pytest.raises(BadInput, match=message):
             write_artifact(
-                tmp_path / "new", model=knowing.model, features=features, application=knowing.application,
+                tmp_path / "new", model=full_artifact.model, features=features, application=full_artifact.application,
                 manifest=given, golden=[vector],
             )  # fmt: skip
 

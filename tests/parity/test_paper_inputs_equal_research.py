@@ -1,4 +1,4 @@
-"""A model that looks at all that a decision may know is answered live, over HTTP, as in research, bit for bit."""
+"""A model with every kind of input decides live, over HTTP, as in research, bit for bit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FEATURES = (
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("knowing")
+    home = tmp_path_factory.mktemp("inputs")
     patch = pytest.MonkeyPatch()
     patch.setenv("TRADESIEVE_HOME", str(home))
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -131,7 +131,7 @@ def test_a_start_before_the_gauge_is_known(settings: Settings, artifact: Artifac
     assert result.n_bars == np.count_nonzero((bars.close_time >= first) & (bars.close_time <= end))
 
 
-def test_the_model_looks_at_all_of_it(settings: Settings, artifact: Artifact) -> None:
+def test_the_model_reads_every_input(settings: Settings, artifact: Artifact) -> None:
     """The alarm: to change what a decision knows changes scores, so that equal scores mean something."""
     bars = settings.bars.load("TREND-A", TIMEFRAME)
     chunk = load_model_chunk(artifact, "TREND-A", "15m", settings)
@@ -151,7 +151,7 @@ def test_the_model_looks_at_all_of_it(settings: Settings, artifact: Artifact) ->
     assert (artifact.score(bars, blind, others={GAUGE: gauge}) != trades["score"]).any()
 
 
-def test_an_evaluation_of_some_strategies_still_knows_them_all(settings: Settings, artifact: Artifact) -> None:
+def test_an_evaluation_of_some_strategies_counts_the_agreement_of_all(settings: Settings, artifact: Artifact) -> None:
     """Who agrees is a question to all instances that the model knows, whichever of them are looked at."""
     chunk = load_model_chunk(artifact, "TREND-A", "15m", settings)
     start = int(chunk.bars.close_time[-800])
@@ -168,7 +168,7 @@ def test_an_evaluation_of_some_strategies_still_knows_them_all(settings: Setting
     assert evaluate(artifact, settings, strategies=["dip_buying"])["filtered"]["n_trades"] >= 0
 
 
-def test_a_symbol_without_bars_is_said(settings: Settings, experiment: Experiment) -> None:
+def test_a_symbol_without_bars_is_named(settings: Settings, experiment: Experiment) -> None:
     blind = replace(experiment, features=("close__slope__window_20", "close_of_SPY__slope__window_20"))
     with pytest.raises(BadInput, match="features read SPY beside TREND-A: no bars of SPY"):
         run_experiment(blind, settings)

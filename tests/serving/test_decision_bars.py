@@ -1,4 +1,4 @@
-"""What a decision knows beside its own bars: it reaches the model as research gives it, or is asked for by name."""
+"""Inputs of a decision beside its own bars: they reach the model as in research, or their absence is named."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ROWS = np.arange(300, 360)
 
 
 @pytest.fixture
-def scorer(knowing: Artifact) -> Scorer:
-    return Scorer(knowing)
+def scorer(full_artifact: Artifact) -> Scorer:
+    return Scorer(full_artifact)
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def decisions(bars_maker: Callable[..., Bars], decisions_maker: Callable[..., De
 
 @pytest.fixture
 def ask(
-    knowing: Artifact, bars_maker: Callable[..., Bars], columns_of: Callable[[Bars], dict], decisions: Decisions
+    full_artifact: Artifact, bars_maker: Callable[..., Bars], columns_of: Callable[[Bars], dict], decisions: Decisions
 ) -> Callable[..., dict[str, Any]]:
     """A function that makes the request of a decision; None leaves a key out."""
 
     def make(place: int = 20, symbol: str = "BTC-USD", **changes: Any) -> dict[str, Any]:
-        row, required = ROWS[place], knowing.requirements("5m", symbol)
+        row, required = ROWS[place], full_artifact.requirements("5m", symbol)
         bars = bars_maker(symbol)
 
         def written(values: np.ndarray) -> float | None:
@@ -75,37 +75,49 @@ def refusal(scorer: Scorer, content: dict[str, Any]) -> Problem:
 
 
 def test_scores_are_those_of_research(
-    scorer: Scorer, knowing: Artifact, ask: Callable[..., dict], decisions: Decisions, bars_maker: Callable[..., Bars]
+    scorer: Scorer,
+    full_artifact: Artifact,
+    ask: Callable[..., dict],
+    decisions: Decisions,
+    bars_maker: Callable[..., Bars],
 ) -> None:
     bars, others = bars_maker("BTC-USD"), {OTHER: bars_maker(OTHER)}
-    expected = knowing.score(bars, decisions, others=others)
+    expected = full_artifact.score(bars, decisions, others=others)
     found = [scorer.score(ScoreRequest(**ask(place))).score for place in range(len(ROWS))]
     assert np.array(found).tobytes() == expected.tobytes()
     assert len(np.unique(expected)) > 20
     blind = Decisions(decisions.time, decisions.side, *(np.full(len(ROWS), np.nan) for _ in range(3)),
                       np.zeros(0), np.zeros(len(ROWS)), np.zeros(len(ROWS)))  # fmt: skip
-    assert (knowing.score(bars, blind, others=others) != expected).mean() > 0.5, "the model looks at them"
+    assert (full_artifact.score(bars, blind, others=others) != expected).mean() > 0.5, "the model looks at them"
 
 
 def test_a_symbol_is_no_other_to_itself(
-    scorer: Scorer, knowing: Artifact, ask: Callable[..., dict], bars_maker: Callable[..., Bars], decisions: Decisions
+    scorer: Scorer,
+    full_artifact: Artifact,
+    ask: Callable[..., dict],
+    bars_maker: Callable[..., Bars],
+    decisions: Decisions,
 ) -> None:
     content = ask(symbol=OTHER, others=...)
     bars = bars_maker(OTHER)
     own = decisions[20:21]
-    assert scorer.score(ScoreRequest(**content)).score == knowing.score(bars, own)[0]
+    assert scorer.score(ScoreRequest(**content)).score == full_artifact.score(bars, own)[0]
     assert len(content["bars"]["close"]) == 71
 
 
 @pytest.mark.parametrize("term", ["stop", "target", "agreeing", "results"])
-def test_what_is_missing_is_asked_for_by_name(scorer: Scorer, ask: Callable[..., dict], term: str) -> None:
+def test_a_missing_input_is_named(scorer: Scorer, ask: Callable[..., dict], term: str) -> None:
     problem = refusal(scorer, ask(**{term: ...}))
     assert (problem.status, problem.kind, problem.field) == (422, "missing-term", term)
     assert "send" in problem.hint
 
 
-def test_null_says_that_there_is_none(
-    scorer: Scorer, knowing: Artifact, ask: Callable[..., dict], bars_maker: Callable[..., Bars], decisions: Decisions
+def test_null_stands_for_none(
+    scorer: Scorer,
+    full_artifact: Artifact,
+    ask: Callable[..., dict],
+    bars_maker: Callable[..., Bars],
+    decisions: Decisions,
 ) -> None:
     place = int(np.flatnonzero(np.isfinite(decisions.stop) & np.isfinite(decisions.agreeing))[5])
     others = {OTHER: bars_maker(OTHER)}
@@ -114,13 +126,17 @@ def test_null_says_that_there_is_none(
         known = Decisions(decisions.time, decisions.side, **terms | {name: np.full(len(ROWS), np.nan)},
                           results=decisions.results, first_result=decisions.first_result,
                           end_result=decisions.end_result)[place : place + 1]  # fmt: skip
-        expected = knowing.score(bars_maker("BTC-USD"), known, others=others)[0]
+        expected = full_artifact.score(bars_maker("BTC-USD"), known, others=others)[0]
         assert scorer.score(ScoreRequest(**ask(place, **{name: None}))).score == expected
     assert refusal(scorer, ask(results=None)).field == "results"
 
 
 def test_a_short_record_is_answered_and_a_long_one_is_cut(
-    scorer: Scorer, knowing: Artifact, ask: Callable[..., dict], bars_maker: Callable[..., Bars], decisions: Decisions
+    scorer: Scorer,
+    full_artifact: Artifact,
+    ask: Callable[..., dict],
+    bars_maker: Callable[..., Bars],
+    decisions: Decisions,
 ) -> None:
     """As in research, where a feature has no value until there are enough results."""
     others = {OTHER: bars_maker(OTHER)}
@@ -129,13 +145,13 @@ def test_a_short_record_is_answered_and_a_long_one_is_cut(
             decisions.time[20:21], decisions.side[20:21], decisions.stop[20:21], decisions.target[20:21],
             decisions.agreeing[20:21], np.array(results), np.array([0]), np.array([len(results)]),
         )  # fmt: skip
-        expected = knowing.score(bars_maker("BTC-USD"), known, others=others)[0]
+        expected = full_artifact.score(bars_maker("BTC-USD"), known, others=others)[0]
         assert scorer.score(ScoreRequest(**ask(results=results))).score == expected
     last = ask()["results"][-10:]
     assert scorer.score(ScoreRequest(**ask(results=[9.0] * 500 + last))) == scorer.score(ScoreRequest(**ask()))
 
 
-def test_what_the_model_does_not_look_at_is_ignored(
+def test_an_input_that_the_model_does_not_use_is_ignored(
     artifact: Artifact, make_request: Callable[..., dict], columns_of: Callable, bars_maker: Callable[..., Bars]
 ) -> None:
     plain = Scorer(artifact)
@@ -146,7 +162,7 @@ def test_what_the_model_does_not_look_at_is_ignored(
     assert plain.requirements == {"5m": Requirements(bars=100, terms=frozenset({"side"}))}
 
 
-def test_what_is_needed_is_said(scorer: Scorer) -> None:
+def test_requirements_are_listed(scorer: Scorer) -> None:
     terms = frozenset({"agreeing", "results", "side", "stop", "target"})
     assert scorer.requirements == {"5m": Requirements(bars=71, others={OTHER: 47}, results=10, terms=terms)}
     assert scorer.lookback == {"5m": 71}
@@ -180,14 +196,14 @@ def test_bars_of_others_are_checked(
 
 
 def test_a_market_that_is_closed_is_no_reason_to_refuse(
-    scorer: Scorer, knowing: Artifact, ask: Callable[..., dict], columns_of: Callable, bars_maker: Callable[..., Bars],
-    decisions: Decisions,
+    scorer: Scorer, full_artifact: Artifact, ask: Callable[..., dict], columns_of: Callable,
+    bars_maker: Callable[..., Bars], decisions: Decisions,
 ) -> None:  # fmt: skip
     """Where nothing later is known, the last bar is the last one closed; the answer says how old it is."""
     bars, row = bars_maker(OTHER), int(ROWS[20])
     early = bars[: row - 30]
     answer = scorer.score(ScoreRequest(**ask(others={OTHER: columns_of(early[-47:])})))
-    assert answer.score == knowing.score(bars_maker("BTC-USD"), decisions[20:21], others={OTHER: early})[0]
+    assert answer.score == full_artifact.score(bars_maker("BTC-USD"), decisions[20:21], others={OTHER: early})[0]
     (said,) = [reason for reason in answer.reasons if OTHER in reason]
     assert "before the decision" in said
     assert not [reason for reason in scorer.score(ScoreRequest(**ask())).reasons if OTHER in reason]
@@ -197,7 +213,7 @@ def test_a_market_that_is_closed_is_no_reason_to_refuse(
     assert "was known at the decision" in problem.detail
 
 
-def test_the_own_windows_answer_like_the_request(
+def test_windows_and_requests_give_equal_decisions(
     scorer: Scorer, ask: Callable[..., dict], columns_of: Callable, bars_maker: Callable[..., Bars]
 ) -> None:
     exact = scorer.score(ScoreRequest(**ask()))
@@ -218,18 +234,22 @@ def test_the_own_windows_answer_like_the_request(
     assert scorer.score(ScoreRequest(**ask(bars=None, others=...))) == exact
 
 
-def test_a_symbol_that_is_only_looked_at_has_a_window(
-    knowing: Artifact, tmp_path: Path, columns_of: Callable, bars_maker: Callable[..., Bars], ask: Callable[..., dict]
+def test_a_symbol_that_is_not_traded_has_a_window(
+    full_artifact: Artifact,
+    tmp_path: Path,
+    columns_of: Callable,
+    bars_maker: Callable[..., Bars],
+    ask: Callable[..., dict],
 ) -> None:
     """It is none of those that the model trades."""
-    given = {key: value for key, value in knowing.manifest.items() if key in GivenManifest.model_fields}
+    given = {key: value for key, value in full_artifact.manifest.items() if key in GivenManifest.model_fields}
     built = write_artifact(
         tmp_path / "a",
-        model=knowing.model,
-        features=knowing.manifest["features"],
-        application=knowing.application,
+        model=full_artifact.model,
+        features=full_artifact.manifest["features"],
+        application=full_artifact.application,
         manifest=given | {"instances": [name for name in given["instances"] if "|BTC-USD|" in name]},
-        golden=[vector for vector in knowing.golden[0] if vector.others],
+        golden=[vector for vector in full_artifact.golden[0] if vector.others],
     )
     scorer = Scorer(built)
     bars = bars_maker(OTHER)
@@ -256,7 +276,7 @@ def test_a_symbol_that_is_only_looked_at_has_a_window(
         ({"others": {"ETH-USD": 7}}, "others.ETH-USD"),
     ],
 )
-def test_a_wrong_value_is_refused_by_its_place(ask: Callable[..., dict], changes: dict, field: str) -> None:
+def test_a_wrong_value_is_refused_with_its_field(ask: Callable[..., dict], changes: dict, field: str) -> None:
     with pytest.raises(Problem) as caught:
         parse_request(ScoreRequest, json.dumps(ask(**changes)).encode())
     assert (caught.value.status, caught.value.field) == (422, field)
