@@ -40,9 +40,9 @@ def test_sets_hold_sets_and_every_feature_once():
     [
         (["standart"], {}, Unknown, "unknown feature set 'standart': did you mean 'standard'"),
         (["callm"], {"calm": ["minimal"]}, Unknown, "did you mean 'calm'"),
-        (["a"], {"a": ["b"], "b": ["a"]}, BadInput, "feature set 'a' holds itself: a > b > a"),
-        (["wide"], {"wide": ["minimal"]}, BadInput, "feature set 'wide' exists already"),
-        (["minimal"], {"my__own": ["minimal"]}, BadInput, "'my__own': two underscores"),
+        (["a"], {"a": ["b"], "b": ["a"]}, BadInput, "feature set 'a' contains itself: a > b > a"),
+        (["wide"], {"wide": ["minimal"]}, BadInput, "feature set 'wide' is built in"),
+        (["minimal"], {"my__own": ["minimal"]}, BadInput, "'my__own': only names of features have two underscores"),
     ],
 )
 def test_a_list_that_cannot_be_written_out_says_why(items, own, error, match):

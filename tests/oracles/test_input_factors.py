@@ -215,14 +215,17 @@ def test_a_factor_of_the_trade_is_that_of_pandas(bars, name):
     ("given", "match"),
     [
         ({"side": [1.0]}, "side has shape"),
-        ({"side": [1.0, 0.0]}, r"side is 0 at 1970-01-01T00:00:02Z, but is \+1 or -1"),
+        ({"side": [1.0, 0.0]}, r"side is 0 at 1970-01-01T00:00:02Z, but has to be \+1 or -1"),
         ({"stop": [1.0, -2.0]}, "stop is -2 .* a price, or NaN for none"),
         ({"target": [np.inf, 2.0]}, "target is inf"),
         ({"agreeing": [0.5, 1.5]}, "agreeing is 1.5 .* a share"),
-        ({"results": [0.1]}, "without first_result and end_result"),
-        ({"results": [0.1, np.nan], "first_result": [0, 0], "end_result": [0, 1]}, r"results\[1\] is no number"),
-        ({"results": [0.1], "first_result": [0, 0], "end_result": [0, 2]}, "from 0 to 2, of 1"),
-        ({"results": [0.1], "first_result": [1, 1], "end_result": [1, 0]}, "from 1 to 0, of 1"),
+        ({"results": [0.1]}, "results need first_result and end_result"),
+        (
+            {"results": [0.1, np.nan], "first_result": [0, 0], "end_result": [0, 1]},
+            r"results\[1\] is not a finite number",
+        ),
+        ({"results": [0.1], "first_result": [0, 0], "end_result": [0, 2]}, "results 0 to 2 .*: there are 1"),
+        ({"results": [0.1], "first_result": [1, 1], "end_result": [1, 0]}, "results 1 to 0 .*: there are 1"),
     ],
 )
 def test_decisions_that_do_not_fit_say_where(given, match):

@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree, ignore_patterns
+from shutil import copyfile, copytree, ignore_patterns
 
 import numpy as np
 import pytest
@@ -260,12 +260,13 @@ def codes(folder: Path) -> dict[str, str]:
 
 def test_a_changed_kernel_is_other_code_and_the_others_are_not(tmp_path):
     for room in ("features", "market"):
-        copytree(ROOT / room, tmp_path / room, ignore=ignore_patterns("__pycache__"))
+        copytree(ROOT / room, tmp_path / "tradesieve" / room, ignore=ignore_patterns("__pycache__"))
+    copyfile(ROOT / "tradesieve" / "__init__.py", tmp_path / "tradesieve" / "__init__.py")
     first = codes(tmp_path)
     assert first == {name: code_of(parse_feature(name)) for name in first}, "wherever it lies, in any process"
 
     def changed(file: str, old: str, new: str) -> set[str]:
-        path = tmp_path / "features" / file
+        path = tmp_path / "tradesieve" / "features" / file
         source = path.read_text()
         assert source.count(old) == 1, (file, old)
         path.write_text(source.replace(old, new))
@@ -280,10 +281,12 @@ def test_a_changed_kernel_is_other_code_and_the_others_are_not(tmp_path):
     last_day = {name for name in FACTORS if "last_day" in name}
     a_lookback = "return 2 * timeframe.bars_in(DAY) + 1"
     assert changed("families/day.py", a_lookback, a_lookback.replace("2", "3")) == last_day
-    what_it_calls = changed("spans.py", "return (time - 1) // DAY * DAY", "return (time - 2) // DAY * DAY")
+    what_it_calls = changed(
+        "families/calendar_kernels.py", "return (time - 1) // DAY * DAY", "return (time - 2) // DAY * DAY"
+    )
     assert what_it_calls >= last_day
     assert "slope" not in what_it_calls
-    assert len(changed("engine.py", "np.isfinite(matrix)", "np.isfinite( matrix)")) == len(
+    assert len(changed("engine/compute.py", "np.isfinite(matrix)", "np.isfinite( matrix)")) == len(
         {parse_feature(name).factor for name in first}
     ), "all go through the engine"
 

@@ -96,7 +96,9 @@ def test_bars_after_the_decision_do_not_matter(market_bars):
 
 @pytest.mark.parametrize("side", [[1.0], [1.0, 0.0], [1.0, np.nan], [1.0, 2.0], [[1.0, -1.0]]])
 def test_a_side_that_is_none_is_refused(market_bars, side):
-    with pytest.raises(BadInput, match=r"side has shape .* one value for each decision|side is .* but is \+1 or -1"):
+    with pytest.raises(
+        BadInput, match=r"side has shape .* one value for each decision|side is .* but has to be \+1 or -1"
+    ):
         compute(market_bars, Decisions(market_bars.close_time[:2], np.array(side)), ["clock__day_sine"])
 
 
@@ -120,12 +122,12 @@ def test_a_feature_of_the_trade_needs_its_side(market_bars):
         ("close__slope__window_20__window_20", BadInput, "slope takes window_<number>"),
         ("close__slope__length_20", BadInput, "slope takes window_<number>"),
         ("clock__day_sine__window_3", BadInput, "day_sine takes no parameters"),
-        ("close__slope__window", BadInput, "'window' is no parameter; write name_number, as in window_20"),
-        ("close__slope__window_abc", BadInput, "is no parameter"),
-        ("close__slope__window_1", BadInput, "a window has at least 2 bars"),
-        ("close__slope__window_0", BadInput, "a window has at least 2 bars"),
-        ("close__slope__window_-5", BadInput, "a window has at least 2 bars"),
-        ("close__slope__window_2.5", BadInput, "a whole number of them"),
+        ("close__slope__window", BadInput, "'window' is not a parameter; write name_number, as in window_20"),
+        ("close__slope__window_abc", BadInput, "is not a parameter"),
+        ("close__slope__window_1", BadInput, "window is a whole number of at least 2 bars"),
+        ("close__slope__window_0", BadInput, "window is a whole number of at least 2 bars"),
+        ("close__slope__window_-5", BadInput, "window is a whole number of at least 2 bars"),
+        ("close__slope__window_2.5", BadInput, "a whole number of at least 2 bars"),
         ("close__macd__fast_12__slow_26", BadInput, "macd takes fast_<number>__slow_<number>__signal_<number>"),
         ("close__macd__slow_26__fast_12__signal_9", BadInput, "macd takes fast_"),
         ("close__macd__fast_12__slow_26__signal_0", BadInput, "signal is a whole number of at least 1, not 0"),
@@ -134,10 +136,10 @@ def test_a_feature_of_the_trade_needs_its_side(market_bars):
         ("bars__daily_change__days_0", BadInput, "days is a whole number of at least 1, not 0"),
         ("clock__to_close__session_minute_1440", BadInput, "session_minute is a whole number from 0 to 1439, not 1440"),
         ("clock__since_open__session_minute_-1", BadInput, "session_minute is a whole number from 0 to 1439, not -1"),
-        ("close__trend_state__window_20__threshold_1.5", BadInput, "a threshold lies between 0 and 1, not at 1.5"),
+        ("close__trend_state__window_20__threshold_1.5", BadInput, "threshold is between 0 and 1, not 1.5"),
         ("close__slope__window_020", BadInput, "write window_20, not window_020"),
         ("close__slope__window_20.0", BadInput, "write window_20, not window_20.0"),
-        ("close__slope__window_20 ", BadInput, "is no parameter"),
+        ("close__slope__window_20 ", BadInput, "is not a parameter"),
         ("close__tsfresh_mean", BadInput, "write INPUT__tsfresh_CALCULATOR"),
         ("bars__tsfresh_mean__window_20", BadInput, "with INPUT one of close, open, high, low, volume"),
         ("close__tsfresh_mean__window_1", BadInput, "at least 2 bars"),

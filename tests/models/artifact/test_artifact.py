@@ -125,7 +125,7 @@ def test_a_missing_or_short_file_is_named(copy: Path, name: str) -> None:
         ("format", 4, "format 4; this version reads format 3: use the version that wrote it"),
         ("format", None, "format None"),
         ("format", True, "format True.*use the version"),
-        ("features", ["close__slope__window_nine"], "is no parameter"),
+        ("features", ["close__slope__window_nine"], "is not a parameter"),
         ("features", ["close__slop__window_20"], "slop"),
         ("features", 7, "features is 7: Input should be a valid list"),
         ("application", {"name": "threshhold", "parameters": {}}, "did you mean 'threshold'"),

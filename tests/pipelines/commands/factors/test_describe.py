@@ -148,7 +148,7 @@ def test_people_see_the_table_and_what_is_sealed(run: Command, tmp_path: Path) -
         (["--against", "luck"], "'luck' is not one of"),
         (["--output", "table.xlsx"], ".parquet or .csv"),
         (["--html", "report.pdf"], "ending in .html"),
-        (["--features", "close__slope__window_1"], "a window has at least 2 bars"),
+        (["--features", "close__slope__window_1"], "window is a whole number of at least 2 bars"),
     ],
 )
 def test_wrong_options_are_refused_before_the_work(
