@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.asked_commands import Command, Ended
+from tests.pipelines.command_runs import Command, Ended
 from tradesieve.market.bars import Bars
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.models.artifact.artifact import Artifact, load_artifact
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.experiment import Experiment
@@ -113,6 +114,12 @@ def finished(make_home: Callable[..., Settings], small_experiment: Experiment) -
     settings, steps = make_home(), []
     result = run_experiment(small_experiment, settings, progress=lambda *step: steps.append(step))
     return Finished(small_experiment, settings, result, steps)
+
+
+@pytest.fixture(scope="session")
+def trained(finished: Finished) -> Artifact:
+    """The artifact of the small experiment."""
+    return load_artifact(Path(finished.result["artifact"]))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.asked_commands import ROOT, Command, Ended, State, ended, frame_of, process, refuses
+from tests.pipelines.command_runs import ROOT, Command, Ended, State, ended, frame_of, process, refuses
 from tradesieve.market.bars import Bars
 from tradesieve.pipelines.settings import Settings
 

@@ -17,7 +17,7 @@ import click
 import pandas as pd
 import pytest
 
-from tests.pipelines.asked_commands import ROOT, Command, State, ended, frame_of, process, refuses
+from tests.pipelines.command_runs import ROOT, Command, State, ended, frame_of, process, refuses
 from tradesieve.features.invariants.features import INVARIANTS
 from tradesieve.market.bars import Bars
 from tradesieve.pipelines.command_line import tradesieve

@@ -17,20 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tradesieve.features.decisions import Decisions
+from tests.pipelines.tracked_runs import finished_runs
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact, verify
-from tradesieve.models.tracking.connection import TrackingStore, connect, experiment_id
 from tradesieve.models.tracking.runs import champion
-from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
-from tradesieve.pipelines.runs.certification import certify
+from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps import trade_batches
-from tradesieve.pipelines.steps.chunk_trades import generate_trades, trade_chunks
+from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
-from tradesieve.pipelines.steps.dataset import build_dataset
 from tradesieve.pipelines.table_cache import TableCache
 
 MakeHome = Callable[..., Settings]
@@ -96,45 +93,6 @@ def test_the_ledger_knows_the_trials_and_the_opening(finished: Any) -> None:
     (opening,) = ledger.holdout_openings(["AAA"])
     assert opening["experiment"] == finished.experiment.hash
     assert finished.result["winner"]["name"] in opening["reason"]
-
-
-def finished_runs(store: TrackingStore, experiment: str) -> list[str]:
-    condition = f"tags.`tradesieve.experiment` = '{experiment}' and attributes.status = 'FINISHED'"
-    return [run.info.run_id for run in connect(store).search_runs([experiment_id(store)], condition)]
-
-
-def test_mlflow_holds_the_run(finished: Any, tmp_path: Path) -> None:
-    store, run_id = finished.settings.tracking, finished.result["run_id"]
-    assert finished_runs(store, finished.experiment.hash) == [run_id]
-    client = connect(store)
-    logged = json.loads(Path(client.download_artifacts(run_id, "result.json", str(tmp_path))).read_text())
-    for key in ("experiment", "baseline", "filtered", "gate", "leaderboard", "n_trials"):
-        assert logged[key] == finished.result[key], key
-    files = {item.path for item in client.list_artifacts(run_id)}
-    assert {"result.json", "experiment.yaml", "leaderboard.json", "gate.json", "equity.html", "artifact"} <= files
-    kept = experiment_from_yaml(Path(client.download_artifacts(run_id, "experiment.yaml", str(tmp_path))))
-    assert kept == finished.experiment
-    experiment = client.get_experiment_by_name(store.experiment).experiment_id
-    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run_id}'")
-    assert len(children) == 4
-    assert {child.data.params["engine"] for child in children} == {"lightgbm"}
-    assert (champion(store) is not None) == finished.result["gate"]["open"]
-
-
-def test_the_artifact_answers_as_the_run_did(finished: Any) -> None:
-    """The artifact's own scores on the hold-out keep as many trades as the run said."""
-    artifact = load_artifact(Path(finished.result["artifact"]))
-    assert verify(artifact) == 6
-    chunks = load_chunks(finished.experiment, finished.settings)
-    dataset = build_dataset(finished.experiment, chunks, finished.settings)
-    border = artifact.manifest["data_span"][1]
-    rows = dataset.decision_time > border
-    names = [dataset.instance_names[code] for code in dataset.instance[rows]]
-    side = dataset.X[rows, dataset.feature_names.index("trade__side")]
-    scores = artifact.score(chunks[0].bars, Decisions(dataset.decision_time[rows], side))
-    sizes = artifact.sizes(scores, names)
-    assert np.count_nonzero(sizes) == finished.result["filtered"]["holdout"]["n_trades"]
-    assert len(sizes) == finished.result["baseline"]["holdout"]["n_trades"]
 
 
 def test_a_second_run_is_read(finished: Any, folder_state: Callable[[Path], dict[str, str]]) -> None:
@@ -302,24 +260,6 @@ def test_longer_bars_are_another_state(finished: Any, make_home: MakeHome, small
     assert whole["holdout_opening"] == 2, "another border is another opening"
 
 
-def test_a_symbol_that_begins_late_has_its_golden_vectors(finished: Any, make_home: MakeHome, small_bars: Bars) -> None:
-    """The last symbol is so young that most of its decisions lack a whole window."""
-    settings = make_home()
-    settings.bars.append(replace(small_bars[10700:10850], symbol="YOUNG"))
-    both = replace(
-        finished.experiment,
-        symbols=("AAA", "YOUNG"),
-        strategies=("volatility_breakout(window=2,multiple=0.05,max_hold=1)",),
-        num_strategies=None,
-        start="2023-04-04T00:00",
-        plan=replace(finished.experiment.plan, engines={"lightgbm": 1}, n_folds=2, embargo_days=0.0),
-    )
-    for seed in range(4):
-        result = run_experiment(replace(both, plan=replace(both.plan, seed=seed)), settings, seal=True)
-        if result["artifact"] is not None:
-            assert verify(load_artifact(Path(result["artifact"]))) == 6
-
-
 def test_without_a_winner_the_gate_says_so(finished: Any, make_home: MakeHome) -> None:
     """No trial keeps so many trades."""
     settings = make_home()
@@ -339,32 +279,3 @@ def test_too_few_bars_are_said(finished: Any, make_home: MakeHome, small_bars: B
         with pytest.raises(BadInput) as caught:
             run_experiment(finished.experiment, make_home(bars=small_bars[:n_bars]))
         assert "\n" not in str(caught.value)
-
-
-def test_an_experiment_that_cheats_gets_no_certificate(finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The alarm: a rule that looks one bar ahead is found out on the run's own bars."""
-    from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
-
-    honest = VolatilityBreakout.signals
-
-    def peeking(self: VolatilityBreakout, bars: Bars) -> Any:
-        if len(bars) < 2:
-            return honest(self, bars)
-        shifted = replace(
-            bars,
-            **{
-                name: np.append(getattr(bars, name)[1:], getattr(bars, name)[-1:])
-                for name in ("open", "high", "low", "close", "volume")
-            },
-        )
-        return honest(self, shifted)
-
-    chunks = load_chunks(finished.experiment, finished.settings)
-    development = build_dataset(finished.experiment, chunks, finished.settings)
-    parts = [each.development(development.period[1]) for each in trade_chunks(chunks, finished.settings)]
-    assert certify(finished.experiment, parts) == {"causality": True, "parity": True}
-    monkeypatch.setattr(VolatilityBreakout, "signals", peeking)
-    verdict = certify(finished.experiment, parts)["causality"]
-    assert isinstance(verdict, str)
-    assert "volatility_breakout" in verdict
-    assert "looks at the future" in verdict

@@ -20,15 +20,10 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.settings import Settings
-from tradesieve.pipelines.steps import trade_batches
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
-from tradesieve.pipelines.table_cache import TableCache
-from tradesieve.strategies.backtest.simulator import simulate
-from tradesieve.strategies.rules.dip_buying import DipBuying
-from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
-from tradesieve.strategies.trades import TRADE_COLUMNS, pool_trades
+from tradesieve.strategies.trades import TRADE_COLUMNS
 
 MakeHome = Callable[..., Settings]
 FolderState = Callable[[Path], dict[str, str]]
@@ -74,34 +69,6 @@ def test_one_file_holds_the_same(many: Experiment, home: Settings, tmp_path: Pat
     expected = in_order(pd.concat([generate_trades(chunk, home) for chunk in chunks]))
     assert count == len(read)
     pd.testing.assert_frame_equal(in_order(read), expected, check_exact=True)
-
-
-def test_parts_do_not_change_the_trades(
-    many: Experiment, home: Settings, make_home: MakeHome, small_bars: Bars, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (chunk, _) = load_chunks(many, home)
-    whole = generate_trades(chunk, home)
-    monkeypatch.setattr(trade_batches, "BATCH_SIZE", 7)
-    other = make_home(bars=small_bars[:3000])
-    pd.testing.assert_frame_equal(generate_trades(load_chunks(many, other)[0], other), whole, check_exact=True)
-    assert len(list((other.home / "trades").rglob("*.parquet"))) == 6
-
-
-def test_strategies_of_one_rule_share_what_it_decides(
-    small_experiment: Experiment, home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rules = ("volatility_breakout", "dip_buying")
-    texts = [f"{rule}{exits}" for exits in ("", "+trailing(ranges=2|4)", "+cooldown(bars=5)") for rule in rules]
-    experiment = replace(small_experiment, strategies=tuple(texts), num_strategies=24)
-    (chunk, *_) = load_chunks(experiment, home)
-    alone = pool_trades([simulate(strategy, chunk.bars, chunk.instrument) for strategy in chunk.strategies])
-    assert len({strategy.base_rule for strategy in chunk.strategies}) < 24
-    asked: list[str] = []
-    for rule in (VolatilityBreakout, DipBuying):
-        own = rule.signals
-        monkeypatch.setattr(rule, "signals", lambda self, bars, own=own: asked.append(self.id) or own(self, bars))
-    pd.testing.assert_frame_equal(generate_trades(chunk, home), alone, check_exact=True)
-    assert sorted(asked) == sorted({strategy.base_rule.id for strategy in chunk.strategies})
 
 
 _GENERATE = """
@@ -180,18 +147,3 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=said):
             check_output(tmp_path / name)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
-
-
-def test_the_cache_forgets_what_was_not_used_for_longest(tmp_path: Path) -> None:
-    table = pd.DataFrame({"a": range(1000)})
-    cache = TableCache(tmp_path, 10**9)
-    for name in ("first", "x/second", "third"):
-        cache.write(table, name)
-        time.sleep(0.01)
-    assert cache.prune() == 0
-    assert cache.read("first", ["a"]) is not None
-    size = cache.path("first").stat().st_size
-    assert TableCache(tmp_path, 2 * size).prune() == 1
-    assert cache.read("x/second", ["a"]) is None
-    pd.testing.assert_frame_equal(cache.read("first", ["a"]), table)
-    assert TableCache(tmp_path, 0).prune() == 2

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pipelines.asked_commands import Command, Ended, State, frame_of, refuses
+from tests.pipelines.command_runs import Command, Ended, State, frame_of, refuses
 from tradesieve.market.bars import Bars
 
 
