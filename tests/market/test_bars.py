@@ -153,3 +153,12 @@ def test_open_time_and_printed_time():
     assert made.open_time[0] == START
     assert format_time(START + 999_999_999) == "2023-11-14T22:14:00Z"
     assert format_time(-1) == "1969-12-31T23:59:59Z"
+
+
+def test_bars_are_kept_by_a_mask():
+    whole = bars()
+    keep = np.arange(len(whole)) % 2 == 0
+    part = whole.where(keep)
+    assert (part.symbol, part.timeframe) == (whole.symbol, whole.timeframe)
+    for name in COLUMNS:
+        assert getattr(part, name).tolist() == getattr(whole, name)[::2].tolist()
