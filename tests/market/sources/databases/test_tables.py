@@ -218,7 +218,7 @@ def test_a_table_of_one_market_needs_no_product(sqlite, tmp_path):
         connection.execute("CREATE VIEW btc AS SELECT start, open, high, low, close, volume FROM candles")
     bars, notes = read(database, "btc")
     check(bars)
-    assert notes == ("the table has no column of a product: every row is taken",)
+    assert notes == ("the table has no symbol column: every row is read",)
     with pytest.raises(BadInput, match="no column holds product 'BTC': name it with --columns symbol=NAME"):
         read(database, "btc", product="BTC")
 

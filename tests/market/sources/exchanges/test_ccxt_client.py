@@ -227,7 +227,7 @@ def test_a_market_that_is_younger_than_asked_is_said(exchange, sleeper, store):
 def test_a_batch_grows_with_the_store_and_what_waited_is_stored_at_an_end(exchange, sleeper, store, monkeypatch):
     server = exchange(n=3000)
     market = opened(server, sleeper, tries=1)
-    object.__setattr__(market, "page", 10)
+    object.__setattr__(market, "page_size", 10)
     kept: list[int] = []
     append = BarStore.append
     monkeypatch.setattr(BarStore, "append", lambda *given: kept.append(len(given[1])) or append(*given))
