@@ -119,9 +119,13 @@ def dataset_from_trades(
     BadInput : if no trade is left, or one is of an instance that `instance_names` lacks.
     Unknown : if there is no such label.
     """
-    from tradesieve.strategies.trades import instance_codes, instance_of  # needs pandas; applying a model does not
+    from tradesieve.strategies.trades import (  # needs pandas; applying a model does not
+        instance_codes,
+        instance_of,
+        is_closed,
+    )
 
-    kept = (trades["exit_reason"] != "end_of_data").to_numpy()
+    kept = is_closed(trades)
     if not kept.any():
         raise BadInput("the strategies made no trade that closed: choose others, more symbols, or a longer time")
     table = trades[kept]

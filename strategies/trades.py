@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.errors import BadData
-from tradesieve.market.execution.records import EXIT_REASONS, TRADE
+from tradesieve.market.execution.records import END_OF_DATA, EXIT_REASONS, TRADE
 from tradesieve.strategies.instance import Instance
 
 TRADE_COLUMNS = {
@@ -93,6 +93,11 @@ def pool_trades(tables: list[pd.DataFrame]) -> pd.DataFrame:
     pooled = pd.concat(filled, ignore_index=True)
     order = ["decision_time", "strategy", "symbol", "timeframe"]
     return pooled.sort_values(order, kind="stable", ignore_index=True)
+
+
+def is_closed(trades: pd.DataFrame) -> np.ndarray:
+    """Tell which trades closed on their own, not because the data ended: bool (n_trades,)."""
+    return (trades["exit_reason"] != EXIT_REASONS[END_OF_DATA]).to_numpy(dtype=bool)
 
 
 def instance_codes(trades: pd.DataFrame, instance_names: Sequence[str]) -> np.ndarray:

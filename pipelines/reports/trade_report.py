@@ -19,7 +19,8 @@ from tradesieve.pipelines.reports.trade_plot import candle_choices, windows_of
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.grouping import Backtest
-from tradesieve.strategies.statistics.trade_statistics import MEASURES, closed_trades, pooled_returns, trade_statistics
+from tradesieve.strategies.statistics.trade_statistics import MEASURES, pooled_returns, trade_statistics
+from tradesieve.strategies.trades import is_closed
 
 if TYPE_CHECKING:
     from tradesieve.pipelines.reports.figures.plotly_figures import Figure
@@ -74,7 +75,7 @@ def report_html(trades: pd.DataFrame, backtest: Backtest, *, windows: Sequence[T
     BadInput : if no trade closed.
     BadData : as `strategies.statistics.trade_statistics.trade_statistics`.
     """
-    closed = trades[closed_trades(trades)]
+    closed = trades[is_closed(trades)]
     if not len(closed):
         raise BadInput("no trade closed, so there is nothing to report: choose other strategies or a longer time")
     pooled, by_instance = (trade_statistics(trades, backtest, by=by) for by in ("pooled", "instance"))

@@ -12,7 +12,7 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.market.errors import BadInput
 from tradesieve.strategies.backtest.peers import peer_agreement, peer_groups
 from tradesieve.strategies.instance import Instance
-from tradesieve.strategies.trades import instance_codes, instance_of
+from tradesieve.strategies.trades import instance_codes, instance_of, is_closed
 
 
 def decisions_of(trades: pd.DataFrame, instance_names: Sequence[str]) -> Decisions:
@@ -58,7 +58,7 @@ def decisions_of(trades: pd.DataFrame, instance_names: Sequence[str]) -> Decisio
         np.searchsorted(all_times, trades[name].to_numpy(dtype=np.int64))
         for name in ("decision_time", "entry_time", "exit_time")
     )
-    closed = np.flatnonzero(trades["exit_reason"] != "end_of_data")
+    closed = np.flatnonzero(is_closed(trades))
     closed = closed[np.lexsort((decided[closed], exited[closed], instance[closed]))]
     first = np.searchsorted(instance[closed], instance, side="left")
     return Decisions(

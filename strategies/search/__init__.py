@@ -1,4 +1,4 @@
-"""Parameters of rules chosen on the past and traded on what came next.
+"""Walk-forward optimisation: parameters chosen on the past and traded on the bars that follow.
 
 The search for filters is `models.protocol`.
 """

@@ -1,13 +1,13 @@
-"""The search space of a strategy: which of its parameters are searched, between which values, in which stage."""
+"""The search space of a strategy: which parameters are optimised, between which values, in which stage."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from tradesieve.market.errors import BadInput
 from tradesieve.strategies.modifiers.base import ModifiedStrategy, Modifier
-from tradesieve.strategies.parameter_text import Parametrised, Value, parse_name, parse_values, split_top_level
+from tradesieve.strategies.parameter_text import Value, parse_name, parse_values, split_top_level
 from tradesieve.strategies.registry import get_modifier, get_rule
 from tradesieve.strategies.strategy import Strategy
 
@@ -23,21 +23,21 @@ EXIT_PARAMETERS = frozenset(
         "profit_target",
     )
 )
-"""Parameters of rules that say how a trade is left; all others say when it is entered."""
+"""Rule parameters that belong to the exits; all others belong to the entries."""
 
 STAGES = ("entries", "exits")
-"""What is searched first, and what at the best of it."""
+"""The stages in order: the second starts from the best values of the first."""
 
 
 @dataclass(frozen=True)
-class Searched:
-    """A parameter that is searched.
+class SearchedParameter:
+    """A parameter to optimise.
 
     Parameters
     ----------
     name : ``window`` of a rule, ``trailing.ranges`` of a modifier.
-    low, high : the least and the largest value.
-    whole : True where it is a whole number.
+    low, high : the smallest and the largest value.
+    whole : True for whole numbers.
     stage : one of `STAGES`.
     """
 
@@ -52,57 +52,102 @@ class Searched:
 
 
 @dataclass(frozen=True)
-class SearchSpace:
-    """A strategy with some of its parameters left open.
+class Part:
+    """A rule or a modifier of a search space.
 
     Parameters
     ----------
-    text : the strategy as it was written.
-    parts : its rule and its modifiers, each with the prefix of its parameters' names and the values that were written,
-        of several the first.
-    searched : the parameters that are searched.
+    kind : its class.
+    prefix : of the names of its parameters, such as ``trailing.``; empty for the rule.
+    written : the values as written, for each parameter that has some.
+    """
+
+    kind: type[Strategy] | type[Modifier]
+    prefix: str
+    written: Mapping[str, Sequence[Value]]
+
+    def make(self, values: Mapping[str, Value]) -> Strategy | Modifier:
+        """Create it with values by prefixed name; otherwise with the first value written, or the default."""
+        own = {name[len(self.prefix) :]: value for name, value in values.items() if _prefix(name) == self.prefix}
+        return self.kind(**{name: written[0] for name, written in self.written.items()} | own)
+
+    def searched(self) -> list[SearchedParameter]:
+        """Return its parameters with more than one value, of those written and of its default ranges.
+
+        Raises
+        ------
+        BadInput : if words are to be searched.
+        """
+        found = []
+        for name, values in {**self._default_ranges(), **self.written}.items():
+            numbers = [value for value in values if not isinstance(value, str)]
+            if len(set(values)) < 2:
+                continue
+            if len(numbers) < len(values):
+                raise BadInput(f"{self.kind.name}: {name} is a word, and only numbers are searched: give it one value")
+            stage = STAGES[1 if self._is_exit(name) else 0]
+            found.append(
+                SearchedParameter(self.prefix + name, min(numbers), max(numbers), name in self._whole_numbers(), stage)
+            )
+        return found
+
+    def _default_ranges(self) -> Mapping[str, Sequence[float]]:
+        return self.kind.grid if issubclass(self.kind, Strategy) else self.kind.search_range
+
+    def _is_exit(self, parameter: str) -> bool:
+        return parameter in EXIT_PARAMETERS if issubclass(self.kind, Strategy) else self.kind.aspect != "entry"
+
+    def _whole_numbers(self) -> set[str]:
+        return {field.name for field in fields(self.kind) if field.type in ("int", int)}
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """A strategy with parameters to optimise.
+
+    Parameters
+    ----------
+    text : the strategy as written.
+    parts : its rule and its modifiers.
+    searched : the parameters to optimise.
     """
 
     text: str
-    parts: tuple[tuple[type[Parametrised], str, Mapping[str, Value]], ...]
-    searched: tuple[Searched, ...]
+    parts: tuple[Part, ...]
+    searched: tuple[SearchedParameter, ...]
 
-    def of_stage(self, stage: str) -> tuple[Searched, ...]:
-        """List the parameters of a stage."""
+    def of_stage(self, stage: str) -> tuple[SearchedParameter, ...]:
+        """Return the parameters of a stage."""
         return tuple(parameter for parameter in self.searched if parameter.stage == stage)
 
     @property
     def fixed(self) -> tuple[str, ...]:
         """Name the modifiers of which nothing is searched."""
         prefixes = {_prefix(parameter.name) for parameter in self.searched}
-        return tuple(prefix[:-1] for _, prefix, _ in self.parts[1:] if prefix not in prefixes)
+        return tuple(part.prefix[:-1] for part in self.parts[1:] if part.prefix not in prefixes)
 
     def make(self, values: Mapping[str, Value]) -> Strategy:
-        """Make the strategy with some values of what is searched, by name; the others are as written, or the default.
+        """Create the strategy with values of searched parameters by name; others are as written, or their defaults.
 
         Raises
         ------
-        BadInput : if the values do not go together.
+        BadInput : if the values do not fit each other.
         """
-        made = []
-        for kind, prefix, given in self.parts:
-            own = {name[len(prefix) :]: value for name, value in values.items() if _prefix(name) == prefix}
-            made.append(kind(**{**given, **own}))
-        rule, *modifiers = made
+        rule, *modifiers = (part.make(values) for part in self.parts)
         return ModifiedStrategy(rule, tuple(modifiers)) if modifiers else rule  # type: ignore[arg-type,return-value]
 
 
 def _prefix(name: str) -> str:
-    """Give the part of a parameter's name up to its point, the point included."""
+    """Return a parameter's name up to and including its last point."""
     return name[: name.rfind(".") + 1]
 
 
 def search_space(text: str) -> SearchSpace:
-    """Read what is to be searched: a rule, with modifiers where they are wanted.
+    """Parse a search space: a rule, optionally with modifiers.
 
-    A parameter that is written with one value is fixed, with several, as in ``trailing(ranges=2|5)``, it is searched
-    from the least to the largest. One that is not written is searched where the rule's grid, or the modifier's
-    `search_range`, says between which values; the others keep their defaults.
+    A parameter written with one value is fixed; with several, as in ``trailing(ranges=2|5)``, it is searched from the
+    smallest to the largest. An omitted parameter is searched over the range of the rule's grid or of the modifier's
+    `search_range`, and keeps its default where there is none.
 
     Raises
     ------
@@ -115,33 +160,18 @@ def search_space(text: str) -> SearchSpace:
     >>> [str(parameter) for parameter in space.of_stage("exits")]
     ['exit_window 10 to 20', 'opposite_exit 0 to 1', 'max_hold 96 to 192', 'trailing.ranges 2 to 5']
     """
-    first, *others = split_top_level(text, "+")
-    rule = get_rule(parse_name(first))
-    parts: list[tuple[type[Parametrised], str, Mapping[str, Value]]] = []
-    searched: list[Searched] = []
-    kinds: list[type[Strategy] | type[Modifier]] = [rule, *(get_modifier(parse_name(other)) for other in others)]
-    for place, (kind, written) in enumerate(zip(kinds, (first, *others), strict=True)):
-        alike = sum(other is kind for other in kinds[1:place])
-        prefix = "" if place == 0 else f"{kind.name}{alike + 1 if alike else ''}."
-        axes = parse_values(kind, written)
-        parts.append((kind, prefix, {name: values[0] for name, values in axes.items()}))
-        ranges = kind.grid if issubclass(kind, Strategy) else kind.search_range
-        whole = {field.name for field in fields(kind) if field.type in ("int", int)}
-        for name, values in {**ranges, **axes}.items():
-            if len(set(values)) < 2:
-                continue
-            numbers = [value for value in values if not isinstance(value, str)]
-            if len(numbers) < len(values):
-                raise BadInput(
-                    f"strategy {written!r}: {name} is a word, and only numbers are searched: give it one value"
-                )
-            exits = name in EXIT_PARAMETERS if place == 0 else kind.aspect != "entry"  # type: ignore[union-attr]
-            searched.append(
-                Searched(prefix + name, min(numbers), max(numbers), name in whole, STAGES[1 if exits else 0])
-            )
+    rule, *modifiers = split_top_level(text, "+")
+    kinds: list[type[Strategy] | type[Modifier]] = [get_rule(parse_name(rule))]
+    kinds += [get_modifier(parse_name(modifier)) for modifier in modifiers]
+    parts = []
+    for position, (kind, written) in enumerate(zip(kinds, (rule, *modifiers), strict=True)):
+        n_before = kinds[1:position].count(kind)  # a strategy may have several modifiers of a kind
+        prefix = "" if position == 0 else f"{kind.name}{n_before + 1 if n_before else ''}."
+        parts.append(Part(kind, prefix, parse_values(kind, written)))
+    searched = [parameter for part in parts for parameter in part.searched()]
     if not searched:
         raise BadInput(
-            f"strategy {text!r} leaves nothing to search: leave values out, or write several, as in window=10|40"
+            f"strategy {text!r} leaves nothing to search: omit parameters, or give several values, as in window=10|40"
         )
     space = SearchSpace(text, tuple(parts), tuple(searched))
     space.make({})

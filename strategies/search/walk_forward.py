@@ -1,14 +1,16 @@
-"""Optimisation: parameters of a rule chosen on the past, judged on what came next.
+"""Walk-forward optimisation: parameters chosen on the past and traded on the bars that follow.
 
-Walk-forward (Pardo, 2008): the time is cut into windows. For each window but the first, parameters are searched on the
-bars before it and traded in it unchanged; the days of all those windows, joined, are the out-of-sample path. Beside it
-stands the in-sample path: the parameters that would have been best on the same days, had they been known. What lies
-between the two is what optimisation promised and did not keep.
-A trade that is open across a border counts on neither side of it.
+1. Time is divided into windows of equal length (Pardo, 2008).
+2. For each window but the first, parameters are searched on all bars before it and traded in it unchanged. The daily
+   returns of these windows, concatenated, are the out-of-sample path.
+3. The in-sample path is that of the parameters that would have been best on the same days. The difference between the
+   two paths is the overfitting of the optimisation.
 
-The search has two stages: first the parameters that say when to enter, with the exits as they are by default; then, at
-the best entries, those that say how to leave, of the rule and of its modifiers. Optuna's TPE sampler (Bergstra et al.,
-2011) proposes the values.
+A trade that is open at a border counts on neither side of it.
+
+A search has two stages: first the entry parameters, with the exits as written or at their defaults; then, at the best
+entries, the exit parameters of the rule and its modifiers. Optuna's TPE sampler (Bergstra et al., 2011) proposes the
+values.
 """
 
 from __future__ import annotations
@@ -29,20 +31,22 @@ from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.search.search_space import STAGES, SearchSpace
 from tradesieve.strategies.statistics.daily_returns import capital_effect, equity, exit_days, sortino
 from tradesieve.strategies.strategy import Strategy
+from tradesieve.strategies.trades import is_closed
 
-Told = Callable[[int, int, str], None]
+OnProgress = Callable[[int, int, str], None]
+"""Called with the number of searches done, the number in all, and a description of the current one."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """One step of the walk.
+    """A window of the walk.
 
     Parameters
     ----------
     start_time, border, end_time : int64 ns UTC; searched on (start_time, border], traded in (border, end_time].
-    strategy : the id of the choice.
-    in_sample, out_of_sample : Sortino ratio of its days before and after the border; NaN where it has none.
-    n_trades : how many trades it decided after the border.
+    strategy : the id of the chosen strategy.
+    in_sample, out_of_sample : its Sortino ratio before and after the border; NaN where it is undefined.
+    n_trades : number of its trades after the border.
     """
 
     start_time: int
@@ -68,14 +72,14 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """A finished walk.
+    """The result of a walk-forward optimisation.
 
     Parameters
     ----------
-    windows : its steps.
-    paths : name: daily returns, float64 (n_days,), over the same days: ``out_of_sample`` (the walk), ``in_sample`` (the
-        best parameters in hindsight) and ``default`` (the rule as it comes).
-    days : datetime64[D] (n_days,), the days of the paths; one that a border falls into stands there twice.
+    windows : its windows, without the first.
+    paths : daily returns, float64 (n_days,), over the same days, by name: ``out_of_sample``, ``in_sample`` (the best
+        parameters in hindsight) and ``default`` (the strategy as written, otherwise at its defaults).
+    days : datetime64[D] (n_days,), the days of the paths; a day that contains a border is there twice.
     hindsight : the id of the best parameters in hindsight.
     days_per_year : of the instrument's calendar.
     """
@@ -87,7 +91,7 @@ class Walk:
     days_per_year: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values: the windows, and for each path its Sortino ratio and its whole return."""
+        """Return plain values: the windows, and for each path its Sortino ratio and total return; NaN as None."""
         return {
             "windows": [window.as_dict() for window in self.windows],
             "hindsight": self.hindsight,
@@ -112,20 +116,20 @@ def walk_forward(
     minimum_trades: int = 30,
     seed: int,
     finer: Bars | FinerBars | None = None,
-    on_progress: Told | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Walk:
-    """Optimise a strategy window by window, each on all that came before it.
+    """Optimise a strategy window by window, each on all bars before it.
 
     Parameters
     ----------
-    space : the strategy and which of its parameters are searched, see `strategies.search.search_space.search_space`.
-    bars, instrument : what it trades, and on which terms.
-    n_windows : windows of equal time, at least 2; the first is only searched on.
-    n_trials : values that each of the two stages tries, at least 2.
-    minimum_trades : a choice with fewer closed trades has no fitness and is never chosen.
+    space : the strategy and its parameters to optimise, see `strategies.search.search_space.search_space`.
+    bars, instrument : what it trades, and the terms of trading.
+    n_windows : windows of equal time, at least 2; the first one is not traded.
+    n_trials : parameter sets tried in each of the two stages, at least 2.
+    minimum_trades : parameters with fewer closed trades are never chosen.
     seed : of the sampler.
-    finer : bars that settle what came first within a bar, as in `strategies.backtest.simulator.simulate`.
-    on_progress : called with the searches done, those in all, and what is searched.
+    finer : bars that settle the order of events within a bar, as in `strategies.backtest.simulator.simulate`.
+    on_progress : see `OnProgress`.
 
     Raises
     ------
@@ -137,53 +141,53 @@ def walk_forward(
         raise BadInput(f"{bars.symbol} {bars.timeframe}: {len(bars)} bars are too few for {n_windows} windows")
     first, last = int(bars.close_time[0]) - 1, int(bars.close_time[-1])
     borders = np.linspace(first, last, n_windows + 1).astype(np.int64).tolist()
-    trader = _Trader(bars, instrument, align_finer(bars, finer))
+    backtest = _WindowBacktest(bars, instrument, align_finer(bars, finer))
     windows, walked = [], []
     for step, (border, end) in enumerate(pairwise(borders[1:])):
         if on_progress is not None:
             on_progress(step, n_windows, f"{space.text} up to {format_time(border)}")
-        search = _Search(trader, first, border, n_trials, minimum_trades, seed + step)
+        search = _ParameterSearch(backtest, first, border, n_trials, minimum_trades, seed + step)
         chosen, fitness = search.best(space)
-        days, count = trader.days(chosen, border, end)
+        days, count = backtest.days(chosen, border, end)
         walked.append(days)
-        out = sortino(days, days_per_year=trader.days_per_year)
+        out = sortino(days, days_per_year=backtest.days_per_year)
         windows.append(Window(first, border, end, chosen.id, fitness, out, count))
     if on_progress is not None:
         on_progress(n_windows - 1, n_windows, f"{space.text} in hindsight")
     start = borders[1]
-    hindsight, _ = _Search(trader, start, last, n_trials, minimum_trades, seed + n_windows).best(space)
+    hindsight, _ = _ParameterSearch(backtest, start, last, n_trials, minimum_trades, seed + n_windows).best(space)
     paths = {
         "out_of_sample": np.concatenate(walked),
-        # Cut at the same borders: a day that a border falls into counts on both sides of it.
-        "in_sample": np.concatenate([trader.days(hindsight, w.border, w.end_time)[0] for w in windows]),
-        "default": np.concatenate([trader.days(space.make({}), w.border, w.end_time)[0] for w in windows]),
+        # Split at the same borders: a day that contains a border counts on both sides of it.
+        "in_sample": np.concatenate([backtest.days(hindsight, w.border, w.end_time)[0] for w in windows]),
+        "default": np.concatenate([backtest.days(space.make({}), w.border, w.end_time)[0] for w in windows]),
     }
     calendar = instrument.trading_calendar
     days_of = [calendar.days(w.border + 1, w.end_time).astype("datetime64[D]") for w in windows]
-    return Walk(tuple(windows), paths, np.concatenate(days_of), hindsight.id, trader.days_per_year)
+    return Walk(tuple(windows), paths, np.concatenate(days_of), hindsight.id, backtest.days_per_year)
 
 
 @dataclass(eq=False)
-class _Trader:
-    """Simulates each choice once over all bars; windows are cut out of its trades."""
+class _WindowBacktest:
+    """Simulates each strategy once over all bars; windows are cut out of its trades."""
 
     bars: Bars
     instrument: Instrument
     aligned_finer: FinerBars
-    _known: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    _closed: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     @property
     def days_per_year(self) -> float:
         return self.instrument.trading_calendar.days_per_year
 
     def days(self, strategy: Strategy, start: int, end: int) -> tuple[np.ndarray, int]:
-        """Give the daily returns of the trades that were decided after `start` and closed by `end`, and their count."""
-        if strategy.id not in self._known:
+        """Return the daily returns and the number of the trades decided after `start` and closed by `end`."""
+        if strategy.id not in self._closed:
             trades = simulate(strategy, self.bars, self.instrument, finer=self.aligned_finer)
-            closed = trades[trades["exit_reason"] != "end_of_data"]
+            closed = trades[is_closed(trades)]
             names = ("decision_time", "exit_time", "stake", "net_return")
-            self._known[strategy.id] = {name: closed[name].to_numpy() for name in names}
-        known, calendar = self._known[strategy.id], self.instrument.trading_calendar
+            self._closed[strategy.id] = {name: closed[name].to_numpy() for name in names}
+        known, calendar = self._closed[strategy.id], self.instrument.trading_calendar
         kept = (known["decision_time"] > start) & (known["exit_time"] <= end)
         day, n_days = exit_days(known["exit_time"][kept], period=(start + 1, end), calendar=calendar)
         effect = capital_effect(known["stake"][kept], known["net_return"][kept], n_instances=1)
@@ -191,10 +195,10 @@ class _Trader:
 
 
 @dataclass(frozen=True, eq=False)
-class _Search:
+class _ParameterSearch:
     """The search for the best parameters between two times."""
 
-    trader: _Trader
+    backtest: _WindowBacktest
     start: int
     end: int
     n_trials: int
@@ -202,24 +206,24 @@ class _Search:
     seed: int
 
     def best(self, space: SearchSpace) -> tuple[Strategy, float]:
-        """Search the entries, then the exits; return the choice and its Sortino ratio."""
+        """Search the entries, then the exits; return the best strategy and its Sortino ratio."""
         found: dict[str, float] = {}
         fitness = self.fitness(space.make({}))
         for stage in STAGES:
             values, value = self._stage(space, stage, found)
-            if not value <= fitness:  # also where there was none
+            if not value <= fitness:  # True as well where `fitness` is NaN
                 found, fitness = values, value
         if math.isnan(fitness):
             raise BadInput(
                 f"no parameters of {space.text} make {self.minimum_trades} trades with a downside up to "
-                f"{format_time(self.end)}: give longer bars, fewer windows, or a smaller minimum of trades"
+                f"{format_time(self.end)}: use more bars, fewer windows, or a smaller minimum of trades"
             )
         return space.make(found), fitness
 
     def fitness(self, strategy: Strategy) -> float:
-        """Give the Sortino ratio of its days; NaN with fewer trades than the minimum."""
-        days, count = self.trader.days(strategy, self.start, self.end)
-        return sortino(days, days_per_year=self.trader.days_per_year) if count >= self.minimum_trades else math.nan
+        """Return the Sortino ratio of a strategy; NaN with fewer trades than the minimum."""
+        days, count = self.backtest.days(strategy, self.start, self.end)
+        return sortino(days, days_per_year=self.backtest.days_per_year) if count >= self.minimum_trades else math.nan
 
     def _stage(self, space: SearchSpace, stage: str, fixed: Mapping[str, float]) -> tuple[dict[str, float], float]:
         import optuna
@@ -228,7 +232,7 @@ class _Search:
         if not searched:
             return dict(fixed), math.nan
 
-        def proposed(trial: optuna.Trial) -> dict[str, float]:
+        def suggest(trial: optuna.Trial) -> dict[str, float]:
             return {
                 each.name: trial.suggest_int(each.name, int(each.low), int(each.high))
                 if each.whole
@@ -238,8 +242,8 @@ class _Search:
 
         def objective(trial: optuna.Trial) -> float:
             try:
-                value = self.fitness(space.make({**fixed, **proposed(trial)}))
-            except BadInput as error:  # such as a fast average that is slower than the slow one
+                value = self.fitness(space.make({**fixed, **suggest(trial)}))
+            except BadInput as error:  # such as a fast average with a longer window than the slow one
                 raise optuna.TrialPruned from error
             if math.isnan(value):
                 raise optuna.TrialPruned
@@ -251,12 +255,12 @@ class _Search:
         done = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
         if not done:
             return dict(fixed), math.nan
-        # What was tried is what is chosen: the numbers as they were rounded.
+        # Rounded as they were when tried.
         return dict(fixed) | {name: _short(value) for name, value in study.best_params.items()}, study.best_value
 
 
 def _short(value: float) -> float:
-    """Round to four digits: a name is read by people, and no rule is better for a fifth."""
+    """Round to four digits: ids stay readable, and more digits do not make a rule better."""
     return value if isinstance(value, int) else float(f"{value:.4g}")
 
 

@@ -1,4 +1,4 @@
-"""What trades were worth: groups, daily returns and ratios, tables of statistics.
+"""The performance of trades: daily returns and ratios, groups, tables of statistics.
 
 Fitness of a filter is `models.fitness`; pages and figures are `pipelines.reports`.
 """

@@ -1,11 +1,13 @@
-"""Daily returns: what trades did to the capital, day by day, and the ratios of such days.
+"""Daily returns of trades, and performance ratios of daily returns.
 
-A trade's effect is stake x net_return, as a fraction of its instance's capital; every instance holds an equal share of
-the whole. The effect lands on the UTC day of the exit. Days without exits count as zero. This is the one place of that
-arithmetic: trade statistics and `models.fitness` both call it.
+1. The effect of a trade is stake x net_return, a fraction of its instance's capital.
+2. Every instance holds an equal share of the whole capital.
+3. The effect counts on the UTC day of the exit; days without exits are zero.
 
-NaN rules: a ratio that is undefined (no downside, no variance, no fall, fewer than two days) is NaN, never a magic
-number; NaN in `returns` makes every ratio NaN, it is never skipped.
+Trade statistics and `models.fitness` both use this module; the arithmetic is nowhere else.
+
+NaN rule: a ratio that is undefined (no downside, no variance, no drawdown, fewer than two days) is NaN, never a magic
+number; NaN in `returns` makes every ratio NaN.
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ from tradesieve.market.timeframes import DAY
 
 
 def exit_days(exit_time: np.ndarray, *, period: tuple[int, int], calendar: TradingCalendar) -> tuple[np.ndarray, int]:
-    """Locate each exit among the trading days.
+    """Find the trading day of each exit.
 
     An exit on a day that does not trade counts on the next trading day, or on the last one when none follows.
 
     Parameters
     ----------
     exit_time : int64 ns UTC (n_trades,).
-    period : (start_time, end_time), int64 ns UTC, the time that the days cover.
+    period : (start_time, end_time), int64 ns UTC, the span of the days.
 
     Returns
     -------
@@ -39,23 +41,31 @@ def exit_days(exit_time: np.ndarray, *, period: tuple[int, int], calendar: Tradi
     Raises
     ------
     BadInput : if no day of the period trades.
-    BadData : if a row ends before the period.
+    BadData : if a trade exits before the period.
+
+    Examples
+    --------
+    >>> from tradesieve.market.calendars.trading_days import WEEKDAYS
+    >>> friday, sunday = 1 * DAY, 3 * DAY  # 1970-01-01 was a Thursday
+    >>> day, n_days = exit_days(np.array([friday, sunday]), period=(0, 7 * DAY - 1), calendar=WEEKDAYS)
+    >>> day.tolist(), n_days
+    ([1, 2], 5)
     """
     first_day, table, n_days = _day_table(calendar, period)
     offset = exit_time // DAY - first_day
     if len(offset) and offset.min() < 0:
         row = int(np.argmax(offset < 0))
-        raise BadData(f"row {row} ends at {exit_time[row]}, before its period begins at {period[0]}")
+        raise BadData(f"row {row} exits at {exit_time[row]}, before its period begins at {period[0]}")
     return table[np.minimum(offset, len(table) - 1)], n_days
 
 
 def capital_effect(stake: np.ndarray, net_return: np.ndarray, *, n_instances: int | np.ndarray) -> np.ndarray:
-    """Value each trade as a fraction of the whole capital.
+    """Return the effect of each trade as a fraction of the whole capital.
 
     Parameters
     ----------
     stake, net_return : float64 (n_trades,), fractions of the instance's capital and of entry notional.
-    n_instances : how many instances share the capital, one number for all or one a trade.
+    n_instances : how many instances share the capital, one number for all trades or one per trade.
 
     Returns
     -------
@@ -64,6 +74,11 @@ def capital_effect(stake: np.ndarray, net_return: np.ndarray, *, n_instances: in
     Raises
     ------
     BadData : if an outcome or a stake is not finite.
+
+    Examples
+    --------
+    >>> capital_effect(np.array([0.5, 1.0]), np.array([0.02, -0.01]), n_instances=2).tolist()
+    [0.005, -0.005]
     """
     effect = stake * net_return / n_instances
     if not np.all(np.isfinite(effect)):
@@ -78,7 +93,7 @@ def _day_table(calendar: TradingCalendar, period: tuple[int, int]) -> tuple[int,
     if not len(days):
         raise BadInput(f"no day between {period[0]} and {period[1]} trades in the calendar {calendar.name!r}")
     first, last = period[0] // DAY, period[1] // DAY
-    # For every calendar day the position of the next trading day: a look-up is far faster than a search for each trade.
+    # The position of the next trading day for every calendar day: looking up is much faster than searching per trade.
     table = np.minimum(np.searchsorted(days, np.arange(first, last + 1)), len(days) - 1)
     table.setflags(write=False)
     return first, table, len(days)
@@ -87,20 +102,22 @@ def _day_table(calendar: TradingCalendar, period: tuple[int, int]) -> tuple[int,
 def sortino(returns: np.ndarray, *, days_per_year: float, minimum_return: float = 0.0) -> float:
     """Divide the mean excess return by the downside deviation, annualised (Sortino and Price, 1994).
 
-    ``mean(R - MAR) / sqrt(mean(min(R - MAR, 0) ** 2)) * sqrt(days_per_year)``: the downside is averaged over all days.
+    ``mean(R - MAR) / sqrt(mean(min(R - MAR, 0) ** 2)) * sqrt(days_per_year)``; the downside is averaged over all days.
 
     Parameters
     ----------
-    returns : float (n_days,), one a trading day.
+    returns : float64 (n_days,), one per trading day.
     days_per_year : from the market's calendar.
     minimum_return : the minimum acceptable return (MAR) of one day.
 
     Returns
     -------
-    NaN when no day falls short of `minimum_return`, with fewer than two days, or with NaN in `returns`.
+    NaN when no day is below `minimum_return`, with fewer than two days, or with NaN in `returns`.
 
     Equals: ``empyrical.sortino_ratio(returns, minimum_return, annualization=days_per_year)``.
 
+    Examples
+    --------
     >>> round(sortino(np.array([0.02, -0.01, 0.01, 0.0]), days_per_year=365), 6)
     19.104973
     """
@@ -120,22 +137,32 @@ def sharpe(returns: np.ndarray, *, days_per_year: float) -> float:
     NaN when all returns are equal, with fewer than two days, or with NaN in `returns`.
 
     Equals: ``empyrical.sharpe_ratio(returns, annualization=days_per_year)``.
+
+    Examples
+    --------
+    >>> round(sharpe(np.array([0.02, -0.01, 0.01, 0.0]), days_per_year=365), 6)
+    7.399324
     """
     _check_year(days_per_year)
-    # Equal returns can have a deviation of one rounding error, which would make a ratio of 1e16.
+    # Equal returns can have a deviation of one rounding error, and then a ratio of 1e16.
     if len(returns) < 2 or np.ptp(returns) == 0:
         return math.nan
     return float(np.mean(returns) / np.std(returns, ddof=1)) * math.sqrt(days_per_year)
 
 
 def calmar(returns: np.ndarray, *, days_per_year: float) -> float:
-    """Divide the compounded return of a year by the deepest fall (Young, 1991).
+    """Divide the compounded annual return by the maximum drawdown (Young, 1991).
 
     Returns
     -------
-    NaN when the curve never falls, without a day, or with NaN in `returns`.
+    NaN without a drawdown, without a day, or with NaN in `returns`.
 
     Equals: ``empyrical.calmar_ratio(returns, annualization=days_per_year)``.
+
+    Examples
+    --------
+    >>> round(calmar(np.array([0.02, -0.01, 0.01, 0.0]), days_per_year=4), 6)
+    1.9898
     """
     _check_year(days_per_year)
     fall = -max_drawdown(returns)
@@ -146,27 +173,32 @@ def calmar(returns: np.ndarray, *, days_per_year: float) -> float:
 
 
 def equity(returns: np.ndarray) -> np.ndarray:
-    """Compound the returns of one unit of capital: float64 (n_days,). A day that loses all of it ends it at 0."""
+    """Compound the returns of one unit of capital: float64 (n_days,). It stays at 0 after a loss of all of it."""
     return np.cumprod(np.maximum(1.0 + returns, 0.0))
 
 
 def drawdowns(returns: np.ndarray) -> np.ndarray:
-    """Measure how far the compounded curve is below its highest point so far, the start included.
+    """Measure the relative distance of the equity curve below its highest point so far, the start included.
 
     Returns
     -------
     float64 (n_days,), each between -1 and 0.
+
+    Examples
+    --------
+    >>> drawdowns(np.array([-0.5, 1.0, 0.25, -0.2])).round(6).tolist()
+    [-0.5, 0.0, 0.0, -0.2]
     """
     curve = equity(returns)
     return curve / np.maximum(np.maximum.accumulate(curve), 1.0) - 1.0
 
 
 def max_drawdown(returns: np.ndarray) -> float:
-    """Find the deepest fall of the compounded curve below its highest point so far, the start included.
+    """Return the maximum drawdown: the deepest fall of the equity curve below its highest point so far.
 
     Returns
     -------
-    At most 0, at least -1. NaN without a day.
+    Between -1 and 0; NaN without a day.
 
     Equals: ``empyrical.max_drawdown(returns)``.
     """
@@ -175,13 +207,13 @@ def max_drawdown(returns: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Drawdown:
-    """The deepest fall of a curve; the first one where two are equally deep.
+    """The maximum drawdown of an equity curve; the first one where several are equally deep.
 
     Parameters
     ----------
     depth : as `max_drawdown`.
-    n_days : trading days from the peak to the day that is back at it, or to the last day; 0 without a fall.
-    recovered : whether the curve came back to the peak; True without a fall.
+    n_days : trading days from the peak to the recovery, or to the last day; 0 without a drawdown.
+    recovered : whether the curve returned to the peak; True without a drawdown.
     """
 
     depth: float
@@ -190,7 +222,13 @@ class Drawdown:
 
 
 def deepest_drawdown(returns: np.ndarray) -> Drawdown:
-    """Describe the deepest fall of the compounded curve. NaN in `returns`, or no day, gives a depth of NaN."""
+    """Measure depth, duration and recovery of the maximum drawdown. NaN in `returns`, or no day: the depth is NaN.
+
+    Examples
+    --------
+    >>> deepest_drawdown(np.array([0.1, -0.5, 0.5, 0.5]))
+    Drawdown(depth=-0.5, n_days=3, recovered=True)
+    """
     fall = drawdowns(returns)
     if not len(fall) or np.isnan(fall).any():
         return Drawdown(math.nan, 0, False)

@@ -1,4 +1,4 @@
-"""Groups of trades: what was run, and which of its trades are looked at together."""
+"""Groups of trades: the backtest they come from, and the trades that are measured together."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from tradesieve.strategies.trades import instance_codes, instance_of
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 INSTANCE_GROUPS = ("instance", "strategy", "rule", "symbol", "timeframe", "pooled")
-"""Groupings whose groups are made of whole instances: a group's capital is that of its instances."""
+"""Groupings by instance: the capital of a group is that of its instances."""
 
 TRADE_GROUPS = ("side", "exit_reason", "hour", "weekday", "month")
-"""Groupings that part the trades of every instance: each group's capital is that of all instances."""
+"""Groupings by trade: the capital of every group is that of all instances."""
 
 GROUPINGS = INSTANCE_GROUPS + TRADE_GROUPS
 
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """What was run, whatever came of it: the ground on which trades are counted.
+    """What was run, with or without trades.
 
     Parameters
     ----------
     instance_names : every strategy instance (``strategy|symbol|timeframe``), also those without a trade.
-    n_bars : how many bars each of them saw.
+    n_bars : the number of bars of each.
     period : (start_time, end_time), int64 ns UTC, the time that the daily returns cover.
     calendar : the trading days within `period`.
 
     Raises
     ------
-    BadInput : if there is no instance, one is named twice, or `n_bars` has another length.
+    BadInput : if there is no instance, an instance is repeated, or `n_bars` has another length.
     """
 
     instance_names: tuple[str, ...]
@@ -54,14 +54,14 @@ class Backtest:
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
-    """Trades by group.
+class TradeGroups:
+    """Trades assigned to groups.
 
     Parameters
     ----------
-    keys : one text or number a group, in the order in which they are shown.
+    keys : text or number of each group, in display order.
     code : int64 (n_trades,), index into `keys`.
-    n_instances, n_bars : int64 (n_groups,), the instances that hold the group's capital, and the bars they saw.
+    n_instances, n_bars : int64 (n_groups,), the instances that hold the group's capital, and their bars.
     first_day, n_days : int64 (n_groups,), the trading days of the period that belong to the group.
     """
 
@@ -73,55 +73,77 @@ class Groups:
     n_days: np.ndarray
 
 
-def group_trades(trades: pd.DataFrame, backtest: Backtest, *, by: str) -> Groups:
-    """Part trades into groups.
+def group_trades(trades: pd.DataFrame, backtest: Backtest, *, by: str) -> TradeGroups:
+    """Assign trades to groups.
 
     Hours and weekdays (UTC) are those of the decision. A month is that of the trading day on which the exit counts, and
-    owns its days alone. Groups of whole instances exist without a trade too; the others only where there is one.
+    has only its own days. Groups of whole instances exist even without a trade, all others only with one.
 
     Parameters
     ----------
-    trades : the trades table; every one is of an instance of `backtest`.
+    trades : the trades table; every trade is of an instance of `backtest`.
     by : one of `GROUPINGS`.
 
     Raises
     ------
     Unknown : if there is no such grouping.
-    BadData : if a trade is of an instance that was not run, or ends before the period.
+    BadData : if a trade is of an instance that was not run, or exits before the period.
+
+    Examples
+    --------
+    >>> from tradesieve.market.calendars.trading_days import ALWAYS
+    >>> backtest = Backtest(("a()|BTC-USD|1h", "b()|BTC-USD|1h"), (48, 48), (0, 2 * DAY), ALWAYS)
+    >>> trades = pd.DataFrame({"strategy": ["b()"], "symbol": ["BTC-USD"], "timeframe": ["1h"], "exit_time": [DAY]})
+    >>> groups = group_trades(trades, backtest, by="rule")
+    >>> groups.keys, groups.code.tolist(), groups.n_instances.tolist()
+    (('a', 'b'), [1], [1, 1])
     """
     if by not in GROUPINGS:
         raise Unknown("grouping", by, GROUPINGS)
     day, n_days = exit_days(trades["exit_time"].to_numpy(), period=backtest.period, calendar=backtest.calendar)
-    instance = _codes_of(trades, backtest)
-    n_bars = np.asarray(backtest.n_bars, dtype=np.int64)
+    instance = _instance_codes(trades, backtest)
     if by in INSTANCE_GROUPS:
-        names = [_group_key(name, by) for name in backtest.instance_names]
-        # An instance keeps its place; everything else is sorted.
-        shown = names if by == "instance" else sorted(set(names))
-        place = {name: number for number, name in enumerate(shown)}
-        group_of = np.array([place[name] for name in names], dtype=np.int64)
-        n = len(shown)
-        return Groups(
-            keys=tuple(shown),
-            code=group_of[instance],
-            n_instances=np.bincount(group_of, minlength=n),
-            n_bars=np.bincount(group_of, weights=n_bars, minlength=n).astype(np.int64),
-            first_day=np.zeros(n, np.int64),
-            n_days=np.full(n, n_days, np.int64),
-        )
-    keys, code = _parted(trades, day, backtest, by)
+        return _group_instances(instance, n_days, backtest, by)
+    return _group_by_trade(trades, day, n_days, backtest, by)
+
+
+def _group_instances(instance: np.ndarray, n_days: int, backtest: Backtest, by: str) -> TradeGroups:
+    key_of = [_group_key(name, by) for name in backtest.instance_names]
+    keys = key_of if by == "instance" else sorted(set(key_of))  # instances keep their order
+    position = {key: number for number, key in enumerate(keys)}
+    group_of = np.array([position[key] for key in key_of], dtype=np.int64)
     n = len(keys)
-    first, count = np.zeros(n, np.int64), np.full(n, n_days, np.int64)
-    total = np.full(n, n_bars.sum(), np.int64)
+    return TradeGroups(
+        keys=tuple(keys),
+        code=group_of[instance],
+        n_instances=np.bincount(group_of, minlength=n),
+        n_bars=np.bincount(group_of, weights=backtest.n_bars, minlength=n).astype(np.int64),
+        first_day=np.zeros(n, np.int64),
+        n_days=np.full(n, n_days, np.int64),
+    )
+
+
+def _group_by_trade(trades: pd.DataFrame, day: np.ndarray, n_days: int, backtest: Backtest, by: str) -> TradeGroups:
+    keys, code = _trade_keys(trades, day, backtest, by)
+    n = len(keys)
+    first_day, days = np.zeros(n, np.int64), np.full(n, n_days, np.int64)
+    n_bars = np.full(n, sum(backtest.n_bars), np.int64)
     if by == "month":
-        months = _months(backtest)
-        first = np.searchsorted(months, np.array(keys, dtype="datetime64[M]"), side="left")
-        count = np.searchsorted(months, np.array(keys, dtype="datetime64[M]"), side="right") - first
-        total = np.maximum(total * count // n_days, 1)
-    return Groups(keys, code, np.full(n, len(backtest.instance_names), np.int64), total, first, count)
+        months, own = _months(backtest), np.array(keys, dtype="datetime64[M]")
+        first_day = np.searchsorted(months, own, side="left")
+        days = np.searchsorted(months, own, side="right") - first_day
+        n_bars = np.maximum(n_bars * days // n_days, 1)
+    return TradeGroups(
+        keys=keys,
+        code=code,
+        n_instances=np.full(n, len(backtest.instance_names), np.int64),
+        n_bars=n_bars,
+        first_day=first_day,
+        n_days=days,
+    )
 
 
-def _codes_of(trades: pd.DataFrame, backtest: Backtest) -> np.ndarray:
+def _instance_codes(trades: pd.DataFrame, backtest: Backtest) -> np.ndarray:
     codes = instance_codes(trades, backtest.instance_names)
     if codes.min(initial=0) < 0:
         row = int(np.argmin(codes))
@@ -137,7 +159,7 @@ def _group_key(name: str, by: str) -> str:
     return str(getattr(Instance.parse(name), by))
 
 
-def _parted(
+def _trade_keys(
     trades: pd.DataFrame, day: np.ndarray, backtest: Backtest, by: str
 ) -> tuple[tuple[str | int, ...], np.ndarray]:
     if by == "exit_reason":
@@ -158,5 +180,5 @@ def _parted(
 
 
 def _months(backtest: Backtest) -> np.ndarray:
-    """Give the month of each trading day of the period: datetime64[M] (n_days,)."""
+    """Return the month of each trading day of the period: datetime64[M] (n_days,)."""
     return backtest.calendar.days(*backtest.period).astype("datetime64[D]").astype("datetime64[M]")

@@ -1,10 +1,10 @@
-"""Trade statistics: what groups of trades were worth, trade by trade and day by day.
+"""Trade statistics: the performance of groups of trades, by trade and by day.
 
-The days are those of `strategies.statistics.daily_returns`. Trades that ended only because the data did are left out,
-as they are from training: nobody knows how they would have gone. Grouped by exit reason they are a group of their own.
+Daily returns are those of `strategies.statistics.daily_returns`. Trades that ended only because the data did are
+excluded, as they are from training: their outcome is unknown. Grouped by exit reason, they form a group.
 
-NaN rules: a measure that is undefined for a group (no trade, no winner, no loser, no fall, no day to compare) is NaN,
-never a magic number. What is NaN in a column (an `r_multiple` without a stop) is left out of that column's measures.
+NaN rule: a measure that is undefined for a group (no trade, no winner, no loser, no drawdown, no exit) is NaN, never a
+magic number. NaN in a column (an `r_multiple` without a stop) is excluded from the measures of that column.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from tradesieve.strategies.statistics.daily_returns import (
     sharpe,
     sortino,
 )
-from tradesieve.strategies.statistics.grouping import Backtest, Groups, group_trades
+from tradesieve.strategies.statistics.grouping import Backtest, TradeGroups, group_trades
+from tradesieve.strategies.trades import is_closed
 
 MEASURES = {
     "n_trades": "closed trades",
@@ -36,45 +37,45 @@ MEASURES = {
     "calmar": "compounded return of a year over the deepest fall",
     "total_return": "compounded daily returns over the whole period",
     "max_drawdown": "deepest fall of the compounded capital below its highest point so far",
-    "drawdown_days": "trading days from the peak before the deepest fall until it was made good, or until the end",
-    "drawdown_recovered": "1 when the deepest fall was made good, 0 when not",
+    "drawdown_days": "trading days from the peak before the deepest fall until its recovery, or until the end",
+    "drawdown_recovered": "1 when the deepest fall was recovered, 0 when not",
     "profitable_weeks_rate": "weeks with a gain, as a fraction of the weeks (Monday to Sunday) with an exit",
     "profitable_months_rate": "months with a gain, as a fraction of the months with an exit",
-    "exposure_rate": "bars in a position, as a fraction of the bars seen; positions held side by side add up",
+    "exposure_rate": "bars in a position, as a fraction of all bars; simultaneous positions add up",
     "turnover": "entry notional in a year, as a multiple of the capital",
     "cost": "mean cost of a trade, as a fraction of entry notional",
-    "cost_share": "cost over the absolute gross result, both in capital; above 1 the costs took more than it",
+    "cost_share": "cost over the absolute gross result, both in capital; above 1 the cost exceeds it",
     "r_multiple": "mean net return in units of the risk to the initial stop, of the trades that had one",
     "system_quality": "system quality number (SQN): mean over standard deviation of r_multiple, times the root of n",
-    "mae_mean": "mean of the furthest excursions against the trade, at most 0, as a fraction of the entry price",
-    "mae_median": "median of the same",
-    "mae_worst_5": "its 5th percentile: one trade in twenty went further against us",
-    "mfe_mean": "mean of the furthest excursions in favour of the trade, at least 0",
-    "mfe_median": "median of the same",
-    "mfe_best_5": "its 95th percentile: one trade in twenty went further in our favour",
+    "mae_mean": "mean maximum adverse excursion, at most 0, as a fraction of the entry price",
+    "mae_median": "median maximum adverse excursion",
+    "mae_worst_5": "5th percentile of the maximum adverse excursion: one trade in twenty is worse",
+    "mfe_mean": "mean maximum favourable excursion, at least 0, as a fraction of the entry price",
+    "mfe_median": "median maximum favourable excursion",
+    "mfe_best_5": "95th percentile of the maximum favourable excursion: one trade in twenty is better",
     "bars_held": "mean number of bars a trade was open in",
 }
-"""Measure: its meaning, in the order in which they are shown."""
+"""The measures with their meanings, in display order."""
 
-_MOST_COUNTED = 100
+_MAX_QUALITY_TRADES = 100
+"""`system_quality` counts at most this many trades (Van Tharp, 2008), so that many poor trades make no good system."""
 
 
 def trade_statistics(trades: pd.DataFrame, backtest: Backtest, *, by: str) -> pd.DataFrame:
-    """Describe the trades of each group.
+    """Measure the performance of each group of trades.
 
     Parameters
     ----------
-    trades : the trades table, one row a trade, all of instances of `backtest`.
+    trades : the trades table, all of instances of `backtest`.
     by : one of `strategies.statistics.grouping.GROUPINGS`.
 
     Returns
     -------
-    One row a group: its key in the column `by`, then float64 columns named as `MEASURES`, but for the int64
-    ``n_trades``. Each group of whole instances has a row, also without a trade.
+    One row per group: its key in the column `by`, then the columns `MEASURES`, float64 except the int64 ``n_trades``.
+    Groups of whole instances have a row even without a trade.
 
-    A group made of instances holds an equal share of capital for each of them; any other holds the capital of all, so
-    that its days are what these trades alone would have earned. A month is judged by its own days only.
-    ``system_quality`` counts at most 100 trades (Van Tharp, 2008), so that many poor trades make no good system.
+    A group of whole instances has the capital of its instances, in equal shares; any other group has the capital of all
+    instances, so that its daily returns are those of its trades alone. A month has only its own days.
 
     Raises
     ------
@@ -96,21 +97,16 @@ def trade_statistics(trades: pd.DataFrame, backtest: Backtest, *, by: str) -> pd
     [['long', 136], ['short', 95]]
     """
     if by != "exit_reason":
-        trades = trades[closed_trades(trades)]
+        trades = trades[is_closed(trades)]
     groups = group_trades(trades, backtest, by=by)
     measures = _by_trade(trades, groups, backtest) | _by_day(trades, groups, backtest) | _excursions(trades, groups)
     ordered = {name: measures[name] for name in MEASURES}
     return pd.DataFrame({by: pd.Series(list(groups.keys), dtype=None if groups.keys else "str"), **ordered})
 
 
-def closed_trades(trades: pd.DataFrame) -> np.ndarray:
-    """Say which trades closed on their own, not because the data ended: bool (n_trades,)."""
-    return (trades["exit_reason"] != "end_of_data").to_numpy(dtype=bool)
-
-
 def pooled_returns(trades: pd.DataFrame, backtest: Backtest) -> np.ndarray:
-    """Sum what all closed trades did to the capital on each trading day: float64 (n_days,)."""
-    trades = trades[closed_trades(trades)]
+    """Sum the capital effects of all closed trades on each trading day: float64 (n_days,)."""
+    trades = trades[is_closed(trades)]
     day, n_days = exit_days(trades["exit_time"].to_numpy(), period=backtest.period, calendar=backtest.calendar)
     stake, net = trades["stake"].to_numpy(), trades["net_return"].to_numpy()
     effect = capital_effect(stake, net, n_instances=len(backtest.instance_names))
@@ -121,7 +117,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(len(above), np.nan), where=below != 0)
 
 
-def _by_trade(trades: pd.DataFrame, groups: Groups, backtest: Backtest) -> dict[str, np.ndarray]:
+def _by_trade(trades: pd.DataFrame, groups: TradeGroups, backtest: Backtest) -> dict[str, np.ndarray]:
     code, n_groups = groups.code, len(groups.keys)
 
     def total(values: np.ndarray) -> np.ndarray:
@@ -129,21 +125,16 @@ def _by_trade(trades: pd.DataFrame, groups: Groups, backtest: Backtest) -> dict[
 
     net, stake, cost = (trades[name].to_numpy() for name in ("net_return", "stake", "cost"))
     n, won = np.bincount(code, minlength=n_groups), net > 0
-    wins, gained = total(won), total(np.where(won, net, 0.0))
-    average_win, average_loss = _ratio(gained, wins), _ratio(total(np.where(won, 0.0, net)), n - wins)
+    n_wins = total(won)
+    average_win = _ratio(total(np.where(won, net, 0.0)), n_wins)
+    average_loss = _ratio(total(np.where(won, 0.0, net)), n - n_wins)
     effect = stake * net
-    risked = trades["r_multiple"].to_numpy()
-    known = np.isfinite(risked)
-    n_known = total(known)
-    mean_r = _ratio(total(np.where(known, risked, 0.0)), n_known)
-    spread = total(np.where(known, risked - mean_r[code], 0.0) ** 2)
-    deviation = np.sqrt(_ratio(spread, np.maximum(n_known - 1, 0)))
-    deviation[deviation <= 1e-12 * np.abs(mean_r)] = 0.0  # equal values can have a deviation of one rounding error
+    mean_r, system_quality = _r_multiples(trades, groups)
     held = trades["bars_held"].to_numpy()
     years = groups.n_days / backtest.calendar.days_per_year
     return {
         "n_trades": n,
-        "win_rate": _ratio(wins, n),
+        "win_rate": _ratio(n_wins, n),
         "expectancy": _ratio(total(net), n),
         "average_win_return": average_win,
         "average_loss_return": average_loss,
@@ -154,13 +145,28 @@ def _by_trade(trades: pd.DataFrame, groups: Groups, backtest: Backtest) -> dict[
         "cost": _ratio(total(cost), n),
         "cost_share": _ratio(total(stake * cost), np.abs(total(stake * trades["gross_return"].to_numpy()))),
         "r_multiple": mean_r,
-        "system_quality": _ratio(mean_r, deviation) * np.sqrt(np.minimum(n_known, _MOST_COUNTED)),
+        "system_quality": system_quality,
         "bars_held": _ratio(total(held), n),
     }
 
 
-def _by_day(trades: pd.DataFrame, groups: Groups, backtest: Backtest) -> dict[str, np.ndarray]:
-    """Measure the daily returns of each group; only one group's days are held at a time."""
+def _r_multiples(trades: pd.DataFrame, groups: TradeGroups) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean r_multiple and the system quality number of each group."""
+    values = trades["r_multiple"].to_numpy()
+    known = np.isfinite(values)
+
+    def total(of_known: np.ndarray) -> np.ndarray:
+        return np.bincount(groups.code, weights=np.where(known, of_known, 0.0), minlength=len(groups.keys))
+
+    n = total(known)
+    mean = _ratio(total(values), n)
+    deviation = np.sqrt(_ratio(total((values - mean[groups.code]) ** 2), np.maximum(n - 1, 0)))
+    deviation[deviation <= 1e-12 * np.abs(mean)] = 0.0  # equal values can have a deviation of one rounding error
+    return mean, _ratio(mean, deviation) * np.sqrt(np.minimum(n, _MAX_QUALITY_TRADES))
+
+
+def _by_day(trades: pd.DataFrame, groups: TradeGroups, backtest: Backtest) -> dict[str, np.ndarray]:
+    """Measure the daily returns of each group; one group's days are in memory at a time."""
     net, stake = trades["net_return"].to_numpy(), trades["stake"].to_numpy()
     effect = capital_effect(stake, net, n_instances=groups.n_instances[groups.code])
     day, _ = exit_days(trades["exit_time"].to_numpy(), period=backtest.period, calendar=backtest.calendar)
@@ -195,14 +201,14 @@ def _by_day(trades: pd.DataFrame, groups: Groups, backtest: Backtest) -> dict[st
 
 
 def _profitable(returns: np.ndarray, traded: np.ndarray, span: np.ndarray) -> float:
-    """Share of the spans of time with an exit whose compounded return is above zero."""
+    """Return the fraction of the spans with an exit whose compounded return is above zero."""
     starts = np.flatnonzero(np.diff(span, prepend=span[0] - 1))
     with_exit = np.logical_or.reduceat(traded, starts)
     gained = np.multiply.reduceat(np.maximum(1.0 + returns, 0.0), starts) > 1.0
     return float(gained[with_exit].mean()) if with_exit.any() else np.nan
 
 
-def _excursions(trades: pd.DataFrame, groups: Groups) -> dict[str, np.ndarray]:
+def _excursions(trades: pd.DataFrame, groups: TradeGroups) -> dict[str, np.ndarray]:
     order, borders = _borders(groups)
     measures = {}
     for name, tail, share in (("mae", "worst", 0.05), ("mfe", "best", 0.95)):
@@ -229,7 +235,7 @@ def _quantile(values: np.ndarray, borders: np.ndarray, share: float) -> np.ndarr
     return np.where(n > 0, found, np.nan)
 
 
-def _borders(groups: Groups) -> tuple[np.ndarray, np.ndarray]:
-    """Order trades by group, and say where each group begins and ends in that order."""
+def _borders(groups: TradeGroups) -> tuple[np.ndarray, np.ndarray]:
+    """Order trades by group; return the order and the borders of the groups in it."""
     order = np.argsort(groups.code, kind="stable")
     return order, np.searchsorted(groups.code[order], np.arange(len(groups.keys) + 1))
