@@ -1,4 +1,4 @@
-"""tradesieve trades: generate trades, look at them, draw them, optimise rules."""
+"""tradesieve trades: generate and measure trades, plot them, optimise rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tradesieve.pipelines.commands.trades.stats import stats
 
 @click.group()
 def trades() -> None:
-    """Generate the trades that rules would have made, and look at them."""
+    """Backtest rules, and inspect their trades."""
 
 
 for command in (generate, stats, plot, optimise):

@@ -16,7 +16,7 @@ from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
 
-_SHOWN = {
+_COLUMNS = {
     "rule": "rule", "symbol": "symbol", "timeframe": "timeframe", "instances": "instances", "n_trades": "trades",
     "expectancy": "expectancy", "cost": "cost",
 }  # fmt: skip
@@ -24,17 +24,17 @@ _SHOWN = {
 
 @click.command()
 @experiment_options
-@click.option("--max", "most", type=int, help="At most this many instances (strategy x symbol x timeframe).")
+@click.option("--max", "max_instances", type=int, help="Maximum number of instances (strategy x symbol x timeframe).")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     help="Also write the trades: to a folder (partitioned Parquet), or to a file ending in .parquet or .csv.",
 )
 @as_json
-def generate(most: int | None, output: Path | None, as_json: bool, **given: Any) -> None:
+def generate(max_instances: int | None, output: Path | None, as_json: bool, **given: Any) -> None:
     """Generate trades of many strategies over symbols and timeframes.
 
-    Trades that were generated before are read, so that a run that was stopped goes on where it was.
+    Trades that were generated before are read from the cache, so an interrupted run resumes where it stopped.
 
     \b
         tradesieve trades generate --strategies all --timeframes 1m,5m,15m,1h --max 1000 --output trades
@@ -42,22 +42,22 @@ def generate(most: int | None, output: Path | None, as_json: bool, **given: Any)
     settings, console = read_settings(), Console(as_json=as_json)
     if output is not None:
         check_output(output)
-    chunks = load_chunks(assemble_experiment(settings, max_instances=most, **given), settings)
+    chunks = load_chunks(assemble_experiment(settings, max_instances=max_instances, **given), settings)
     with console.progress() as progress:
         rows = write_trade_set(chunks, settings, output, progress=progress)
-    count = sum(row["n_trades"] for row in rows)
+    n_trades = sum(row["n_trades"] for row in rows)
     settled = {chunk.name: chunk.aligned_finer.covered_rate for chunk in chunks if chunk.finer is not None}
     written = None if output is None else str(output)
-    console.json({"n_trades": count, "output": written, "settled": settled, "instances": rows})
-    console.table("trades generated, every one of them taken", _by_rule(rows), _SHOWN)
+    console.json({"n_trades": n_trades, "output": written, "settled": settled, "instances": rows})
+    console.table("Trades by rule, unfiltered", _by_rule(rows), _COLUMNS)
     for chunk in chunks:
         if chunk.finer is not None:
             console.say(
-                f"{chunk.finer.timeframe} bars settle what came first within {chunk.aligned_finer.covered_rate:.1%} "
-                f"of the {chunk.timeframe} bars of {chunk.symbol}"
+                f"{chunk.finer.timeframe} bars settle the order of events within "
+                f"{chunk.aligned_finer.covered_rate:.1%} of the {chunk.timeframe} bars of {chunk.symbol}"
             )
     console.say(
-        f"{pluralise(len(rows), 'instance')}, {pluralise(count, 'trade')}"
+        f"{pluralise(len(rows), 'instance')}, {pluralise(n_trades, 'trade')}"
         + (f", written to {output}" if output else "")
     )
 
@@ -66,5 +66,5 @@ def _by_rule(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     groups = pd.DataFrame(rows).groupby(["rule", "symbol", "timeframe"], sort=False)
     sums = groups[["n_trades", "net_return", "cost"]].sum().assign(instances=groups.size()).reset_index()
     traded = sums["n_trades"].where(sums["n_trades"] > 0)
-    told = sums.assign(expectancy=sums["net_return"] / traded, cost=sums["cost"] / traded)
-    return [{name: None if pd.isna(row[name]) else row[name] for name in _SHOWN} for _, row in told.iterrows()]
+    table = sums.assign(expectancy=sums["net_return"] / traded, cost=sums["cost"] / traded)
+    return [{name: None if pd.isna(row[name]) else row[name] for name in _COLUMNS} for _, row in table.iterrows()]

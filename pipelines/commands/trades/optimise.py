@@ -1,4 +1,4 @@
-"""tradesieve trades optimise: search a strategy's parameters on the past, and trade them on what came next."""
+"""tradesieve trades optimise: walk-forward optimisation of a strategy's parameters."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _PATHS = {"path": "path", "sortino": "Sortino", "total_return": "return", "n_day
 @click.command()
 @click.argument("strategy")
 @experiment_options
-@click.option("--windows", default=6, show_default=True, help="Windows of equal time; the first is only searched on.")
-@click.option("--trials", default=40, show_default=True, help="Values that each of the two stages tries.")
-@click.option("--min-trades", default=30, show_default=True, help="Trades below which a choice does not count.")
+@click.option("--windows", default=6, show_default=True, help="Windows of equal time; the first one is not traded.")
+@click.option("--trials", default=40, show_default=True, help="Parameter sets tried in each of the two stages.")
+@click.option("--min-trades", default=30, show_default=True, help="Parameters with fewer trades are never chosen.")
 @click.option(
     "--html",
     type=click.Path(path_type=Path),
@@ -40,14 +40,14 @@ _PATHS = {"path": "path", "sortino": "Sortino", "total_return": "return", "n_day
 def optimise(
     strategy: str, windows: int, trials: int, min_trades: int, html: Path | None, as_json: bool, **given: Any
 ) -> None:
-    """Optimise STRATEGY by walking forward: entries first, then exits, each window on all that came before it.
+    """Optimise STRATEGY walk-forward: for each window, entries and then exits are searched on all bars before it.
 
-    The out-of-sample path is that of the walk; the in-sample path is that of the parameters that would have been best
-    on the same days. Only the first is a result; the second says how much of it was hindsight.
+    The out-of-sample path is the result: the returns of each window with the parameters chosen before it. The in-sample
+    path is that of the best parameters in hindsight on the same days; the difference between them is overfitting.
 
-    STRATEGY is a rule, with modifiers where they are wanted. A parameter with one value is fixed, with several it is
-    searched between them, and one that is left out between the usual ones, where there are any; sizes and sessions
-    have none.
+    STRATEGY is a rule, optionally with modifiers. A parameter with one value is fixed, one with several values is
+    searched between them, and an omitted one is searched over its default range, if it has one; sizes and sessions have
+    none.
 
     \b
         tradesieve trades optimise donchian_channel --symbols BTC-USD --timeframe 1h --html walk.html
@@ -55,7 +55,7 @@ def optimise(
     """
     settings, console = read_settings(), Console(as_json=as_json)
     if html is not None and html.suffix != ".html":
-        raise BadInput(f"{html}: write the page to a file ending in .html")
+        raise BadInput(f"{html}: the page is written to a file ending in .html")
     space = search_space(strategy)
     given |= {"strategies": space.make({}).id, "num_strategies": 1}
     experiment = assemble_experiment(settings, **given)
@@ -75,18 +75,18 @@ def optimise(
     ]
     searched = {stage: [str(parameter) for parameter in space.of_stage(stage)] for stage in STAGES}
     console.json({"rule": strategy, "searched": searched, "html": html and str(html), "walks": found})
-    console.say(_told(space, searched))
+    console.say(_searched_line(space, searched))
     for walked in found:
         name = f"{strategy} on {walked['symbol']} {walked['timeframe']}"
         console.table(f"{name}: chosen before each border, traded after it", walked["windows"], _WINDOWS)
         paths = [{"path": path.replace("_", " "), **measures} for path, measures in walked["paths"].items()]
-        console.table(f"{name}: the days after the first border", paths, _PATHS)
-        console.say(f"best in hindsight: {walked['hindsight']}")
+        console.table(f"{name}: all days after the first border", paths, _PATHS)
+        console.say(f"best parameters in hindsight: {walked['hindsight']}")
     if html is not None:
-        console.say(f"the paths are drawn in {html}: open it in a browser")
+        console.say(f"paths plotted in {html}: open it in a browser")
 
 
-def _told(space: SearchSpace, searched: dict[str, list[str]]) -> str:
+def _searched_line(space: SearchSpace, searched: dict[str, list[str]]) -> str:
     stages = "; ".join(f"{stage}: {', '.join(names) or 'nothing'}" for stage, names in searched.items())
     fixed = f"; as written: {', '.join(space.fixed)}" if space.fixed else ""
     return f"searched, {stages}{fixed}"

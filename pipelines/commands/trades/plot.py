@@ -1,4 +1,4 @@
-"""tradesieve trades plot: candles with what a rule looks at and its trades."""
+"""tradesieve trades plot: candles with the lines of a rule and its trades."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from tradesieve.strategies.trades import pool_trades
 @click.command()
 @experiment_options
 @click.option("--bars", "n_bars", type=click.IntRange(50, 5000), default=1000, show_default=True,
-              help="Show at most so many bars, the last ones.")  # fmt: skip
+              help="Maximum number of bars to show, the most recent ones.")  # fmt: skip
 @click.option("--trades", "n_trades", type=click.IntRange(1, 1000), default=100, show_default=True,
-              help="Show at most so many trades, the last ones.")  # fmt: skip
+              help="Maximum number of trades to show, the most recent ones.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), default=Path("plot.html"), show_default=True,
-              help="The .html file to write; it needs no network.")  # fmt: skip
+              help="The .html file to write; it works offline.")  # fmt: skip
 @as_json
 def plot(n_bars: int, n_trades: int, output: Path, as_json: bool, **given: Any) -> None:
-    """Draw a rule at work: candles, the lines it looks at, and its last trades.
+    """Plot candles, the lines that a rule uses, and its most recent trades.
 
     \b
         tradesieve trades plot --strategies "opening_range_breakout(reward=2)" --symbols BTC-USD --timeframe 5m
     """
     console, settings = Console(as_json=as_json), read_settings()
     if output.suffix != ".html":
-        raise BadInput(f"{output}: write a plot to a file ending in .html")
+        raise BadInput(f"{output}: a plot is written to a file ending in .html")
     chunks = load_chunks(assemble_experiment(settings, **given), settings)
     with console.progress() as progress:
         trades = pool_trades([generate_trades(chunk, settings, progress=progress) for chunk in chunks])
     shown = write_plot(chunks, trades, output, n_trades=n_trades, n_bars=n_bars)
     console.json({"output": str(output), "n_trades": len(trades), "n_shown": shown})
-    console.say(f"{shown:,} of {len(trades):,} trades drawn, written to {output}: open it in a browser")
+    console.say(f"{shown:,} of {len(trades):,} trades plotted, written to {output}: open it in a browser")

@@ -1,4 +1,4 @@
-"""tradesieve trades stats: what groups of trades were worth."""
+"""tradesieve trades stats: performance of groups of trades."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _SHOWN = {
     "payoff_ratio": "payoff", "cost": "cost", "sortino": "Sortino", "sharpe": "Sharpe", "total_return": "return",
     "max_drawdown": "drawdown", "exposure_rate": "exposure",
 }  # fmt: skip
-"""Measures that a table for people shows, with their headings; the others are shown once they are asked for."""
+"""Measures in the printed table, with their headings; others are added when an option uses them."""
 
 
 @click.command()
 @experiment_options
-@click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, help="What to group by.")
+@click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, help="Group trades by this.")
 @table_options("groups", "n_trades>=30")
 @as_json
 def stats(
@@ -51,37 +51,37 @@ def stats(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Show what the trades of each group were worth without a model.
+    """Show the performance of groups of trades, without a model.
 
     \b
         tradesieve trades stats --by rule --where 'n_trades>=30' --sort sortino --descending --html report.html
     """
     console = Console(as_json=as_json)
     check_files(output, html)
-    arranged = Arrangement(where, sort, descending, limit)
-    arranged.of(_without_groups(by))
-    pooled, chunks = _generated(console, given)
-    found = arranged.of(trade_statistics(pooled, backtest_of(chunks), by=by))
+    arrangement = Arrangement(where, sort, descending, limit)
+    arrangement.of(_empty_statistics(by))  # reports a wrong option before the backtests
+    trades, chunks = _generate(console, given)
+    found = arrangement.of(trade_statistics(trades, backtest_of(chunks), by=by))
     if output is not None:
         write_table(found, output)
     if html is not None:
-        write_report(chunks, pooled, html)
-    rows, everything = rows_of(found), _everything(pooled, chunks, by)
+        write_report(chunks, trades, html)
+    rows, pooled = rows_of(found), _pooled_row(trades, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
-    console.json({"by": by, "groups": rows, "pooled": everything} | written)
-    asked = [name for name in MEASURES if arranged.uses(name)]
+    console.json({"by": by, "groups": rows, "pooled": pooled} | written)
+    used = [name for name in MEASURES if arrangement.uses(name)]
     columns = (
-        {by: "strategy" if by == "instance" else by} | _SHOWN | {name: name for name in asked if name not in _SHOWN}
+        {by: "strategy" if by == "instance" else by} | _SHOWN | {name: name for name in used if name not in _SHOWN}
     )
-    shown = rows if by == "pooled" else [*rows, everything]
-    console.table(f"trades by {by}, every one of them taken", abbreviate(shown, by), columns)
+    shown = rows if by == "pooled" else [*rows, pooled]
+    console.table(f"Trades by {by}, unfiltered", abbreviate(shown, by), columns)
     if output is not None:
         console.say(f"{len(found):,} groups with {len(MEASURES)} measures each, written to {output}")
     if html is not None:
-        console.say(f"the report is written to {html}: open it in a browser")
+        console.say(f"report written to {html}: open it in a browser")
 
 
-def _generated(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, list[Chunk]]:
+def _generate(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, list[Chunk]]:
     settings = read_settings()
     chunks = load_chunks(assemble_experiment(settings, **given), settings)
     with console.progress() as progress:
@@ -89,12 +89,12 @@ def _generated(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, l
     return pool_trades(tables), chunks
 
 
-def _without_groups(by: str) -> pd.DataFrame:
+def _empty_statistics(by: str) -> pd.DataFrame:
     kinds = {by: "int64" if by == "hour" else "str"} | dict.fromkeys(MEASURES, "float64")
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
 
-def _everything(pooled: pd.DataFrame, chunks: list[Chunk], by: str) -> dict[str, Any]:
-    (row,) = rows_of(trade_statistics(pooled, backtest_of(chunks), by="pooled"))
+def _pooled_row(trades: pd.DataFrame, chunks: list[Chunk], by: str) -> dict[str, Any]:
+    (row,) = rows_of(trade_statistics(trades, backtest_of(chunks), by="pooled"))
     row.pop("pooled")
     return {by: "all, equal shares"} | row

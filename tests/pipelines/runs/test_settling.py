@@ -116,7 +116,7 @@ def test_the_command_line_says_how_much_is_settled(
         main()
         return capsys.readouterr().out
 
-    assert "5m bars settle what came first within 100.0% of the 15m bars of AAA" in run("--settle-with", "5m")
+    assert "5m bars settle the order of events within 100.0% of the 15m bars of AAA" in run("--settle-with", "5m")
     assert json.loads(run("--settle-with", "5m", "--json"))["settled"] == {"AAA 15m": 1.0}
     assert json.loads(run("--json"))["settled"] == {}
     (config := tmp_path / "experiment.yaml").write_text("symbols: [AAA]\ntimeframes: [15m]\nsettle_with: 5m\n")
