@@ -93,6 +93,17 @@ def checked_sizes(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
     return sizes
 
 
+def check_finite(name: str, values: np.ndarray) -> None:
+    """Refuse values that are not finite.
+
+    Raises
+    ------
+    BadInput : with the position of the first such value.
+    """
+    if not np.all(np.isfinite(values)):
+        raise BadInput(f"{name} has a value that is not finite at {np.argwhere(~np.isfinite(values))[0].tolist()}")
+
+
 @dataclass(frozen=True)
 class Measures:
     """Measures of the trades at given sizes. A trade is kept when its size is above zero.

@@ -1,6 +1,6 @@
 """Golden vectors: the inputs of some decisions, and the factors, scores and sizes computed when a model was exported.
 
-Whoever loads the artifact computes them again. If a single bit differs, it is not the model that was judged.
+`artifact.verify` computes them again. If a single bit differs, it is not the model that was judged.
 """
 
 from __future__ import annotations

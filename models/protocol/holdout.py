@@ -16,9 +16,7 @@ from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.models.significance.gate import Condition, Gate, judge
 
-_NO_WINNER = Gate(
-    (Condition("winner", math.nan, 1.0, False, "No trial succeeded, so there is no filter to judge."),)
-)  # fmt: skip
+_NO_WINNER = Condition("winner", math.nan, 1.0, False, "No trial succeeded, so there is no filter to judge.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +74,7 @@ def open_holdout(
     opening = _record_opening(holdout, result, ledger, experiment, symbols)
     if winner is None or result.model is None or result.application is None:
         nothing = np.zeros(len(holdout))
-        return HoldoutResult(holdout, nothing, np.full(len(holdout), np.nan), n_trials, opening, _NO_WINNER)
+        return HoldoutResult(holdout, nothing, np.full(len(holdout), np.nan), n_trials, opening, Gate((_NO_WINNER,)))
     scores = result.model.predict(holdout.X)
     sizes = result.application.sizes(scores, holdout.instance)
     gate = judge(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.significance.deflated_sharpe import check_finite
+from tradesieve.models.fitness import check_finite
 from tradesieve.models.significance.resampling_kernels import bootstrapped_sortinos_nb
 
 

@@ -8,6 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from tradesieve.market.errors import BadInput
+from tradesieve.models.fitness import check_finite
 from tradesieve.strategies.statistics.daily_returns import sharpe
 
 EULER_GAMMA = 0.5772156649015329
@@ -129,14 +130,3 @@ def expected_best_sharpe(*, n_trials: int, sharpe_variance: float) -> float:
         return 0.0
     upper, further = _NORMAL.inv_cdf(1 - 1 / n_trials), _NORMAL.inv_cdf(1 - 1 / (n_trials * math.e))
     return math.sqrt(sharpe_variance) * ((1 - EULER_GAMMA) * upper + EULER_GAMMA * further)
-
-
-def check_finite(name: str, values: np.ndarray) -> None:
-    """Refuse values that are not finite.
-
-    Raises
-    ------
-    BadInput : with the position of the first such value.
-    """
-    if not np.all(np.isfinite(values)):
-        raise BadInput(f"{name} has a value that is not finite at {np.argwhere(~np.isfinite(values))[0].tolist()}")

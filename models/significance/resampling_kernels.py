@@ -99,7 +99,7 @@ def rotated_sortinos_nb(
                 wanted = around[row] + shift
                 while after < 2 * length and around[after] < wanted:
                     after += 1
-                # Past either end the circle goes on with the first or the last row of the group.
+                # Past either end the circle continues with the first or the last row of the group.
                 ahead = (around[after] if after < 2 * length else around[0] + 2.0) - wanted
                 behind = wanted - (around[after - 1] if after > 0 else around[length - 1] - 1.0)
                 nearest = after if ahead < behind else after - 1
@@ -118,8 +118,8 @@ def bootstrapped_sortinos_nb(
 ) -> np.ndarray:
     """Resample the days of two series together by the stationary bootstrap (Politis and Romano, 1994).
 
-    A block begins at a random day, goes on to the next day with probability ``1 - 1 / mean_block`` and wraps around at
-    the end, so its length is geometric with mean `mean_block`.
+    A block begins at a random day, continues with the next day with probability ``1 - 1 / mean_block`` and wraps around
+    at the end, so its length is geometric with mean `mean_block`.
 
     Returns
     -------
