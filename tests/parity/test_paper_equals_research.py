@@ -231,7 +231,7 @@ def test_a_service_with_another_threshold_is_reported(released: Released, tmp_pa
         golden=vectors,
     )
     end = int(released.bars.close_time[-1])
-    with pytest.raises(BadInput, match=f"answers with model {released.artifact.fingerprint}, not with"):
+    with pytest.raises(BadInput, match=f"serves model {released.artifact.fingerprint}, not"):
         replay(
             other.folder, released.settings,
             symbol=SYMBOL, timeframe=None, start_time=end - 2 * DAY, end_time=end, url=released.url,

@@ -201,5 +201,5 @@ def test_conditions_name_what_is_wrong() -> None:
     table = pd.DataFrame({"value": [1.0]})
     with pytest.raises(Unknown, match="unknown column 'valeu': did you mean 'value'"):
         rows_where(table, ["valeu>1"])
-    with pytest.raises(BadInput, match="not understood"):
+    with pytest.raises(BadInput, match="cannot be parsed"):
         rows_where(table, ["value"])
