@@ -177,7 +177,7 @@ def state_of(ports: Ports, run: str) -> str:
 def test_the_stack_runs_a_flow_and_leaves_nothing_behind(used_home, root, ports):
     home = used_home
     process, output = start(home, root, ports, ignore_interrupts=True)
-    wait_for(lambda: "everything is up" in output.read_text() or process.poll() is not None, 150, output.read_text)
+    wait_for(lambda: "everything is up" in output.read_text() or process.poll() is not None, 300, output.read_text)
     assert process.poll() is None, output.read_text()
     wait_for(lambda: "service  " in output.read_text(), 5, output.read_text)
     text = output.read_text()
@@ -223,7 +223,7 @@ def test_a_dying_process_is_named_and_stops_the_rest(used_home, root, ports):
     stack = toy_stack(home, ports, [sys.executable, str(root / "service.py"), str(ports.service)], root)
 
     def kill_the_service() -> None:
-        wait_for(lambda: any("everything is up" in line for line in lines), 150, lambda: "\n".join(lines))
+        wait_for(lambda: any("everything is up" in line for line in lines), 300, lambda: "\n".join(lines))
         run_toy(home, root, ports, "--param", "seconds=600")
         wait_for((home / "began").exists, 60, lambda: "\n".join(lines))
         for process in processes_of(home):
