@@ -1,8 +1,8 @@
 """Days, weeks and months in a window of bars, UTC. A bar belongs to the span in which it closes: midnight ends a day.
 
-Functions for kernels to call, compiled with them. A window that holds two spans of bars and one bar more always holds
-the whole of the last closed span: the running one and the closed one have at most a span of bars each, and the bar
-before them proves it whole.
+Functions that kernels call, compiled with them. A window of the bars of two spans and one more always holds all of the
+last closed span: the running one and the closed one have at most a span of bars each, and the bar before them proves
+that the closed one is whole.
 """
 
 from __future__ import annotations
@@ -12,23 +12,14 @@ import numpy as np
 from tradesieve.market.timeframes import DAY
 
 WEEK = 7 * DAY
-LONGEST_MONTH = 31 * DAY
+MONTH = 31 * DAY
+"""The longest one."""
 # 1970-01-01 was a Thursday: shifted by three days, a week begins on Monday.
 _MONDAY = 3 * DAY
 
 
-def day_nb(time):  # type: ignore[no-untyped-def]
-    """Give the midnight after which the day of a bar that closes at `time` begins, ns UTC."""
-    return (time - 1) // DAY * DAY
-
-
-def week_nb(time):  # type: ignore[no-untyped-def]
-    """Give the midnight after which the week of a bar that closes at `time` begins, a Monday's, ns UTC."""
-    return (time - 1 + _MONDAY) // WEEK * WEEK - _MONDAY
-
-
-def month_nb(time):  # type: ignore[no-untyped-def]
-    """Give the midnight after which the month of a bar that closes at `time` begins, ns UTC.
+def _month_begin_nb(time):  # type: ignore[no-untyped-def]
+    """Return the midnight at which the month of a bar that closes at `time` begins, ns UTC.
 
     Source: Hinnant (2013), chrono-compatible low-level date algorithms.
     """
@@ -41,8 +32,19 @@ def month_nb(time):  # type: ignore[no-untyped-def]
     return (day - (of_year - (153 * month + 2) // 5)) * DAY
 
 
+def span_begin_nb(time, span):  # type: ignore[no-untyped-def]
+    """Return the midnight at which the span of a bar that closes at `time` begins, ns UTC.
+
+    `span` is `DAY`, `WEEK` (from Monday) or `MONTH`.
+    """
+    if span == MONTH:
+        return _month_begin_nb(time)
+    shift = _MONDAY if span == WEEK else 0
+    return (time - 1 + shift) // span * span - shift
+
+
 def first_after_nb(close_time, time):  # type: ignore[no-untyped-def]
-    """Find the first bar that closes after `time`; their number when there is none."""
+    """Return the first bar that closes after `time`; the number of bars if there is none."""
     low = 0
     high = len(close_time)
     while low < high:
@@ -54,29 +56,20 @@ def first_after_nb(close_time, time):  # type: ignore[no-untyped-def]
     return low
 
 
-def last_day_nb(close_time):  # type: ignore[no-untyped-def]
-    """Find where the last day before the running one begins and ends in a window; (0, 0) when it is not whole."""
-    stop = first_after_nb(close_time, day_nb(close_time[-1]))
-    start = first_after_nb(close_time, day_nb(close_time[stop - 1])) if stop > 0 else 0
-    return (start, stop) if start > 0 else (0, 0)
+def span_start_nb(close_time, span):  # type: ignore[no-untyped-def]
+    """Return the first bar of the running span, that of the last bar."""
+    return first_after_nb(close_time, span_begin_nb(close_time[-1], span))
 
 
-def last_week_nb(close_time):  # type: ignore[no-untyped-def]
-    """Find where the last week before the running one begins and ends in a window; (0, 0) when it is not whole."""
-    stop = first_after_nb(close_time, week_nb(close_time[-1]))
-    start = first_after_nb(close_time, week_nb(close_time[stop - 1])) if stop > 0 else 0
-    return (start, stop) if start > 0 else (0, 0)
-
-
-def last_month_nb(close_time):  # type: ignore[no-untyped-def]
-    """Find where the last month before the running one begins and ends in a window; (0, 0) when it is not whole."""
-    stop = first_after_nb(close_time, month_nb(close_time[-1]))
-    start = first_after_nb(close_time, month_nb(close_time[stop - 1])) if stop > 0 else 0
+def last_span_nb(close_time, span):  # type: ignore[no-untyped-def]
+    """Return where the last span before the running one starts and stops in a window; (0, 0) if it is not whole."""
+    stop = span_start_nb(close_time, span)
+    start = first_after_nb(close_time, span_begin_nb(close_time[stop - 1], span)) if stop > 0 else 0
     return (start, stop) if start > 0 else (0, 0)
 
 
 def highest_nb(values):  # type: ignore[no-untyped-def]
-    """Give the largest of the values, at least one: four at a time, for the windows of thousands of bars."""
+    """Return the largest of the values, at least one: four at a time, for windows of thousands of bars."""
     n = len(values)
     a = b = c = d = values[0]
     whole = np.uint64(n - n % 4)
@@ -94,7 +87,7 @@ def highest_nb(values):  # type: ignore[no-untyped-def]
 
 
 def lowest_nb(values):  # type: ignore[no-untyped-def]
-    """Give the smallest of the values, at least one: four at a time, for the windows of thousands of bars."""
+    """Return the smallest of the values, at least one: four at a time, for windows of thousands of bars."""
     n = len(values)
     a = b = c = d = values[0]
     whole = np.uint64(n - n % 4)

@@ -6,20 +6,12 @@ Source: Nison (1991), Japanese Candlestick Charting Techniques; Crabel (1990) fo
 from __future__ import annotations
 
 from tradesieve.features.factor import bars_factor
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.features.families.lookbacks import bars
 
 
-def _one_bar(values: dict[str, float], timeframe: Timeframe) -> int:
-    return 1
-
-
-def _two_bars(values: dict[str, float], timeframe: Timeframe) -> int:
-    return 2
-
-
-@bars_factor(lookback=_two_bars)
+@bars_factor(lookback=bars(2))
 def engulfing_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Give the last body's share of the last two when it turns against the one before and covers it; below 0 downwards.
+    """Return the last body's share of the last two if it turns against the one before and covers it; below 0 downwards.
 
     From 0.5 for bodies of one size to 1; 0 when the last two bars do not engulf. Its sign is that of
     ``talib.CDLENGULFING``. Equals: ``body / (abs(body) + abs(body.shift()))`` where body is close - open.
@@ -32,7 +24,7 @@ def engulfing_nb(close_time, open_, high, low, close, volume, parameters):  # ty
     return body / (abs(body) + abs(before)) if covers and turns else 0.0
 
 
-@bars_factor(lookback=_one_bar)
+@bars_factor(lookback=bars(1))
 def hammer_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Subtract the shadow above the last body from that below, as a share of the range: 1 a hammer, -1 a shooting star.
 
@@ -44,18 +36,18 @@ def hammer_nb(close_time, open_, high, low, close, volume, parameters):  # type:
     return (below - above) / (high[-1] - low[-1])
 
 
-@bars_factor(lookback=_one_bar)
+@bars_factor(lookback=bars(1))
 def doji_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of the last bar's range that is no body: 1 for a doji, and for a flat bar.
+    """Return the share of the last bar's range that is no body: 1 for a doji, and for a flat bar.
 
     Equals: ``(1 - abs(close - open) / (high - low)).fillna(1)``.
     """
     return 1.0 - abs(close[-1] - open_[-1]) / (high[-1] - low[-1]) if high[-1] > low[-1] else 1.0
 
 
-@bars_factor(lookback=_two_bars)
+@bars_factor(lookback=bars(2))
 def inside_bar_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Give how much narrower the last bar is than the one before when it lies within that, as a share; else 0.
+    """Return how much narrower the last bar is than the one before when it lies within that, as a share; else 0.
 
     Equals: ``(1 - range / range.shift()).where((high <= high.shift()) & (low >= low.shift()), 0)``.
     """
@@ -64,9 +56,9 @@ def inside_bar_nb(close_time, open_, high, low, close, volume, parameters):  # t
     return 1.0 - (high[-1] - low[-1]) / before if inside else 0.0
 
 
-@bars_factor(lookback=_two_bars)
+@bars_factor(lookback=bars(2))
 def outside_bar_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Give how much wider the last bar is than the one before when it covers that, as a share of itself; else 0.
+    """Return how much wider the last bar is than the one before when it covers that, as a share of itself; else 0.
 
     Equals: ``(1 - range.shift() / range).where((high >= high.shift()) & (low <= low.shift()), 0)``.
     """

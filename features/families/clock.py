@@ -26,43 +26,43 @@ _MONDAY = 3 * DAY
 
 @decision_factor
 def day_sine(decisions: Decisions) -> np.ndarray:
-    """Give the sine of the time of day, UTC."""
+    """Return the sine of the time of day, UTC."""
     return np.sin(2.0 * np.pi * (decisions.time % DAY) / DAY)
 
 
 @decision_factor
 def day_cosine(decisions: Decisions) -> np.ndarray:
-    """Give the cosine of the time of day, UTC."""
+    """Return the cosine of the time of day, UTC."""
     return np.cos(2.0 * np.pi * (decisions.time % DAY) / DAY)
 
 
 @decision_factor
 def week_sine(decisions: Decisions) -> np.ndarray:
-    """Give the sine of the time of week, UTC, from Monday."""
+    """Return the sine of the time of week, UTC, from Monday."""
     return np.sin(2.0 * np.pi * ((decisions.time + _MONDAY) % _WEEK) / _WEEK)
 
 
 @decision_factor
 def week_cosine(decisions: Decisions) -> np.ndarray:
-    """Give the cosine of the time of week, UTC, from Monday."""
+    """Return the cosine of the time of week, UTC, from Monday."""
     return np.cos(2.0 * np.pi * ((decisions.time + _MONDAY) % _WEEK) / _WEEK)
 
 
 @decision_factor
 def hour_sine(decisions: Decisions) -> np.ndarray:
-    """Give the sine of the minute of the hour."""
+    """Return the sine of the minute of the hour."""
     return np.sin(2.0 * np.pi * (decisions.time % _HOUR) / _HOUR)
 
 
 @decision_factor
 def hour_cosine(decisions: Decisions) -> np.ndarray:
-    """Give the cosine of the minute of the hour."""
+    """Return the cosine of the minute of the hour."""
     return np.cos(2.0 * np.pi * (decisions.time % _HOUR) / _HOUR)
 
 
 @decision_factor
 def month_end(decisions: Decisions) -> np.ndarray:
-    """Give the days that are left until the end of the month, UTC; 0 at the midnight that ends it."""
+    """Return the days that are left until the end of the month, UTC; 0 at the midnight that ends it."""
     # A bar that closes at midnight belongs to the day that ends: a nanosecond earlier, it is still that day.
     moment = (decisions.time - 1).astype("datetime64[ns]")
     end = (moment.astype("datetime64[M]") + 1).astype("datetime64[ns]").astype(np.int64)
@@ -71,21 +71,21 @@ def month_end(decisions: Decisions) -> np.ndarray:
 
 @decision_factor_of("session_minute")
 def since_open(decisions: Decisions, session_minute: float) -> np.ndarray:
-    """Give the minutes since the session last opened, at `session_minute` of the UTC day: from 0 to below 1440."""
+    """Return the minutes since the session last opened, at `session_minute` of the UTC day: from 0 to below 1440."""
     return (decisions.time - int(session_minute) * _MINUTE) % DAY / _MINUTE
 
 
 @decision_factor_of("session_minute")
 def to_close(decisions: Decisions, session_minute: float) -> np.ndarray:
-    """Give the minutes until the session next closes, at `session_minute` of the UTC day: from 0 to below 1440."""
+    """Return the minutes until the session next closes, at `session_minute` of the UTC day: from 0 to below 1440."""
     return (int(session_minute) * _MINUTE - decisions.time) % DAY / _MINUTE
 
 
 @decision_factor
 def since_new_york_open(decisions: Decisions) -> np.ndarray:
-    """Give the minutes since New York's stock exchanges last opened: 09:30 there, Monday to Friday, summer time or not.
+    """Return the minutes since New York's stock exchanges last opened: 09:30 local time, Monday to Friday.
 
-    Holidays count as sessions, that no table of them, which changes, is needed to know a value.
+    Holidays count as sessions, so that no value depends on a table of holidays, which changes.
     """
     openings = _new_york_times(decisions.time, _OPENING)
     return (decisions.time - openings[np.searchsorted(openings, decisions.time, side="right") - 1]) / _MINUTE
@@ -93,7 +93,7 @@ def since_new_york_open(decisions: Decisions) -> np.ndarray:
 
 @decision_factor
 def to_new_york_close(decisions: Decisions) -> np.ndarray:
-    """Give the minutes until New York's stock exchanges next close: 16:00 there, Monday to Friday, summer time or not.
+    """Return the minutes until New York's stock exchanges next close: 16:00 local time, Monday to Friday.
 
     Holidays count as sessions and early closings as full days, as in `since_new_york_open`.
     """
@@ -102,7 +102,7 @@ def to_new_york_close(decisions: Decisions) -> np.ndarray:
 
 
 def _new_york_times(decision_time: np.ndarray, minute: int) -> np.ndarray:
-    """List when it is that minute of New York's day, Monday to Friday, from before the decisions to after them."""
+    """Return when it is that minute of New York's day, Monday to Friday, from before the decisions to after them."""
     if len(decision_time) == 0:
         return np.zeros(1, np.int64)
     # A weekend is three days long at most from one session to the next.
@@ -113,6 +113,6 @@ def _new_york_times(decision_time: np.ndarray, minute: int) -> np.ndarray:
 
 @lru_cache(maxsize=20_000)
 def _new_york_offset(day: int) -> int:
-    # Clocks change there on Sunday night: from Monday to Friday, noon tells the whole day.
+    # Clocks change there on Sunday night, so the offset at noon holds for a whole day from Monday to Friday.
     offset = datetime.fromtimestamp(day * 86_400 + 43_200, UTC).astimezone(ZoneInfo(_NEW_YORK)).utcoffset()
     return int(offset.total_seconds()) * 1_000_000_000 if offset else 0

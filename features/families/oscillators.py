@@ -1,7 +1,8 @@
 """Oscillators: the classic gauges of overbought and oversold, each from a finite window.
 
-An average that forgets exponentially would need all of history. These begin a stated number of bars ago instead, so
-that live and research, with whatever history each has, see the same number.
+An exponential average would need all of history. These begin a stated number of bars ago instead, so that live and
+research compute the same number, whatever history each has. After its seed, an average of Wilder over four windows runs
+for three: at most 1 / e^3 of the seed is left.
 """
 
 from __future__ import annotations
@@ -9,33 +10,17 @@ from __future__ import annotations
 import numpy as np
 
 from tradesieve.features.factor import bars_factor, series_factor_of
+from tradesieve.features.families.lookbacks import longest, windows
 from tradesieve.market.timeframes import Timeframe
-
-
-def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(values["window"]) + 1
-
-
-def _two_more(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(values["window"]) + 2
-
-
-def _four_windows(values: dict[str, float], timeframe: Timeframe) -> int:
-    # After the seed, three windows: of a Wilder average's seed 1 / e^3 is left at most.
-    return 4 * int(values["window"])
-
-
-def _four_longest(values: dict[str, float], timeframe: Timeframe) -> int:
-    return 4 * int(max(values.values()))
 
 
 def _smoothed_twice(values: dict[str, float], timeframe: Timeframe) -> int:
     return int(values["window"] + values["smooth"] + values["signal"]) - 2
 
 
-@series_factor_of(_four_windows)
+@series_factor_of(windows(4))
 def rsi_wilder_nb(values, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of rises in all movement, smoothed by Wilder's 1 / window, 0 to 100, from four windows.
+    """Return the share of rises in all movement, smoothed by Wilder's 1 / window, 0 to 100, from four windows.
 
     Seeded by the mean of the first `window` changes. NaN when nothing moved.
     Equals: ``talib.RSI(values, window)`` begun 4 * window bars ago. Source: Wilder (1978).
@@ -52,7 +37,7 @@ def rsi_wilder_nb(values, parameters):  # type: ignore[no-untyped-def]
     return 100.0 * rises / (rises + falls) if rises + falls > 0.0 else np.nan
 
 
-@bars_factor("window", lookback=_two_more)
+@bars_factor("window", lookback=windows(more=2))
 def stochastic_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Average the last three places of the close in its range of `window` bars, 0 to 100: Lane's slow %K.
 
@@ -136,7 +121,7 @@ def _macd_nb(values, fast, slow, signal):  # type: ignore[no-untyped-def]
     return line, signal_sum / signal_weight
 
 
-@series_factor_of(_four_windows)
+@series_factor_of(windows(4))
 def macd_histogram_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Subtract from the MACD its signal line, divided by the last value: slow `window`, fast 6/13, signal 9/26 of it.
 
@@ -151,7 +136,7 @@ def macd_histogram_nb(values, parameters):  # type: ignore[no-untyped-def]
     return (line - smoothed) / values[-1] if values[-1] != 0.0 else np.nan
 
 
-@series_factor_of(_four_longest, parameters=("fast", "slow", "signal"))
+@series_factor_of(longest("fast", "slow", "signal", n=4), parameters=("fast", "slow", "signal"))
 def macd_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Subtract from the MACD its signal line, divided by the last value: the histogram. NaN when that value is zero.
 
@@ -164,7 +149,7 @@ def macd_nb(values, parameters):  # type: ignore[no-untyped-def]
     return (line - smoothed) / values[-1] if values[-1] != 0.0 else np.nan
 
 
-@series_factor_of(_four_longest, parameters=("fast", "slow"))
+@series_factor_of(longest("fast", "slow", n=4), parameters=("fast", "slow"))
 def macd_line_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Subtract the exponential average of span `slow` from that of span `fast`, divided by the last value: the MACD.
 
@@ -175,9 +160,9 @@ def macd_line_nb(values, parameters):  # type: ignore[no-untyped-def]
     return line / values[-1] if values[-1] != 0.0 else np.nan
 
 
-@bars_factor("window", lookback=_one_more)
+@bars_factor("window", lookback=windows(more=1))
 def money_flow_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of turnover in bars whose typical price rose, of those where it changed, 0 to 100.
+    """Return the share of turnover in bars whose typical price rose, of those where it changed, 0 to 100.
 
     NaN when there is none. Equals: ``talib.MFI(high, low, close, volume, window)``.
     Source: Quong and Soudack (1989), Volume-weighted RSI: money flow.

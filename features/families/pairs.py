@@ -5,22 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tradesieve.features.factor import bars_factor, series_factor_of
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.features.families.lookbacks import longest
 
 
-def _longer(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(max(values["fast"], values["slow"]))
-
-
-def _longer_and_one(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(max(values["fast"], values["slow"])) + 1
-
-
-def _twice_the_longer(values: dict[str, float], timeframe: Timeframe) -> int:
-    return 2 * int(max(values["fast"], values["slow"]))
-
-
-@series_factor_of(_longer, parameters=("fast", "slow"))
+@series_factor_of(longest("fast", "slow"), parameters=("fast", "slow"))
 def mean_pair_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Divide the mean of the last `fast` values by that of the last `slow`, less 1. NaN when the latter is zero.
 
@@ -39,7 +27,7 @@ def mean_pair_nb(values, parameters):  # type: ignore[no-untyped-def]
     return (quick - calm) / mean if mean != 0.0 else np.nan
 
 
-@series_factor_of(_twice_the_longer, parameters=("fast", "slow"))
+@series_factor_of(longest("fast", "slow", n=2), parameters=("fast", "slow"))
 def crossing_pair_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Count the bars since the mean of `fast` values crossed that of `slow`; negative when it is below that.
 
@@ -63,7 +51,7 @@ def crossing_pair_nb(values, parameters):  # type: ignore[no-untyped-def]
     return last * age / n_looked
 
 
-@series_factor_of(_longer_and_one, parameters=("fast", "slow"))
+@series_factor_of(longest("fast", "slow", more=1), parameters=("fast", "slow"))
 def volatility_pair_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Divide the root mean square of the last `fast` log returns by that of the last `slow`: above 1, it wakes up.
 
@@ -84,7 +72,7 @@ def volatility_pair_nb(values, parameters):  # type: ignore[no-untyped-def]
     return np.sqrt((quick / fast) / (calm / slow)) if calm > 0.0 else np.nan
 
 
-@bars_factor("fast", "slow", lookback=_longer)
+@bars_factor("fast", "slow", lookback=longest("fast", "slow"))
 def range_pair_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Divide the mean range of the last `fast` bars by that of the last `slow`. NaN when nothing moved.
 

@@ -1,7 +1,7 @@
-"""The strategy's own record: the net returns of its last closed trades, as they were known at the decision.
+"""The instance's own record: the net returns of its last closed trades that are known at the decision.
 
-NaN until there are as many of them. Trades that a filter refused count too: they live on as shadows, so that the record
-does not depend on the filter that reads it.
+NaN until there are as many. Refused trades count too, since they live on as shadows: the record does not depend on the
+filter that reads it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tradesieve.features.factor import results_factor
 
 @results_factor
 def win_share_nb(results, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of the last `window` trades that gained.
+    """Return the share of the last `window` trades that gained.
 
     Equals: ``(results > 0).rolling(window).mean()``.
     """
@@ -61,7 +61,7 @@ def win_streak_nb(results, parameters):  # type: ignore[no-untyped-def]
 
 @results_factor
 def result_drawdown_nb(results, parameters):  # type: ignore[no-untyped-def]
-    """Give how far the sum of the last `window` net returns is below its peak, the start being one; at most 0.
+    """Return how far the sum of the last `window` net returns is below its peak, the start being one; at most 0.
 
     Equals: ``cumsum(results)[-1] - max(0, cumsum(results).max())`` of the window.
     """

@@ -8,16 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from tradesieve.features.factor import series_factor_of
+from tradesieve.features.families.lookbacks import windows
 from tradesieve.market.timeframes import Timeframe
 
 
 def _windows_and_one(values: dict[str, float], timeframe: Timeframe) -> int:
     # The current window and the past ones side by side, each of `window` returns.
     return int(values["window"]) * (int(values["past"]) + 1) + 1
-
-
-def _window(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(values["window"])
 
 
 def _rank_nb(values, window):  # type: ignore[no-untyped-def]
@@ -41,7 +38,7 @@ def _rank_nb(values, window):  # type: ignore[no-untyped-def]
 
 @series_factor_of(_windows_and_one, parameters=("window", "past"))
 def volatility_rank_nb(values, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of the `past` windows before the last one that were calmer than it: 0 the calmest, 1 the wildest.
+    """Return the share of the `past` windows before the last one that were calmer: 0 it is the calmest, 1 the wildest.
 
     Windows lie side by side, of `window` returns each; equal ones count half. NaN for values <= 0.
     Equals: ``scipy.stats.percentileofscore(past, current, kind="mean") / 100`` of ``(pct_change() ** 2)`` summed up by
@@ -60,7 +57,7 @@ def volatility_state_nb(values, parameters):  # type: ignore[no-untyped-def]
     return np.sign(_rank_nb(values, int(parameters[0])) - 0.5) if np.min(values) > 0.0 else np.nan
 
 
-@series_factor_of(_window, parameters=("window", "threshold"))
+@series_factor_of(windows(), parameters=("window", "threshold"))
 def trend_state_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Tell a rising market, 1, from a falling one, -1, and 0 from both: no efficiency ratio of at least `threshold`.
 

@@ -9,18 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from tradesieve.features.factor import series_factor_of
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.features.families.lookbacks import windows
 
 
-def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(values["window"]) + 1
-
-
-def _two_more(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(values["window"]) + 2
-
-
-@series_factor_of(_one_more)
+@series_factor_of(windows(more=1))
 def autocorrelation_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Correlate each log return with the one before it. NaN when they do not vary, and for values <= 0.
 
@@ -42,7 +34,7 @@ def autocorrelation_nb(values, parameters):  # type: ignore[no-untyped-def]
     return shared / total if total > 1e-28 * n else np.nan
 
 
-@series_factor_of(_one_more)
+@series_factor_of(windows(more=1))
 def skewness_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Take the skewness of the log returns: below 0, falls are the larger. NaN when they do not vary, and values <= 0.
 
@@ -62,9 +54,9 @@ def skewness_nb(values, parameters):  # type: ignore[no-untyped-def]
     return third / n / (second / n) ** 1.5 if second > 1e-28 * n else np.nan
 
 
-@series_factor_of(_one_more)
+@series_factor_of(windows(more=1))
 def kurtosis_nb(values, parameters):  # type: ignore[no-untyped-def]
-    """Take the excess kurtosis of the log returns: 0 for a normal law. NaN when they do not vary, and for values <= 0.
+    """Take the excess kurtosis of the log returns: 0 for a normal one. NaN when they do not vary, and for values <= 0.
 
     Equals: ``scipy.stats.kurtosis(returns)``.
     """
@@ -82,7 +74,7 @@ def kurtosis_nb(values, parameters):  # type: ignore[no-untyped-def]
     return fourth / n / ((second / n) * (second / n)) - 3.0 if second > 1e-28 * n else np.nan
 
 
-@series_factor_of(_one_more)
+@series_factor_of(windows(more=1))
 def entropy_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Take the entropy of the log returns in ten equal bins from least to largest, of its largest: 1 when all are even.
 
@@ -112,7 +104,7 @@ def entropy_nb(values, parameters):  # type: ignore[no-untyped-def]
     return total / np.log(10.0)
 
 
-@series_factor_of(_two_more)
+@series_factor_of(windows(more=2))
 def permutation_entropy_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Take the entropy of the orders of three values in a row, of its largest: 0 when all rise, 1 when all are even.
 
@@ -132,9 +124,9 @@ def permutation_entropy_nb(values, parameters):  # type: ignore[no-untyped-def]
     return total / np.log(6.0)
 
 
-@series_factor_of(_one_more)
+@series_factor_of(windows(more=1))
 def jump_share_nb(values, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of the largest absolute log return in the sum of all: 1 for one jump alone.
+    """Return the share of the largest absolute log return in the sum of all: 1 for one jump alone.
 
     NaN when nothing moved, and for values <= 0.
     Equals: ``abs(returns).rolling(window).max() / abs(returns).rolling(window).sum()``.

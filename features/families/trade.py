@@ -1,6 +1,6 @@
-"""The trade's own terms, known with the signal: its side, how far its stop and target are, who agrees with it.
+"""The trade's own terms, known with the signal: its side, the distances of stop and target, the agreement of peers.
 
-The entry is not known yet: the last close stands for it. A stop or target that a trade does not have is no distance.
+The entry price is not known yet, so the last close stands for it. Without a stop or target, its distance is NaN.
 """
 
 from __future__ import annotations
@@ -9,26 +9,18 @@ import numpy as np
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.factor import decision_factor_of, trade_factor
-from tradesieve.market.timeframes import Timeframe
-
-
-def _window_and_one(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(values["window"]) + 1
-
-
-def _last(values: dict[str, float], timeframe: Timeframe) -> int:
-    return 1
+from tradesieve.features.families.lookbacks import bars, windows
 
 
 @decision_factor_of(terms=("side",))
 def side(decisions: Decisions) -> np.ndarray | None:
-    """Give the side: +1 long, -1 short."""
+    """Return the side: +1 long, -1 short."""
     return decisions.side
 
 
 @decision_factor_of(terms=("side", "agreeing"))
 def agreeing(decisions: Decisions) -> np.ndarray | None:
-    """Give the share of the rule's other instances that hold a position on this side. NaN when there are no others."""
+    """Return the share of the rule's other instances that hold a position on this side. NaN without others."""
     return decisions.agreeing
 
 
@@ -40,7 +32,7 @@ def mean_true_range_nb(high, low, close):  # type: ignore[no-untyped-def]
     return total / (len(close) - 1)
 
 
-@trade_factor("window", terms=("side", "stop"), lookback=_window_and_one)
+@trade_factor("window", terms=("side", "stop"), lookback=windows(more=1))
 def stop_distance_nb(close_time, open_, high, low, close, volume, terms, parameters):  # type: ignore[no-untyped-def]
     """Divide the distance from the last close to the stop by the mean true range. NaN without a stop, or when flat.
 
@@ -49,7 +41,7 @@ def stop_distance_nb(close_time, open_, high, low, close, volume, terms, paramet
     return terms[0] * (close[-1] - terms[1]) / mean_true_range_nb(high, low, close)
 
 
-@trade_factor("window", terms=("side", "target"), lookback=_window_and_one)
+@trade_factor("window", terms=("side", "target"), lookback=windows(more=1))
 def target_distance_nb(close_time, open_, high, low, close, volume, terms, parameters):  # type: ignore[no-untyped-def]
     """Divide the distance from the last close to the target by the mean true range. NaN without a target, or when flat.
 
@@ -58,7 +50,7 @@ def target_distance_nb(close_time, open_, high, low, close, volume, terms, param
     return terms[0] * (terms[2] - close[-1]) / mean_true_range_nb(high, low, close)
 
 
-@trade_factor(terms=("stop", "target"), lookback=_last)
+@trade_factor(terms=("stop", "target"), lookback=bars(1))
 def reward_to_risk_nb(close_time, open_, high, low, close, volume, terms, parameters):  # type: ignore[no-untyped-def]
     """Divide the distance from the last close to the target by that to the stop. NaN without one of them.
 

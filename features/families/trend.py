@@ -5,16 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tradesieve.features.factor import bars_factor, series_factor, series_factor_of
-from tradesieve.market.timeframes import Timeframe
-
-
-def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(values["window"]) + 1
-
-
-def _four_windows(values: dict[str, float], timeframe: Timeframe) -> int:
-    # A Wilder average forgets by 1 / window a bar: of its seed, 1 / e^2 is left at most after two windows more.
-    return 4 * int(values["window"])
+from tradesieve.features.families.lookbacks import windows
 
 
 @series_factor
@@ -50,7 +41,7 @@ def slope_nb(values, parameters):  # type: ignore[no-untyped-def]
 
 @series_factor
 def fit_nb(values, parameters):  # type: ignore[no-untyped-def]
-    """Fit a line by least squares; give the share of variance that it explains, with the sign of its slope.
+    """Fit a line by least squares; return the share of variance that it explains, with the sign of its slope.
 
     NaN when flat. Equals: ``linregress(arange(window), values).rvalue ** 2``, signed.
     """
@@ -86,7 +77,7 @@ def direction_nb(values, parameters):  # type: ignore[no-untyped-def]
     return (values[-1] - values[0]) / walked if walked > 0.0 else np.nan
 
 
-@series_factor_of(_four_windows)
+@series_factor_of(windows(4))
 def from_exponential_mean_nb(values, parameters):  # type: ignore[no-untyped-def]
     """Divide the last value by the exponential average of span `window`, less 1. NaN when that average is zero.
 
@@ -155,7 +146,7 @@ def mean_crossing_nb(values, parameters):  # type: ignore[no-untyped-def]
     return (last / recent) / (whole / n) - 1.0 if whole != 0.0 else np.nan
 
 
-@bars_factor("window", lookback=_four_windows)
+@bars_factor("window", lookback=windows(4))
 def adx_wilder_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Average the directional index of Wilder over `window` bars, 0 without direction to 100, from four windows.
 
@@ -187,7 +178,7 @@ def adx_wilder_nb(close_time, open_, high, low, close, volume, parameters):  # t
     return index
 
 
-@bars_factor("window", lookback=_four_windows)
+@bars_factor("window", lookback=windows(4))
 def directional_balance_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Subtract Wilder's minus from his plus directional movement, divided by their sum; NaN when there is none.
 
@@ -206,7 +197,7 @@ def directional_balance_nb(close_time, open_, high, low, close, volume, paramete
     return (up - down) / (up + down) if up + down > 0.0 else np.nan
 
 
-@bars_factor("window", lookback=_one_more)
+@bars_factor("window", lookback=windows(more=1))
 def hurst_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Take the log of the rescaled range of `window` log returns over the log of their number: Hurst's exponent.
 

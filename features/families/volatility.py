@@ -5,11 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tradesieve.features.factor import bars_factor, series_factor
-from tradesieve.market.timeframes import Timeframe
-
-
-def _one_more(values: dict[str, float], timeframe: Timeframe) -> int:
-    return int(values["window"]) + 1
+from tradesieve.features.families.lookbacks import windows
 
 
 @series_factor
@@ -81,7 +77,7 @@ def garman_klass_nb(close_time, open_, high, low, close, volume, parameters):  #
     return np.sqrt(total / len(close))
 
 
-@bars_factor("window", lookback=_one_more)
+@bars_factor("window", lookback=windows(more=1))
 def yang_zhang_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Estimate the volatility of a bar from gaps, bodies and ranges of `window` bars, whatever the drift.
 
@@ -131,7 +127,7 @@ def downside_deviation_nb(values, parameters):  # type: ignore[no-untyped-def]
 
 @series_factor
 def downside_share_nb(values, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of falls in the sum of squared log returns: 0.5 when even. NaN when flat, and for values <= 0.
+    """Return the share of falls in the sum of squared log returns: 0.5 when even. NaN when flat, and for values <= 0.
 
     Equals: ``(r.clip(upper=0) ** 2).rolling(window - 1).sum() / (r ** 2).rolling(window - 1).sum()``.
     Source: Barndorff-Nielsen, Kinnebrock and Shephard (2010), Measuring downside risk: realised semivariance.

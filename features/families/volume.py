@@ -19,7 +19,7 @@ def relative_nb(values, parameters):  # type: ignore[no-untyped-def]
 
 @bars_factor("window")
 def volume_balance_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of volume traded in rising bars less that in falling bars. NaN when nothing traded.
+    """Return the share of volume traded in rising bars less that in falling bars. NaN when nothing traded.
 
     Equals: ``(volume * sign(close - open)).rolling(window).sum() / volume.rolling(window).sum()``.
     """
@@ -91,7 +91,7 @@ def illiquidity_amihud_nb(close_time, open_, high, low, close, volume, parameter
 
 @bars_factor("window")
 def volume_move_share_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of volume that traded in bars of more than the average range. NaN when nothing traded.
+    """Return the share of volume that traded in bars of more than the average range. NaN when nothing traded.
 
     Equals: ``volume[high - low > (high - low).mean()].sum() / volume.sum()`` of the window.
     """

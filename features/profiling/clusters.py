@@ -1,4 +1,4 @@
-"""Clusters: which features say the same, by the correlation of their ranks."""
+"""Clusters of features with the same information, by the correlation of their ranks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _BLOCK = 8192
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """Features that say the same, together.
+    """Features with the same information, grouped.
 
     Parameters
     ----------
     code : int64 (n_features,), the cluster of each feature, 0 for the largest one.
     representative : int64 (n_clusters,), the feature that correlates most with the others of its cluster.
-    order : int64 (n_features,), the features with those of a cluster, and like clusters, side by side.
+    order : int64 (n_features,), the features, those of a cluster and similar clusters side by side.
     """
 
     code: np.ndarray
@@ -117,7 +117,7 @@ def rank_correlation(ranks: np.ndarray) -> np.ndarray:
 
 
 def cluster_features(correlation: np.ndarray, *, threshold: float = 0.7) -> Clusters:
-    """Put features together whose ranks correlate, up or down.
+    """Group features whose ranks correlate, positively or negatively.
 
     Hierarchical clustering with complete linkage (Sorensen, 1948) of the distance ``1 - |correlation|``: any two
     features of a cluster correlate by at least `threshold`. An undefined correlation counts as none.

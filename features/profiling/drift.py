@@ -17,7 +17,7 @@ from tradesieve.market.errors import BadInput
 
 DRIFT_WATCHED, DRIFT_SHIFTED = 0.1, 0.25
 MINIMUM_ROWS = 30
-"""Fewer rows than this in a part say nothing of its distribution."""
+"""A part with fewer rows is not compared."""
 
 
 @dataclass(frozen=True, eq=False)

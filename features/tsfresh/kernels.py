@@ -201,7 +201,7 @@ def autocorrelation_nb(values, parameters):  # type: ignore[no-untyped-def]
 
 
 def ratio_beyond_r_sigma_nb(values, parameters):  # type: ignore[no-untyped-def]
-    """Give the share of values further than r standard deviations from the mean.
+    """Return the share of values further than r standard deviations from the mean.
 
     Equals: ``tsfresh ratio_beyond_r_sigma``.
     """

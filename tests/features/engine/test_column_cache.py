@@ -279,11 +279,10 @@ def test_a_changed_kernel_is_other_code_and_the_others_are_not(tmp_path):
     a_kernel = "/ highest_nb(high[start:stop]) - 1.0"
     assert changed("families/day.py", a_kernel, a_kernel.replace("1.0", "2.0")) == {"from_last_day_high"}
     last_day = {name for name in FACTORS if "last_day" in name}
-    a_lookback = "return 2 * timeframe.bars_in(DAY) + 1"
-    assert changed("families/day.py", a_lookback, a_lookback.replace("2", "3")) == last_day
-    what_it_calls = changed(
-        "families/calendar_kernels.py", "return (time - 1) // DAY * DAY", "return (time - 2) // DAY * DAY"
-    )
+    a_lookback = "return lambda values, timeframe: n * timeframe.bars_in(duration) + 1"
+    assert changed("families/lookbacks.py", a_lookback, a_lookback.replace("+ 1", "+ 2")) >= last_day
+    shift = "return (time - 1 + shift)"
+    what_it_calls = changed("families/calendar_kernels.py", shift, shift.replace("1", "2"))
     assert what_it_calls >= last_day
     assert "slope" not in what_it_calls
     assert len(changed("engine/compute.py", "np.isfinite(matrix)", "np.isfinite( matrix)")) == len(
