@@ -156,7 +156,7 @@ def test_a_wrong_call_of_a_database_is_one_line_without_the_password(run: Comman
     run("data", "import", sqlite, *command, "--table", "candels").refused("did you mean 'candles'?")
     run("data", "import", sqlite, *command, *table, "--product", "BTC").refused("unknown product", "'BTC-USD'")
     run("data", "import", sqlite, *command, *table, "--columns", "open=Erster").refused("no column 'Erster' for open")
-    run("data", "import", "bars.csv", *command, *table).refused("--table belongs to the URL of a database")
+    run("data", "import", "bars.csv", *command, *table).refused("--table needs the URL of a database")
 
 
 # -- files in other words, and their symbols ---------------------------------------------------------------------------
