@@ -12,12 +12,12 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.families.calendar_kernels import (
-    day_nb,
+    MONTH,
+    WEEK,
     first_after_nb,
     highest_nb,
     lowest_nb,
-    month_nb,
-    week_nb,
+    span_begin_nb,
 )
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.market.bars import COLUMNS, Bars
@@ -134,9 +134,9 @@ def test_spans_begin_where_pandas_has_them_begin():
     times = pd.date_range("1968-01-01", "2105-01-01", freq="17h").as_unit("ns")
     for time in times[::37].append(times[times.hour == 0][::50]):
         ended = pd.Timestamp(time.value - 1)
-        assert day_nb(time.value) == ended.floor("D").value
-        assert week_nb(time.value) == ended.to_period("W-SUN").start_time.value
-        assert month_nb(time.value) == ended.to_period("M").start_time.value
+        assert span_begin_nb(time.value, DAY) == ended.floor("D").value
+        assert span_begin_nb(time.value, WEEK) == ended.to_period("W-SUN").start_time.value
+        assert span_begin_nb(time.value, MONTH) == ended.to_period("M").start_time.value
 
 
 def test_the_first_bar_after_a_time_and_the_extremes_of_any_number_of_bars():

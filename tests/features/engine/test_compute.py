@@ -193,7 +193,7 @@ def test_a_factor_of_one_s_own_is_a_decorated_function(market_bars):
 
 def test_a_kernel_may_call_plain_functions_that_end_like_one(market_bars):
     feature = parse_feature("bars__from_last_week_high")
-    assert isinstance(feature.factor.kernel.__globals__["last_week_nb"], FunctionType), "not compiled by its module"
+    assert isinstance(feature.factor.kernel.__globals__["last_span_nb"], FunctionType), "not compiled by its module"
     part = market_bars[-feature.lookback(FIVE) :]
     plain = feature.factor.kernel(*(getattr(part, name) for name in COLUMNS), np.zeros(0))
     assert compute(market_bars, market_bars.close_time[-1:], [feature])[0, 0] == plain
