@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 
 from tradesieve.market.errors import BadInput
+
+_ABANDONED_AFTER = 3600.0
+"""Seconds after which a temporary file is what a killed run left behind: none takes as long to write."""
 
 
 @contextmanager
@@ -39,17 +43,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def prune(folder: Path, limit: int) -> int:
     """Delete the least recently used files until the rest takes at most `limit` bytes.
 
-    Temporary files of killed runs count too. Folders stay, since another process may be about to write into one.
+    Temporary files count too once they are an hour old, as killed runs leave them; younger ones may be in use by another
+    process. Folders stay, since another process may be about to write into one.
 
     Returns
     -------
     How many files were deleted.
     """
     found = []
+    abandoned = time.time() - _ABANDONED_AFTER
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # another process may prune too
             state = path.stat()
-            if S_ISREG(state.st_mode):
+            in_use = path.name.startswith(".") and state.st_mtime > abandoned
+            if S_ISREG(state.st_mode) and not in_use:
                 found.append((state.st_mtime_ns, state.st_size, path))
     excess, deleted = sum(size for _, size, _ in found) - limit, 0
     for _, size, path in sorted(found):
