@@ -43,8 +43,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def prune(folder: Path, limit: int) -> int:
     """Delete the least recently used files until the rest takes at most `limit` bytes.
 
-    Temporary files count too once they are an hour old, as killed runs leave them; younger ones may be in use by another
-    process. Folders stay, since another process may be about to write into one.
+    Temporary files count too once they are an hour old, as killed runs leave them; another process may be writing a
+    younger one. Folders stay, since another process may be about to write into one.
 
     Returns
     -------
