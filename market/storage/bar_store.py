@@ -164,6 +164,33 @@ class BarStore:
                     _original(path).unlink()
         return len(repairs)
 
+    def remove(self, symbol: str, timeframe: Timeframe, start: int | None = None, end: int | None = None) -> int:
+        """Remove the stored bars of a stretch, and of the original of repaired bars; return how many.
+
+        Both files are replaced as a whole, under a lock. Without a bar left, the series is no longer stored.
+
+        Parameters
+        ----------
+        start, end : int64 ns UTC: bars with start < close_time <= end are removed; None leaves that side open.
+
+        Raises
+        ------
+        BadInput : if nothing is stored, or the file cannot be written.
+        """
+        path = self.path(symbol, timeframe)
+        with _locked(self.folder):
+            _remove_temporaries(path)
+            stored, repairs = self._read(path, symbol, timeframe), _read_repairs(path)
+            kept = _without(stored, start, end)
+            if len(kept) == 0:
+                _delete(path)
+            elif len(kept) < len(stored):
+                if repairs:
+                    original = self._read(_original(path), symbol, timeframe)
+                    _write(_original(path), _without(original, start, end), ())
+                _write(path, kept, repairs)
+        return len(stored) - len(kept)
+
     def load(self, symbol: str, timeframe: Timeframe) -> Bars:
         """Read the bars of a symbol, resampled from the longest stored timeframe that divides `timeframe`.
 
@@ -213,6 +240,21 @@ def _remove_temporaries(path: Path) -> None:
         for temporary in path.parent.glob(f".{name}.*"):  # left by a crash
             with suppress(OSError):
                 temporary.unlink()
+
+
+def _without(bars: Bars, start: int | None, end: int | None) -> Bars:
+    removed = bars.between(start, end).close_time
+    return bars.where(~np.isin(bars.close_time, removed))
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink()
+        _original(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be removed: {error.strerror}") from error
+    with suppress(OSError):
+        path.parent.rmdir()  # fails, as it should, if another timeframe is stored
 
 
 def _write(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:

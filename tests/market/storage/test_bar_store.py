@@ -286,3 +286,47 @@ def test_a_block_that_fails_changes_nothing(tmp_path):
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert files_of(tmp_path) == {"result.json": b"new"}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "left"),
+    [
+        (10, 20, [*range(1, 11), *range(21, 31)]),  # bars that close after the start, up to the end
+        (None, 20, [*range(21, 31)]),
+        (20, None, [*range(1, 21)]),
+        (40, 50, [*range(1, 31)]),
+    ],
+)
+def test_a_stretch_is_removed_and_the_rest_stays(tmp_path, start, end, left):
+    store = BarStore(tmp_path)
+    store.append(minutes(1, 31))
+    times = [None if minute is None else minute * MINUTE.duration for minute in (start, end)]
+    assert store.remove("BTC-USD", MINUTE, *times) == 30 - len(left)
+    assert (store.load("BTC-USD", MINUTE).close_time // MINUTE.duration).tolist() == left
+    assert store.append(minutes(1, 31)) == 30 - len(left)
+    assert store.load("BTC-USD", MINUTE).fingerprint == minutes(1, 31).fingerprint
+
+
+def test_a_series_without_a_bar_left_is_no_longer_stored(tmp_path):
+    store = BarStore(tmp_path / "bars")
+    store.append(minutes(1, 31))
+    store.append(minutes(1, 31, symbol="ETH-USD"))
+    assert store.remove("BTC-USD", MINUTE) == 30
+    assert store.list() == [("ETH-USD", MINUTE)]
+    assert list(files_of(tmp_path / "bars")) == ["ETH-USD/1m.parquet"]
+    with pytest.raises(BadInput, match="no bars of BTC-USD at 1m are stored"):
+        store.remove("BTC-USD", MINUTE)
+
+
+def test_what_is_removed_from_repaired_bars_does_not_come_back_by_undoing(tmp_path):
+    store = BarStore(tmp_path)
+    store.append(minutes(1, 31))
+    record = {"fix": "filled", "changes": [], "n_changes": 1, "asked": "2024-01-01T00:00:00Z"}
+    store.repair("BTC-USD", MINUTE, lambda bars: (bars.where(bars.close_time != 25 * MINUTE.duration), [record]))
+    assert store.remove("BTC-USD", MINUTE, None, 20 * MINUTE.duration) == 20
+    assert store.repairs("BTC-USD", MINUTE) == (record,)
+    assert store.undo_repairs("BTC-USD", MINUTE) == 1
+    assert (store.load("BTC-USD", MINUTE).close_time // MINUTE.duration).tolist() == [*range(21, 31)]
+    store.repair("BTC-USD", MINUTE, lambda bars: (bars[1:], [record]))
+    assert store.remove("BTC-USD", MINUTE) == 9
+    assert files_of(tmp_path) == {}
