@@ -64,9 +64,9 @@ def test_every_command_and_option_is_explained(command: click.Command) -> None:
 def test_the_commands_are_those_of_the_design() -> None:
     found = {" ".join(path) for path, command in commands(tradesieve) if not isinstance(command, click.Group)}
     assert found >= {
-        "demo", "data import", "data list", "data check", "data repair", "trades generate", "trades stats",
-        "factors list", "factors compute", "factors check", "model experiment", "model train", "model eval",
-        "model export", "model run", "up", "paper",
+        "demo", "data import", "data list", "data check", "data repair", "data remove", "trades generate",
+        "trades stats", "factors list", "factors compute", "factors check", "model experiment", "model train",
+        "model eval", "model export", "model run", "up", "paper",
     }  # fmt: skip
 
 

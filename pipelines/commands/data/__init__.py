@@ -1,4 +1,4 @@
-"""tradesieve data: import, download, list, check and repair bars."""
+"""tradesieve data: import, download, list, check, repair and remove bars."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tradesieve.market.bars import format_time
 from tradesieve.pipelines.commands.data.check import check
 from tradesieve.pipelines.commands.data.fetch import fetch
 from tradesieve.pipelines.commands.data.import_ import import_
+from tradesieve.pipelines.commands.data.remove import remove
 from tradesieve.pipelines.commands.data.repair import repair
 from tradesieve.pipelines.commands.data.resample import resample
 from tradesieve.pipelines.commands.shared.options import as_json
@@ -17,7 +18,7 @@ from tradesieve.pipelines.settings import read_settings
 
 @click.group()
 def data() -> None:
-    """Import, download, list, check and repair bars."""
+    """Import, download, list, check, repair and remove bars."""
 
 
 data.add_command(import_)
@@ -25,6 +26,7 @@ data.add_command(fetch)
 data.add_command(resample)
 data.add_command(check)
 data.add_command(repair)
+data.add_command(remove)
 
 
 @data.command("list")
