@@ -47,7 +47,7 @@ class Finding:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
         plain = {name: getattr(self, name) for name in ("kind", "defect", "count", "unit", "worst", "advice")}
-        return plain | {"first": format_time(self.first_time), "details": list(self.details)}
+        return plain | {"first_time": format_time(self.first_time), "details": list(self.details)}
 
 
 def law_finding(columns: Mapping[str, np.ndarray], law: str, rows: np.ndarray) -> Finding:
@@ -134,15 +134,15 @@ def run_finding(bars: Bars, kind: str, runs: Runs) -> Finding | None:
     order = np.argsort(-runs.length, kind="stable")[:_DETAILS]
     details = tuple(
         {
-            "first": format_time(bars.close_time[runs.start[place]]),
-            "last": format_time(bars.close_time[runs.start[place] + runs.length[place] - 1]),
+            "first_close": format_time(bars.close_time[runs.start[place]]),
+            "last_close": format_time(bars.close_time[runs.start[place] + runs.length[place] - 1]),
             "bars": int(runs.length[place]),
         }
         for place in order
     )
     return Finding(
         kind=kind, defect=defect, count=int(runs.length.sum()), unit="bars", details=details, advice=advice,
-        worst=f"{details[0]['bars']:,} {words} from {details[0]['first']}",
+        worst=f"{details[0]['bars']:,} {words} from {details[0]['first_close']}",
         first_time=int(bars.close_time[runs.start[0]]), times=bars.close_time[runs.start],
     )  # fmt: skip
 

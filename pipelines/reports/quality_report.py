@@ -20,8 +20,8 @@ def quality_html(checks: Sequence[CheckResult]) -> str:
             {
                 "name": f"{checked.bars.symbol} {checked.bars.timeframe}",
                 "n_bars": len(checked.bars),
-                "first": format_time(checked.bars.close_time[0]),
-                "last": format_time(checked.bars.close_time[-1]),
+                "first_close": format_time(checked.bars.close_time[0]),
+                "last_close": format_time(checked.bars.close_time[-1]),
                 "checked": checked,
                 "chart": quality_chart(checked),
             }

@@ -42,8 +42,8 @@ def list_(as_json: bool) -> None:
                 "symbol": symbol,
                 "timeframe": str(timeframe),
                 "bars": count,
-                "first": format_time(first),
-                "last": format_time(last),
+                "first_close": format_time(first),
+                "last_close": format_time(last),
                 "repaired": ", ".join(record["fix"] for record in settings.bars.repairs(symbol, timeframe)) or None,
             }
         )

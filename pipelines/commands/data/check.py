@@ -22,7 +22,7 @@ from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import Settings, read_settings
 
 _FINDINGS = {
-    "bars": "bars of", "kind": "found", "count": "count", "unit": "", "worst": "worst", "first": "first",
+    "bars": "bars of", "kind": "found", "count": "count", "unit": "", "worst": "worst", "first_time": "first at",
     "advice": "what to do",
 }  # fmt: skip
 _DISTRIBUTION = {
@@ -146,8 +146,9 @@ def _show(console: Console, found: list[tuple[CheckResult, dict[str, Any]]], pag
     findings = [{"bars": _name(row)} | finding for row in rows for finding in row["findings"]]
     for row in rows:
         console.say(
-            f"{_name(row)}: {row['bars']:,} bars, {row['first']} to {row['last']}; trading hours {row['calendar']} "
-            f"({row['calendar_reason']}); {row['missing_rate']:.2%} of {row['expected_bars']:,} expected bars missing"
+            f"{_name(row)}: {row['bars']:,} bars that closed from {row['first_close']} to {row['last_close']}; "
+            f"trading hours {row['calendar']} ({row['calendar_reason']}); "
+            f"{row['missing_rate']:.2%} of {row['expected_bars']:,} expected bars missing"
         )
         pauses = (f"regular pause: {pause}" for pause in row["pauses"])
         for line in (*row["notes"], *pauses, *_repairs(row)):

@@ -82,7 +82,7 @@ def fetch(
     }
     if (opened.symbol, wanted) in settings.bars.list():
         first, last, count = settings.bars.span(opened.symbol, wanted)
-        row |= {"bars": count, "first": format_time(first), "last": format_time(last)}
+        row |= {"bars": count, "first_close": format_time(first), "last_close": format_time(last)}
     notes = list(fetched.notes)
     if symbol is not None and symbol != opened.symbol:
         notes.insert(0, f"symbol {symbol} is stored as {opened.symbol}")

@@ -129,6 +129,6 @@ def _read_database(database: Database, request: _Request) -> tuple[Bars, tuple[s
 def _span(bars: Bars) -> dict[str, Any]:
     return {
         "bars": len(bars),
-        "first": format_time(bars.close_time[0]),
-        "last": format_time(bars.close_time[-1]),
+        "first_close": format_time(bars.close_time[0]),
+        "last_close": format_time(bars.close_time[-1]),
     }

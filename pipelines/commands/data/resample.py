@@ -49,7 +49,7 @@ def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, a
         new = settings.bars.append(bars, replace=replace)
     row = {
         "symbol": symbol, "timeframe": str(longer), "from": str(source), "bars": len(bars), "new": new,
-        "first": format_time(bars.close_time[0]), "last": format_time(bars.close_time[-1]),
+        "first_close": format_time(bars.close_time[0]), "last_close": format_time(bars.close_time[-1]),
     }  # fmt: skip
     console.json(row)
     console.table(f"{symbol} {longer}", [row])

@@ -227,7 +227,7 @@ def test_bars_are_fetched_and_the_next_time_only_what_is_new(run: Command, store
     found = run(*fetching(server, "--from", "2023-11-14T22:14", "--to", "2023-11-15T02:14", "--json")).json()
     assert found == {
         "symbol": "BTC-USD", "timeframe": "1m", "market": "coinbaseexchange BTC/USD", "new": 240, "bars": 240,
-        "first": "2023-11-14T22:15:00Z", "last": "2023-11-15T02:14:00Z", "notes": [],
+        "first_close": "2023-11-14T22:15:00Z", "last_close": "2023-11-15T02:14:00Z", "notes": [],
     }  # fmt: skip
     ended = run(*fetching(server, symbol="xbtusd"))
     assert ended.code == 0
