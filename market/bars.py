@@ -15,6 +15,8 @@ from tradesieve.market.timeframes import Timeframe
 PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "volume")
 COLUMNS = ("close_time", *VALUES)
+ORDER_LAWS = ("has the same time as the row before it", "is earlier than the row before it")
+"""The laws that concern a row and the one before it, as `broken_laws` words them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +140,8 @@ def broken_laws(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     prices = [columns[name] for name in PRICES]
     # Every law but the first two concerns a single row. A missing price breaks one law only: NaN compares as False.
     laws = {
-        "has the same time as the row before it": np.concatenate([first, later == earlier]),
-        "is earlier than the row before it": np.concatenate([first, later < earlier]),
+        ORDER_LAWS[0]: np.concatenate([first, later == earlier]),
+        ORDER_LAWS[1]: np.concatenate([first, later < earlier]),
         "has a missing value": ~np.logical_and.reduce([np.isfinite(columns[name]) for name in VALUES]),
         "has a price that is not positive": np.minimum.reduce(prices) <= 0,
         "has a negative volume": columns["volume"] < 0,

@@ -22,6 +22,7 @@ import pandas as pd
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import read_head
+from tradesieve.market.sources.formats.bad_rows import oldest_first
 from tradesieve.market.sources.formats.csv import read_csv
 from tradesieve.market.sources.formats.frames import bars_from_frame, columns_from_frame
 from tradesieve.market.sources.formats.layout import Layout
@@ -68,6 +69,7 @@ def read_file(
     stamps: Stamps | None = None,
     price_scale: float | None = None,
     layout: Layout | None = None,
+    bad_rows: str = "refuse",
 ) -> tuple[Bars, tuple[str, ...]]:
     """Read bars from a file, and report what was corrected.
 
@@ -81,6 +83,7 @@ def read_file(
         close and any other name the open, in UTC, in a unit recognised by its size.
     price_scale : every price is divided by it; by default the vendor's own, else 1.
     layout : the layout of a plain table; no vendor is looked for then.
+    bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
 
     Returns
     -------
@@ -91,21 +94,22 @@ def read_file(
     ------
     BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, it names a different
         market from `symbol`, or no symbol is known.
-    BadData : if the bars break a law; names the row.
+    BadData : if bars break a law and are not to be left out; names the first five rows.
     """
     path, layout = Path(path), layout or Layout()
     table, names = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout)
     trust_user = layout.columns.get("symbol") == ""
     stored_symbol, notes = resolve_symbol(symbol, table.frame, path=str(path), names=names, trust_user=trust_user)
-    bars = bars_from_frame(
+    bars, row_notes = bars_from_frame(
         table.frame,
         symbol=stored_symbol,
         timeframe=timeframe,
         stamps=table.stamps,
         name=str(path),
         price_scale=table.price_scale,
+        bad_rows=bad_rows,
     )
-    return bars, (*table.notes, *notes)
+    return bars, (*table.notes, *notes, *row_notes)
 
 
 def read_columns(
@@ -133,7 +137,8 @@ def read_columns(
     columns = columns_from_frame(
         table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path), price_scale=table.price_scale
     )
-    return columns, table.notes
+    rows = oldest_first(columns)
+    return dict(rows.columns), (*table.notes, *rows.notes)
 
 
 def _read_table(path: Path, options: ReadOptions, layout: Layout) -> tuple[VendorTable, tuple[str, str]]:

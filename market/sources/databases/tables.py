@@ -38,6 +38,7 @@ def read_table(
     stamps: Stamps | None = None,
     price_scale: float | None = None,
     layout: Layout | None = None,
+    bad_rows: str = "refuse",
 ) -> tuple[Bars, tuple[str, ...]]:
     """Read the bars of one market from a table or view.
 
@@ -53,6 +54,7 @@ def read_table(
     stamps : how the table writes time: timestamps with or without a zone, dates, text, or numbers.
     price_scale : every price is divided by it.
     layout : other names of its columns; by default ``product_id``, ``start``, open, high, low, close and volume.
+    bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def read_table(
     Raises
     ------
     BadInput : if the database cannot be read, the table, a column or the product is missing, or a value cannot be read.
-    BadData : if the bars break a law; names the row in the order of time.
+    BadData : if bars break a law and are not to be left out; names the first five rows in the order of time.
     """
     options = ReadOptions(timeframe, stamps or Stamps(), price_scale)
     layout, name = layout or Layout(), f"{database.name} {table}"
@@ -73,15 +75,16 @@ def read_table(
         chosen, notes = _find_product(connection, source, columns, symbol=symbol, product=product, name=name)
         frame = _rows(connection, source, columns, chosen, name)
     frame = Layout(time_format=layout.time_format).apply(frame, name=name)
-    bars = bars_from_frame(
+    bars, row_notes = bars_from_frame(
         frame,
         symbol=symbol,
         timeframe=timeframe,
         stamps=options.stamps,
         name=name,
         price_scale=options.price_scale or 1.0,
+        bad_rows=bad_rows,
     )
-    return bars, notes
+    return bars, (*notes, *row_notes)
 
 
 def _find_table(connection: Connection, table: str, name: str) -> tuple[str | None, str]:

@@ -8,19 +8,28 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import PRICES, VALUES, Bars, format_time
-from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.errors import BadInput
+from tradesieve.market.sources.formats.bad_rows import NumberedRows, leave_out_rows, oldest_first, settle_broken
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES, Stamps, to_nanoseconds
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 
 def bars_from_frame(
-    frame: pd.DataFrame, *, symbol: str, timeframe: Timeframe, stamps: Stamps, name: str, price_scale: float = 1.0
-) -> Bars:
-    """Turn a table into bars.
+    frame: pd.DataFrame,
+    *,
+    symbol: str,
+    timeframe: Timeframe,
+    stamps: Stamps,
+    name: str,
+    price_scale: float = 1.0,
+    bad_rows: str = "refuse",
+) -> tuple[Bars, tuple[str, ...]]:
+    """Turn a table into bars, and report which rows were reversed, changed or left out.
 
     1. Find the columns, and convert times and numbers (`columns_from_frame`).
-    2. Hold the steps between the rows against the timeframe.
-    3. Check the laws of bars (`Bars`).
+    2. Reverse a table whose newest row comes first; leave out repeated rows and rows without a price.
+    3. Hold the steps between the rows against the timeframe.
+    4. Refuse rows that break a law of bars, or leave them out.
 
     Parameters
     ----------
@@ -30,16 +39,19 @@ def bars_from_frame(
     stamps : how it writes time.
     name : what errors call the table.
     price_scale : every price is divided by it.
+    bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
 
     Raises
     ------
     BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times cannot be read or do
         not step by `timeframe`.
-    BadData : if a bar breaks a law, or the newest row comes first.
+    BadData : if a bar breaks a law and is not to be left out; names the first five.
     """
     columns = columns_from_frame(frame, timeframe=timeframe, stamps=stamps, name=name, price_scale=price_scale)
-    _check_steps(columns["close_time"], timeframe, name)
-    return Bars(symbol, timeframe, **columns)
+    rows = leave_out_rows(oldest_first(columns), name=name)
+    _check_steps(rows, timeframe, name)
+    rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows)
+    return Bars(symbol, timeframe, **rows.columns), rows.notes
 
 
 def columns_from_frame(
@@ -109,14 +121,10 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
     return numbers.to_numpy(dtype=np.float64)
 
 
-def _check_steps(time: np.ndarray, timeframe: Timeframe, name: str) -> None:
+def _check_steps(rows: NumberedRows, timeframe: Timeframe, name: str) -> None:
+    time = rows.columns["close_time"]
     steps = np.diff(time)
-    if len(steps) > 1 and (steps < 0).all():
-        raise BadData(
-            f"{name}: row 1 at {format_time(time[1])} is earlier than the row before it, and so is every later row: "
-            "the newest row comes first; sort the file by time"
-        )
-    steps = steps[steps > 0]  # `Bars` reports a step of zero or back, with its row
+    steps = steps[steps > 0]  # `settle_broken` reports a step of zero or back, with its row
     if len(steps) == 0:
         return
     # A day that begins at local midnight lasts 23 or 25 hours when the clocks change.
@@ -125,8 +133,8 @@ def _check_steps(time: np.ndarray, timeframe: Timeframe, name: str) -> None:
     if shortest < timeframe.duration - slack:
         row = int(np.argmax(np.diff(time) == shortest)) + 1
         raise BadInput(
-            f"{name}: row {row} at {format_time(time[row])} is {Timeframe(shortest)} after the row before it, "
-            f"less than the timeframe {timeframe}; check the timeframe"
+            f"{name}: row {rows.numbers[row]} at {format_time(time[row])} is {Timeframe(shortest)} after the "
+            f"row before it, less than the timeframe {timeframe}; check the timeframe"
         )
     common = math.gcd(*steps.tolist())
     if common > timeframe.duration + slack and len(steps) >= 10:

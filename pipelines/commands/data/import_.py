@@ -11,6 +11,7 @@ import click
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.databases.connection import Database, is_database
+from tradesieve.market.sources.formats.bad_rows import BAD_ROWS
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
@@ -30,6 +31,7 @@ class _Request:
     table: str | None
     product: str | None
     file: FileOptions
+    bad_rows: str
 
 
 @click.command("import")
@@ -39,19 +41,26 @@ class _Request:
 @file_options
 @click.option("--table", help="The table of a database, as NAME or SCHEMA.NAME.")
 @click.option("--product", help="The symbol as the table writes it, where it is not found automatically.")
+@click.option(
+    "--bad-rows",
+    type=click.Choice(BAD_ROWS),
+    default="refuse",
+    show_default=True,
+    help="What to do about rows that break a law of bars, such as a negative price: refuse the file, or drop the rows.",
+)
 @click.option("--replace", is_flag=True, help="Replace the stored bars of this symbol and timeframe.")
 @as_json
 def import_(
     files: tuple[str, ...], symbol: str | None, timeframe: str, file_options: FileOptions, table: str | None,
-    product: str | None, replace: bool, as_json: bool,
+    product: str | None, bad_rows: str, replace: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import bars from FILES, recognised by their content, or from a table of a database.
 
     Recognised are the files of CryptoDataDownload, Coinbase, Binance, Bitfinex, freqtrade, OANDA, Lean, HistData,
     NinjaTrader, MetaTrader, ejtrader, backtrader, Yahoo, Alpha Vantage and nautilus. Any other Parquet or CSV file has
     a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close and volume, or the names
-    given by --columns. Every correction is reported. Nothing is stored unless every file can be read and every bar
-    passes the checks.
+    given by --columns. Repeated rows and rows without a price are left out; every correction is reported. Nothing is
+    stored unless every file can be read and every other bar passes the checks.
 
     A table has product_id, start, open, high, low, close and volume, or the names given by --columns. The password may
     be in the URL, in PGPASSWORD or in ~/.pgpass; it is never shown.
@@ -62,7 +71,7 @@ def import_(
         tradesieve data import postgresql://me@host/market --table candles --symbol BTC-USD --timeframe 1m
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    request = _Request(symbol, parse_timeframe(timeframe), table, product, file_options)
+    request = _Request(symbol, parse_timeframe(timeframe), table, product, file_options, bad_rows)
     if symbol is not None:
         settings.bars.path(normalise_symbol(symbol), request.timeframe)
     with console.progress() as progress:
@@ -105,6 +114,7 @@ def _read_file(file: str, request: _Request) -> tuple[Bars, tuple[str, ...]]:
         stamps=request.file.stamps,
         price_scale=request.file.price_scale,
         layout=request.file.layout,
+        bad_rows=request.bad_rows,
     )
 
 
@@ -123,6 +133,7 @@ def _read_database(database: Database, request: _Request) -> tuple[Bars, tuple[s
         stamps=request.file.stamps,
         price_scale=request.file.price_scale,
         layout=request.file.layout,
+        bad_rows=request.bad_rows,
     )
 
 

@@ -37,13 +37,15 @@ BAD_TABLES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "missing time": (lambda frame: with_value(frame, "time", 5, np.nan), "the time of row 5 is missing"),
     "negative price": (lambda frame: with_value(frame, "low", 7, -1.0), "row 7"),
     "zero price": (lambda frame: with_value(frame, "low", 7, 0.0), "row 7"),
-    "missing price": (lambda frame: with_value(frame, "close", 7, np.nan), "row 7"),
     "infinite price": (lambda frame: with_value(frame, "high", 7, np.inf), "row 7"),
     "negative volume": (lambda frame: with_value(frame, "volume", 7, -1.0), "row 7"),
     "high below low": (lambda frame: with_value(frame, "high", 7, 0.01), "row 7"),
     "text for price": (lambda frame: frame.astype({"open": object}).assign(open="dear"), "'dear' in column open"),
     "unsorted": (turned, "row 4"),
-    "duplicate": (lambda frame: pd.concat([frame[:5], frame[4:]], ignore_index=True), "row 5"),
+    "two rows at one time": (
+        lambda frame: with_value(pd.concat([frame[:5], frame[4:]], ignore_index=True), "volume", 5, 1e9),
+        "row 5",
+    ),
     "empty": (lambda frame: frame[:0], "empty"),
     "other timeframe": (lambda frame: frame.assign(time=frame["time"] * 1 - np.arange(len(frame)) * 600), "15m"),
 }

@@ -1,0 +1,126 @@
+"""Rows that cannot be bars: put in order, left out and counted, or a reason to refuse the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tradesieve.market.bars import ORDER_LAWS, PRICES, VALUES, broken_laws, format_time
+from tradesieve.market.errors import BadData, BadInput
+
+BAD_ROWS = ("refuse", "drop")
+"""What is done about rows that break a law of bars: refuse the table, or leave them out."""
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class NumberedRows:
+    """The columns of bars, and where each row stands in its table.
+
+    Parameters
+    ----------
+    columns : as `formats.frames.columns_from_frame` returns them.
+    numbers : int64 (n_rows,): the row of the table, from 0.
+    notes : one sentence for each thing that was corrected or left out.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    numbers: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def without(self, rows: np.ndarray, reason: str) -> NumberedRows:
+        """Leave out the rows that a boolean array marks, and note which; unchanged when it marks none."""
+        if not rows.any():
+            return self
+        kept = {name: values[~rows] for name, values in self.columns.items()}
+        note = f"left out {_count(rows)} {reason}: {self.listed(rows)}"
+        return NumberedRows(kept, self.numbers[~rows], (*self.notes, note))
+
+    def listed(self, rows: np.ndarray) -> str:
+        """Name the first rows that a boolean array marks, with their times."""
+        first = np.flatnonzero(rows)[:_SHOWN]
+        names = [f"row {self.numbers[row]} at {format_time(self.columns['close_time'][row])}" for row in first]
+        return ", ".join(names) + (", ..." if rows.sum() > len(first) else "")
+
+
+def oldest_first(columns: Mapping[str, np.ndarray]) -> NumberedRows:
+    """Number the rows, reversed when the newest one comes first. Any other disorder stays as it is."""
+    numbers = np.arange(len(columns["close_time"]))
+    steps = np.diff(columns["close_time"])
+    if not ((steps <= 0).all() and (steps < 0).any()):
+        return NumberedRows(columns, numbers)
+    reversed_columns = {name: values[::-1] for name, values in columns.items()}
+    return NumberedRows(reversed_columns, numbers[::-1], ("the newest row came first: reversed",))
+
+
+def leave_out_rows(rows: NumberedRows, *, name: str) -> NumberedRows:
+    """Leave out rows that repeat an earlier one in every value, and rows in which a price is missing.
+
+    A missing volume becomes 0, which is noted.
+
+    Raises
+    ------
+    BadData : if no row is left.
+    """
+    if (np.diff(rows.columns["close_time"]) <= 0).any():
+        rows = rows.without(pd.DataFrame(rows.columns).duplicated().to_numpy(), "repeating an earlier one")
+    rows = rows.without(np.logical_or.reduce([np.isnan(rows.columns[price]) for price in PRICES]), "without a price")
+    if len(rows.numbers) == 0:
+        raise BadData(f"{name}: no row has an open, high, low and close")
+    without_volume = np.isnan(rows.columns["volume"])
+    if not without_volume.any():
+        return rows
+    note = f"{_count(without_volume)} without a volume, stored as 0: {rows.listed(without_volume)}"
+    filled = {**rows.columns, "volume": np.where(without_volume, 0.0, rows.columns["volume"])}
+    return NumberedRows(filled, rows.numbers, (*rows.notes, note))
+
+
+def settle_broken(rows: NumberedRows, *, symbol: str, bad_rows: str) -> NumberedRows:
+    """Refuse rows that break a law of bars, or leave them out.
+
+    Parameters
+    ----------
+    bad_rows : one of `BAD_ROWS`. Rows out of order, or two that share a time, are always refused: which of them is
+        right is not known.
+
+    Raises
+    ------
+    BadInput : if `bad_rows` is not one of `BAD_ROWS`.
+    BadData : if rows are refused, names the first five; or if no row is left.
+    """
+    if bad_rows not in BAD_ROWS:
+        raise BadInput(f"bad rows are refused or left out: {' or '.join(BAD_ROWS)}, not {bad_rows!r}")
+    laws = broken_laws(rows.columns)
+    if bad_rows == "drop":
+        for law in [law for law in laws if law not in ORDER_LAWS]:
+            broken = broken_laws(rows.columns).get(law)
+            rows = rows if broken is None else rows.without(broken, f"whose bar {law}")
+        if len(rows.numbers) == 0:
+            raise BadData(f"{symbol}: every row breaks a law of bars; the first {next(iter(laws))}")
+        laws = broken_laws(rows.columns)
+    if laws:
+        raise BadData(f"{symbol}: {_described(rows, laws)}")
+    return rows
+
+
+def _described(rows: NumberedRows, laws: Mapping[str, np.ndarray]) -> str:
+    broken = np.logical_or.reduce(list(laws.values()))
+    first = [int(row) for row in np.flatnonzero(broken)[:_SHOWN]]
+    described = "; ".join(_description(rows, row, laws) for row in first)
+    more = int(broken.sum()) - len(first)
+    ending = f"; and {more} more" if more else ""
+    return f"{described}{ending}" + ("" if laws.keys() & set(ORDER_LAWS) else "; --bad-rows drop leaves out such rows")
+
+
+def _description(rows: NumberedRows, row: int, laws: Mapping[str, np.ndarray]) -> str:
+    law = next(law for law, broken in laws.items() if broken[row])
+    values = ", ".join(f"{name} {rows.columns[name][row]:g}" for name in VALUES)
+    return f"row {rows.numbers[row]} at {format_time(rows.columns['close_time'][row])} {law}: {values}"
+
+
+def _count(rows: np.ndarray) -> str:
+    n = int(rows.sum())
+    return f"{n:,} row{'s' if n > 1 else ''}"
