@@ -23,7 +23,7 @@ from tradesieve.market.instruments import Instrument, instrument_from
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.protocol.plan import Plan
-from tradesieve.strategies.registry import choose_strategies
+from tradesieve.strategies.registry import ALL, choose_strategies
 from tradesieve.strategies.strategy import Strategy
 
 _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
@@ -39,8 +39,9 @@ class Experiment:
     ----------
     symbols, timeframes : every strategy runs on each symbol at each timeframe.
     strategies : rules (their default grids) or whole strategies with parameters and modifiers, each parameter with one
-        value or several, see `strategies.registry`; empty means every rule.
-    num_strategies : how many of them, one of each rule in turn; None takes all.
+        value or several, see `strategies.registry`; empty or ``all`` means every rule.
+    num_strategies : how many of them, one of each rule in turn; None takes all. Where it is not given,
+        `experiment_from` takes all if `strategies` names ``all``, and five otherwise.
     sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
     instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the defaults.
@@ -206,7 +207,7 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
     """
     _refuse_unknown_keys(Experiment, values, "the experiment")
     try:
-        return TypeAdapter(Experiment).validate_python(_with_text_dates(values))
+        return TypeAdapter(Experiment).validate_python(_with_all_strategies(_with_text_dates(values)))
     except ValidationError as error:
         raise _bad_input(error) from error
 
@@ -234,6 +235,14 @@ def _with_text_dates(values: Mapping[str, Any]) -> dict[str, Any]:
         key: value.isoformat() if isinstance(value, datetime.date) and key in ("start", "end") else value
         for key, value in values.items()
     }
+
+
+def _with_all_strategies(values: dict[str, Any]) -> dict[str, Any]:
+    """Read ``all`` as a list, and as all of the strategies unless their number is given."""
+    strategies = [ALL] if values.get("strategies") == ALL else values.get("strategies")
+    if not isinstance(strategies, list | tuple) or ALL not in strategies:
+        return values
+    return {"num_strategies": None} | values | {"strategies": strategies}
 
 
 def _canonical(value: Any) -> Any:

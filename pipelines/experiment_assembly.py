@@ -15,7 +15,7 @@ from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
 from tradesieve.pipelines.settings import Settings
 from tradesieve.strategies.parameter_text import split_top_level
-from tradesieve.strategies.registry import count_strategies, has_explicit_parameters
+from tradesieve.strategies.registry import ALL, count_strategies, has_explicit_parameters
 
 _LISTS = ("symbols", "timeframes", "strategies", "features", "modules", "applications")
 _PLAN_KEYS = ("fitness", "applications", "engines", "seed")
@@ -38,12 +38,12 @@ def assemble_experiment(
     Parameters
     ----------
     config : a YAML file, or a mapping, with the keys of `Experiment`.
-    max_instances : upper limit of strategy x symbol x timeframe; takes as many strategies as fit, one of each rule in
-        turn, whatever `num_strategies` is.
+    max_instances : upper limit of strategy x symbol x timeframe: of the chosen strategies, those that fit are taken,
+        one of each rule in turn.
     given : values by key of `Experiment`, or of its plan (``fitness``, ``applications``, ``engines``, ``seed``), or
         ``candidates``, the number that each engine tries. None means not given. A list may be text separated by
-        commas. Symbols are normalised. ``strategies="all"`` is every rule; strategies whose parameters are all written
-        out are all taken, unless `num_strategies` is given too.
+        commas. Symbols are normalised. ``strategies="all"`` takes every strategy of every rule, and
+        strategies whose parameters are all written out are all taken, unless `num_strategies` is given too.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def assemble_experiment(
     plan = values.setdefault("plan", {})
     if "candidates" in given:
         given["engines"] = dict.fromkeys(plan.get("engines", Plan().engines), given.pop("candidates"))
-    if given.get("strategies") and all(map(has_explicit_parameters, given["strategies"])):
+    strategies = given.get("strategies")
+    if strategies and (ALL in strategies or all(map(has_explicit_parameters, strategies))):
         given.setdefault("num_strategies", None)
     for name, value in given.items():
         (plan if name in _PLAN_KEYS else values)[name] = value
@@ -76,7 +77,7 @@ def _parsed(name: str, value: Any) -> Any:
     if name not in _LISTS:
         return value
     if isinstance(value, str):
-        value = [] if (name, value) == ("strategies", "all") else split_commas(value)
+        value = split_commas(value)
     if not (isinstance(value, Sequence) and all(isinstance(item, str) for item in value)):
         raise BadInput(f"{name}: should be a list, got {value!r}")
     return [normalise_symbol(item) if name == "symbols" else item for item in value]
@@ -90,7 +91,12 @@ def _configured(
     has_keys = bool(values)
     if "symbols" not in values:
         values["symbols"] = given["symbols"] if "symbols" in given else _stored_symbols(settings)
-    return experiment_from(values).as_dict() if has_keys else values
+    if not has_keys:
+        return values
+    validated = experiment_from(values).as_dict()
+    if "num_strategies" not in values:
+        del validated["num_strategies"]  # its default depends on the strategies, which the call may replace
+    return validated
 
 
 def _stored_symbols(settings: Settings) -> list[str]:
@@ -101,10 +107,12 @@ def _stored_symbols(settings: Settings) -> list[str]:
 
 
 def _fitting_strategies(max_instances: int, values: Mapping[str, Any]) -> int:
-    """Count the strategies that fit into a number of instances."""
+    """Count the chosen strategies that fit into a number of instances."""
     n_pairs = len(values["symbols"]) * len(values.get("timeframes", Experiment.timeframes))
     if max_instances < n_pairs:
         raise BadInput(
             f"--max is {max_instances}, but must be at least {n_pairs}: one strategy on every symbol and timeframe"
         )
-    return count_strategies(values.get("strategies", ()), at_most=max_instances // max(1, n_pairs))
+    strategies, n_fitting = values.get("strategies", ()), max_instances // max(1, n_pairs)
+    count = values.get("num_strategies", None if ALL in strategies else Experiment.num_strategies)
+    return count_strategies(strategies, at_most=n_fitting) if count is None else min(count, n_fitting)

@@ -61,15 +61,16 @@ def search_and_judge(values: dict[str, Any], seal: bool) -> dict[str, Any]:
 
 @flow(name="trades", flow_run_name="trades-{symbols}")
 def trades(
-    symbols: str = "", timeframes: str = "5m", strategies: str = "all", num_strategies: int | None = None
+    symbols: str = "", timeframes: str = "5m", strategies: str = "", num_strategies: int | None = None
 ) -> dict[str, int]:
     """Backtest strategies over symbols and timeframes into the state folder.
 
     Parameters
     ----------
-    symbols, timeframes, strategies : separated by commas, as on the command line; without symbols, every stored one.
-    num_strategies : how many strategies, one of each rule in turn; None: five, or all if their parameters are written
-        out.
+    symbols, timeframes, strategies : separated by commas, as on the command line; without symbols, every stored one;
+        without strategies, every rule.
+    num_strategies : how many strategies, one of each rule in turn; None: five, or all if `strategies` is ``all`` or
+        their parameters are written out.
     """
     return _generate(
         assemble(None, symbols=symbols, timeframes=timeframes, strategies=strategies, num_strategies=num_strategies)
@@ -80,7 +81,7 @@ def trades(
 def experiment(
     symbols: str = "",
     timeframes: str = "5m",
-    strategies: str = "all",
+    strategies: str = "",
     num_strategies: int | None = None,
     config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def experiment(
 def train(
     symbols: str = "",
     timeframes: str = "5m",
-    strategies: str = "all",
+    strategies: str = "",
     num_strategies: int | None = None,
     config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:

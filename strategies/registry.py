@@ -2,7 +2,8 @@
 
 A strategy is written ``rule(parameter=value,...)+modifier(parameter=value,...)+...``; omitted parameters keep their
 defaults. Where strategies are chosen, a text may stand for many: a rule without parentheses for its default grid, and
-a parameter with several values, as in ``trailing(ranges=2|3|4)``, for one strategy per value.
+a parameter with several values, as in ``trailing(ranges=2|3|4)``, for one strategy per value. `ALL` stands for the
+default grids of all rules.
 """
 
 from __future__ import annotations
@@ -55,8 +56,14 @@ MODIFIERS: dict[str, type[Modifier]] = {
     )
 }  # fmt: skip
 
+ALL = "all"
+"""The text that stands for every rule."""
+
 SAMPLINGS = ("grid", "random")
 """How strategies are chosen from grids: in grid order, or at random."""
+
+_MAX_COUNTED = 10_000
+"""Larger numbers of strategies to choose from are taken from the sizes of the grids."""
 
 _MAX_STRATEGIES = 1_000_000
 """Taking all strategies of a larger grid is refused: their ids alone would fill the memory."""
@@ -116,8 +123,8 @@ def choose_strategies(
     Parameters
     ----------
     count : how many; None takes all.
-    rules : texts, see the module; empty means the default grid of every rule. With ``grid``, texts that give parameters
-        of their rule come first.
+    rules : texts, see the module; empty or `ALL` means the default grid of every rule. With ``grid``, texts that give
+        parameters of their rule come first.
     sampling : ``grid`` takes each grid in order, ``random`` draws from it, see `sample_strategies`.
     seed : of ``random``.
 
@@ -130,9 +137,9 @@ def choose_strategies(
         raise Unknown("sampling", sampling, SAMPLINGS)
     if sampling == "random":
         if count is None:
-            raise BadInput("random sampling needs a number of strategies")
+            raise BadInput("random sampling needs a number of strategies: set num_strategies")
         return sample_strategies(rules, count, seed=seed)
-    grids = {text: _parse_grid(text) for text in rules or RULES}
+    grids = _parse_grids(rules)
     total = sum(grid.size for grid in grids.values())
     if count is None and total > _MAX_STRATEGIES:
         raise BadInput(f"the grids hold {total} strategies, too many to take all: choose a number of strategies")
@@ -146,8 +153,19 @@ def count_strategies(rules: Sequence[str], *, at_most: int) -> int:
     ------
     BadInput, Unknown : as `choose_strategies`.
     """
-    found = _in_grid_order({text: _parse_grid(text) for text in rules or RULES})
-    return len(_distinct(found, at_most))
+    return len(_distinct(_in_grid_order(_parse_grids(rules)), at_most))
+
+
+def count_available(rules: Sequence[str]) -> int:
+    """Count the strategies to choose from; above ten thousand, one that several texts stand for counts for each.
+
+    Raises
+    ------
+    BadInput, Unknown : as `choose_strategies`.
+    """
+    grids = _parse_grids(rules)
+    total = sum(grid.size for grid in grids.values())
+    return total if total > _MAX_COUNTED else len(_distinct(_in_grid_order(grids), None))
 
 
 def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[Strategy, ...]:
@@ -155,7 +173,7 @@ def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[S
 
     Parameters
     ----------
-    rules : texts, see the module; empty means the default grid of every rule.
+    rules : texts, see the module; empty or `ALL` means the default grid of every rule.
     count : how many. A larger count extends the same sequence.
     seed : of the draws.
 
@@ -169,8 +187,17 @@ def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[S
     >>> [strategy.id.partition("+")[2] for strategy in chosen]
     ['trailing(ranges=3,window=20)', 'trailing(ranges=3,window=20)']
     """
-    drawn = [_parse_grid(text).shuffled([seed, position]) for position, text in enumerate(rules or RULES)]
+    drawn = [_parse_grid(text).shuffled([seed, position]) for position, text in enumerate(_expand_all(rules))]
     return _take(round_robin(drawn), count, rules)
+
+
+def _expand_all(rules: Sequence[str]) -> list[str]:
+    """Replace `ALL`, or no text at all, by the rules."""
+    return [text for given in rules or [ALL] for text in (RULES if given == ALL else [given])]
+
+
+def _parse_grids(rules: Sequence[str]) -> dict[str, Grid]:
+    return {text: _parse_grid(text) for text in _expand_all(rules)}
 
 
 def _in_grid_order(grids: Mapping[str, Grid]) -> Iterator[Strategy]:

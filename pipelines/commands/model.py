@@ -10,6 +10,7 @@ import click
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit
 from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_result
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
@@ -52,6 +53,8 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
         result = run_experiment(chosen, settings, seal=seal, progress=progress)
     console.json(result)
     show_result(console, result)
+    for line in describe_limit(count_chosen(chosen), options="--num-strategies"):
+        console.say(line)
 
 
 @model.command("eval")

@@ -57,6 +57,31 @@ CASES: dict[str, tuple[dict[str, Any] | None, dict[str, str], Experiment]] = {
         {"strategies": "dip_buying(look_back=3|4)", "num_strategies": "1"},
         Experiment(symbols=("AAA", "BBB"), strategies=("dip_buying(look_back=3|4)",), num_strategies=1),
     ),
+    "all takes every strategy": (
+        None,
+        {"strategies": "all"},
+        Experiment(symbols=("AAA", "BBB"), strategies=("all",), num_strategies=None),
+    ),
+    "all beats the configured number": (
+        CONFIG,
+        {"strategies": "all"},
+        replace(FROM_CONFIG, strategies=("all",), num_strategies=None),
+    ),
+    "all in a configuration": (
+        CONFIG | {"strategies": "all"},
+        {},
+        replace(FROM_CONFIG, strategies=("all",)),
+    ),
+    "all in a list of a configuration, without a number": (
+        {"symbols": ["AAA"], "strategies": ["all", WRITTEN_OUT]},
+        {},
+        Experiment(symbols=("AAA",), strategies=("all", WRITTEN_OUT), num_strategies=None),
+    ),
+    "rules of the call beat all of the configuration": (
+        {"symbols": ["AAA"], "strategies": "all"},
+        {"strategies": "dip_buying"},
+        Experiment(symbols=("AAA",), strategies=("dip_buying",)),
+    ),
     "the configuration beats the defaults": (CONFIG, {}, FROM_CONFIG),
     "the configuration may leave symbols to the store": (
         {"timeframes": ["15m"]},
@@ -115,6 +140,11 @@ REFUSED: dict[str, tuple[dict[str, Any] | None, dict[str, str], str]] = {
         "symbol 'btcusd' is written BTC-USD here",
     ),
     "no symbol": (None, {"symbols": ","}, "an experiment needs at least one symbol"),
+    "all without a number, drawn at random": (
+        {"sampling": "random", "strategies": "all"},
+        {},
+        "random sampling needs a number of strategies",
+    ),
     "an unknown strategy": (None, {"strategies": "dip_bying"}, "did you mean 'dip_buying'?"),
 }
 
@@ -152,7 +182,7 @@ def by_prefect(config: dict[str, Any] | None, given: dict[str, str], folder: Pat
 
     flow = inspect.signature(experiment.fn).parameters
     assert {name: parameter.default for name, parameter in flow.items()} == {
-        "symbols": "", "timeframes": "5m", "strategies": "all", "num_strategies": None, "config": None,
+        "symbols": "", "timeframes": "5m", "strategies": "", "num_strategies": None, "config": None,
     }  # fmt: skip
     every = {name: given.get(name, parameter.default) for name, parameter in flow.items() if name != "config"}
     if every["num_strategies"] is not None:
@@ -198,7 +228,7 @@ def test_without_bars_both_say_how_to_get_some(
 
 def test_a_default_of_a_flow_does_not_beat_the_configuration(home: Settings, tmp_path: Path) -> None:
     """A deployment passes every parameter, so a value that equals its default counts as not given."""
-    given = {"timeframes": "5m", "strategies": "all", "symbols": ""}
+    given = {"timeframes": "5m", "strategies": "", "symbols": ""}
     assert by_prefect(CONFIG, given, tmp_path) == FROM_CONFIG
 
 
@@ -225,6 +255,8 @@ def test_the_number_of_instances_is_limited(home: Settings) -> None:
     found = assemble_experiment(home, config=CONFIG, timeframes="5m,1h", max_instances=9)
     assert found.num_strategies == 2, "two strategies on each of four pairs"
     assert assemble_experiment(home, strategies=WRITTEN_OUT, max_instances=1000).num_strategies == 1
+    assert assemble_experiment(home, max_instances=1000).num_strategies == 5, "it limits, and never adds"
+    assert assemble_experiment(home, strategies="all", max_instances=9).num_strategies == 4
     with pytest.raises(BadInput, match="--max is 3, but must be at least 4: one strategy on every symbol"):
         assemble_experiment(home, timeframes="5m,1h", max_instances=3)
     with pytest.raises(BadInput, match="at least one timeframe"):
@@ -234,7 +266,8 @@ def test_the_number_of_instances_is_limited(home: Settings) -> None:
 @pytest.mark.parametrize(
     ("strategies", "expected"),
     [
-        ("all", 5),
+        ("all", None),
+        ("all,dip_buying(look_back=7)", None),
         ("dip_buying", 5),
         ("dip_buying(look_back=3),volatility_breakout", 5),
         ("dip_buying(look_back=3)", None),

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.strategies.registry import MODIFIERS, RULES, choose_strategies, get_rule, parse_strategy
+from tradesieve.strategies.registry import (
+    MODIFIERS,
+    RULES,
+    choose_strategies,
+    count_available,
+    get_rule,
+    parse_strategy,
+)
 from tradesieve.strategies.rules.dip_buying import DipBuying
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
 
@@ -97,6 +104,20 @@ def test_a_choice_takes_one_of_each_rule_in_turn():
     assert list(RULES)[:3] == ["volatility_breakout", "opening_range_breakout", "dip_buying"]
     assert set(choose_strategies(None)) == set(EVERY)
     assert {strategy.name for strategy in choose_strategies(4, rules=("dip_buying",))} == {"dip_buying"}
+
+
+def test_all_stands_for_every_rule():
+    assert choose_strategies(None, rules=("all",)) == choose_strategies(None)
+    assert choose_strategies(20, rules=("all",)) == choose_strategies(20)
+    assert choose_strategies(9, rules=("all",), sampling="random") == choose_strategies(9, sampling="random")
+    exact = parse_strategy("dip_buying(look_back=7)")
+    both = choose_strategies(None, rules=("all", exact.id))
+    assert both[0] == exact
+    assert set(both) == {exact, *choose_strategies(None)}
+    assert count_available(("all", exact.id)) == len(both)
+    assert (
+        count_available(("volatility_breakout+trailing(ranges=" + "|".join(map(str, range(2, 4002))) + ")",)) > 10_000
+    )
 
 
 def test_whole_instances_come_first_and_count_once():

@@ -32,10 +32,14 @@ experiment_options = add_options(
         click.option(
             "--strategies",
             help="Rules or whole strategies, separated by commas, such as "
-            "'dip_buying,volatility_breakout(window=20|50)+trailing(ranges=3)'; 'all' is every rule.",
+            "'dip_buying,volatility_breakout(window=20|50)+trailing(ranges=3)'; 'all' is every "
+            "strategy of every rule; by default, five, each of another rule.",
         ),
         click.option(
-            "--num-strategies", type=int, help="Number of strategies, one of each rule in turn.  [default: 5]"
+            "--num-strategies",
+            type=int,
+            help="Number of strategies, one of each rule in turn.  [default: 5; all, if --strategies is 'all' or gives "
+            "the parameters of each]",
         ),
         click.option("--sampling", help="How strategies are chosen from the grids: grid or random.  [default: grid]"),
         click.option("--symbols", help="Symbols, separated by commas; every stored one by default."),

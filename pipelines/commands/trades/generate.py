@@ -9,6 +9,7 @@ import click
 import pandas as pd
 
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
@@ -24,14 +25,14 @@ _COLUMNS = {
 
 @click.command()
 @experiment_options
-@click.option("--max", "max_instances", type=int, help="Maximum number of instances (strategy x symbol x timeframe).")
+@max_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     help="Also write the trades: to a folder (partitioned Parquet), or to a file ending in .parquet or .csv.",
 )
 @as_json
-def generate(max_instances: int | None, output: Path | None, as_json: bool, **given: Any) -> None:
+def generate(output: Path | None, as_json: bool, **given: Any) -> None:
     """Generate trades of many strategies over symbols and timeframes.
 
     Trades that were generated before are read from the cache, so an interrupted run resumes where it stopped.
@@ -42,13 +43,16 @@ def generate(max_instances: int | None, output: Path | None, as_json: bool, **gi
     settings, console = read_settings(), Console(as_json=as_json)
     if output is not None:
         check_output(output)
-    chunks = load_chunks(assemble_experiment(settings, max_instances=max_instances, **given), settings)
+    experiment = assemble_experiment(settings, **given)
+    chunks, strategies = load_chunks(experiment, settings), count_chosen(experiment)
     with console.progress() as progress:
         rows = write_trade_set(chunks, settings, output, progress=progress)
     n_trades = sum(row["n_trades"] for row in rows)
     settled = {chunk.name: chunk.aligned_finer.covered_rate for chunk in chunks if chunk.finer is not None}
     written = None if output is None else str(output)
-    console.json({"n_trades": n_trades, "output": written, "settled": settled, "instances": rows})
+    console.json(
+        {"n_trades": n_trades, "output": written, "settled": settled, "strategies": strategies, "instances": rows}
+    )
     console.table("Trades by rule, unfiltered", _by_rule(rows), _COLUMNS)
     for chunk in chunks:
         if chunk.finer is not None:
@@ -56,6 +60,8 @@ def generate(max_instances: int | None, output: Path | None, as_json: bool, **gi
                 f"{chunk.finer.timeframe} bars settle the order of events within "
                 f"{chunk.aligned_finer.covered_rate:.1%} of the {chunk.timeframe} bars of {chunk.symbol}"
             )
+    for line in describe_limit(strategies):
+        console.say(line)
     console.say(
         f"{pluralise(len(rows), 'instance')}, {pluralise(n_trades, 'trade')}"
         + (f", written to {output}" if output else "")

@@ -9,6 +9,7 @@ import click
 
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_plot import write_plot
@@ -20,6 +21,7 @@ from tradesieve.strategies.trades import pool_trades
 
 @click.command()
 @experiment_options
+@max_option
 @click.option("--bars", "n_bars", type=click.IntRange(50, 5000), default=1000, show_default=True,
               help="Maximum number of bars to show, the most recent ones.")  # fmt: skip
 @click.option("--trades", "n_trades", type=click.IntRange(1, 1000), default=100, show_default=True,
@@ -36,9 +38,12 @@ def plot(n_bars: int, n_trades: int, output: Path, as_json: bool, **given: Any) 
     console, settings = Console(as_json=as_json), read_settings()
     if output.suffix != ".html":
         raise BadInput(f"{output}: a plot is written to a file ending in .html")
-    chunks = load_chunks(assemble_experiment(settings, **given), settings)
+    experiment = assemble_experiment(settings, **given)
+    chunks, strategies = load_chunks(experiment, settings), count_chosen(experiment)
     with console.progress() as progress:
         trades = pool_trades([generate_trades(chunk, settings, progress=progress) for chunk in chunks])
     shown = write_plot(chunks, trades, output, n_trades=n_trades, n_bars=n_bars)
-    console.json({"output": str(output), "n_trades": len(trades), "n_shown": shown})
+    console.json({"output": str(output), "n_trades": len(trades), "n_shown": shown, "strategies": strategies})
+    for line in describe_limit(strategies):
+        console.say(line)
     console.say(f"{shown:,} of {len(trades):,} trades plotted, written to {output}: open it in a browser")

@@ -9,6 +9,7 @@ import click
 import pandas as pd
 
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
     check_files,
@@ -18,9 +19,10 @@ from tradesieve.pipelines.commands.shared.table_output import (
 )
 from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_report import write_report
-from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, load_chunks
 from tradesieve.strategies.statistics.grouping import GROUPINGS
@@ -37,6 +39,7 @@ _SHOWN = {
 
 @click.command()
 @experiment_options
+@max_option
 @click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, help="Group trades by this.")
 @table_options("groups", "n_trades>=30")
 @as_json
@@ -56,11 +59,13 @@ def stats(
     \b
         tradesieve trades stats --by rule --where 'n_trades>=30' --sort sortino --descending --html report.html
     """
-    console = Console(as_json=as_json)
+    settings, console = read_settings(), Console(as_json=as_json)
     check_files(output, html)
     arrangement = Arrangement(where, sort, descending, limit)
     arrangement.of(_empty_statistics(by))  # reports a wrong option before the backtests
-    trades, chunks = _generate(console, given)
+    experiment = assemble_experiment(settings, **given)
+    strategies = count_chosen(experiment)
+    trades, chunks = _generate(console, experiment, settings)
     found = arrangement.of(trade_statistics(trades, backtest_of(chunks), by=by))
     if output is not None:
         write_table(found, output)
@@ -68,22 +73,23 @@ def stats(
         write_report(chunks, trades, html)
     rows, pooled = rows_of(found), _pooled_row(trades, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
-    console.json({"by": by, "groups": rows, "pooled": pooled} | written)
+    console.json({"by": by, "groups": rows, "pooled": pooled, "strategies": strategies} | written)
     used = [name for name in MEASURES if arrangement.uses(name)]
     columns = (
         {by: "strategy" if by == "instance" else by} | _SHOWN | {name: name for name in used if name not in _SHOWN}
     )
     shown = rows if by == "pooled" else [*rows, pooled]
     console.table(f"Trades by {by}, unfiltered", abbreviate(shown, by), columns)
+    for line in describe_limit(strategies):
+        console.say(line)
     if output is not None:
         console.say(f"{len(found):,} groups with {len(MEASURES)} measures each, written to {output}")
     if html is not None:
         console.say(f"report written to {html}: open it in a browser")
 
 
-def _generate(console: Console, given: dict[str, Any]) -> tuple[pd.DataFrame, list[Chunk]]:
-    settings = read_settings()
-    chunks = load_chunks(assemble_experiment(settings, **given), settings)
+def _generate(console: Console, experiment: Experiment, settings: Settings) -> tuple[pd.DataFrame, list[Chunk]]:
+    chunks = load_chunks(experiment, settings)
     with console.progress() as progress:
         tables = [generate_trades(chunk, settings, progress=progress) for chunk in chunks]
     return pool_trades(tables), chunks

@@ -16,6 +16,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.commands.shared.row_filters import rows_where
 from tradesieve.pipelines.settings import Settings
+from tradesieve.strategies.registry import RULES
 from tradesieve.strategies.statistics.grouping import GROUPINGS
 from tradesieve.strategies.statistics.trade_statistics import MEASURES
 
@@ -195,6 +196,24 @@ def test_wrong_options_are_refused_before_the_work(
     before = folder_state(home)
     assert said in refused(run, "stats", *GIVEN, *arguments)
     assert folder_state(home) == before
+
+
+@pytest.mark.parametrize("command", ["generate", "stats", "plot"])
+def test_a_limit_is_said_when_it_bites(run: Command, tmp_path: Path, command: str) -> None:
+    extra = ["--output", tmp_path / "plot.html"] if command == "plot" else []
+    few = ["--strategies", "dip_buying(look_back=3|4|5)", "--timeframe", "15m", *extra]
+    said = run(command, *few, "--max", "2")[1]
+    assert "limited to 2 of 3 strategies, one of each rule in turn: raise --num-strategies or --max for more" in said
+    assert "limited to" not in run(command, *few, "--max", "3")[1]
+    told = json.loads(run(command, *few, "--num-strategies", "1", "--json")[1])
+    assert told["strategies"] == {"chosen": 1, "available": 3}
+    assert "--max is 0" in refused(run, command, *few, "--max", "0")
+
+
+def test_all_are_all(run: Command) -> None:
+    told = json.loads(run("generate", "--strategies", "all", "--timeframe", "15m", "--max", "28", "--json")[1])
+    assert {row["rule"] for row in told["instances"]} == set(RULES)
+    assert told["strategies"]["chosen"] == 28 < told["strategies"]["available"]
 
 
 def test_conditions_name_what_is_wrong() -> None:

@@ -1,0 +1,37 @@
+"""The limit on the number of strategies, said where it leaves some out."""
+
+from __future__ import annotations
+
+import click
+
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.strategies.registry import count_available
+
+max_option = click.option(
+    "--max",
+    "max_instances",
+    type=int,
+    help="Maximum number of instances (strategy x symbol x timeframe); of the chosen strategies, those that fit.",
+)
+
+
+def count_chosen(experiment: Experiment) -> dict[str, int]:
+    """Return the number of strategies that an experiment takes, `chosen`, and of those to choose from, `available`."""
+    return {
+        "chosen": len(experiment.chosen_strategies()),
+        "available": count_available(experiment.strategies),
+    }
+
+
+def describe_limit(strategies: dict[str, int], *, options: str = "--num-strategies or --max") -> list[str]:
+    """Return a line about strategies that were left out, or none.
+
+    Parameters
+    ----------
+    strategies : from `count_chosen`.
+    options : those of the command that limit the number.
+    """
+    chosen, available = strategies["chosen"], strategies["available"]
+    if chosen == available:
+        return []
+    return [f"limited to {chosen:,} of {available:,} strategies, one of each rule in turn: raise {options} for more"]
