@@ -1,23 +1,31 @@
-"""CSV files with a header line, separated by comma, semicolon, tab or vertical bar."""
+"""CSV files with or without a header line, separated by comma, semicolon, tab or vertical bar."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from tradesieve.market.bars import PRICES
 from tradesieve.market.errors import BadInput
-from tradesieve.market.sources.formats.archives import first_lines, open_unpacked, read_head
+from tradesieve.market.sources.formats.archives import open_unpacked, read_head
+from tradesieve.market.sources.formats.date_and_time import TIME_OF_DAY
 from tradesieve.market.sources.formats.layout import Layout, has_decimal_commas
+
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
 def read_csv(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Read a CSV file of any layout.
 
-    The separator is recognised from the header and the decimal sign from the first rows.
+    The encoding is UTF-8, or UTF-16 with its mark. The separator and whether there is a header are recognised from the
+    first line, and the decimal sign from the first rows.
 
     Parameters
     ----------
@@ -25,36 +33,61 @@ def read_csv(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame, tu
 
     Returns
     -------
-    The table, its columns named as `layout` says, and a note on what was recognised beyond the separator.
+    The table, its columns named as `layout` says, and notes on what was recognised beyond the separator.
 
     Raises
     ------
-    BadInput : if the file is empty, is not UTF-8 text, a line has more fields than the header, or the table does not
-        match `layout`.
+    BadInput : if the file is empty, has another encoding, a line has more fields than the first one, there are no names
+        of columns, or the table does not match `layout`.
     """
     layout = layout or Layout()
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
     head, _ = read_head(path)
-    separator = _separator(path, head, layout)
-    if layout.decimal is None and has_decimal_commas(first_lines(head)[1:], separator):
-        layout, notes = replace(layout, decimal=","), ("numbers have a decimal comma",)
-    frame = parse_csv(path, sep=separator, dtype="str" if layout.needs_text else None)
+    encoding = layout.encoding or ("utf-16" if head.startswith(_UTF_16_MARKS) else "utf-8-sig")
+    if encoding == "utf-16":
+        notes.append("the encoding is UTF-16")
+    lines = _decoded_lines(path, head, encoding)
+    separator = _separator(path, lines[0], layout)
+    cells = [cell.strip() for cell in next(csv.reader([lines[0]], delimiter=separator))]
+    header: int | None = 0
+    if _is_row(cells):
+        if not layout.names:
+            raise BadInput(
+                f"{path}: the first line holds values, not the names of columns: name them by position, as in "
+                f"--columns {_proposed_names(cells)}"
+            )
+        header = None
+    elif layout.names:
+        notes.append("the first line holds names: replaced by those of --columns")
+    if layout.decimal is None and has_decimal_commas(lines[1:], separator):
+        layout = replace(layout, decimal=",")
+        notes.append("numbers have a decimal comma")
+    names = layout.names or cells
+    as_text = {
+        (position if header is None else cells[position]): "str"
+        for position in layout.text_columns(names)
+        if position < len(cells)
+    }
+    dtype = "str" if layout.needs_text else as_text
+    frame = parse_csv(path, sep=separator, header=header, dtype=dtype, encoding=encoding)
     frame = layout.apply(frame.rename(columns=lambda column: str(column).strip()), name=str(path))
-    return (_infer_numbers(frame) if layout.needs_text else frame), notes
+    return (_infer_numbers(frame) if dtype else frame), tuple(notes)
 
 
-def parse_csv(path: Path, **options: Any) -> pd.DataFrame:
+def parse_csv(path: Path, *, encoding: str = "utf-8-sig", **options: Any) -> pd.DataFrame:
     """Read a CSV file, packed or not, with ``pandas.read_csv(**options)``.
 
     Raises
     ------
-    BadInput : if it is not valid CSV in UTF-8, or a line has more fields than the header.
+    BadInput : if it is not valid CSV, is not in UTF-8 or the encoding given, or a line has more fields than the first.
     """
     try:
         with open_unpacked(path) as stream:
-            frame = pd.read_csv(stream, encoding="utf-8-sig", low_memory=False, **options)
+            frame = pd.read_csv(stream, encoding=encoding, low_memory=False, **options)
     except BadInput:
         raise
+    except UnicodeDecodeError as error:
+        raise _wrong_encoding(path, read_head(path)[0], error) from error
     except (csv.Error, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise _not_valid(path, error) from error
     if not frame.index.equals(pd.RangeIndex(len(frame))):
@@ -63,14 +96,41 @@ def parse_csv(path: Path, **options: Any) -> pd.DataFrame:
     return frame
 
 
-def _separator(path: Path, head: bytes, layout: Layout) -> str:
+def _decoded_lines(path: Path, head: bytes, encoding: str) -> list[str]:
+    """Return the whole lines at the beginning of a file, at least one."""
     try:
-        header = head.partition(b"\n")[0].decode("utf-8-sig")
-        if not header.strip():
-            raise BadInput(f"{path}: the file is empty")
-        return layout.separator or csv.Sniffer().sniff(header, delimiters=",;\t|").delimiter
-    except (csv.Error, UnicodeDecodeError) as error:
+        # The head may end within a character.
+        lines = codecs.getincrementaldecoder(encoding)().decode(head).splitlines(keepends=True)
+    except UnicodeError as error:
+        raise _wrong_encoding(path, head, error) from error
+    if not lines or not lines[0].strip():
+        raise BadInput(f"{path}: the file is empty")
+    return [line.strip() for line in lines[: len(lines) if lines[-1].endswith(("\n", "\r")) else -1] or lines]
+
+
+def _separator(path: Path, first_line: str, layout: Layout) -> str:
+    try:
+        return layout.separator or csv.Sniffer().sniff(first_line, delimiters=",;\t|").delimiter
+    except csv.Error as error:
         raise _not_valid(path, error) from error
+
+
+def _is_row(cells: list[str]) -> bool:
+    """Tell whether the first line is a row: four prices or more are numbers, which no name of a column is."""
+    return sum(re.fullmatch(_NUMBER, cell) is not None for cell in cells) >= 4
+
+
+def _proposed_names(cells: list[str]) -> str:
+    times = ["date", "time"] if len(cells) > 1 and re.fullmatch(TIME_OF_DAY, cells[1]) else ["time"]
+    return ",".join([*times, *PRICES, "volume"][: len(cells)])
+
+
+def _wrong_encoding(path: Path, head: bytes, error: Exception) -> BadInput:
+    from charset_normalizer import from_bytes
+
+    likely = [match.encoding for match in from_bytes(head)][:2]
+    advice = f"; pass its --encoding, which may be {' or '.join(likely)}" if likely else ""
+    return BadInput(f"{path}: not valid CSV: {error}{advice}")
 
 
 def _not_valid(path: Path, error: Exception) -> BadInput:

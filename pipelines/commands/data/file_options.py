@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tradesieve.market.sources.formats.layout import FIELDS, Layout, parse_columns
+from tradesieve.market.sources.formats.layout import FIELDS, Layout, parse_columns, parse_names
 from tradesieve.market.sources.formats.timestamps import Stamps
 
 _OPTIONS = (
@@ -26,10 +26,12 @@ _OPTIONS = (
     click.option(
         "--columns",
         multiple=True,
-        help=f"Names of columns, as in time=Datum,open=First; of {', '.join(FIELDS)}. volume= means there is none.",
+        help=f"Names of columns, as in time=Datum,open=First; of {', '.join(FIELDS)}. volume= means there is none. "
+        "Without a header: names by position, as in date,time,open,high,low,close,volume; - ignores a column.",
     ),
     click.option("--separator", help="The separator of a CSV: ',', ';', '|' or tab; recognised from its header."),
     click.option("--decimal", help="The decimal sign of a CSV, '.' or ','; recognised from its first rows."),
+    click.option("--encoding", help="The encoding of a CSV, such as gbk; UTF-8, or UTF-16 with its mark, by default."),
     click.option("--price-scale", type=float, help="Divide every price by this, such as 100000 for prices in points."),
 )
 
@@ -55,16 +57,19 @@ def file_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def with_options(
         *args: Any, stamp: str | None, time_unit: str | None, timezone: str | None, time_format: str | None,
-        columns: tuple[str, ...], separator: str | None, decimal: str | None, price_scale: float | None, **others: Any,
+        columns: tuple[str, ...], separator: str | None, decimal: str | None, encoding: str | None,
+        price_scale: float | None, **others: Any,
     ) -> None:  # fmt: skip
         values = {
             "--stamp": stamp, "--time-unit": time_unit, "--timezone": timezone, "--time-format": time_format,
-            "--columns": columns, "--separator": separator, "--decimal": decimal, "--price-scale": price_scale,
+            "--columns": columns, "--separator": separator, "--decimal": decimal, "--encoding": encoding,
+            "--price-scale": price_scale,
         }  # fmt: skip
+        names = parse_names(columns)
         options = FileOptions(
             stamps=Stamps(stamp, time_unit, timezone),
             price_scale=price_scale,
-            layout=Layout(parse_columns(columns), separator, decimal, time_format),
+            layout=Layout({} if names else parse_columns(columns), separator, decimal, time_format, names, encoding),
             given=tuple(name for name, value in values.items() if value),
         )
         command(*args, file_options=options, **others)
