@@ -8,6 +8,7 @@ __all__ = [
     "timeframes",
     "symbols",
     "bars",
+    "default_costs",
     "resampling",
     "instruments",
     "synthetic",

@@ -19,7 +19,7 @@ from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.feature_sets import expand
 from tradesieve.features.user_modules import load_user_modules
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.market.instruments import Instrument, instrument_from
+from tradesieve.market.instruments import Instrument, instrument_from, refuse_percentages
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.protocol.plan import Plan
@@ -44,7 +44,8 @@ class Experiment:
         `experiment_from` takes all if `strategies` names ``all``, and five otherwise.
     sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
-    instruments : terms by symbol, see `market.instruments`; a symbol that is not named has the defaults.
+    instruments : terms by symbol, see `market.instruments`; what is not set has the default costs of the ``kind``, see
+        `market.default_costs`, and without a kind those of a perpetual.
     settle_with : a shorter timeframe, such as 1m, whose stored bars settle what came first within a bar, see
         `market.execution.fill_rule`; None: a bar that touches stop and target is a loss. It has no effect on timeframes
         that are not longer.
@@ -136,7 +137,14 @@ class Experiment:
 
     def instrument(self, symbol: str) -> Instrument:
         """Return the instrument of a symbol."""
-        return instrument_from(symbol, dict(self.instruments.get(symbol, {})))
+        terms = self.instruments.get(symbol, {})
+        instrument = instrument_from(symbol, terms)
+        refuse_percentages(symbol, terms)
+        return instrument
+
+    def all_instruments(self) -> list[Instrument]:
+        """Return the instrument of each symbol, in their order."""
+        return [self.instrument(symbol) for symbol in self.symbols]
 
     def period(self) -> tuple[int | None, int | None]:
         """Return start and end as int64 ns UTC, None where a side is open."""

@@ -23,7 +23,7 @@ def _on_grid_nb(price: float, upwards: bool, tick: float) -> float:
 
 @kernel()
 def market_price_nb(reference: float, direction: float, bar_range: float, terms: Record) -> float:
-    """Price a market order: half-spread and slippage against us, rounded against us.
+    """Price a market order: half-spread and slippage against us, rounded against us, but never below one tick.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def market_price_nb(reference: float, direction: float, bar_range: float, terms:
     price = reference * (1.0 + direction * terms.slip)
     further = terms.slip_quote + terms.slip_range * bar_range
     price = price + further if direction > 0.0 else max(price - further, _LEAST * price)
+    if terms.tick > 0.0 and price < terms.tick:
+        return terms.tick
     return _on_grid_nb(price, direction > 0.0, terms.tick)
 
 

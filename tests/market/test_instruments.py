@@ -3,11 +3,20 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 
+from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.trading_days import NEW_YORK
+from tradesieve.market.default_costs import DEFAULT_COSTS, UNDESCRIBED
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.market.instruments import Instrument, instrument_from
+from tradesieve.market.instruments import (
+    Instrument,
+    instrument_from,
+    refuse_percentages,
+    require_tick_fits,
+)
+from tradesieve.market.timeframes import parse_timeframe
 
 RATES = ("maker_fee", "taker_fee", "half_spread", "slippage", "tick")
 
@@ -44,6 +53,8 @@ def test_an_instrument_reads_back_from_its_plain_values():
         ({"tick": True}, "tick is True, but must be a number"),
         ({"tick": None}, "tick is None, but must be a number"),
         ({"calendar": "XNYZ"}, "did you mean 'XNYS'"),
+        ({"kind": "stocks"}, "unknown kind of instrument 'stocks': did you mean 'stock'"),
+        ({"kind": 1}, "kind is 1, but must be the name of one"),
         ({"calendar": ["XNYS"]}, "calendar is .*, but must be the name of one"),
     ],
 )
@@ -55,3 +66,56 @@ def test_terms_from_settings_are_checked(terms, match):
 def test_an_unknown_calendar_is_unknown():
     with pytest.raises(Unknown, match="calendar"):
         Instrument("X", calendar="")
+
+
+@pytest.mark.parametrize("kind", DEFAULT_COSTS)
+def test_a_kind_brings_its_default_costs_and_what_is_set_beats_them(kind):
+    costs = DEFAULT_COSTS[kind]
+    plain = instrument_from("X", {"kind": kind})
+    assert {name: getattr(plain, name) for name in costs} == costs
+    assert plain.default_costs == tuple(costs)
+    own = instrument_from("X", {"kind": kind, "taker_fee": 0.0123})
+    assert own.taker_fee == 0.0123
+    assert own.default_costs == tuple(name for name in costs if name != "taker_fee")
+    refuse_percentages("X", own.as_dict())
+    terms = json.loads(json.dumps(own.as_dict()))
+    assert instrument_from(terms.pop("symbol"), terms) == own
+
+
+def test_an_instrument_without_a_kind_keeps_its_terms_and_its_plain_values():
+    assert instrument_from("X", {}) == Instrument("X")
+    assert {name: getattr(Instrument("X"), name) for name in DEFAULT_COSTS[UNDESCRIBED]} == DEFAULT_COSTS[UNDESCRIBED]
+    assert "kind" not in Instrument("X").as_dict()
+
+
+@pytest.mark.parametrize(
+    ("terms", "question"),
+    [
+        ({"taker_fee": 0.5}, "X: taker_fee: 0.5 is 50 % of the price: did you mean 0.005?"),
+        ({"maker_fee": 0.02}, "X: maker_fee: 0.02 is 2 % of the price: did you mean 0.0002?"),
+        ({"slippage": 5}, "X: slippage: 5 is 500 % of the price: did you mean 0.0005?"),
+        ({"long_carry": 0.1}, "X: long_carry: 0.1 is 10 % of the price: did you mean 0.001?"),
+        ({"taker_fee": 0.5, "kind": "option"}, "did you mean 0.005?"),
+    ],
+)
+def test_a_percentage_in_place_of_a_fraction_is_asked_about(terms, question):
+    with pytest.raises(BadInput) as refused:
+        refuse_percentages("X", terms)
+    assert question in str(refused.value)
+
+
+def test_an_option_may_have_the_spread_of_its_premium():
+    refuse_percentages("X", {"kind": "option", "half_spread": 0.2, "slippage": 0.1})
+
+
+def test_a_tick_that_is_not_of_these_prices_is_refused():
+    timeframe = parse_timeframe("5m")
+    prices = np.array([100.0, 80.0, 90.0])
+    bars = Bars("X", timeframe, timeframe.duration * np.arange(1, 4), prices, prices, prices, prices, np.ones(3))
+    for tick in (0.0, 0.01, 4.0):
+        require_tick_fits(Instrument("X", tick=tick), bars)
+    require_tick_fits(Instrument("X", tick=1000.0), bars[:0])
+    for tick in (4.01, 1000.0):
+        message = f"X: tick is {tick:g}, more than 5% of the price of 80 in its 5m bars at 1970-01-01"
+        with pytest.raises(BadInput, match=message):
+            require_tick_fits(Instrument("X", tick=tick), bars)
