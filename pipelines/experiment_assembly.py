@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tradesieve.market.errors import BadInput
+from tradesieve.market.instruments import refuse_percentage
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
@@ -19,6 +20,7 @@ from tradesieve.strategies.registry import ALL, count_strategies, has_explicit_p
 
 _LISTS = ("symbols", "timeframes", "strategies", "features", "modules", "applications")
 _PLAN_KEYS = ("fitness", "applications", "engines", "seed")
+_COST_KEYS = ("maker", "taker", "commission", "spread", "slippage")
 
 
 def assemble_experiment(
@@ -32,8 +34,9 @@ def assemble_experiment(
 
     1. Read the configuration and validate it on its own; without one, start from the defaults.
     2. Replace what is given on the call.
-    3. Limit the number of strategies to what `max_instances` allows.
-    4. Validate the whole.
+    3. Put the costs given on the call on every symbol.
+    4. Limit the number of strategies to what `max_instances` allows.
+    5. Validate the whole.
 
     Parameters
     ----------
@@ -44,6 +47,8 @@ def assemble_experiment(
         ``candidates``, the number that each engine tries. None means not given. A list may be text separated by
         commas. Symbols are normalised. ``strategies="all"`` takes every strategy of every rule, and
         strategies whose parameters are all written out are all taken, unless `num_strategies` is given too.
+        Costs are fractions of the price: ``maker`` and ``taker``, or ``commission`` for both, the whole ``spread``, and
+        ``slippage``.
 
     Raises
     ------
@@ -61,8 +66,12 @@ def assemble_experiment(
     strategies = given.get("strategies")
     if strategies and (ALL in strategies or all(map(has_explicit_parameters, strategies))):
         given.setdefault("num_strategies", None)
+    costs = _given_costs({name: given.pop(name) for name in _COST_KEYS if name in given})
     for name, value in given.items():
         (plan if name in _PLAN_KEYS else values)[name] = value
+    if costs:
+        terms = values.get("instruments", {})
+        values["instruments"] = {symbol: {**terms.get(symbol, {}), **costs} for symbol in [*values["symbols"], *terms]}
     if max_instances is not None:
         values["num_strategies"] = _fitting_strategies(max_instances, values)
     return experiment_from(values)
@@ -81,6 +90,20 @@ def _parsed(name: str, value: Any) -> Any:
     if not (isinstance(value, Sequence) and all(isinstance(item, str) for item in value)):
         raise BadInput(f"{name}: should be a list, got {value!r}")
     return [normalise_symbol(item) if name == "symbols" else item for item in value]
+
+
+def _given_costs(costs: Mapping[str, float]) -> dict[str, float]:
+    """Return the costs given on the call as terms of an instrument."""
+    for name, rate in costs.items():
+        refuse_percentage(f"--{name}", rate)
+    if "commission" in costs and not costs.keys().isdisjoint(("maker", "taker")):
+        raise BadInput("--commission is the fee of every order: give either it, or --maker and --taker")
+    terms = {}
+    if "commission" in costs:
+        terms = {"maker_fee": costs["commission"], "taker_fee": costs["commission"]}
+    names = {"maker": "maker_fee", "taker": "taker_fee", "slippage": "slippage"}
+    terms |= {term: costs[name] for name, term in names.items() if name in costs}
+    return terms | ({"half_spread": costs["spread"] / 2} if "spread" in costs else {})
 
 
 def _configured(

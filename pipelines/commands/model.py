@@ -9,6 +9,7 @@ import click
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
+from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit
 from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_result
@@ -17,6 +18,7 @@ from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_
 from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.runs.release import artifact_of, champion_run, release_run, service_command
+from tradesieve.pipelines.runs.research_trades import model_instrument
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.stack.ports import require_free
 
@@ -51,7 +53,9 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
     chosen = assemble_experiment(settings, **given)
     with console.progress() as progress:
         result = run_experiment(chosen, settings, seal=seal, progress=progress)
-    console.json(result)
+    instruments = chosen.all_instruments()
+    console.json(result | {"costs": costs_by_symbol(instruments)})
+    show_costs(console, instruments)
     show_result(console, result)
     for line in describe_limit(count_chosen(chosen), options="--num-strategies"):
         console.say(line)
@@ -74,8 +78,11 @@ def eval_(run_id: str | None, strategies: str | None, start: str | None, end: st
     chosen = [] if strategies in (None, "all") else split_commas(strategies)
     with console.progress() as progress:
         found = evaluate(source, settings, strategies=chosen, start=start, end=end, progress=progress)
-    found = {"run_id": run_id, **found}
+    symbols = dict.fromkeys(instance.symbol for instance in source.instances)
+    instruments = [model_instrument(source, symbol) for symbol in symbols]
+    found = {"run_id": run_id, **found, "costs": costs_by_symbol(instruments)}
     console.json(found)
+    show_costs(console, instruments, remedy="the model was trained on them")
     show_evaluation(console, found)
 
 

@@ -67,6 +67,11 @@ experiment_options = add_options(
         click.option("--applications", help="How scores become sizes, separated by commas, such as threshold,kelly."),
         click.option("--candidates", type=int, help="Number of candidates that each engine tries.  [default: 6]"),
         click.option("--seed", type=int, help="Random seed.  [default: 7]"),
+        click.option("--maker", type=float, help="Fee of a resting order, as a fraction: 0.0002 is 2 bp."),
+        click.option("--taker", type=float, help="Fee of a market order, as a fraction: 0.0005 is 5 bp."),
+        click.option("--commission", type=float, help="Fee of every order, in place of --maker and --taker."),
+        click.option("--spread", type=float, help="Bid to ask as a fraction of the price; a market order pays half."),
+        click.option("--slippage", type=float, help="Further cost of a market order, as a fraction of the price."),
     ]
 )
 """The options that choose an experiment, named as the values of `pipelines.experiment_assembly.assemble_experiment`."""

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import pandas as pd
 
+from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.tables import pluralise
@@ -45,15 +46,16 @@ def generate(output: Path | None, as_json: bool, **given: Any) -> None:
         check_output(output)
     experiment = assemble_experiment(settings, **given)
     chunks, strategies = load_chunks(experiment, settings), count_chosen(experiment)
+    instruments = experiment.all_instruments()
     with console.progress() as progress:
         rows = write_trade_set(chunks, settings, output, progress=progress)
     n_trades = sum(row["n_trades"] for row in rows)
     settled = {chunk.name: chunk.aligned_finer.covered_rate for chunk in chunks if chunk.finer is not None}
     written = None if output is None else str(output)
-    console.json(
-        {"n_trades": n_trades, "output": written, "settled": settled, "strategies": strategies, "instances": rows}
-    )
+    result = {"n_trades": n_trades, "output": written, "settled": settled, "strategies": strategies}
+    console.json(result | {"costs": costs_by_symbol(instruments), "instances": rows})
     console.table("Trades by rule, unfiltered", _by_rule(rows), _COLUMNS)
+    show_costs(console, instruments)
     for chunk in chunks:
         if chunk.finer is not None:
             console.say(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
+from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
@@ -74,7 +75,9 @@ def optimise(
         {"symbol": name.split()[0], "timeframe": name.split()[1], **walk.as_dict()} for name, walk in walks.items()
     ]
     searched = {stage: [str(parameter) for parameter in space.of_stage(stage)] for stage in STAGES}
-    console.json({"rule": strategy, "searched": searched, "html": html and str(html), "walks": found})
+    costs = costs_by_symbol(experiment.all_instruments())
+    written = html and str(html)
+    console.json({"rule": strategy, "searched": searched, "html": written, "costs": costs, "walks": found})
     console.say(_searched_line(space, searched))
     for walked in found:
         name = f"{strategy} on {walked['symbol']} {walked['timeframe']}"
@@ -82,6 +85,7 @@ def optimise(
         paths = [{"path": path.replace("_", " "), **measures} for path, measures in walked["paths"].items()]
         console.table(f"{name}: all days after the first border", paths, _PATHS)
         console.say(f"best parameters in hindsight: {walked['hindsight']}")
+    show_costs(console, experiment.all_instruments())
     if html is not None:
         console.say(f"paths plotted in {html}: open it in a browser")
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import pandas as pd
 
+from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import (
@@ -73,13 +74,16 @@ def stats(
         write_report(chunks, trades, html)
     rows, pooled = rows_of(found), _pooled_row(trades, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
-    console.json({"by": by, "groups": rows, "pooled": pooled, "strategies": strategies} | written)
+    instruments = list({chunk.symbol: chunk.instrument for chunk in chunks}.values())
+    result = {"by": by, "groups": rows, "pooled": pooled, "strategies": strategies}
+    console.json(result | {"costs": costs_by_symbol(instruments)} | written)
     used = [name for name in MEASURES if arrangement.uses(name)]
     columns = (
         {by: "strategy" if by == "instance" else by} | _SHOWN | {name: name for name in used if name not in _SHOWN}
     )
     shown = rows if by == "pooled" else [*rows, pooled]
     console.table(f"Trades by {by}, unfiltered", abbreviate(shown, by), columns)
+    show_costs(console, instruments)
     for line in describe_limit(strategies):
         console.say(line)
     if output is not None:

@@ -1,0 +1,71 @@
+"""The terms on which money in a table was computed, as one line and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tradesieve.market.default_costs import UNDESCRIBED
+from tradesieve.market.instruments import COSTS, Instrument
+from tradesieve.pipelines.console import Console
+
+_SET = "set with --taker, --maker, --commission, --spread, --slippage, or instruments in --config"
+_NAMES = {"maker_fee": "maker", "taker_fee": "taker", "half_spread": "half-spread", "slippage": "slippage"}
+
+
+def show_costs(console: Console, instruments: Iterable[Instrument], *, remedy: str = _SET) -> None:
+    """Print the terms in one line, or in one for each group of symbols if they differ.
+
+    Parameters
+    ----------
+    remedy : how default costs can be replaced.
+    """
+    groups: dict[str, list[str]] = {}
+    for instrument in instruments:
+        groups.setdefault(describe_costs(instrument, remedy=remedy), []).append(instrument.symbol)
+    for text, symbols in groups.items():
+        owner = f" of {', '.join(symbols)}" if len(groups) > 1 else ""
+        console.say(f"costs{owner}: {text}")
+
+
+def describe_costs(instrument: Instrument, *, remedy: str = _SET) -> str:
+    """Return the costs of an instrument in words, and whether they are defaults."""
+    slippage = [_basis_points(instrument.slippage)]
+    if instrument.slippage_ticks:
+        slippage.append(f"{instrument.slippage_ticks:g} tick" + "s" * (instrument.slippage_ticks != 1))
+    if instrument.slippage_range:
+        slippage.append(f"{instrument.slippage_range:.4g} of the bar's range")
+    text = (
+        f"maker {_basis_points(instrument.maker_fee)}, taker {_basis_points(instrument.taker_fee)}, "
+        f"half-spread {_basis_points(instrument.half_spread)}, slippage {' + '.join(slippage)} a side"
+    )
+    if instrument.tick:
+        text += f", tick {instrument.tick:g}"
+    for name in ("long_carry", "short_carry"):
+        if rate := getattr(instrument, name):
+            text += f", {name.replace('_', ' ')} {_basis_points(rate)} a day"
+    if not (instrument.long_carry or instrument.short_carry):
+        text += ", no funding or borrow"
+    return text + _describe_defaults(instrument, remedy)
+
+
+def _describe_defaults(instrument: Instrument, remedy: str) -> str:
+    defaults = instrument.default_costs
+    if not defaults:
+        return ""
+    kind = (instrument.kind or f"{UNDESCRIBED}, as no kind is set").replace("_", " ")
+    which = "" if len(defaults) == len(_NAMES) else f"{', '.join(_NAMES[name] for name in defaults)}: "
+    return f" ({which}defaults of kind {kind}; {remedy})"
+
+
+def costs_by_symbol(instruments: Iterable[Instrument]) -> dict[str, dict[str, Any]]:
+    """Return the costs as plain values by symbol, with the ``kind`` and the names of those that are ``defaults``."""
+    return {
+        instrument.symbol: {"kind": instrument.kind, "defaults": list(instrument.default_costs)}
+        | {name: getattr(instrument, name) for name in COSTS}
+        for instrument in instruments
+    }
+
+
+def _basis_points(rate: float) -> str:
+    return f"{10_000 * rate:.4g} bp"
