@@ -65,7 +65,7 @@ def stats(
     arrangement = Arrangement(where, sort, descending, limit)
     arrangement.of(_empty_statistics(by))  # reports a wrong option before the backtests
     experiment = assemble_experiment(settings, **given)
-    strategies = count_chosen(experiment)
+    strategies, instruments = count_chosen(experiment), experiment.all_instruments()
     trades, chunks = _generate(console, experiment, settings)
     found = arrangement.of(trade_statistics(trades, backtest_of(chunks), by=by))
     if output is not None:
@@ -74,7 +74,6 @@ def stats(
         write_report(chunks, trades, html)
     rows, pooled = rows_of(found), _pooled_row(trades, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
-    instruments = list({chunk.symbol: chunk.instrument for chunk in chunks}.values())
     result = {"by": by, "groups": rows, "pooled": pooled, "strategies": strategies}
     console.json(result | {"costs": costs_by_symbol(instruments)} | written)
     used = [name for name in MEASURES if arrangement.uses(name)]
