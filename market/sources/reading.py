@@ -44,7 +44,9 @@ from tradesieve.market.sources.vendors.metatrader import METATRADER
 from tradesieve.market.sources.vendors.nautilus import NAUTILUS
 from tradesieve.market.sources.vendors.ninjatrader import NINJATRADER
 from tradesieve.market.sources.vendors.oanda import OANDA
+from tradesieve.market.sources.vendors.stooq import STOOQ
 from tradesieve.market.sources.vendors.yahoo import YAHOO
+from tradesieve.market.sources.vendors.yfinance import YFINANCE
 from tradesieve.market.timeframes import Timeframe
 
 READERS: dict[str, Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]]] = {
@@ -56,7 +58,7 @@ READERS: dict[str, Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]
 """The reader of a plain table, by the ending of its name."""
 VENDORS: tuple[Vendor, ...] = (
     CRYPTODATADOWNLOAD, COINBASE, BINANCE, BITFINEX, FREQTRADE, OANDA, LEAN, HISTDATA, NINJATRADER, METATRADER,
-    EJTRADER, BACKTRADER, YAHOO, ALPHAVANTAGE, NAUTILUS,
+    EJTRADER, BACKTRADER, YAHOO, YFINANCE, STOOQ, ALPHAVANTAGE, NAUTILUS,
 )  # fmt: skip
 """Every vendor whose files are recognised; no file is recognised by two."""
 

@@ -48,7 +48,7 @@ def read_csv(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame, tu
         notes.append("the encoding is UTF-16")
     lines = _decoded_lines(path, head, encoding)
     separator = _separator(path, lines[0], layout)
-    cells = [cell.strip() for cell in next(csv.reader([lines[0]], delimiter=separator))]
+    cells = next(csv.reader([lines[0]], delimiter=separator))
     header: int | None = 0
     if _is_row(cells):
         if not layout.names:
@@ -117,11 +117,11 @@ def _separator(path: Path, first_line: str, layout: Layout) -> str:
 
 def _is_row(cells: list[str]) -> bool:
     """Tell whether the first line is a row: four prices or more are numbers, which no name of a column is."""
-    return sum(re.fullmatch(_NUMBER, cell) is not None for cell in cells) >= 4
+    return sum(re.fullmatch(_NUMBER, cell.strip()) is not None for cell in cells) >= 4
 
 
 def _proposed_names(cells: list[str]) -> str:
-    times = ["date", "time"] if len(cells) > 1 and re.fullmatch(TIME_OF_DAY, cells[1]) else ["time"]
+    times = ["date", "time"] if len(cells) > 1 and re.fullmatch(TIME_OF_DAY, cells[1].strip()) else ["time"]
     return ",".join([*times, *PRICES, "volume"][: len(cells)])
 
 

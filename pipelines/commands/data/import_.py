@@ -57,10 +57,10 @@ def import_(
     """Import bars from FILES, recognised by their content, or from a table of a database.
 
     Recognised are the files of CryptoDataDownload, Coinbase, Binance, Bitfinex, freqtrade, OANDA, Lean, HistData,
-    NinjaTrader, MetaTrader, ejtrader, backtrader, Yahoo, Alpha Vantage and nautilus. Any other Parquet or CSV file has
-    a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close and volume, or the names
-    given by --columns. Repeated rows and rows without a price are left out; every correction is reported. Nothing is
-    stored unless every file can be read and every other bar passes the checks.
+    NinjaTrader, MetaTrader, ejtrader, backtrader, Yahoo, yfinance, Stooq, Alpha Vantage and nautilus. Any other
+    Parquet or CSV file has a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close
+    and volume, or the names given by --columns. Repeated rows and rows without a price are left out; every correction
+    is reported. Nothing is stored unless every file can be read and every other bar passes the checks.
 
     A table has product_id, start, open, high, low, close and volume, or the names given by --columns. The password may
     be in the URL, in PGPASSWORD or in ~/.pgpass; it is never shown.

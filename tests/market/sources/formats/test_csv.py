@@ -72,7 +72,13 @@ def test_a_dash_is_a_column_to_ignore(tmp_path):
     ],
 )
 @pytest.mark.parametrize(
-    "header", [None, "Date,Time,Open,High,Low,Close,Volume", "Tag,Zeit,open,high,low,close,volume"]
+    "header",
+    [
+        None,
+        "Date,Time,Open,High,Low,Close,Volume",
+        "Tag,Zeit,open,high,low,close,volume",
+        "Date , Time,Open,High,Low,Close,Volume",
+    ],
 )
 def test_a_date_and_a_time_of_day_are_joined(tmp_path, date, time, time_format, header):
     text = written(NEW_YORK.dt.strftime(date), NEW_YORK.dt.strftime(time), header=header)

@@ -145,6 +145,30 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         ),
         "NinjaTrader",
     ),
+    "stooq": (
+        lines(
+            "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>",
+            [joined("BTCUSD", 1, f"{stamp:%Y%m%d,%H%M%S}", *row, 0) for stamp, row in zip(ISO, OHLCV, strict=True)],
+        ),
+        "Stooq",
+    ),
+    "metastock": (
+        lines(
+            "<TICKER>,<DTYYYYMMDD>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>",
+            [joined("BTCUSD", f"{stamp:%Y%m%d,%H%M}", *row) for stamp, row in zip(ISO, OHLCV, strict=True)],
+        ),
+        "Stooq",
+    ),
+    "yfinance": (
+        lines(
+            "Price,Close,High,Low,Open,Volume\nTicker,BTC-USD,BTC-USD,BTC-USD,BTC-USD,BTC-USD\nDatetime,,,,,",
+            [
+                joined(f"{stamp}+00:00", row[3], row[1], row[2], row[0], row[4])
+                for stamp, row in zip(ISO, OHLCV, strict=True)
+            ],
+        ),
+        "yfinance",
+    ),
     "metatrader 4": (
         lines(None, [joined(f"{stamp:%Y.%m.%d,%H:%M}", *row) for stamp, row in zip(ISO, OHLCV, strict=True)]),
         "MetaTrader",
@@ -308,6 +332,28 @@ def test_a_table_whose_newest_row_comes_first_is_reversed(tmp_path):
     # The same columns as Alpha Vantage, but no day ends at the end of a session in New York.
     bars, _ = read(tmp_path / "a.csv", lines("timestamp,open,high,low,close,volume", CSV_ROWS, newest_first=True))
     assert bars.fingerprint == BARS.fingerprint
+
+
+def test_days_of_metastock_have_no_time_of_day(tmp_path):
+    text = "<TICKER>,<DATE>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\nAAPL.US,20240308,1,3,1,2,5\nAAPL.US,20240311,1,3,1,2,5\n"
+    bars, notes = read(tmp_path / "a.txt", text, symbol=None, timeframe=parse_timeframe("1d"))
+    assert (bars.symbol, np.datetime_as_string(bars.open_time.astype("M8[ns]"), "D").tolist()) == (
+        "AAPL",
+        ["2024-03-08", "2024-03-11"],
+    )
+    assert "the file does not state its time zone: read as UTC; pass --timezone to change it" in notes
+
+
+def test_a_file_of_yfinance_holds_one_ticker(tmp_path):
+    text = "Price,Close,Close\nTicker,AAPL,MSFT\nDate,,\n2024-03-08,1,2\n"
+    with pytest.raises(BadInput, match="holds 2 tickers, AAPL and MSFT; save one to a file"):
+        read(tmp_path / "a.csv", text)
+
+
+def test_the_published_shapes_of_stooq_and_yfinance_are_read(shared_data):
+    for name, timeframe in (("stooq.txt", MINUTE), ("yf_multi.csv", parse_timeframe("1d"))):
+        bars, _ = read_file(shared_data / "formats" / name, symbol=None, timeframe=timeframe)
+        assert (bars.symbol, len(bars), bars.close[0]) == ("AAPL", 60, 99.63)
 
 
 def test_a_table_that_is_partly_out_of_order_is_refused(tmp_path):
