@@ -2,7 +2,8 @@
 
 TradesieveError
 ├── BadInput        an argument, a setting or a request is wrong: names it, its value and what is allowed
-│   └── Unknown     a name that is not registered: suggests the nearest one
+│   ├── Unknown     a name that is not registered: suggests the nearest one
+│   └── WrongTimeframe  bars last another time than was stated: proposes the timeframe that they have
 ├── BadData         bars or trades break a law: names the symbol, the time and the first offending row
 ├── Refused         a check was not passed (a closed gate, a failed certificate)
 └── Transient       a failure that a retry can cure; no other is retried
@@ -40,6 +41,20 @@ class Unknown(BadInput):
         near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}: {hint}")
+
+
+class WrongTimeframe(BadInput):
+    """Bars last another time than was stated.
+
+    Parameters
+    ----------
+    found : what is wrong, in words.
+    timeframe : the one that the bars have; None: it is not a timeframe.
+    """
+
+    def __init__(self, found: str, timeframe: str | None) -> None:
+        super().__init__(found if timeframe is None else f"{found}; pass --timeframe {timeframe}")
+        self.found, self.timeframe = found, timeframe
 
 
 def lookup(kind: str, name: str, registry: Mapping[str, Value]) -> Value:

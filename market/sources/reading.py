@@ -4,7 +4,8 @@
 2. Each vendor of `VENDORS` is asked whether it recognises them; the one that does reads the table. Without one, or when
    the user describes the layout, `READERS` chooses a plain reader by the ending of the name: CSV or Parquet.
 3. `formats.symbol_column` decides the symbol: from the user, a column, or the name of the file.
-4. `formats.frames` converts times, prices and volumes, and checks the laws of bars.
+4. `formats.bar_times` converts times, leaves out bars that have not closed, and checks the timeframe.
+5. `formats.frames` converts prices and volumes, and checks the laws of bars.
 
 What the user states overrides what the vendor is known for, which overrides the defaults. To add a vendor, write
 ``vendors/NAME.py`` (``vendors/yahoo.py`` is the smallest one) and add its `Vendor` to `VENDORS`; a sample file in
@@ -23,6 +24,7 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import read_head
 from tradesieve.market.sources.formats.bad_rows import oldest_first
+from tradesieve.market.sources.formats.bar_times import check_timeframe, read_times
 from tradesieve.market.sources.formats.csv import read_csv
 from tradesieve.market.sources.formats.frames import bars_from_frame, columns_from_frame
 from tradesieve.market.sources.formats.layout import Layout
@@ -72,6 +74,7 @@ def read_file(
     price_scale: float | None = None,
     layout: Layout | None = None,
     bad_rows: str = "refuse",
+    now: int | None = None,
 ) -> tuple[Bars, tuple[str, ...]]:
     """Read bars from a file, and report what was corrected.
 
@@ -81,11 +84,12 @@ def read_file(
         by gzip or zip; see `formats.frames.bars_from_frame` for the columns.
     symbol : what the file holds, in any vendor's form; None: the symbol that the file names.
     timeframe : of the bars in the file.
-    stamps : how the file writes time, where it differs from the vendor's way; by default a column ``close_time`` is the
-        close and any other name the open, in UTC, in a unit recognised by its size.
+    stamps : how the file writes time, where it differs from the vendor's way; by default a column ``close_time`` and
+        times that end in 59 seconds are closes, any other the open, in UTC, in a unit recognised by its size.
     price_scale : every price is divided by it; by default the vendor's own, else 1.
     layout : the layout of a plain table; no vendor is looked for then.
     bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
+    now : int64 ns UTC: bars that close later are left out; None: none is.
 
     Returns
     -------
@@ -94,24 +98,29 @@ def read_file(
 
     Raises
     ------
-    BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, it names a different
-        market from `symbol`, or no symbol is known.
+    BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, no bar has closed, it
+        names a different market from `symbol`, or no symbol is known.
+    WrongTimeframe : if the bars last another time than `timeframe`.
     BadData : if bars break a law and are not to be left out; names the first five rows.
     """
     path, layout = Path(path), layout or Layout()
     table, names = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout)
     trust_user = layout.columns.get("symbol") == ""
     stored_symbol, notes = resolve_symbol(symbol, table.frame, path=str(path), names=names, trust_user=trust_user)
+    frame, stamps, time_notes = read_times(
+        table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path), now=now
+    )
+    check_timeframe(frame, timeframe=timeframe, stamps=stamps, name=str(path))
     bars, row_notes = bars_from_frame(
-        table.frame,
+        frame,
         symbol=stored_symbol,
         timeframe=timeframe,
-        stamps=table.stamps,
+        stamps=stamps,
         name=str(path),
         price_scale=table.price_scale,
         bad_rows=bad_rows,
     )
-    return bars, (*table.notes, *notes, *row_notes)
+    return bars, (*table.notes, *notes, *time_notes, *row_notes)
 
 
 def read_columns(
@@ -136,11 +145,12 @@ def read_columns(
     path = Path(path)
     table, _ = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout or Layout())
     symbol_in_columns(table.frame, str(path))  # refuses several
+    frame, stamps, notes = read_times(table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path))
     columns = columns_from_frame(
-        table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path), price_scale=table.price_scale
+        frame, timeframe=timeframe, stamps=stamps, name=str(path), price_scale=table.price_scale
     )
     rows = oldest_first(columns)
-    return dict(rows.columns), (*table.notes, *rows.notes)
+    return dict(rows.columns), (*table.notes, *notes, *rows.notes)
 
 
 def _read_table(path: Path, options: ReadOptions, layout: Layout) -> tuple[VendorTable, tuple[str, str]]:

@@ -12,6 +12,7 @@ import pandas as pd
 from tradesieve.market.bars import VALUES, Bars
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.sources.databases.connection import Database
+from tradesieve.market.sources.formats.bar_times import check_timeframe, read_times
 from tradesieve.market.sources.formats.frames import bars_from_frame
 from tradesieve.market.sources.formats.layout import FIELDS, Layout
 from tradesieve.market.sources.formats.symbol_column import SYMBOL_COLUMNS
@@ -39,6 +40,7 @@ def read_table(
     price_scale: float | None = None,
     layout: Layout | None = None,
     bad_rows: str = "refuse",
+    now: int | None = None,
 ) -> tuple[Bars, tuple[str, ...]]:
     """Read the bars of one market from a table or view.
 
@@ -55,6 +57,7 @@ def read_table(
     price_scale : every price is divided by it.
     layout : other names of its columns; by default ``product_id``, ``start``, open, high, low, close and volume.
     bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
+    now : int64 ns UTC: bars that close later are left out; None: none is.
 
     Returns
     -------
@@ -63,6 +66,7 @@ def read_table(
     Raises
     ------
     BadInput : if the database cannot be read, the table, a column or the product is missing, or a value cannot be read.
+    WrongTimeframe : if the bars last another time than `timeframe`.
     BadData : if bars break a law and are not to be left out; names the first five rows in the order of time.
     """
     options = ReadOptions(timeframe, stamps or Stamps(), price_scale)
@@ -75,16 +79,18 @@ def read_table(
         chosen, notes = _find_product(connection, source, columns, symbol=symbol, product=product, name=name)
         frame = _rows(connection, source, columns, chosen, name)
     frame = Layout(time_format=layout.time_format).apply(frame, name=name)
+    frame, written, time_notes = read_times(frame, timeframe=timeframe, stamps=options.stamps, name=name, now=now)
+    check_timeframe(frame, timeframe=timeframe, stamps=written, name=name)
     bars, row_notes = bars_from_frame(
         frame,
         symbol=symbol,
         timeframe=timeframe,
-        stamps=options.stamps,
+        stamps=written,
         name=name,
         price_scale=options.price_scale or 1.0,
         bad_rows=bad_rows,
     )
-    return bars, (*notes, *row_notes)
+    return bars, (*notes, *time_notes, *row_notes)
 
 
 def _find_table(connection: Connection, table: str, name: str) -> tuple[str | None, str]:

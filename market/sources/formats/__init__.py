@@ -3,4 +3,7 @@
 Nothing here knows a vendor: that is in `market.sources.vendors`.
 """
 
-__all__ = ["archives", "timestamps", "date_and_time", "layout", "csv", "parquet", "symbol_column", "bad_rows", "frames"]
+__all__ = [
+    "archives", "timestamps", "date_and_time", "layout", "csv", "parquet", "symbol_column", "bar_times", "bad_rows",
+    "frames",
+]  # fmt: skip

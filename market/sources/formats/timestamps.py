@@ -14,6 +14,9 @@ from tradesieve.market.timeframes import SECOND
 # Exchanges that give both times often write the close a millisecond early: the open is the one on the grid.
 TIME_NAMES = ("open_time", "close_time", "time", "timestamp", "datetime", "date", "ts", "unix", "start")
 """Names of a time column, in order of preference."""
+OPEN_NAMES = ("open_time", "opentime", "open time", "time_open", "timeopen", "start")
+CLOSE_NAMES = ("close_time", "closetime", "close time", "time_close", "timeclose")
+"""Names of columns that say which end of a bar they are."""
 UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}
 """Nanoseconds in each unit that a number may count."""
 # A zone follows a time of day: the end of a bare date such as 2024-01-10 looks like one.
@@ -30,8 +33,8 @@ class Stamps:
 
     Parameters
     ----------
-    meaning : ``open`` or ``close``: which end of the bar is stamped; None: the close for a column ``close_time``,
-        the open for any other name.
+    meaning : ``open`` or ``close``: which end of the bar is stamped; None: the close for a column ``close_time`` and
+        for times that end in 59 seconds, else the open.
     unit : ``s``, ``ms``, ``us`` or ``ns`` for numbers; None: recognised by size, from 2001 on.
     timezone : the zone of times written without one, by its IANA name such as ``America/New_York``; None: UTC.
 

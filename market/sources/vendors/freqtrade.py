@@ -36,7 +36,7 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         return VendorTable(candles_frame(path, read_json(path), _COLUMNS), Stamps(meaning="open", unit="ms"))
     try:
         with open_unpacked(path) as stream:
-            return VendorTable(pd.read_feather(stream), Stamps())
+            return VendorTable(pd.read_feather(stream), Stamps(meaning="open"))
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise BadInput(f"{path}: not valid Feather: {reason}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import click
 
 from tradesieve.market.bars import Bars, format_time
-from tradesieve.market.errors import BadInput
+from tradesieve.market.errors import BadInput, WrongTimeframe
 from tradesieve.market.sources.databases.connection import Database, is_database
 from tradesieve.market.sources.formats.bad_rows import BAD_ROWS
 from tradesieve.market.sources.reading import read_file
@@ -17,6 +18,7 @@ from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
 from tradesieve.pipelines.commands.shared.options import as_json
+from tradesieve.pipelines.commands.shared.proposals import command_with
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import read_settings
@@ -32,6 +34,7 @@ class _Request:
     product: str | None
     file: FileOptions
     bad_rows: str
+    now: int
 
 
 @click.command("import")
@@ -59,8 +62,9 @@ def import_(
     Recognised are the files of CryptoDataDownload, Coinbase, Binance, Bitfinex, freqtrade, OANDA, Lean, HistData,
     NinjaTrader, MetaTrader, ejtrader, backtrader, Yahoo, yfinance, Stooq, Alpha Vantage and nautilus. Any other
     Parquet or CSV file has a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close
-    and volume, or the names given by --columns. Repeated rows and rows without a price are left out; every correction
-    is reported. Nothing is stored unless every file can be read and every other bar passes the checks.
+    and volume, or the names given by --columns. The timeframe is held against the times. Bars that have not closed,
+    repeated rows and rows without a price are left out; every correction is reported. Nothing is stored unless every
+    file can be read and every other bar passes the checks.
 
     A table has product_id, start, open, high, low, close and volume, or the names given by --columns. The password may
     be in the URL, in PGPASSWORD or in ~/.pgpass; it is never shown.
@@ -71,7 +75,7 @@ def import_(
         tradesieve data import postgresql://me@host/market --table candles --symbol BTC-USD --timeframe 1m
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    request = _Request(symbol, parse_timeframe(timeframe), table, product, file_options, bad_rows)
+    request = _Request(symbol, parse_timeframe(timeframe), table, product, file_options, bad_rows, time.time_ns())
     if symbol is not None:
         settings.bars.path(normalise_symbol(symbol), request.timeframe)
     with console.progress() as progress:
@@ -94,7 +98,12 @@ def _read(files: tuple[str, ...], request: _Request, progress: Progress) -> list
         database = Database(file) if is_database(file) else None
         name = database.name if database else file
         progress("read", done, len(files), name)
-        bars, notes = _read_database(database, request) if database else _read_file(file, request)
+        try:
+            bars, notes = _read_database(database, request) if database else _read_file(file, request)
+        except WrongTimeframe as error:
+            if error.timeframe is None:
+                raise
+            raise BadInput(f"{error.found}; import it with: {command_with(timeframe=error.timeframe)}") from error
         if read and bars.symbol != read[0][1].symbol:
             raise BadInput(
                 f"{read[0][0]} holds {read[0][1].symbol}, and {name} holds {bars.symbol}: import one market at a time"
@@ -115,6 +124,7 @@ def _read_file(file: str, request: _Request) -> tuple[Bars, tuple[str, ...]]:
         price_scale=request.file.price_scale,
         layout=request.file.layout,
         bad_rows=request.bad_rows,
+        now=request.now,
     )
 
 
@@ -134,6 +144,7 @@ def _read_database(database: Database, request: _Request) -> tuple[Bars, tuple[s
         price_scale=request.file.price_scale,
         layout=request.file.layout,
         bad_rows=request.bad_rows,
+        now=request.now,
     )
 
 

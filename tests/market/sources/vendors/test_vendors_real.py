@@ -95,7 +95,7 @@ def distance(bars: Bars, other: Bars, *, lag: int = 0, column: str = "close") ->
 def test_every_value_is_that_of_the_converted_file(raw, shared_data, file, converted, timeframe, n_rows, notes):
     bars, said = read(raw / file, timeframe)
     whole, nothing = read(shared_data / "dev" / converted, timeframe)
-    assert nothing == ()
+    assert [note for note in nothing if "--stamp close" not in note] == []
     span = whole.between(int(bars.close_time[0]) - 1, int(bars.close_time[-1]))
     assert len(bars) == len(span) == n_rows
     for name in COLUMNS:

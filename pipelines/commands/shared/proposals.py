@@ -1,0 +1,35 @@
+"""Commands that a refusal proposes: the one that was run, with one option changed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+import click
+from click.core import ParameterSource
+
+
+def command_with(**changes: str) -> str:
+    """Write the running command with other values of some of its options, to be copied into a shell.
+
+    Parameters
+    ----------
+    changes : {parameter of the command: its value}.
+    """
+    context = click.get_current_context()
+    words: list[str] = []
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name in changes or context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            words += _words(parameter, changes.get(name, context.params[name]))
+    return f"tradesieve {context.command_path.removeprefix('tradesieve ')} {shlex.join(words)}"
+
+
+def _words(parameter: click.Parameter, value: object) -> Iterable[str]:
+    values = [str(each) for each in value] if isinstance(value, tuple) else [str(value)]
+    if isinstance(parameter, click.Argument):
+        return values
+    option = max(parameter.opts, key=len)
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        return [option] if value else []
+    return [word for each in values for word in (option, each)]
