@@ -16,7 +16,7 @@ from tradesieve.market.sources.formats.bar_times import check_timeframe, read_ti
 from tradesieve.market.sources.formats.frames import bars_from_frame
 from tradesieve.market.sources.formats.layout import FIELDS, Layout
 from tradesieve.market.sources.formats.symbol_column import SYMBOL_COLUMNS
-from tradesieve.market.sources.formats.timestamps import TIME_NAMES, Stamps
+from tradesieve.market.sources.formats.timestamps import OPEN_NAMES, TIME_NAMES, Stamps
 from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.symbols import normalise_symbol, symbol_or_none
 from tradesieve.market.timeframes import Timeframe
@@ -79,7 +79,9 @@ def read_table(
         chosen, notes = _find_product(connection, source, columns, symbol=symbol, product=product, name=name)
         frame = _rows(connection, source, columns, chosen, name)
     frame = Layout(time_format=layout.time_format).apply(frame, name=name)
-    frame, written, time_notes = read_times(frame, timeframe=timeframe, stamps=options.stamps, name=name, now=now)
+    is_open = columns.get("time", "").lower() in OPEN_NAMES
+    stamped = options.stamps.with_defaults(Stamps("open" if is_open else None))
+    frame, written, time_notes = read_times(frame, timeframe=timeframe, stamps=stamped, name=name, now=now)
     check_timeframe(frame, timeframe=timeframe, stamps=written, name=name)
     bars, row_notes = bars_from_frame(
         frame,

@@ -133,7 +133,7 @@ def _closes_or_opens(
         return "close", time, ()
     if column in OPEN_NAMES:
         return "open", time, ()
-    return "open", time, (f"column {column} is read as the open of a bar; pass --stamp close if it is the close",)
+    return "open", time, ("times are read as the open of a bar; pass --stamp close if they are the close",)
 
 
 def _early_by(time: np.ndarray, timeframe: Timeframe) -> int:

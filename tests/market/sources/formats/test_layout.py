@@ -207,7 +207,7 @@ def test_a_layout_that_is_said_overrules_the_vendor(tmp_path):
         path, symbol="SPY", timeframe=day, layout=Layout(columns={"close": "Adj Close", "high": "Adj Close"})
     )
     assert (bars.close[0], len(notes)) == (2.0, 1)
-    assert "column date is read as the open of a bar" in notes[0]
+    assert "times are read as the open of a bar" in notes[0]
 
 
 # -- the symbol that a file tells --------------------------------------------------------------------------------------

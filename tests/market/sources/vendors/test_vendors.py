@@ -232,7 +232,7 @@ def test_a_packed_file_of_nobody_is_read_as_what_is_inside(tmp_path, suffix):
     packed = gzip.compress(text.encode()) if suffix == ".csv.gz" else zipped(text)
     bars, notes = read(tmp_path / f"a{suffix}", packed)
     assert bars.fingerprint == BARS.fingerprint
-    assert notes == ("column time is read as the open of a bar; pass --stamp close if it is the close",)
+    assert notes == ("times are read as the open of a bar; pass --stamp close if they are the close",)
 
 
 def test_what_is_given_overrules_the_vendor(tmp_path):

@@ -108,7 +108,10 @@ def test_a_file_that_import_refuses_is_told_as_a_whole(run: Run, home: Path, tmp
     (row,) = json.loads(out)["bars"]
     laws = [(finding["count"], finding["details"][0]["row"]) for finding in row["findings"][:2]]
     assert (code, laws, row["bars"]) == (0, [(2, 5), (1, 10)], 897)
-    assert row["notes"] == ["3 of 900 rows break a law"]
+    assert row["notes"] == [
+        "times are read as the open of a bar; pass --stamp close if they are the close",
+        "3 of 900 rows break a law",
+    ]
 
 
 def test_a_file_in_other_words_is_read_as_import_reads_it(run: Run, home: Path, tmp_path: Path) -> None:

@@ -178,7 +178,10 @@ def test_a_file_in_other_words_comes_in(run: Command, store: BarStore, tmp_path:
     names = ["--columns", "time=Datum,open=Eröffnung,high=Hoch", "--columns", "low=Tief,close=Schluss,volume=Stück"]
     run(*command, *names).refused("not a valid time")
     found = run(*command, *names, "--time-format", "%d.%m.%Y %H:%M", "--json").json()
-    assert found["files"][0]["notes"] == ["numbers have a decimal comma"]
+    assert found["files"][0]["notes"] == [
+        "numbers have a decimal comma",
+        "times are read as the open of a bar; pass --stamp close if they are the close",
+    ]
     assert same(store.load("DAX", QUARTER), small_bars[:100])
     run(*command, "--columns", "time=Zeit").refused("no column 'Zeit' for time; found Datum")
     run(*command, "--columns", "tme=Datum").refused("unknown column 'tme': did you mean 'time'?")
