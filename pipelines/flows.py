@@ -27,6 +27,7 @@ from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.strategies.trades import is_closed
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -47,9 +48,9 @@ def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     retry_condition_fn=is_transient,
 )
 def generate_chunk(values: dict[str, Any], symbol: str, timeframe: str) -> int:
-    """Generate the trades of one chunk into the state folder; return their number."""
+    """Generate the trades of one chunk into the state folder; return the number of closed ones."""
     part, settings = experiment_from(values).restricted_to(symbol, timeframe), read_settings()
-    return sum(len(generate_trades(chunk, settings)) for chunk in load_chunks(part, settings))
+    return sum(int(is_closed(generate_trades(chunk, settings)).sum()) for chunk in load_chunks(part, settings))
 
 
 @task(task_run_name="search-and-judge", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=is_transient)
@@ -131,7 +132,7 @@ def _run(chosen: Experiment, *, seal: bool) -> dict[str, Any]:
     log = get_run_logger()
     log.info("experiment %s", chosen.hash)
     for name, count in _generate(chosen).items():
-        log.info("%s: %d trades", name, count)
+        log.info("%s: %d closed trades", name, count)
     result = search_and_judge(chosen.as_dict(), seal)
     _publish(result)
     return {key: result[key] for key in ("experiment", "run_id", "coverage", "n_trials", "gate")}

@@ -29,23 +29,32 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
-from tradesieve.pipelines.steps.chunks import Chunk
+from tradesieve.pipelines.steps.chunks import Chunk, instance_names
 from tradesieve.pipelines.steps.trade_batches import TradeBatch, iter_trades
 from tradesieve.pipelines.table_cache import dictionary_columns
 from tradesieve.strategies.instance import Instance
+from tradesieve.strategies.statistics.duplicates import digest_instances, find_duplicates
+from tradesieve.strategies.trades import is_closed
 
 Batches = Iterator[tuple[TradeBatch, pd.DataFrame]]
 
 SINGLE_FILES = (".parquet", ".csv")
 
+_COUNTED_COLUMN = "decision_time"
+"""The column by which a file is known to hold trades."""
 
-def check_output(path: Path) -> None:
+
+def check_output(path: Path, *, replace: bool = False) -> None:
     """Refuse an output path that cannot be written, before any work is done for it.
+
+    Parameters
+    ----------
+    replace : whether a trade set or a file that stands there may be replaced.
 
     Raises
     ------
     BadInput : if the path has another suffix than ``.parquet`` or ``.csv``, the folder holds something other than a
-        trade set, or a file is in its place.
+        trade set, a file is in its place, or something stands there and `replace` is false.
     """
     if path.suffix and path.suffix not in SINGLE_FILES:
         raise BadInput(f"{path}: write trades to a file ending in .parquet or .csv, or to a folder, without a suffix")
@@ -56,41 +65,85 @@ def check_output(path: Path) -> None:
         foreign = next((entry for entry in entries if not entry.name.startswith("symbol=")), None)
         if foreign is not None:
             raise BadInput(f"{path}: holds {foreign.name}, which is not part of a trade set; name a new folder")
+    if not replace:
+        refuse_existing(path)
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse a path at which a file or a trade set stands; an empty folder is none.
+
+    Raises
+    ------
+    BadInput : names the path and the number of trades that stand there, if they can be counted.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    n_trades = _count_trades(path)
+    held = "exists already" if n_trades is None else f"holds {n_trades:,} trade{'' if n_trades == 1 else 's'} already"
+    raise BadInput(f"{path}: {held}; choose another path, or replace it with --replace")
+
+
+def _count_trades(path: Path) -> int | None:
+    """Count the trades of a trade set; None if the path holds something else, or cannot be read."""
+    try:
+        if path.suffix == ".csv":
+            with path.open(encoding="utf-8") as file:
+                return sum(1 for _ in file) if _COUNTED_COLUMN in next(file, "").split(",") else None
+        count = 0
+        for part in path.rglob("*.parquet") if path.is_dir() else [path]:
+            metadata = pq.read_metadata(part)
+            if _COUNTED_COLUMN not in metadata.schema.names:
+                return None
+            count += metadata.num_rows
+        return count
+    except (OSError, ValueError, pa.ArrowException):
+        return None
 
 
 def write_trade_set(
-    chunks: Sequence[Chunk], settings: Settings, path: Path | None, *, progress: Progress = silent
+    chunks: Sequence[Chunk],
+    settings: Settings,
+    path: Path | None,
+    *,
+    replace: bool = False,
+    progress: Progress = silent,
 ) -> list[dict[str, Any]]:
     """Write the trades of some chunks to a folder or a file, simulating those that are not stored.
 
     Parameters
     ----------
-    path : a folder, or a file ending in ``.parquet`` or ``.csv``; what is there is replaced as a whole. None simulates
-        and stores the trades without writing a set.
+    path : a folder, or a file ending in ``.parquet`` or ``.csv``. None simulates and stores the trades without writing
+        a set.
+    replace : whether what is there may be replaced, as a whole.
 
     Returns
     -------
-    One row for each instance, also those that never traded: ``instance``, ``rule``, ``symbol``, ``timeframe``,
-    ``n_trades``, ``net_return`` and ``cost`` (sums over its trades, fractions of the entry notional).
+    One row for each instance, also those that never traded: ``instance``, ``rule``, ``symbol``, ``timeframe``;
+    ``n_trades``, the number of closed trades, with ``net_return`` and ``cost`` (sums over them, fractions of the entry
+    notional); ``n_open``, the number of trades that the end of the data left open, which are written too; and
+    ``same_trades_as``, the first instance with the same trades, None where there is no earlier one.
 
     Raises
     ------
     BadInput : as `check_output`, and if the set cannot be written; then what is there stays.
     """
+    if path is not None:
+        check_output(path, replace=replace)
+        _clear_drafts(path)
     rows: list[dict[str, Any]] = []
-    batches = _with_totals(iter_trades(chunks, settings, progress=progress), rows)
+    digests: dict[str, bytes] = {}
+    batches = _with_totals(iter_trades(chunks, settings, progress=progress), rows, digests)
     if path is None:
         for _ in batches:
             pass
-        return rows
-    check_output(path)
-    _clear_drafts(path)
-    if path.suffix:
+    elif path.suffix:
         with atomic_write(path) as temporary:
             (_write_csv if path.suffix == ".csv" else _write_parquet)(batches, temporary)
     else:
         _write_folder(batches, path)
-    return rows
+    in_order = {name: digests[name] for name in instance_names(chunks) if name in digests}
+    duplicates = find_duplicates(in_order)
+    return [row | {"same_trades_as": duplicates.get(row["instance"])} for row in rows]
 
 
 def _clear_drafts(path: Path) -> None:
@@ -105,21 +158,26 @@ def _clear_drafts(path: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _with_totals(batches: Batches, rows: list[dict[str, Any]]) -> Batches:
-    """Pass batches on, adding to `rows` the totals of each instance."""
+def _with_totals(batches: Batches, rows: list[dict[str, Any]], digests: dict[str, bytes]) -> Batches:
+    """Pass batches on, adding to `rows` the totals of each instance, and to `digests` the hashes of its trades."""
     for batch, trades in batches:
         symbol, timeframe = batch.chunk.symbol, str(batch.chunk.timeframe)
-        sums = trades.assign(n_trades=1).groupby("strategy")[["n_trades", "net_return", "cost"]].sum()
+        closed = is_closed(trades)
+        sums = trades[closed].assign(n_trades=1).groupby("strategy")[["n_trades", "net_return", "cost"]].sum()
         totals: dict[Any, Any] = sums.to_dict("index")
+        n_open = trades.loc[~closed, "strategy"].value_counts()
+        names = [str(Instance(strategy.id, symbol, timeframe)) for strategy in batch.strategies]
+        digests |= digest_instances(trades, names)
         rows += [
             {
-                "instance": str(Instance(strategy.id, symbol, timeframe)),
+                "instance": name,
                 "rule": strategy.name,
                 "symbol": symbol,
                 "timeframe": timeframe,
                 **totals.get(strategy.id, {"n_trades": 0, "net_return": 0.0, "cost": 0.0}),
+                "n_open": int(n_open.get(strategy.id, 0)),
             }
-            for strategy in batch.strategies
+            for name, strategy in zip(names, batch.strategies, strict=True)
         ]
         yield batch, trades
 

@@ -1,6 +1,6 @@
-"""The performance of trades: daily returns and ratios, groups, tables of statistics.
+"""The performance of trades: daily returns and ratios, groups, duplicates, tables of statistics.
 
 Fitness of a filter is `models.fitness`; pages and figures are `pipelines.reports`.
 """
 
-__all__ = ["daily_returns", "grouping", "trade_statistics"]
+__all__ = ["daily_returns", "duplicates", "grouping", "trade_statistics"]

@@ -249,7 +249,7 @@ def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path)
     home = tmp_path / "copy"
     shutil.copytree(ran.home / "bars", home / "bars")
     made = run("trades", "generate", *given, "--output", tmp_path / "t.parquet", "--json", home=home).json()
-    assert made["n_trades"] == len(pd.read_parquet(tmp_path / "t.parquet")) > 0
+    assert made["n_trades"] + made["n_open"] == len(pd.read_parquet(tmp_path / "t.parquet")) > 0
     assert [row["instance"].partition("(")[0] for row in made["instances"]][:2] == [
         "volatility_breakout",
         "opening_range_breakout",
@@ -268,7 +268,7 @@ def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path)
     )
     computed = run("factors", "compute", *given, "--output", tmp_path / "f.csv", "--json").json()
     table = pd.read_csv(tmp_path / "f.csv")
-    assert computed["n_trades"] == len(table) == made["n_trades"]
+    assert computed["n_trades"] == len(table) == made["n_trades"] + made["n_open"]
     assert set(computed["features"]) <= set(table.columns)
     checked = run("factors", "check", *given, "--json").json()
     assert checked["passed"] is True

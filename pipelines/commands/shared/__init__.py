@@ -3,4 +3,4 @@
 Each command has a file beside this folder; the work is done by `pipelines.runs` and `pipelines.steps`.
 """
 
-__all__ = ["options", "row_filters", "strategy_limit", "tables", "table_output"]
+__all__ = ["options", "row_filters", "strategy_limit", "tables", "table_output", "trade_notes"]

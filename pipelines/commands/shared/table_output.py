@@ -44,6 +44,9 @@ class Arrangement:
         return column == self.sort or any(column in condition for condition in self.where)
 
 
+replace_option = click.option("--replace", is_flag=True, help="Replace what --output names, if it exists.")
+
+
 def table_options(rows: str, example: str) -> Decorator:
     """Return a decorator that adds the options that arrange a table and write it.
 

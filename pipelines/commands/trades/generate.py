@@ -11,7 +11,9 @@ import pandas as pd
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
+from tradesieve.pipelines.commands.shared.table_output import replace_option
 from tradesieve.pipelines.commands.shared.tables import pluralise
+from tradesieve.pipelines.commands.shared.trade_notes import describe_duplicates, describe_open
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
@@ -19,7 +21,7 @@ from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
 
 _COLUMNS = {
-    "rule": "rule", "symbol": "symbol", "timeframe": "timeframe", "instances": "instances", "n_trades": "trades",
+    "rule": "rule", "symbol": "symbol", "timeframe": "timeframe", "instances": "instances", "n_trades": "closed trades",
     "expectancy": "expectancy", "cost": "cost",
 }  # fmt: skip
 
@@ -32,8 +34,9 @@ _COLUMNS = {
     type=click.Path(path_type=Path),
     help="Also write the trades: to a folder (partitioned Parquet), or to a file ending in .parquet or .csv.",
 )
+@replace_option
 @as_json
-def generate(output: Path | None, as_json: bool, **given: Any) -> None:
+def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) -> None:
     """Generate trades of many strategies over symbols and timeframes.
 
     Trades that were generated before are read from the cache, so an interrupted run resumes where it stopped.
@@ -43,16 +46,19 @@ def generate(output: Path | None, as_json: bool, **given: Any) -> None:
     """
     settings, console = read_settings(), Console(as_json=as_json)
     if output is not None:
-        check_output(output)
+        check_output(output, replace=replace)
     experiment = assemble_experiment(settings, **given)
     chunks, strategies = load_chunks(experiment, settings), count_chosen(experiment)
     instruments = experiment.all_instruments()
     with console.progress() as progress:
-        rows = write_trade_set(chunks, settings, output, progress=progress)
-    n_trades = sum(row["n_trades"] for row in rows)
+        rows = write_trade_set(chunks, settings, output, replace=replace, progress=progress)
+    n_trades, n_open = (sum(row[name] for row in rows) for name in ("n_trades", "n_open"))
+    duplicates = {row["instance"]: row["same_trades_as"] for row in rows if row["same_trades_as"] is not None}
     settled = {chunk.name: chunk.aligned_finer.covered_rate for chunk in chunks if chunk.finer is not None}
     written = None if output is None else str(output)
-    result = {"n_trades": n_trades, "output": written, "settled": settled, "strategies": strategies}
+    result = {
+        "n_trades": n_trades, "n_open": n_open, "output": written, "settled": settled, "strategies": strategies,
+    }  # fmt: skip
     console.json(result | {"costs": costs_by_symbol(instruments), "instances": rows})
     console.table("Trades by rule, unfiltered", _by_rule(rows), _COLUMNS)
     show_costs(console, instruments)
@@ -62,11 +68,11 @@ def generate(output: Path | None, as_json: bool, **given: Any) -> None:
                 f"{chunk.finer.timeframe} bars settle the order of events within "
                 f"{chunk.aligned_finer.covered_rate:.1%} of the {chunk.timeframe} bars of {chunk.symbol}"
             )
-    for line in describe_limit(strategies):
+    for line in (*describe_limit(strategies), *describe_duplicates(duplicates), *describe_open(n_open)):
         console.say(line)
     console.say(
-        f"{pluralise(len(rows), 'instance')}, {pluralise(n_trades, 'trade')}"
-        + (f", written to {output}" if output else "")
+        f"{pluralise(len(rows), 'instance')}, {pluralise(n_trades, 'closed trade')}"
+        + (f", all {pluralise(n_trades + n_open, 'trade')} written to {output}" if output else "")
     )
 
 

@@ -14,24 +14,28 @@ from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, de
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
     check_files,
+    replace_option,
     rows_of,
     table_options,
     write_table,
 )
 from tradesieve.pipelines.commands.shared.tables import abbreviate
+from tradesieve.pipelines.commands.shared.trade_notes import describe_duplicates, describe_open
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_report import write_report
 from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
-from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, load_chunks
+from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, instance_names, load_chunks
+from tradesieve.pipelines.steps.trade_export import refuse_existing
+from tradesieve.strategies.statistics.duplicates import digest_instances, find_duplicates
 from tradesieve.strategies.statistics.grouping import GROUPINGS
 from tradesieve.strategies.statistics.trade_statistics import MEASURES, trade_statistics
-from tradesieve.strategies.trades import pool_trades
+from tradesieve.strategies.trades import is_closed, pool_trades
 
 _SHOWN = {
-    "n_trades": "trades", "win_rate": "win rate", "expectancy": "expectancy", "profit_factor": "profit factor",
+    "n_trades": "closed trades", "win_rate": "win rate", "expectancy": "expectancy", "profit_factor": "profit factor",
     "payoff_ratio": "payoff", "cost": "cost", "sortino": "Sortino", "sharpe": "Sharpe", "total_return": "return",
     "max_drawdown": "drawdown", "exposure_rate": "exposure",
 }  # fmt: skip
@@ -43,6 +47,7 @@ _SHOWN = {
 @max_option
 @click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, help="Group trades by this.")
 @table_options("groups", "n_trades>=30")
+@replace_option
 @as_json
 def stats(
     by: str,
@@ -52,6 +57,7 @@ def stats(
     limit: int | None,
     output: Path | None,
     html: Path | None,
+    replace: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -62,6 +68,8 @@ def stats(
     """
     settings, console = read_settings(), Console(as_json=as_json)
     check_files(output, html)
+    if output is not None and not replace:
+        refuse_existing(output)
     arrangement = Arrangement(where, sort, descending, limit)
     arrangement.of(_empty_statistics(by))  # reports a wrong option before the backtests
     experiment = assemble_experiment(settings, **given)
@@ -74,8 +82,10 @@ def stats(
         write_report(chunks, trades, html)
     rows, pooled = rows_of(found), _pooled_row(trades, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
-    result = {"by": by, "groups": rows, "pooled": pooled, "strategies": strategies}
-    console.json(result | {"costs": costs_by_symbol(instruments)} | written)
+    n_open = int((~is_closed(trades)).sum())
+    duplicates = find_duplicates(digest_instances(trades, instance_names(chunks)))
+    result = {"by": by, "groups": rows, "pooled": pooled, "n_open": n_open, "strategies": strategies}
+    console.json(result | {"same_trades_as": duplicates, "costs": costs_by_symbol(instruments)} | written)
     used = [name for name in MEASURES if arrangement.uses(name)]
     columns = (
         {by: "strategy" if by == "instance" else by} | _SHOWN | {name: name for name in used if name not in _SHOWN}
@@ -83,7 +93,12 @@ def stats(
     shown = rows if by == "pooled" else [*rows, pooled]
     console.table(f"Trades by {by}, unfiltered", abbreviate(shown, by), columns)
     show_costs(console, instruments)
-    for line in describe_limit(strategies):
+    counted = "in the group end_of_data" if by == "exit_reason" else "not counted as closed"
+    for line in (
+        *describe_limit(strategies),
+        *describe_duplicates(duplicates),
+        *describe_open(n_open, counted=counted),
+    ):
         console.say(line)
     if output is not None:
         console.say(f"{len(found):,} groups with {len(MEASURES)} measures each, written to {output}")

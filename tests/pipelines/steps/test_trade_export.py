@@ -23,7 +23,7 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
-from tradesieve.strategies.trades import TRADE_COLUMNS
+from tradesieve.strategies.trades import TRADE_COLUMNS, is_closed
 
 MakeHome = Callable[..., Settings]
 FolderState = Callable[[Path], dict[str, str]]
@@ -48,7 +48,7 @@ def in_order(trades: pd.DataFrame) -> pd.DataFrame:
 def test_pandas_duckdb_and_polars_read_one_table(many: Experiment, home: Settings, tmp_path: Path) -> None:
     chunks = load_chunks(many, home)
     folder = tmp_path / "trades"
-    count = sum(row["n_trades"] for row in write_trade_set(chunks, home, folder))
+    count = sum(row["n_trades"] + row["n_open"] for row in write_trade_set(chunks, home, folder))
     expected = in_order(pd.concat([generate_trades(chunk, home) for chunk in chunks]))
     assert count == len(expected) > 500
     assert len(list(folder.rglob("*.parquet"))) == 4
@@ -63,7 +63,7 @@ def test_pandas_duckdb_and_polars_read_one_table(many: Experiment, home: Setting
 def test_one_file_holds_the_same(many: Experiment, home: Settings, tmp_path: Path, ending: str) -> None:
     chunks = load_chunks(many, home)
     path = tmp_path / f"trades{ending}"
-    count = sum(row["n_trades"] for row in write_trade_set(chunks, home, path))
+    count = sum(row["n_trades"] + row["n_open"] for row in write_trade_set(chunks, home, path))
     read = pd.read_parquet(path) if ending == ".parquet" else pd.read_csv(path)
     assert list(read.columns) == list(TRADE_COLUMNS)
     expected = in_order(pd.concat([generate_trades(chunk, home) for chunk in chunks]))
@@ -115,9 +115,47 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 def test_a_set_takes_the_place_of_the_one_before(many: Experiment, home: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "trades"
     write_trade_set(load_chunks(many, home), home, folder)
-    write_trade_set(load_chunks(replace(many, timeframes=("1h",)), home), home, folder)
+    write_trade_set(load_chunks(replace(many, timeframes=("1h",)), home), home, folder, replace=True)
     assert [path.name for path in folder.glob("*/*")] == ["timeframe=1h"]
     assert [path.name for path in tmp_path.iterdir()] == ["trades"], "no draft is left"
+
+
+@pytest.mark.parametrize("name", ["trades", "trades.parquet", "trades.csv"])
+def test_a_set_is_replaced_only_when_told(
+    many: Experiment, home: Settings, tmp_path: Path, folder_state: FolderState, name: str
+) -> None:
+    path, chunks = tmp_path / name, load_chunks(replace(many, timeframes=("1h",)), home)
+    path.with_suffix("").mkdir(exist_ok=True)  # an empty folder is no set
+    count = sum(row["n_trades"] + row["n_open"] for row in write_trade_set(chunks, home, path))
+    before = folder_state(tmp_path)
+    for refuse in (lambda: check_output(path), lambda: write_trade_set(chunks, home, path)):
+        with pytest.raises(BadInput, match=rf"{name}: holds {count:,} trades already; .* replace it with --replace"):
+            refuse()
+    assert folder_state(tmp_path) == before
+    check_output(path, replace=True)
+
+
+def test_a_file_that_holds_no_trades_is_not_replaced_either(tmp_path: Path) -> None:
+    for name, content in {"a.csv": "rule,n_trades\n", "b.csv": "", "c.parquet": "no Parquet"}.items():
+        (tmp_path / name).write_text(content)
+        with pytest.raises(BadInput, match=f"{name}: exists already; choose another path"):
+            check_output(tmp_path / name)
+
+
+def test_instances_are_counted_by_closed_trades_and_told_from_their_doubles(home: Settings) -> None:
+    never_left = "volatility_breakout(stop_ranges=30,reward=30,max_hold=9000)"
+    strategies = ("opening_range_breakout(max_hold=4000|8000|1)", never_left)
+    experiment = Experiment(symbols=("AAA",), timeframes=("15m",), strategies=strategies, num_strategies=4)
+    (chunk,) = load_chunks(experiment, home)
+    rows, trades = write_trade_set([chunk], home, None), generate_trades(chunk, home)
+    closed = trades[is_closed(trades)]
+    assert sum(row["n_open"] for row in rows) == len(trades) - len(closed) > 0
+    for row in rows:
+        own = closed[closed["strategy"] == row["instance"].partition("|")[0]]
+        assert (row["n_trades"], row["net_return"]) == (len(own), pytest.approx(own["net_return"].sum()))
+    names = [row["instance"] for row in rows]
+    assert [row["same_trades_as"] for row in rows] == [None, names[0], None, None]
+    assert rows[0]["n_trades"] == rows[1]["n_trades"] > 0
 
 
 def test_what_a_killed_run_left_is_removed(many: Experiment, home: Settings, tmp_path: Path) -> None:

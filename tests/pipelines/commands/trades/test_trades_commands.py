@@ -210,6 +210,47 @@ def test_a_limit_is_said_when_it_bites(run: Command, tmp_path: Path, command: st
     assert "--max is 0" in refused(run, command, *few, "--max", "0")
 
 
+def test_generate_and_stats_count_alike(run: Command) -> None:
+    given = ["--strategies", "volatility_breakout,dip_buying", "--num-strategies", "6", "--timeframe", "15m"]
+    generated = json.loads(run("generate", *given, "--json")[1])
+    measured = json.loads(run("stats", *given, "--json")[1])
+    counts = {row["instance"]: row["n_trades"] for row in measured["groups"]}
+    assert {row["instance"]: row["n_trades"] for row in generated["instances"]} == counts
+    assert generated["n_trades"] == measured["pooled"]["n_trades"] > 0
+    assert generated["n_open"] == measured["n_open"] > 0
+    for command in ("generate", "stats"):
+        assert f"{measured['n_open']} trade" in (said := run(command, *given)[1])
+        assert "still open at the end of the data, not counted as closed" in said
+    assert (
+        "still open at the end of the data, in the group end_of_data" in run("stats", *given, "--by", "exit_reason")[1]
+    )
+
+
+def test_instances_with_the_same_trades_are_said(run: Command) -> None:
+    given = ["--strategies", "opening_range_breakout(max_hold=4000|8000|1)", "--timeframe", "15m"]
+    line = "same trades as opening_range_breakout(max_hold=4000) AAA 15m: opening_range_breakout(max_hold=8000) AAA 15m"
+    for command in ("generate", "stats"):
+        assert line in run(command, *given)[1]
+    told = json.loads(run("stats", *given, "--json")[1])["same_trades_as"]
+    rows = json.loads(run("generate", *given, "--json")[1])["instances"]
+    assert told == {row["instance"]: row["same_trades_as"] for row in rows if row["same_trades_as"]} != {}
+    assert "same trades" not in run("stats", "--strategies", "dip_buying(look_back=3)", "--timeframe", "15m")[1]
+
+
+def test_an_output_is_replaced_only_when_told(run: Command, tmp_path: Path) -> None:
+    given = ["--strategies", "dip_buying(look_back=3|4)", "--timeframe", "15m", "--output", tmp_path / "trades.csv"]
+    made = json.loads(run("generate", *given, "--json")[1])
+    count = made["n_trades"] + made["n_open"]
+    for command in ("generate", "stats"):
+        line = refused(run, command, *given)
+        assert f"trades.csv: holds {count:,} trades already; choose another path, or replace it with --replace" in line
+    assert len(pd.read_csv(tmp_path / "trades.csv")) == count
+    assert run("generate", *given[:1], "dip_buying(look_back=3)", *given[2:], "--replace")[0] == 0
+    assert 0 < len(pd.read_csv(tmp_path / "trades.csv")) < count
+    assert run("stats", *given, "--replace")[0] == 0
+    assert "expectancy" in pd.read_csv(tmp_path / "trades.csv")
+
+
 def test_all_are_all(run: Command) -> None:
     told = json.loads(run("generate", "--strategies", "all", "--timeframe", "15m", "--max", "28", "--json")[1])
     assert {row["rule"] for row in told["instances"]} == set(RULES)

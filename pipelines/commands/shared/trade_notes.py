@@ -1,0 +1,38 @@
+"""Notes about trades that commands print below their tables: open trades, and instances with the same trades."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
+
+_SHOWN_GROUPS = 10
+
+
+def describe_open(n_open: int, *, counted: str = "not counted as closed") -> list[str]:
+    """Return a line about trades that the end of the data left open, or none.
+
+    Parameters
+    ----------
+    counted : where they stand in the table above the line.
+    """
+    return [f"{pluralise(n_open, 'trade')} still open at the end of the data, {counted}"] if n_open else []
+
+
+def describe_duplicates(duplicates: Mapping[str, str]) -> list[str]:
+    """Return a line for each group of instances with the same trades, and one for the groups beyond the first ten.
+
+    Parameters
+    ----------
+    duplicates : from `strategies.statistics.duplicates.find_duplicates`.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, first in duplicates.items():
+        groups.setdefault(first, [first]).append(name)
+    lines = []
+    for names in list(groups.values())[:_SHOWN_GROUPS]:
+        first, *others = (row["instance"] for row in abbreviate([{"instance": name} for name in names]))
+        lines.append(f"same trades as {first}: {', '.join(others)}")
+    if len(groups) > _SHOWN_GROUPS:
+        lines.append(f"{pluralise(len(groups) - _SHOWN_GROUPS, 'more group')} with the same trades; --json lists all")
+    return lines
