@@ -276,7 +276,7 @@ def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path)
     assert {row[law] for row in checked["features"] for law in INVARIANTS} == {"holds"}
 
 
-KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate"}
+KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate", "costs"}
 
 
 def test_json_of_an_experiment(run: Command, ran: Settings, config: Path, finished: Any) -> None:
@@ -299,6 +299,7 @@ def test_json_of_an_experiment(run: Command, ran: Settings, config: Path, finish
     verdict = "GATE OPEN" if found["gate"]["open"] else "GATE CLOSED"
     assert verdict in tables.out
     assert f"run {found['run_id']} in MLflow" in tables.out
+    assert "costs: maker 2 bp, taker 5 bp, half-spread 0.5 bp, slippage 0.5 bp a side" in tables.out
 
 
 def test_options_change_the_file(run: Command, ran: Settings, config: Path, finished: Any) -> None:
@@ -315,6 +316,7 @@ def test_json_of_an_evaluation(run: Command, ran: Settings, config: Path) -> Non
     found = run("model", "eval", "--run", run_id, "--strategies", "all", "--json", home=ran.home).json()
     assert found["run_id"] == run_id
     assert set(found) >= {"baseline", "filtered", "by_instance", "opening"}
+    assert found["costs"]["AAA"]["taker_fee"] == 0.0005
     refuses(run("model", "eval", "--run", run_id, "--strategies", "dip_bying", home=ran.home), "dip_buying")
     refuses(run("model", "eval", "--run", run_id, "--from", "2023-01-05", home=ran.home), "was trained")
 
