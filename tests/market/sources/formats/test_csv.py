@@ -38,7 +38,8 @@ def read(path: Path, content: str | bytes, *, columns: str = "", stamps: Stamps 
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     names = parse_names([columns] if columns else [])
     described = Layout({} if names or not columns else parse_columns([columns]), names=names, **layout)  # type: ignore[arg-type]
-    return read_file(path, symbol="BTC-USD", timeframe=MINUTE, layout=described, stamps=stamps)
+    bars, notes = read_file(path, symbol="BTC-USD", timeframe=MINUTE, layout=described, stamps=stamps)
+    return bars, tuple(note for note in notes if "--stamp close" not in note)  # said wherever the default is used
 
 
 def same(bars: Bars) -> bool:
