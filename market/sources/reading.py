@@ -36,6 +36,7 @@ from tradesieve.market.sources.vendors.backtrader import BACKTRADER
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
 from tradesieve.market.sources.vendors.binance import BINANCE
 from tradesieve.market.sources.vendors.bitfinex import BITFINEX
+from tradesieve.market.sources.vendors.bitmex import BITMEX
 from tradesieve.market.sources.vendors.coinbase import COINBASE
 from tradesieve.market.sources.vendors.cryptodatadownload import CRYPTODATADOWNLOAD
 from tradesieve.market.sources.vendors.ejtrader import EJTRADER
@@ -59,7 +60,7 @@ READERS: dict[str, Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]
 }
 """The reader of a plain table, by the ending of its name."""
 VENDORS: tuple[Vendor, ...] = (
-    CRYPTODATADOWNLOAD, COINBASE, BINANCE, BITFINEX, FREQTRADE, OANDA, LEAN, HISTDATA, NINJATRADER, METATRADER,
+    CRYPTODATADOWNLOAD, COINBASE, BINANCE, BITFINEX, BITMEX, FREQTRADE, OANDA, LEAN, HISTDATA, NINJATRADER, METATRADER,
     EJTRADER, BACKTRADER, YAHOO, YFINANCE, STOOQ, ALPHAVANTAGE, NAUTILUS,
 )  # fmt: skip
 """Every vendor whose files are recognised; no file is recognised by two."""

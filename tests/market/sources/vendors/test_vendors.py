@@ -169,6 +169,16 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         ),
         "yfinance",
     ),
+    "bitmex": (
+        lines(
+            "timestamp,symbol,open,high,low,close,trades,volume,vwap",
+            [
+                joined(f"{stamp.isoformat()}Z", "XBTUSD", *row[:4], 30, row[4], row[3])
+                for stamp, row in zip(ISO + pd.Timedelta(minutes=1), OHLCV, strict=True)
+            ],
+        ),
+        "BitMEX",
+    ),
     "metatrader 4": (
         lines(None, [joined(f"{stamp:%Y.%m.%d,%H:%M}", *row) for stamp, row in zip(ISO, OHLCV, strict=True)]),
         "MetaTrader",
