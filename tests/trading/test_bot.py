@@ -268,8 +268,8 @@ def test_a_feed_that_is_missing_is_said(tmp_path: Path) -> None:
         ("500", TradesieveError, "failed with 500"),
         ("422", BadInput, "the detail; the hint"),
         ("404", BadInput, "is refused with 404"),
-        ("nonsense", TradesieveError, "is no service of ours"),
-        ("no score", TradesieveError, "is no service of ours"),
+        ("nonsense", TradesieveError, "is not a tradesieve service"),
+        ("no score", TradesieveError, "is not a tradesieve service"),
     ],
 )
 def test_bot_stops_when_the_service_fails(
