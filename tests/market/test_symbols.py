@@ -67,7 +67,7 @@ def test_what_is_no_symbol_is_refused(text):
 
 @pytest.mark.parametrize(("text", "pairs"), [("FETUSD", "FET-USD or FE-TUSD"), ("gmtbusd", "GMTB-USD or GMT-BUSD")])
 def test_what_may_be_two_pairs_is_refused(text, pairs):
-    with pytest.raises(BadInput, match=f"may be {pairs}: write one of them"):
+    with pytest.raises(BadInput, match=f"may be {pairs}: write one of these"):
         normalise_symbol(text)
 
 

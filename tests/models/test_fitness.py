@@ -75,7 +75,7 @@ def test_bad_trades_are_refused_with_their_row(trades):
     holed[5] = np.nan
     with pytest.raises(BadData, match="row 5 has stake"):
         daily_returns(replace(dataset, net_return=holed), ones)
-    with pytest.raises(BadData, match=r"row 0 ends at .* before its period"):
+    with pytest.raises(BadData, match=r"row 0 exits at .*, before its period"):
         daily_returns(replace(dataset, period=(dataset.period[1] - DAY, dataset.period[1])), ones)
     with pytest.raises(BadInput, match="no day"):
         daily_returns(replace(dataset, calendar=WEEKDAYS, period=(2 * DAY, 3 * DAY)), ones)

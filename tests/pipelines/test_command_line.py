@@ -104,7 +104,7 @@ AAA = ("--symbols", "AAA", "--timeframe", "15m")
     [
         (["--strategies", "volatility_brekout"], "did you mean 'volatility_breakout'?"),
         (["--strategies", "dip_buying(look_bak=3)"], "did you mean 'look_back'?"),
-        (["--strategies", "dip_buying(look_back=x)"], "no number"),
+        (["--strategies", "dip_buying(look_back=x)"], "not a number"),
         (["--num-strategies", "0"], "the number of strategies is 0"),
         (["--num-strategies", "many"], "many"),
         (["--symbols", "AAB"], "no bars of AAB"),

@@ -32,7 +32,8 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def key_of_trades(bars: Bars) -> str:
     code_fingerprint.cache_clear()  # as in another process
-    return Chunk(bars, Instrument(bars.symbol), tuple(choose_strategies(2))).key
+    strategies = tuple(choose_strategies(2))
+    return Chunk(bars, Instrument(bars.symbol), strategies).trades_key(strategies)
 
 
 @pytest.mark.parametrize("room", ROOMS)
