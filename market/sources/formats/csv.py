@@ -16,6 +16,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import open_unpacked, read_head
 from tradesieve.market.sources.formats.date_and_time import TIME_OF_DAY
 from tradesieve.market.sources.formats.layout import Layout, has_decimal_commas
+from tradesieve.market.sources.formats.written_numbers import parse_written_numbers
 
 _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -71,7 +72,10 @@ def read_csv(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame, tu
     dtype = "str" if layout.needs_text else as_text
     frame = parse_csv(path, sep=separator, header=header, dtype=dtype, encoding=encoding)
     frame = layout.apply(frame.rename(columns=lambda column: str(column).strip()), name=str(path))
-    return (_infer_numbers(frame) if dtype else frame), tuple(notes)
+    frame, number_notes = parse_written_numbers(
+        _infer_numbers(frame) if dtype else frame, decimal=layout.decimal, name=str(path)
+    )
+    return frame, (*notes, *number_notes)
 
 
 def parse_csv(path: Path, *, encoding: str = "utf-8-sig", **options: Any) -> pd.DataFrame:

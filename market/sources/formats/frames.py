@@ -34,7 +34,8 @@ def bars_from_frame(
     Parameters
     ----------
     frame : one row per bar, with a time column (the first of `TIME_NAMES` that is there, or the index), open, high,
-        low, close and volume; case does not matter. Other columns are ignored.
+        low, close and volume; case does not matter. Other columns are ignored. A volume that is
+        not there is 0, which is noted.
     symbol, timeframe : what the table holds.
     stamps : how it writes time.
     name : what errors call the table.
@@ -51,7 +52,7 @@ def bars_from_frame(
     rows = leave_out_rows(oldest_first(columns), name=name)
     _check_steps(rows, timeframe, name)
     rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows)
-    return Bars(symbol, timeframe, **rows.columns), rows.notes
+    return Bars(symbol, timeframe, **rows.columns), (*_volume_notes(frame), *rows.notes)
 
 
 def columns_from_frame(
@@ -78,6 +79,8 @@ def columns_from_frame(
         raise BadInput(f"{name}: the table is empty")
     time = to_nanoseconds(frame[time_column], stamps, name=name)
     meaning = stamps.meaning or ("close" if time_column == "close_time" else "open")
+    if "volume" not in frame.columns:
+        frame = frame.assign(volume=0.0)
     values = {column: _numbers(frame[column], name) for column in VALUES}
     if price_scale != 1.0:
         values |= {column: values[column] / price_scale for column in PRICES}
@@ -102,12 +105,24 @@ def _time_column(frame: pd.DataFrame, name: str) -> str:
     missing = [column for column in VALUES if column not in frame.columns]
     if time_column is None:
         missing.insert(0, "time")
+    if missing == ["volume"]:
+        similar = next((str(column) for column in frame.columns if "vol" in str(column)), None)
+        if similar is None:
+            return str(time_column)
+        raise BadInput(
+            f"{name}: no column volume, but {similar!r}: pass --columns volume='{similar}', or volume= for none"
+        )
     if time_column is None or missing:
         raise BadInput(
             f"{name}: no column {', '.join(missing)}; found {', '.join(map(str, frame.columns)) or 'none'}. "
             f"Expected a time column ({', '.join(TIME_NAMES)}), open, high, low, close and volume"
         )
     return time_column
+
+
+def _volume_notes(frame: pd.DataFrame) -> tuple[str, ...]:
+    has_volume = any(str(column).strip().lower() == "volume" for column in frame.columns)
+    return () if has_volume else ("no column volume: stored as 0, so factors of volume say nothing",)
 
 
 def _numbers(column: pd.Series, name: str) -> np.ndarray:

@@ -211,7 +211,6 @@ def test_what_a_stamp_can_be():
 @pytest.mark.parametrize(
     ("header", "missing"),
     [
-        ("time,open,high,low,close", "volume"),
         ("when,open,high,low,close,volume", "time"),
         ("when,o,high,low,c,volume", "time, open, close"),
     ],
