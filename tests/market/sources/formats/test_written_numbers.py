@@ -45,7 +45,7 @@ def test_numbers_as_people_write_them_are_exact(tmp_path: Path, separator: str, 
     frame.to_csv(tmp_path / "a.csv", index=False, sep=separator)
     bars, notes = read_file(tmp_path / "a.csv", symbol="BTC-USD", timeframe=MINUTE)
     assert bars.fingerprint == BARS.fingerprint
-    assert [note.partition(" holds")[0] for note in notes] == [f"column {name}" for name in VALUES]
+    assert [note.partition(" holds")[0] for note in notes if " holds " in note] == [f"column {name}" for name in VALUES]
 
 
 def test_a_comma_that_may_be_either_has_to_be_stated(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_table_without_a_volume_is_read_and_said(tmp_path: Path, suffix: str) 
     frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
     bars, notes = read_file(path, symbol="BTC-USD", timeframe=MINUTE)
     assert (bars.close.tolist(), bars.volume.any()) == (BARS.close.tolist(), False)
-    assert notes == ("no column volume: stored as 0, so factors of volume say nothing",)
+    assert "no column volume: stored as 0, so factors of volume say nothing" in notes
 
 
 def test_a_column_that_may_be_the_volume_is_proposed(tmp_path: Path) -> None:
@@ -93,4 +93,5 @@ def test_the_published_shapes_are_read(shared_data: Path) -> None:
     bars, _ = read_file(formats / "nse.csv", symbol="X", timeframe=DAY, layout=Layout(time_format="%d-%b-%Y"))
     assert (len(bars), bars.open[0], bars.volume[0]) == (60, 1100.0, 877_000.0)
     bars, notes = read_file(formats / "tradingview_iso.csv", symbol="X", timeframe=MINUTE)
-    assert (len(bars), notes) == (60, ("no column volume: stored as 0, so factors of volume say nothing",))
+    assert len(bars) == 60
+    assert "no column volume: stored as 0, so factors of volume say nothing" in notes
