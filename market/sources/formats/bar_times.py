@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tradesieve.market.bars import VALUES, format_time
+from tradesieve.market.bars import PRICES, format_time
 from tradesieve.market.errors import BadInput, WrongTimeframe
 from tradesieve.market.sources.formats.timestamps import CLOSE_NAMES, OPEN_NAMES, TIME_NAMES, Stamps, to_nanoseconds
 from tradesieve.market.timeframes import DAY, HOUR, MINUTE, SECOND, Timeframe
@@ -113,7 +113,7 @@ def check_timeframe(frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps
 
 def _time_column(frame: pd.DataFrame) -> str | None:
     """Return the name of the time column; None for a table without bars, which `frames` reports."""
-    if frame.empty or frame.columns.duplicated().any() or not set(VALUES) <= set(frame.columns):
+    if frame.empty or frame.columns.duplicated().any() or not set(PRICES) <= set(frame.columns):
         return None
     return next((known for known in TIME_NAMES if known in frame.columns), None)
 
