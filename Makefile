@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: setup demo test check lint bench lock clean
+.PHONY: setup demo test test-fast check lint bench lock clean
 
 setup: $(READY)
 
@@ -22,6 +22,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-fast: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not slow"
 
 check: setup
 	$(BIN)/ruff check .

@@ -48,6 +48,26 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("repeatable")
 
+LONG = (
+    "acceptance", "invariants", "oracles", "parity",
+    "house/test_docstring_examples.py", "house/test_exports.py", "house/test_wheel.py",
+    "market/quality", "market/execution/test_fill_rule_properties.py", "market/execution/test_time_search.py",
+    "market/calendars/test_sessions.py", "market/sources/vendors/test_vendors_real.py", "market/sources/exchanges",
+    "market/storage", "models/artifact/test_bundled_modules.py", "models/engines", "models/fitted", "models/tracking",
+    "models/significance", "features/engine/test_column_cache.py", "features/test_user_modules.py",
+    "pipelines", "serving", "strategies/backtest", "strategies/search", "strategies/test_strategy.py", "trading",
+)  # fmt: skip
+"""Folders and files of tests that are left out of `make test-fast`: each takes seconds, or starts servers."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of `LONG` as slow."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(LONG):
+            item.add_marker(pytest.mark.slow)
+
+
 STRATEGIES = ("breakout(lookback=20)", "reversion(window=10)")
 SYMBOLS = ("BTC-USD", "ETH-USD")
 
