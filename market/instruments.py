@@ -127,7 +127,7 @@ def instrument_from(symbol: str, terms: Mapping[str, object]) -> Instrument:
         if key not in _NAMES and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise BadInput(f"{symbol}: {key} is {value!r}, but must be a number")
         if key in _NAMES and not isinstance(value, str):
-            raise BadInput(f"{symbol}: {key} is {value!r}, but must be the name of one")
+            raise BadInput(f"{symbol}: {key} is {value!r}, but must be a name")
     defaults = lookup("kind of instrument", str(terms.get("kind", UNDESCRIBED)), DEFAULT_COSTS)
     return Instrument(symbol, **{**defaults, **terms})  # type: ignore[arg-type]
 

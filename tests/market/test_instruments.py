@@ -54,8 +54,8 @@ def test_an_instrument_reads_back_from_its_plain_values():
         ({"tick": None}, "tick is None, but must be a number"),
         ({"calendar": "XNYZ"}, "did you mean 'XNYS'"),
         ({"kind": "stocks"}, "unknown kind of instrument 'stocks': did you mean 'stock'"),
-        ({"kind": 1}, "kind is 1, but must be the name of one"),
-        ({"calendar": ["XNYS"]}, "calendar is .*, but must be the name of one"),
+        ({"kind": 1}, "kind is 1, but must be a name"),
+        ({"calendar": ["XNYS"]}, "calendar is .*, but must be a name"),
     ],
 )
 def test_terms_from_settings_are_checked(terms, match):

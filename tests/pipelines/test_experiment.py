@@ -117,7 +117,7 @@ def test_equal_values_have_equal_hashes() -> None:
 
 def test_the_hash_is_the_same_in_another_process() -> None:
     """Whatever Python draws for its own hashes."""
-    made = "Experiment(symbols=('A','B'), instruments={'B': {'tick': 0.5}, 'A': {'maker_fee': 0.1}})"
+    made = "Experiment(symbols=('A','B'), instruments={'B': {'tick': 0.5}, 'A': {'maker_fee': 0.001}})"
     script = f"from tradesieve.pipelines.experiment import Experiment; print({made}.hash)"
     found = {
         subprocess.run(
