@@ -53,7 +53,7 @@ def generated(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ge
         }  # fmt: skip
         config.write_text(yaml.safe_dump(values))
         monkeypatch.setenv("TRADESIEVE_HOME", str(home))
-        command = ["trades", "generate", "--config", str(config), "--output", str(output)]
+        command = ["trades", "generate", "--config", str(config), "--output", str(output), "--replace"]
         monkeypatch.setattr(sys, "argv", ["tradesieve", *command])
         main()
         (row,) = pd.read_csv(output).to_dict("records")
