@@ -25,6 +25,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests.long_tests import LONG
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.feature_names import parse_features
@@ -47,23 +48,6 @@ hypothesis.settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("repeatable")
-
-LONG = (
-    "acceptance", "invariants", "oracles", "parity", "serving", "trading",
-    "features/engine/test_column_cache.py", "features/test_user_modules.py",
-    "house/test_docstring_examples.py", "house/test_exports.py", "house/test_readme.py", "house/test_wheel.py",
-    "market/calendars/test_sessions.py", "market/execution/test_compilation.py",
-    "market/execution/test_fill_rule_properties.py", "market/execution/test_time_search.py", "market/quality",
-    "market/sources/databases", "market/sources/exchanges", "market/sources/vendors/test_vendors_real.py",
-    "market/storage",
-    "models/artifact/test_bundled_modules.py", "models/engines", "models/fitted", "models/significance",
-    "models/tracking",
-    "pipelines/commands", "pipelines/reports", "pipelines/runs", "pipelines/stack", "pipelines/steps",
-    "pipelines/test_bad_disks.py", "pipelines/test_command_line.py", "pipelines/test_experiment_assembly.py",
-    "pipelines/test_flows.py",
-    "strategies/backtest", "strategies/search", "strategies/test_strategy.py",
-)  # fmt: skip
-"""Folders and files of tests that are left out of `make test-fast`: each takes seconds, or starts servers."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

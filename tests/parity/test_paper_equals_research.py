@@ -58,19 +58,6 @@ class Released:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("paper")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("TRADESIEVE_HOME", str(home))
-    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    from tradesieve.pipelines.settings import read_settings
-
-    found = read_settings()
-    patch.undo()
-    return found
-
-
-@pytest.fixture(scope="module")
 def artifact(settings: Settings) -> Artifact:
     market = SyntheticMarket(edge=0.2, reversion=0.06, n_days=90, timeframe=parse_timeframe(FINER))
     for symbol in (SYMBOL, "TREND-B"):

@@ -46,19 +46,6 @@ FEATURES = (
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("inputs")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("TRADESIEVE_HOME", str(home))
-    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    from tradesieve.pipelines.settings import read_settings
-
-    found = read_settings()
-    patch.undo()
-    return found
-
-
-@pytest.fixture(scope="module")
 def experiment(settings: Settings) -> Experiment:
     market = SyntheticMarket(edge=0.2, reversion=0.06, n_days=60, timeframe=TIMEFRAME)
     for symbol in ("TREND-A", "TREND-B"):

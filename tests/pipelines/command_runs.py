@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from tradesieve.market.bars import Bars
+from tradesieve.pipelines.command_line import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +36,16 @@ class Ended:
 
 Command = Callable[..., Ended]
 State = Callable[[Path], dict[str, str]]
+
+
+def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """Run a command in this process; return how it would end."""
+    monkeypatch.setattr(sys, "argv", ["tradesieve", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    return 0
 
 
 def process(*arguments: object, home: Path, **options: Any) -> subprocess.Popen[str]:

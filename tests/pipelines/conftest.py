@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.command_runs import Command, Ended
+from tests.pipelines.command_runs import Command, Ended, exit_code
 from tradesieve.market.bars import Bars
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact, load_artifact
 from tradesieve.models.protocol.plan import Plan
-from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import Settings
@@ -133,13 +131,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     def call(*arguments: object, home: Path | None = None) -> Ended:
         if home is not None:
             monkeypatch.setenv("TRADESIEVE_HOME", str(home))
-        monkeypatch.setattr(sys, "argv", ["tradesieve", *map(str, arguments)])
         capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        code = exit_code(monkeypatch, *arguments)
         out, err = capsys.readouterr()
         return Ended(code, out, err)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.pipelines.command_runs import exit_code
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.user_modules import _LOADED
 from tradesieve.market.errors import BadInput, Refused, Unknown
-from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import Settings
@@ -112,12 +112,7 @@ def test_the_source_of_a_module_is_part_of_what_follows_from_it(
 
 def command(monkeypatch: pytest.MonkeyPatch, home: Path, *arguments: str) -> int:
     monkeypatch.setenv("TRADESIEVE_HOME", str(home))
-    monkeypatch.setattr(sys, "argv", ["tradesieve", *arguments])
-    try:
-        main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
+    return exit_code(monkeypatch, *arguments)
 
 
 def test_the_check_of_a_module_needs_no_bars(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.pipelines.command_runs import exit_code
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.quality.checks import check_bars
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.reports.figures.quality_chart import quality_chart
 
 MINUTES = parse_timeframe("5m")
@@ -46,13 +45,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tradesieve", "data", *map(str, arguments)])
         capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
+        code = exit_code(monkeypatch, "data", *arguments)
         out, err = capsys.readouterr()
         return code, out, err
 

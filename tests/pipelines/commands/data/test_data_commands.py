@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.pipelines.command_runs import exit_code
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.pipelines.command_line import main
 
 ROOT = Path(__file__).resolve().parents[4]
 MINUTE, QUARTER = parse_timeframe("1m"), parse_timeframe("15m")
@@ -67,13 +67,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hom
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     def call(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["tradesieve", *map(str, arguments)])
         capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        code = exit_code(monkeypatch, *arguments)
         out, err = capsys.readouterr()
         return Ended(code, out, err)
 

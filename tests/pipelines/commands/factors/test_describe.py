@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.pipelines.command_runs import exit_code
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import DAY
-from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.feature_profile import COLUMNS
 
@@ -36,12 +35,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
     def call(*arguments: object, at: Path = home) -> tuple[int, str, str]:
         monkeypatch.setenv("TRADESIEVE_HOME", str(at))
-        monkeypatch.setattr(sys, "argv", ["tradesieve", "factors", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
+        code = exit_code(monkeypatch, "factors", *arguments)
         return code, *capsys.readouterr()
 
     return call

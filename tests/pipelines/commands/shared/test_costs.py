@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.pipelines.command_runs import exit_code
 from tradesieve.market.bars import Bars
 from tradesieve.market.default_costs import DEFAULT_COSTS
 from tradesieve.market.errors import BadInput
 from tradesieve.market.instruments import Instrument, instrument_from
-from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.commands.shared.costs import describe_costs
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
@@ -42,12 +41,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setenv("TRADESIEVE_HOME", str(settings.home))
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tradesieve", *map(str, arguments), "--timeframe", "15m"])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
+        code = exit_code(monkeypatch, *arguments, "--timeframe", "15m")
         return code, *capsys.readouterr()
 
     return call

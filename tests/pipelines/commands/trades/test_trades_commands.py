@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.pipelines.command_runs import exit_code
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.pipelines.command_line import main
 from tradesieve.pipelines.commands.shared.row_filters import rows_where
 from tradesieve.pipelines.settings import Settings
 from tradesieve.strategies.registry import RULES
@@ -36,12 +35,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     monkeypatch.setenv("TRADESIEVE_HOME", str(home))
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tradesieve", "trades", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
+        code = exit_code(monkeypatch, "trades", *arguments)
         return code, *capsys.readouterr()
 
     return call
