@@ -1,6 +1,6 @@
 """When a market trades: trading days, trading hours, sessions, and the periods of a report.
 
-Calendars of exchanges come from `exchange_calendars`. Bars are one level up.
+An instrument names its calendar, see `exchanges.check_calendar`; those of exchanges come from `exchange_calendars`.
 """
 
-__all__ = ["trading_days", "trading_hours", "sessions", "periods"]
+__all__ = ["exchanges", "trading_days", "trading_hours", "sessions", "periods"]

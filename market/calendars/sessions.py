@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tradesieve.market.calendars.exchanges import NEW_YORK, exchange_codes, exchange_schedule, time_zone_of
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from tradesieve.market.bars import Bars
 
+FOREX = "forex"
 _ROLL = re.compile(r"(\d{1,2}):(\d{2}) (\S+)")
+_WORD = re.compile(r"(\d{2})(\d{2})_(\S+)")
+
+
+@dataclass(frozen=True, eq=False)
+class BarSessions:
+    """The session of each bar: the one that the bar overlaps, the later one if it overlaps two.
+
+    Parameters
+    ----------
+    number : int64 (n_bars,), ascending within the bars that have one; -1: the bar overlaps none.
+    open_time, close_time : int64 ns UTC (n_bars,), of the session; 0 where there is none.
+    """
+
+    number: np.ndarray
+    open_time: np.ndarray
+    close_time: np.ndarray
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Whether each bar overlaps a session, bool (n_bars,)."""
+        return self.number >= 0
 
 
 @dataclass(frozen=True)
@@ -23,8 +47,10 @@ class Sessions:
 
     Parameters
     ----------
-    name : the ISO code of an exchange, such as ``XNYS``, whose hours and half days come from `exchange_calendars`; or a
-        time and a zone at which one day ends and the next begins, such as ``17:00 America/New_York`` for currencies.
+    name : the ISO code of an exchange, such as ``XNYS``, whose hours and half days come from `exchange_calendars`;
+        ``forex``, whose days last from 17:00 to 17:00 in New York, Monday to Friday, without Christmas Day and New
+        Year's Day; or a time and a zone at which every day ends and the next begins, such as
+        ``17:00 America/New_York``, or ``1700_America.New_York`` in a name.
 
     Raises
     ------
@@ -35,22 +61,55 @@ class Sessions:
     -----
     An exchange's session lasts from its open to its close; nothing outside belongs to one. A day that ends at a time of
     day lasts 23 or 25 hours when the clocks change in it.
+
+    Examples
+    --------
+    >>> Sessions("9:30 America/New_York").word
+    '0930_America.New_York'
+    >>> Sessions("0930_America.New_York").name
+    '09:30 America/New_York'
     """
 
     name: str
 
     def __post_init__(self) -> None:
+        if word := _WORD.fullmatch(self.name):
+            object.__setattr__(self, "name", f"{word[1]}:{word[2]} {word[3].replace('.', '/')}")
         if ":" in self.name:
-            self._roll()
-            return
+            minutes, zone = _parse_roll(self.name)
+            object.__setattr__(self, "name", f"{_clock(minutes)} {zone}")
+        elif self.name != FOREX and self.name not in exchange_codes():
+            raise Unknown("exchange", self.name, exchange_codes())
+
+    @property
+    def word(self) -> str:
+        """The name without a character that a file name or a parameter could not hold."""
+        if ":" not in self.name:
+            return self.name
+        minutes, zone = _parse_roll(self.name)
+        return f"{_clock(minutes).replace(':', '')}_{zone.replace('/', '.')}"
+
+    @property
+    def time_zone(self) -> str:
+        """The time zone of its clock."""
+        return _parse_roll(self.name)[1] if ":" in self.name else time_zone_of(self.name)
+
+    @property
+    def hours(self) -> str:
+        """The usual hours in words, as in ``09:30 to 16:00 America/New_York``."""
+        if ":" in self.name:
+            clock = self.name.split()[0]
+            return f"{clock} to {clock} {self.time_zone}"
+        if self.name == FOREX:
+            return f"17:00 to 17:00 {NEW_YORK}"
         import exchange_calendars
 
-        known = exchange_calendars.get_calendar_names(include_aliases=False)
-        if self.name not in known:
-            raise Unknown("exchange", self.name, known)
+        calendar = exchange_calendars.get_calendar(self.name)
+        clocks = (f"{times[-1][1]:%H:%M}" for times in (calendar.open_times, calendar.close_times))
+        return f"{' to '.join(clocks)} {self.time_zone}"
 
     def between(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
-        """List the sessions that overlap a span.
+        """List the sessions that overlap a span. They are known in advance, and the same whatever the span.
 
         Parameters
         ----------
@@ -60,42 +119,77 @@ class Sessions:
         -------
         Opens and closes, int64 ns UTC (n_sessions,) each, ascending; no session opens before the one before it closes.
         """
-        margin = 8 * DAY  # exchange_calendars refuses a span without sessions
-        opens, closes = (self._rolls if ":" in self.name else self._hours)(start_time - margin, end_time + margin)
-        overlaps = (closes > start_time) & (opens < end_time)
-        return opens[overlaps], closes[overlaps]
+        if ":" in self.name or self.name == FOREX:
+            opens, closes = self._days(start_time, end_time)
+            overlaps = (closes > start_time) & (opens < end_time)
+            return opens[overlaps], closes[overlaps]
+        schedule = exchange_schedule(self.name, start_time, end_time)
+        return schedule.open_time, schedule.close_time
 
-    def _roll(self) -> tuple[pd.Timedelta, str]:
-        import pandas as pd
-
-        found = _ROLL.fullmatch(self.name)
-        if found is None or int(found[1]) > 23 or int(found[2]) > 59:
-            raise BadInput(f"sessions {self.name!r} are not valid: use a time and a zone, as in 17:00 America/New_York")
-        try:
-            pd.Timestamp(0, tz=found[3])
-        except (KeyError, ValueError, TypeError, OSError) as error:
-            raise BadInput(f"unknown time zone {found[3]!r}; use an IANA name such as America/New_York") from error
-        return pd.Timedelta(hours=int(found[1]), minutes=int(found[2])), found[3]
-
-    def _rolls(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
-        import pandas as pd
-
-        time_of_day, zone = self._roll()
-        first, last = (pd.Timestamp(time // DAY * DAY) for time in (start_time, end_time))
-        days = pd.date_range(first, last, freq="D")
-        # A time that the clock skips moves to the end of the jump; of one that it shows twice, the first counts.
-        local = (days + time_of_day).tz_localize(
-            zone, nonexistent="shift_forward", ambiguous=np.ones(len(days), dtype=bool)
+    def of_bars(self, bars: Bars) -> BarSessions:
+        """Find the session of each bar."""
+        open_time, close_time = bars.open_time, bars.close_time
+        if len(bars) == 0:
+            return BarSessions(*[np.empty(0, np.int64)] * 3)
+        opens, closes = self.between(int(open_time[0]), int(close_time[-1]))
+        if len(opens) == 0:
+            return BarSessions(np.full(len(bars), -1), *[np.zeros(len(bars), np.int64)] * 2)
+        number = np.searchsorted(opens, close_time, side="left") - 1
+        inside = (number >= 0) & (closes[np.maximum(number, 0)] > open_time)
+        return BarSessions(
+            np.where(inside, number, -1), np.where(inside, opens[number], 0), np.where(inside, closes[number], 0)
         )
-        rolls = local.tz_convert("UTC").as_unit("ns").asi8
-        return rolls[:-1], rolls[1:]
 
-    def _hours(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
-        import exchange_calendars
+    def weekday(self, sessions: BarSessions) -> np.ndarray:
+        """Return the weekday of each bar's session, 0 on Monday; a session is named by the local day of its middle."""
         import pandas as pd
 
-        first, last = (pd.Timestamp(time // DAY * DAY) for time in (start_time, end_time))
-        schedule = exchange_calendars.get_calendar(self.name, start=first, end=last).schedule
-        hours = (schedule[name].dt.tz_convert(None).dt.as_unit("ns") for name in ("open", "close"))
-        opens, closes = (times.astype("int64").to_numpy() for times in hours)
+        middle = (sessions.open_time + sessions.close_time) // 2
+        return pd.DatetimeIndex(middle, tz="UTC").tz_convert(self.time_zone).day_of_week.to_numpy().astype(np.int64)
+
+    def _days(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return opens and closes of days that cover a span."""
+        edges = np.array([start_time - 2 * DAY, end_time + 2 * DAY]).astype("datetime64[ns]").astype("datetime64[Y]")
+        first, last = (1970 + edges.astype(np.int64)).tolist()
+        parts = [_days_of_year(self.name, year) for year in range(first, last + 1)]
+        opens, closes = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
         return opens, closes
+
+
+@lru_cache(maxsize=256)
+def _days_of_year(name: str, year: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return opens and closes of the days that begin in a local year."""
+    import pandas as pd
+
+    minutes, zone = (17 * 60, NEW_YORK) if name == FOREX else _parse_roll(name)
+    days = pd.date_range(f"{year}-01-01", f"{year + 1}-01-01", freq="D")
+    # A time that the clock skips moves to the end of the jump; of one that it shows twice, the first counts.
+    local = (days + pd.Timedelta(minutes=minutes)).tz_localize(
+        zone, nonexistent="shift_forward", ambiguous=np.ones(len(days), dtype=bool)
+    )
+    rolls = local.tz_convert("UTC").as_unit("ns").asi8
+    opens, closes = rolls[:-1], rolls[1:]
+    if name == FOREX:
+        ends = days[1:]  # a day of forex is named by its end
+        holiday = ((ends.month == 1) & (ends.day == 1)) | ((ends.month == 12) & (ends.day == 25))
+        trades = (ends.day_of_week < 5) & ~holiday
+        opens, closes = opens[trades], closes[trades]
+    return opens, closes
+
+
+def _parse_roll(name: str) -> tuple[int, str]:
+    """Return the minute of the day and the zone of ``17:00 America/New_York``."""
+    import pandas as pd
+
+    found = _ROLL.fullmatch(name)
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+        raise BadInput(f"sessions {name!r} are not valid: use a time and a zone, as in 17:00 America/New_York")
+    try:
+        pd.Timestamp(0, tz=found[3])
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise BadInput(f"unknown time zone {found[3]!r}; use an IANA name such as America/New_York") from error
+    return int(found[1]) * 60 + int(found[2]), found[3]
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

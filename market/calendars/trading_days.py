@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, Unknown, lookup
+from tradesieve.market.calendars.exchanges import BUILT_IN, check_calendar, exchange_schedule
+from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 
 WEEKDAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -22,8 +23,7 @@ class TradingCalendar:
 
     Parameters
     ----------
-    name : ``always`` (every day), ``weekdays`` (Monday to Friday), or an exchange's
-        ISO code such as ``XNYS``, whose sessions come from `exchange_calendars`.
+    name : see `market.calendars.exchanges.check_calendar`; ``forex`` trades on weekdays.
     days_per_year : trading days in a year, by which ratios are annualised.
     """
 
@@ -44,23 +44,13 @@ class TradingCalendar:
         if end_time < start_time:
             raise BadInput(f"end_time {end_time} is before start_time {start_time}")
         first, last = start_time // DAY, end_time // DAY
-        if self.name in ("always", "weekdays"):
+        if self.name in BUILT_IN:
             days = np.arange(first, last + 1, dtype=np.int64)
             # 1970-01-01 was a Thursday: (day + 3) % 7 is 0 on a Monday.
             return days if self.name == "always" else days[(days + 3) % 7 < 5]
-        return _exchange_days(self.name, int(first), int(last))
-
-
-def _exchange_days(name: str, first: int, last: int) -> np.ndarray:
-    import exchange_calendars
-    import pandas
-
-    start, end = (pandas.Timestamp(day * DAY) for day in (first, last))
-    # exchange_calendars refuses a span without sessions, so a week is added on both sides and cut off again.
-    margin = pandas.Timedelta(days=7)
-    sessions = exchange_calendars.get_calendar(name, start=start - margin, end=end + margin).sessions
-    days = sessions.as_unit("ns").asi8 // DAY
-    return days[(days >= first) & (days <= last)].astype(np.int64)
+        # A session may open on the day before the one that it is named by.
+        days = exchange_schedule(self.name, (first - 2) * DAY, (last + 2) * DAY).day
+        return days[(days >= first) & (days <= last)]
 
 
 def exchange_closes(name: str, start_time: int, end_time: int) -> np.ndarray:
@@ -85,26 +75,10 @@ def exchange_closes(name: str, start_time: int, end_time: int) -> np.ndarray:
     known = exchange_calendars.get_calendar_names()
     if name not in known:
         raise Unknown("calendar", name, known)
-    first, last = (
-        int(np.datetime64(time, "ns").astype("datetime64[Y]").astype(int)) for time in (start_time, end_time)
-    )
-    closes = [_closes_of_year(name, 1970 + year) for year in range(first, last + 1) if end_time > start_time]
-    listed = np.concatenate([np.empty(0, np.int64), *closes])
-    return listed[(listed > start_time) & (listed <= end_time)]
-
-
-@lru_cache(maxsize=256)
-def _closes_of_year(name: str, year: int) -> np.ndarray:
-    import exchange_calendars
-
-    try:
-        # A session of a neighbouring year may close in this one.
-        calendar = exchange_calendars.get_calendar(name, start=f"{year - 1}-12-20", end=f"{year + 1}-01-10")
-    except ValueError as error:
-        raise BadInput(f"calendar {name} is not known for {year}: {error}") from error
-    closes = calendar.closes_nanos
-    start, end = (np.datetime64(f"{each}-01-01", "ns").astype(np.int64) for each in (year, year + 1))
-    return closes[(closes >= start) & (closes < end)].astype(np.int64)
+    if end_time <= start_time:
+        return np.empty(0, np.int64)
+    closes = exchange_schedule(name, start_time, end_time + DAY).close_time
+    return closes[(closes > start_time) & (closes <= end_time)]
 
 
 ALWAYS = TradingCalendar("always", 365.0)
@@ -112,13 +86,42 @@ WEEKDAYS = TradingCalendar("weekdays", 260.0)
 NEW_YORK = TradingCalendar("XNYS", 252.0)
 
 _CALENDARS = {calendar.name: calendar for calendar in (ALWAYS, WEEKDAYS, NEW_YORK)}
+_COUNTED_YEARS = range(2014, 2024)
+"""The years whose trading days are averaged."""
 
 
+@lru_cache(maxsize=128)
 def get_calendar(name: str) -> TradingCalendar:
-    """Find a calendar by its name.
+    """Find a calendar by its name, see `market.calendars.exchanges.check_calendar`.
+
+    Ratios of an exchange are annualised by the average number of its sessions in a year
+    (2014 to 2023), rounded; those of ``forex`` by
+    the weekdays of a year.
 
     Raises
     ------
     Unknown : if there is no such calendar.
+    BadInput : if `exchange_calendars` has no schedule of it.
+
+    Examples
+    --------
+    >>> get_calendar("XLON").days_per_year
+    252.0
     """
-    return lookup("calendar", name, _CALENDARS)
+    if check_calendar(name) in _CALENDARS:
+        return _CALENDARS[name]
+    if name == "forex":
+        return TradingCalendar(name, WEEKDAYS.days_per_year)
+    counts = [n_days for year in _COUNTED_YEARS if (n_days := _count_days(name, year))]
+    if not counts:
+        raise BadInput(f"calendar {name}: exchange_calendars has no schedule of it, so that its days cannot be counted")
+    return TradingCalendar(name, float(round(sum(counts) / len(counts))))
+
+
+def _count_days(name: str, year: int) -> int:
+    """Count the trading days of a year; 0 for a year that `exchange_calendars` does not know."""
+    start, end = (int(np.datetime64(f"{each}-01-01", "ns").astype(np.int64)) for each in (year, year + 1))
+    try:
+        return len(TradingCalendar(name, 1.0).days(start, end - 1))
+    except BadInput:
+        return 0

@@ -8,49 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.errors import Unknown
-from tradesieve.market.timeframes import DAY, HOUR, Timeframe
+from tradesieve.market.calendars.exchanges import check_calendar
+from tradesieve.market.calendars.sessions import FOREX, Sessions
+from tradesieve.market.timeframes import DAY, Timeframe
 
 WEEK = 7 * DAY
 CANDIDATES = ("always", "weekdays", "forex", "XNYS")
 """The trading hours from which `infer_hours` chooses."""
-_BUILT_IN = CANDIDATES[:3]
-_NEW_YORK = "America/New_York"
 _CHUNK = 2**20
-
-
-def check_hours(name: str) -> str:
-    """Return the name of trading hours after checking it: ``always``, ``weekdays``, ``forex``, or an exchange's code.
-
-    ``weekdays`` is Monday to Friday in UTC. ``forex`` is Sunday 17:00 to Friday 17:00 in New York without Christmas Day
-    and New Year's Day. An exchange's ISO code (``XNYS``) stands for its sessions in `exchange_calendars`, with holidays
-    and early closes.
-
-    Raises
-    ------
-    Unknown : if there are no such hours.
-    """
-    if name not in _BUILT_IN:
-        import exchange_calendars
-
-        codes = exchange_calendars.get_calendar_names(include_aliases=False)
-        if name not in codes:
-            raise Unknown("calendar", name, [*CANDIDATES, *codes])
-    return name
-
-
-def time_zone_of(name: str) -> str:
-    """Return the time zone in which the hours of a market are the same all year."""
-    if name in ("always", "weekdays"):
-        return "UTC"
-    if name == "forex":
-        return _NEW_YORK
-    import exchange_calendars
-
-    return str(exchange_calendars.get_calendar(name).tz)
 
 
 def trading_spans(name: str, start_time: int, end_time: int) -> np.ndarray:
@@ -64,15 +31,19 @@ def trading_spans(name: str, start_time: int, end_time: int) -> np.ndarray:
     ------
     Unknown : if there are no such hours.
     """
-    check_hours(name)
-    if name == "always":
+    if check_calendar(name) == "always":
         return np.array([[start_time, end_time]], np.int64)
-    if name in _BUILT_IN:
-        # Day 0 was a Thursday: the Monday was 3 days earlier, the Sunday 4.
-        first = np.arange(start_time // DAY // 7 - 1, end_time // DAY // 7 + 2, dtype=np.int64) * 7
-        spans = _weekdays(first) if name == "weekdays" else _forex_weeks(first)
-    else:
-        spans = _sessions(name, start_time, end_time)
+    if name == "weekdays":
+        # Day 0 was a Thursday: the Monday was 3 days earlier.
+        monday = np.arange(start_time // DAY // 7 - 1, end_time // DAY // 7 + 2, dtype=np.int64) * 7 - 3
+        spans = np.stack([monday, monday + 5], axis=1) * DAY
+        return spans[(spans[:, 1] > start_time) & (spans[:, 0] < end_time)]
+    if name != FOREX:
+        return np.stack(Sessions(name).between(start_time, end_time), axis=1)
+    # A day of forex begins when the one before it ends: a week is one span.
+    opens, closes = Sessions(name).between(start_time - WEEK, end_time + WEEK)
+    begins = np.concatenate([np.ones(1, np.bool_), opens[1:] != closes[:-1]])
+    spans = np.stack([opens[begins], closes[np.append(begins[1:], True)]], axis=1)
     return spans[(spans[:, 1] > start_time) & (spans[:, 0] < end_time)]
 
 
@@ -158,52 +129,11 @@ def unique_sorted(ascending: np.ndarray) -> np.ndarray:
     return ascending[np.concatenate([np.ones(min(len(ascending), 1), np.bool_), np.diff(ascending) > 0])]
 
 
-def _weekdays(week: np.ndarray) -> np.ndarray:
-    monday = week - 3
-    return np.stack([monday, monday + 5], axis=1) * DAY
-
-
-def _forex_weeks(week: np.ndarray) -> np.ndarray:
-    """List the weeks of forex, cut at the two holidays of a year."""
-    sunday = week - 4
-    opens, closes = _five_in_new_york(sunday), _five_in_new_york(sunday + 5)
-    years = range(*(pd.Timestamp(int(day) * DAY).year + add for day, add in ((sunday[0], -1), (sunday[-1], 2))))
-    holidays = np.array(
-        [pd.Timestamp(year, month, day).value // DAY for year in years for month, day in ((1, 1), (12, 25))]
-    )
-    holidays.sort()
-    closed = np.stack([_five_in_new_york(holidays - 1), _five_in_new_york(holidays)], axis=1)
-    spans = []
-    for start, end in zip(opens.tolist(), closes.tolist(), strict=True):
-        for close, reopen in closed[(closed[:, 1] > start) & (closed[:, 0] < end)].tolist():
-            if close > start:
-                spans.append((start, close))
-            start = reopen
-        if end > start:
-            spans.append((start, end))
-    return np.array(spans, np.int64)
-
-
-def _five_in_new_york(day: np.ndarray) -> np.ndarray:
-    local = pd.DatetimeIndex(day * DAY + 17 * HOUR)
-    return local.tz_localize(_NEW_YORK).tz_convert("UTC").as_unit("ns").asi8
-
-
-def _sessions(name: str, start_time: int, end_time: int) -> np.ndarray:
-    import exchange_calendars
-
-    margin = pd.Timedelta(days=14)  # exchange_calendars refuses a span without sessions
-    start, end = (pd.Timestamp(time).normalize() for time in (start_time, end_time))
-    calendar = exchange_calendars.get_calendar(name, start=start - margin, end=end + margin)
-    opens, closes = (pd.DatetimeIndex(times).as_unit("ns").asi8 for times in (calendar.opens, calendar.closes))
-    return np.stack([opens, closes], axis=1)
-
-
 def _day_cells(name: str, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if name == "forex":
-        # A day that ends at 17:00 in New York is named by its end.
-        return (spans[:, 0] + 12 * HOUR) // DAY, spans[:, 1] // DAY + 1
-    if name in _BUILT_IN:
+    if name in ("always", "weekdays"):
         return spans[:, 0] // DAY, -(-spans[:, 1] // DAY)
+    if name == FOREX:
+        # A day that ends at 17:00 in New York is named by its end.
+        return (spans[:, 0] + DAY // 2) // DAY, spans[:, 1] // DAY + 1
     middle = (spans[:, 0] + spans[:, 1]) // 2 // DAY
     return middle, middle + 1

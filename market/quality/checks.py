@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tradesieve.market.bars import COLUMNS, Bars, broken_laws, format_time
-from tradesieve.market.calendars.trading_hours import check_hours, infer_hours
+from tradesieve.market.calendars.exchanges import check_calendar
+from tradesieve.market.calendars.trading_hours import infer_hours
 from tradesieve.market.errors import BadInput
 from tradesieve.market.quality.defects import (
     find_bad_prints,
@@ -88,7 +89,7 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
 
     Parameters
     ----------
-    calendar : trading hours, see `market.calendars.trading_hours.check_hours`; None: inferred from the bars.
+    calendar : trading hours, see `market.calendars.exchanges.check_calendar`; None: inferred from the bars.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
     if len(bars) == 0:
         raise BadInput(f"{bars.symbol} {bars.timeframe}: no bars to check")
     phase = grid_phase(bars)
-    hours, reason = (check_hours(calendar), "as given") if calendar else infer_hours(bars, phase)
+    hours, reason = (check_calendar(calendar), "as given") if calendar else infer_hours(bars, phase)
     gaps = find_gaps(bars, hours, phase=phase)
     found = [
         bad_print_finding(bars, find_bad_prints(bars)), split_finding(bars, find_splits(bars)),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.exchanges import time_zone_of
 from tradesieve.market.calendars.trading_days import WEEKDAY_NAMES
 from tradesieve.market.calendars.trading_hours import (
     WEEK,
@@ -15,7 +16,6 @@ from tradesieve.market.calendars.trading_hours import (
     cell_time,
     expected_cells,
     isin_sorted,
-    time_zone_of,
     unique_sorted,
 )
 from tradesieve.market.quality.runs import find_runs
@@ -63,7 +63,7 @@ def find_gaps(bars: Bars, hours: str, *, phase: int = 0) -> Gaps:
 
     Parameters
     ----------
-    hours : a name of trading hours, see `market.calendars.trading_hours.check_hours`.
+    hours : a name of trading hours, see `market.calendars.exchanges.check_calendar`.
     phase : ns; bars open this long after a multiple of their timeframe.
     """
     bar_cell = bar_cells(bars, phase)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tradesieve.market.calendars.trading_hours import check_hours
+from tradesieve.market.calendars.exchanges import check_calendar
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.market.quality.checks import CheckResult, check_bars, check_columns
 from tradesieve.market.sources.reading import read_columns
@@ -69,7 +69,7 @@ def check(
     """
     settings, console = read_settings(), Console(as_json=as_json)
     if calendar is not None:
-        check_hours(calendar)
+        check_calendar(calendar)
     page = _page(settings, plot)
     if file_options.given and not files:
         raise BadInput(f"{', '.join(file_options.given)}: only allowed with FILES, but none is named")

@@ -74,3 +74,17 @@ def test_an_exchange_or_a_time_that_nobody_knows_is_refused():
         exchange_closes("XNYZ", 0, DAY)
     with pytest.raises(BadInput, match=r"calendar XKRX is not known for 2100: .* only recorded to the year 2050"):
         exchange_closes("XKRX", (start := day("2100-01-01") * DAY), start + DAY)
+
+
+@pytest.mark.parametrize("name", ["CMES", "XLON", "XTKS", "XSAU", "24/7", "forex"])
+def test_every_exchange_and_the_forex_week_are_calendars(name):
+    calendar = get_calendar(name)
+    start, end = day("2022-12-20") * DAY, day("2024-01-10") * DAY
+    if name == "forex":
+        expected = WEEKDAYS.days(start, end)
+    else:
+        sessions = exchange_calendars.get_calendar(name, start="2022-12-20", end="2024-01-10").sessions
+        expected = [day(str(session.date())) for session in sessions]
+    assert calendar.days(start, end).tolist() == list(expected)
+    assert calendar.days_per_year == pytest.approx(len(calendar.days(day("2023-01-01") * DAY, end - 10 * DAY)), abs=4)
+    assert get_calendar(name) is calendar
