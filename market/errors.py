@@ -13,13 +13,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Self, TypeVar
 
 Value = TypeVar("Value")
 
 
 class TradesieveError(Exception):
     """An expected failure, explained in one line."""
+
+    proposals: tuple[Mapping[str, str], ...] = ()
+    """Options, by the names of their parameters, each of which would cure it; a command shows how to pass them."""
+
+    def proposing(self, *proposals: Mapping[str, str]) -> Self:
+        """Add options that would cure it, to be raised."""
+        self.proposals = proposals
+        return self
 
 
 class BadInput(TradesieveError, ValueError):

@@ -4,6 +4,7 @@ Nothing here knows a vendor: that is in `market.sources.vendors`.
 """
 
 __all__ = [
-    "archives", "timestamps", "date_and_time", "layout", "written_numbers", "csv", "parquet", "symbol_column",
+    "archives", "written_dates", "local_times", "timestamps", "date_and_time", "layout",
+    "written_numbers", "csv", "parquet", "symbol_column",
     "bar_times", "bad_rows", "frames",
 ]  # fmt: skip

@@ -7,7 +7,14 @@ import pandas as pd
 
 from tradesieve.market.bars import PRICES, format_time
 from tradesieve.market.errors import BadInput, WrongTimeframe
-from tradesieve.market.sources.formats.timestamps import CLOSE_NAMES, OPEN_NAMES, TIME_NAMES, Stamps, to_nanoseconds
+from tradesieve.market.sources.formats.timestamps import (
+    CLOSE_NAMES,
+    OPEN_NAMES,
+    TIME_NAMES,
+    Stamps,
+    convert_times,
+    to_nanoseconds,
+)
 from tradesieve.market.timeframes import DAY, HOUR, MINUTE, SECOND, Timeframe
 
 _CLOSED_COLUMNS = ("confirm", "confirmed", "complete", "is_closed", "closed", "is_final", "final")
@@ -50,7 +57,9 @@ def read_times(
     column = _time_column(frame)
     if column is None:
         return frame, stamps, ()
-    meaning, time, notes = _closes_or_opens(to_nanoseconds(frame[column], stamps, name=name), column, stamps, timeframe)
+    time, notes = convert_times(frame[column], stamps, name=name)
+    meaning, time, end_notes = _closes_or_opens(time, column, stamps, timeframe)
+    notes += end_notes
     if meaning == "open":
         time, moved = _first_on_grid(time, timeframe)
         notes += moved

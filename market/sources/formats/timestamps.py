@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.sources.formats.local_times import REPEATED_HOURS, to_utc
+from tradesieve.market.sources.formats.written_dates import DATE_ORDERS, parse_compact_dates, parse_written_dates
 from tradesieve.market.timeframes import SECOND
 
 # Exchanges that give both times often write the close a millisecond early: the open is the one on the grid.
@@ -19,6 +21,8 @@ CLOSE_NAMES = ("close_time", "closetime", "close time", "time_close", "timeclose
 """Names of columns that say which end of a bar they are."""
 UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}
 """Nanoseconds in each unit that a number may count."""
+READ_AS_UTC = "times without a zone are read as UTC; pass --timezone to change it"
+"""The note on times without a zone."""
 # A zone follows a time of day: the end of a bare date such as 2024-01-10 looks like one.
 _ZONED = r"[T ]\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 # No market was recorded by machine before 1970, and no bar has closed after 2100: a unit that lands outside is wrong.
@@ -37,22 +41,31 @@ class Stamps:
         for times that end in 59 seconds, else the open.
     unit : ``s``, ``ms``, ``us`` or ``ns`` for numbers; None: recognised by size, from 2001 on.
     timezone : the zone of times written without one, by its IANA name such as ``America/New_York``; None: UTC.
+    date_order : ``dmy``, ``mdy`` or ``ymd``: how dates in figures are written; None: settled by the rows.
+    repeated_hour : ``first`` or ``second``: which of the two a time of the repeated hour in autumn is, where the order
+        of rows does not tell.
 
     Raises
     ------
     BadInput : if the meaning or the zone does not exist.
-    Unknown : if the unit does not.
+    Unknown : if the unit, the date order or the repeated hour does not.
     """
 
     meaning: str | None = None
     unit: str | None = None
     timezone: str | None = None
+    date_order: str | None = None
+    repeated_hour: str | None = None
 
     def __post_init__(self) -> None:
         if self.meaning not in (None, "open", "close"):
             raise BadInput(f"a stamp means 'open' or 'close', not {self.meaning!r}")
         if self.unit is not None and self.unit not in UNITS:
             raise Unknown("time unit", self.unit, UNITS)
+        if self.date_order is not None and self.date_order not in DATE_ORDERS:
+            raise Unknown("date order", self.date_order, DATE_ORDERS)
+        if self.repeated_hour is not None and self.repeated_hour not in REPEATED_HOURS:
+            raise Unknown("repeated hour", self.repeated_hour, REPEATED_HOURS)
         try:
             ZoneInfo("UTC" if self.timezone is None else self.timezone)
         except (KeyError, ValueError, TypeError, OSError) as error:
@@ -60,41 +73,56 @@ class Stamps:
 
     def with_defaults(self, other: Stamps) -> Stamps:
         """Fill what is None here from `other`."""
-        return Stamps(self.meaning or other.meaning, self.unit or other.unit, self.timezone or other.timezone)
+        return Stamps(
+            self.meaning or other.meaning,
+            self.unit or other.unit,
+            self.timezone or other.timezone,
+            self.date_order or other.date_order,
+            self.repeated_hour or other.repeated_hour,
+        )
 
 
 def to_nanoseconds(column: pd.Series, stamps: Stamps, *, name: str) -> np.ndarray:
+    """Convert a column of times, as `convert_times` does, without its notes."""
+    return convert_times(column, stamps, name=name)[0]
+
+
+def convert_times(column: pd.Series, stamps: Stamps, *, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Convert a column of times.
 
     Parameters
     ----------
-    column : numbers in one of `UNITS`, ISO 8601 text, or datetimes.
+    column : numbers in one of `UNITS` or such as 20240213, ISO 8601 text, dates as people write them, or datetimes.
     name : what errors call the table.
 
     Returns
     -------
-    int64 ns UTC (n_rows,).
+    int64 ns UTC (n_rows,); and notes on the order of day and month, and on a zone that is not stated.
 
     Raises
     ------
-    BadInput : if a time is missing or cannot be read, or numbers fit no unit.
+    BadInput : if a time is missing or cannot be read, numbers fit no unit, or the rows do not settle the order of day
+        and month, or which of two equal local times one is.
     """
     if column.isna().any():
         row = int(np.argmax(column.isna()))
         raise BadInput(f"{name}: the time of row {row} is missing")
-    if pd.api.types.is_numeric_dtype(column):
-        return _from_numbers(column.to_numpy(), stamps, name, str(column.name))
+    dates = parse_compact_dates(column.to_numpy()) if _may_be_dates(column, stamps) else None
+    if dates is None and pd.api.types.is_numeric_dtype(column):
+        return _from_numbers(column.to_numpy(), stamps, name, str(column.name)), ()
+    notes: tuple[str, ...] = ()
+    if dates is not None:
+        column = dates
+    elif not pd.api.types.is_datetime64_any_dtype(column):
+        column, notes = _from_text(column, stamps, name)
+    if column.dt.tz is None:
+        if stamps.timezone is None:
+            notes += (READ_AS_UTC,)
+        column = to_utc(column, stamps.timezone or "UTC", repeated_hour=stamps.repeated_hour, name=name)
     try:
-        times = column if pd.api.types.is_datetime64_any_dtype(column) else _from_text(column)
-        if times.dt.tz is None:
-            times = times.dt.tz_localize(stamps.timezone or "UTC", ambiguous="raise", nonexistent="raise")
-        return times.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
-    except (ValueError, TypeError, AttributeError) as error:
-        reason = str(error).partition(". ")[0].partition("\n")[0]
-        raise BadInput(
-            f"{name}: column {column.name} holds {column.iloc[0]!r}, which is not a valid time; use ISO 8601 or "
-            f"s, ms, us or ns since 1970, or pass --time-format: {reason}"
-        ) from error
+        return column.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy(), notes
+    except ValueError as error:
+        raise BadInput(f"{name}: column {column.name} holds {column.max()}, which is not a valid time") from error
 
 
 def parse_times(column: pd.Series, time_format: str, *, name: str) -> pd.Series:
@@ -118,10 +146,27 @@ def parse_times(column: pd.Series, time_format: str, *, name: str) -> pd.Series:
     return times
 
 
-def _from_text(column: pd.Series) -> pd.Series:
+def _may_be_dates(column: pd.Series, stamps: Stamps) -> bool:
+    return stamps.unit is None and pd.api.types.is_integer_dtype(column)
+
+
+def _from_text(column: pd.Series, stamps: Stamps, name: str) -> tuple[pd.Series, tuple[str, ...]]:
     # One file may hold two offsets, one for winter and one for summer: then every row has to carry its own.
-    every_row_zoned = bool(column.astype("str").str.contains(_ZONED, regex=True).all())
-    return pd.to_datetime(column, utc=every_row_zoned, format="ISO8601")
+    try:
+        every_row_zoned = bool(column.astype("str").str.contains(_ZONED, regex=True).all())
+        return pd.to_datetime(column, utc=every_row_zoned, format="ISO8601"), ()
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = str(error).partition(". ")[0].partition("\n")[0]
+    try:
+        times, notes = parse_written_dates(column, stamps.date_order, name=name)
+        return times, notes
+    except BadInput as error:
+        if error.proposals:
+            raise
+        raise BadInput(
+            f"{name}: column {column.name} holds {column.iloc[0]!r}, which is not a valid time; use ISO 8601 or "
+            f"s, ms, us or ns since 1970, or pass --time-format: {reason}"
+        ) from error
 
 
 def _from_numbers(values: np.ndarray, stamps: Stamps, name: str, column: str) -> np.ndarray:

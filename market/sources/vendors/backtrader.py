@@ -21,10 +21,7 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
     if "time" not in frame.columns:
         return VendorTable(frame, Stamps(meaning="open"))
     frame = frame.assign(time=frame["date"].astype("str") + "T" + frame["time"].astype("str")).drop(columns="date")
-    notes = ["stamps are closes"]
-    if options.stamps.timezone is None:
-        notes.append("the file does not state the exchange's time zone: read as UTC; pass --timezone to change it")
-    return VendorTable(frame, Stamps(meaning="close"), tuple(notes))
+    return VendorTable(frame, Stamps(meaning="close"), ("stamps are closes",))
 
 
 BACKTRADER = Vendor("backtrader", _recognises, _read)

@@ -59,8 +59,6 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
     frame = drop_duplicates(frame.assign(time=parse_times(frame["time"], time_format, name=str(path))), notes)
     frame = ensure_sorted(frame, "time", notes)
     frame = _on_grid(frame, options.timeframe, notes)
-    if options.stamps.timezone is None:
-        notes.append("the file does not state the broker's time zone: read as UTC; pass --timezone to change it")
     return VendorTable(frame[["time", *PRICES, "volume"]], Stamps(meaning="open"), tuple(notes))
 
 

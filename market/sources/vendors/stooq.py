@@ -24,16 +24,13 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
     """Read bars of any period; the files of Stooq write the country of a share behind its ticker, as in AAPL.US."""
     frame = csv_frame(path, dtype=dict.fromkeys(("<DATE>", "<DTYYYYMMDD>", "<TIME>"), "str"))
     frame = frame.rename(columns=lambda name: name.strip("<> ")).rename(columns=_NAMES)
-    notes = []
     if "time" in frame.columns:
         time = frame["date"] + " " + frame["time"].str.ljust(6, "0")
         frame = frame.assign(time=parse_times(time, "%Y%m%d %H%M%S", name=str(path)))
     else:
         frame = frame.assign(time=parse_times(frame["date"], "%Y%m%d", name=str(path)))
-    if options.stamps.timezone is None:
-        notes.append("the file does not state its time zone: read as UTC; pass --timezone to change it")
     ticker = frame["ticker"].astype("str").str.removesuffix(".US")
-    return VendorTable(frame.drop(columns="date").assign(ticker=ticker), Stamps(meaning="open"), tuple(notes))
+    return VendorTable(frame.drop(columns="date").assign(ticker=ticker), Stamps(meaning="open"))
 
 
 STOOQ = Vendor("Stooq", _recognises, _read)

@@ -10,7 +10,9 @@ from typing import Any
 import click
 
 from tradesieve.market.sources.formats.layout import FIELDS, Layout, parse_columns, parse_names
+from tradesieve.market.sources.formats.local_times import REPEATED_HOURS
 from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.formats.written_dates import DATE_ORDERS
 
 _OPTIONS = (
     click.option(
@@ -21,6 +23,16 @@ _OPTIONS = (
     click.option("--time-unit", help="s, ms, us or ns, where times are numbers; recognised by their size."),
     click.option(
         "--timezone", help="Zone of times that are written without one; the vendor's where it is known, else UTC."
+    ),
+    click.option(
+        "--date-order",
+        type=click.Choice(list(DATE_ORDERS)),
+        help="The order of day, month and year in dates such as 01/02/2024; settled by the rows where they can.",
+    ),
+    click.option(
+        "--repeated-hour",
+        type=click.Choice(REPEATED_HOURS),
+        help="Which one a time is that comes twice when clocks are set back, where the order of rows does not tell.",
     ),
     click.option("--time-format", help="How times are written, such as '%d.%m.%Y %H:%M'."),
     click.option(
@@ -56,18 +68,19 @@ def file_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_options(
-        *args: Any, stamp: str | None, time_unit: str | None, timezone: str | None, time_format: str | None,
-        columns: tuple[str, ...], separator: str | None, decimal: str | None, encoding: str | None,
-        price_scale: float | None, **others: Any,
+        *args: Any, stamp: str | None, time_unit: str | None, timezone: str | None, date_order: str | None,
+        repeated_hour: str | None, time_format: str | None, columns: tuple[str, ...], separator: str | None,
+        decimal: str | None, encoding: str | None, price_scale: float | None, **others: Any,
     ) -> None:  # fmt: skip
         values = {
-            "--stamp": stamp, "--time-unit": time_unit, "--timezone": timezone, "--time-format": time_format,
+            "--stamp": stamp, "--time-unit": time_unit, "--timezone": timezone, "--date-order": date_order,
+            "--repeated-hour": repeated_hour, "--time-format": time_format,
             "--columns": columns, "--separator": separator, "--decimal": decimal, "--encoding": encoding,
             "--price-scale": price_scale,
         }  # fmt: skip
         names = parse_names(columns)
         options = FileOptions(
-            stamps=Stamps(stamp, time_unit, timezone),
+            stamps=Stamps(stamp, time_unit, timezone, date_order, repeated_hour),
             price_scale=price_scale,
             layout=Layout({} if names else parse_columns(columns), separator, decimal, time_format, names, encoding),
             given=tuple(name for name, value in values.items() if value),

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tradesieve.market.bars import VALUES, Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.layout import Layout, parse_columns, parse_names
-from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.formats.timestamps import READ_AS_UTC, Stamps
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
@@ -100,7 +100,7 @@ def test_a_time_that_is_no_time_of_day_stands_for_itself(tmp_path):
 def test_an_encoding_with_a_mark_is_recognised(tmp_path, encoding):
     bars, notes = read(tmp_path / "a.csv", written(OPENS, header=NAMES).encode(encoding))
     assert same(bars)
-    assert notes == (("the encoding is UTF-16",) if encoding == "utf-16" else ())
+    assert notes == (*(("the encoding is UTF-16",) if encoding == "utf-16" else ()), READ_AS_UTC)
 
 
 @pytest.mark.parametrize("columns", [NAMES, "time=日期,open=开盘,high=最高,low=最低,close=收盘,volume=成交量"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.sources.formats.layout import Layout, parse_columns
-from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.formats.timestamps import READ_AS_UTC, Stamps
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -87,7 +87,7 @@ def test_decimal_commas_are_recognised_and_exact(tmp_path, plain, separator, tho
         rows.append(separator.join([f"{row[0]:%Y-%m-%d %H:%M}", *map(written, row[1:])]))
     bars, notes = read(tmp_path / "a.csv", "\n".join(rows) + "\n", columns=GERMAN)
     assert same(bars, plain)
-    assert notes == ("numbers have a decimal comma",)
+    assert notes == ("numbers have a decimal comma", READ_AS_UTC)
     assert same(read(tmp_path / "a.csv", columns=GERMAN, separator=separator, decimal=",")[0], plain)
 
 
@@ -206,8 +206,8 @@ def test_a_layout_that_is_said_overrules_the_vendor(tmp_path):
     bars, notes = read_file(
         path, symbol="SPY", timeframe=day, layout=Layout(columns={"close": "Adj Close", "high": "Adj Close"})
     )
-    assert (bars.close[0], len(notes)) == (2.0, 1)
-    assert "times are read as the open of a bar" in notes[0]
+    assert (bars.close[0], len(notes), notes[0]) == (2.0, 2, READ_AS_UTC)
+    assert "times are read as the open of a bar" in notes[1]
 
 
 # -- the symbol that a file tells --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.sources.formats.archives import read_head
-from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.formats.timestamps import READ_AS_UTC, Stamps
 from tradesieve.market.sources.reading import VENDORS, read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
@@ -242,7 +242,7 @@ def test_a_packed_file_of_nobody_is_read_as_what_is_inside(tmp_path, suffix):
     packed = gzip.compress(text.encode()) if suffix == ".csv.gz" else zipped(text)
     bars, notes = read(tmp_path / f"a{suffix}", packed)
     assert bars.fingerprint == BARS.fingerprint
-    assert notes == ("times are read as the open of a bar; pass --stamp close if they are the close",)
+    assert notes == (READ_AS_UTC, "times are read as the open of a bar; pass --stamp close if they are the close")
 
 
 def test_what_is_given_overrules_the_vendor(tmp_path):
@@ -352,7 +352,7 @@ def test_days_of_metastock_have_no_time_of_day(tmp_path):
         "AAPL",
         ["2024-03-08", "2024-03-11"],
     )
-    assert "the file does not state its time zone: read as UTC; pass --timezone to change it" in notes
+    assert "times without a zone are read as UTC; pass --timezone to change it" in notes
 
 
 def test_a_file_of_yfinance_holds_one_ticker(tmp_path):

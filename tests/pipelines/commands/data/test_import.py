@@ -50,7 +50,7 @@ def test_what_was_put_right_is_said(home):
 
     (file,) = json.loads(run(path, "--symbol", "BTC-USD", "--json").stdout)["files"]
     assert file["new"] == 0
-    assert len(file["notes"]) == 4
+    assert len(file["notes"]) == 5
 
 
 def test_a_scale_and_a_time_zone_can_be_given(home):
