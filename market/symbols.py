@@ -3,9 +3,11 @@
 | market | form | vendors write |
 |---|---|---|
 | pair | ``BTC-USD`` | ``BTC/USD``, ``btcusd``, ``XBT/USD``, ``tBTCUSD``, ``XXBTZUSD``, ``EUR_USD``, ``EURUSD=X``, ``BINANCE:BTCUSD`` |
-| perpetual | ``BTC-USDT-PERP`` | ``BTC/USDT:USDT``, ``BTC-USDT-SWAP``; settled in another currency: ``BTC-USD-PERP.BTC`` |
+| perpetual | ``BTC-USDT-PERP`` | ``BTC/USDT:USDT``, ``BTC-USDT-SWAP``, ``BTCUSDT.P``, ``XBTUSDTM``, ``tBTCF0:USTF0`` |
+| perpetual settled in its base | ``BTC-USD-PERP.BTC`` | ``BTC/USD:BTC``, ``BTC-USD-SWAP``, ``BTCUSD_PERP``, ``BTC-PERPETUAL``, ``PI_XBTUSD`` |
 | dated future | ``BTC-USDT-251226`` | ``BTC/USDT:USDT-251226``, ``BTCUSDT_251226`` |
-| share, index, future | ``AAPL``, ``BRK.B``, ``GSPC`` | ``aapl``, ``NASDAQ:AAPL``, ``^GSPC`` |
+| share, index | ``AAPL``, ``BRK.B``, ``GSPC``, ``M&M.NS`` | ``aapl``, ``NASDAQ:AAPL``, ``BRK-B``, ``BRK/B``, ``^GSPC`` |
+| future of an exchange | ``CL=F``, ``ES1!``, ``ES 03-24`` | ``NYMEX:CL=F``, ``CME_MINI:ES1!``, ``es 03-24`` |
 
 A perpetual is a different market from the pair that it follows, and BTC-USDT from BTC-USD: they are never merged.
 """  # noqa: E501 -- a table
@@ -34,8 +36,13 @@ _CURRENCIES = _FIAT | _METALS | _DOLLARS | _COINS
 _STABLE = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD")
 _MAIN = ("USD", "EUR", "GBP", "JPY")
 _ALIASES = {"XBT": "BTC", "XDG": "DOGE"}
-_NORMAL_FORM = re.compile(r"[A-Z0-9][A-Z0-9._-]*")
+# NinjaTrader's contracts, such as ES 03-24, are the only ones with a space. An exchange before a colon and Yahoo's =X
+# are no part of it.
+_NORMAL_FORM = re.compile(r"(?![A-Z_]+:|.*=X$)[A-Z0-9][A-Z0-9._=&!:+#@-]*|[A-Z0-9]{1,4} \d\d-\d\d")
+# A class of a share, after a point, a hyphen (Yahoo) or a slash.
+_SHARE_CLASS = re.compile(r"([A-Z]{1,4})[-/.]([A-Z])")
 _CONTRACT = re.compile(r"(\w+)[/-](\w+):(\w+?)(?:-(\d{6}))?")
+_PERPETUAL_WORDS = frozenset(("PERP", "SWAP", "PERPETUAL"))
 _MAX_LENGTH = 64
 
 
@@ -53,15 +60,17 @@ def normalise_symbol(text: str) -> str:
     ['BTC-USD', 'BTC-EUR', 'BTC-USD', 'EUR-USD', 'BTC-USDT-PERP', 'AAPL']
     """
     name = _strip_vendor(str(text).strip()).upper()
-    contract = _CONTRACT.fullmatch(name)
+    contract, share_class = _CONTRACT.fullmatch(name), _SHARE_CLASS.fullmatch(name)
     if contract:
         base, quote, settlement, expiry = contract.groups()
         symbol = f"{_asset(base)}-{_asset(quote)}-{expiry or 'PERP'}"
         symbol += "" if settlement == quote else f".{_asset(settlement)}"
+    elif share_class:
+        symbol = ".".join(share_class.groups())
     else:
-        symbol = _pair(name) or name
+        symbol = _perpetual(name) or _pair(name) or name
     if not _NORMAL_FORM.fullmatch(symbol) or len(symbol) > _MAX_LENGTH:
-        raise BadInput(f"symbol {str(text)!r} is not valid: use letters, digits, '-', '.' or '_', as in BTC-USD")
+        raise BadInput(f"symbol {str(text)!r} is not valid: use letters, digits and -._=&!:+#@, as in BTC-USD")
     return symbol
 
 
@@ -70,6 +79,34 @@ def symbol_or_none(text: str) -> str | None:
     with suppress(BadInput):
         return normalise_symbol(text)
     return None
+
+
+def perpetual(pair: str) -> str:
+    """Return the perpetual of a pair as an exchange writes it; a name that is no pair is returned as it is.
+
+    Quoted in dollars, it is settled in its base; quoted in a stable coin, in that coin. Bybit writes those in USDC as
+    BTCPERP.
+
+    Examples
+    --------
+    >>> [perpetual(pair) for pair in ("BTCUSDT", "XBTUSD", "BTCPERP", "BTCUSDH24")]
+    ['BTC-USDT-PERP', 'BTC-USD-PERP.BTC', 'BTC-USDC-PERP', 'BTCUSDH24']
+    """
+    if pair.endswith("PERP") and len(pair) > len("PERP"):
+        return f"{_asset(pair.removesuffix('PERP').strip('-_'))}-USDC-PERP"
+    base, _, quote = (_pair(pair) or "").partition("-")
+    return _perpetual_of(base, quote) if quote and "-" not in quote else pair
+
+
+def same_pair(symbol: str, other: str) -> bool:
+    """Tell whether one normal symbol is a pair, and the other a perpetual or a future of it."""
+    pair, contract = sorted((symbol, other), key=lambda each: each.count("-"))
+    base, _, quote = pair.partition("-")
+    contract_base, _, rest = contract.partition("-")
+    contract_quote, _, kind = rest.partition("-")
+    if "-" in quote or not kind or base != contract_base:
+        return False
+    return quote == contract_quote or {quote, contract_quote} <= _DOLLARS
 
 
 def same_market(symbol: str, other: str) -> bool:
@@ -83,6 +120,7 @@ def same_market(symbol: str, other: str) -> bool:
 def pair_in_name(name: str) -> str | None:
     """Find the pair in the name of a file, such as ``BTC-USD`` in ``Bitstamp_BTCUSD_d.csv``; None unless it is unique.
 
+    A name that also says so, as ``BTCUSD_PERP-1m.csv`` or ``BTCUSDT.P``, is that of the pair's perpetual.
     Only pairs are looked for: a word that could be a share's symbol is as often a vendor's name.
     """
     words = [_ALIASES.get(word, word) for word in re.split(r"[^A-Z0-9]+", name.upper())]
@@ -92,10 +130,19 @@ def pair_in_name(name: str) -> str | None:
         with suppress(BadInput):
             forms = (word, word.rstrip("0123456789"), re.sub(r"[DHMW]\d+$", "", word))
             pairs |= {pair for pair in map(_split_pair, forms) if pair}
-    return pairs.pop() if len(pairs) == 1 else None
+    if len(pairs) != 1:
+        return None
+    pair = pairs.pop()
+    is_perpetual = bool(_PERPETUAL_WORDS & set(words)) or re.search(r"[A-Z]\.P\b", name.upper())
+    return _perpetual_of(*pair.split("-")) if is_perpetual else pair
 
 
 def _strip_vendor(name: str) -> str:
+    bitfinex_perpetual = re.fullmatch(r"t([A-Z0-9]+)F0:([A-Z]+)F0", name)
+    if bitfinex_perpetual:
+        base, quote = bitfinex_perpetual.groups()
+        quote = "USDT" if quote == "UST" else quote
+        return f"{base}/{quote}:{quote}"
     if re.fullmatch(r"t[A-Z0-9]{2,}(:[A-Z0-9]{3,}|[A-Z]{3,})", name):  # Bitfinex
         pair = name[1:].replace(":", "/")
         return re.sub(r"UST$", "USDT", pair)
@@ -112,9 +159,6 @@ def _pair(name: str) -> str | None:
     kraken = re.fullmatch(r"X([A-Z]{3})[XZ]([A-Z]{3})", name)
     if kraken and {_asset(kraken[1]), _asset(kraken[2])} <= _CURRENCIES:
         return f"{_asset(kraken[1])}-{_asset(kraken[2])}"
-    swap = re.fullmatch(r"(\w+)-(\w+)-SWAP", name)
-    if swap:
-        return f"{_asset(swap[1])}-{_asset(swap[2])}-PERP"
     dated = re.fullmatch(r"([A-Z0-9]+)_(\d{6})", name)
     if dated and _split_pair(dated[1]):
         return f"{_split_pair(dated[1])}-{dated[2]}"
@@ -122,6 +166,41 @@ def _pair(name: str) -> str | None:
     if len(parts) == 2 and all(parts) and ("/" in name or _asset(parts[1]) in _CURRENCIES):
         return f"{_asset(parts[0])}-{_asset(parts[1])}"
     return _split_pair(name)
+
+
+def _perpetual(name: str) -> str | None:
+    """Write a perpetual in its normal form; None if it is not one.
+
+    Raises
+    ------
+    BadInput : if it is ambiguous, as TradingView's BTCUSD.P, which is settled in dollars or in bitcoin.
+    """
+    swap = re.fullmatch(r"(\w+)-(\w+)-SWAP", name)  # OKX
+    if swap:
+        return _perpetual_of(_asset(swap[1]), _asset(swap[2]))
+    deribit = re.fullmatch(r"([A-Z0-9]+)(?:_(USDC|USDT))?-PERPETUAL", name)
+    if deribit:
+        return _perpetual_of(_asset(deribit[1]), deribit[2] or "USD")
+    kraken = re.fullmatch(r"P([FI])_([A-Z0-9]+)", name)
+    written = kraken or re.fullmatch(r"([A-Z0-9]+)(_PERP|\.P)", name)  # Binance, TradingView
+    pair = _split_pair(written[2 if kraken else 1]) if written else _kucoin_pair(name)
+    if pair is None:
+        return None
+    base, _, quote = pair.partition("-")
+    if kraken:
+        return f"{pair}-PERP" if kraken[1] == "F" else _perpetual_of(base, quote)
+    if written and written[2] == ".P" and quote == "USD":
+        raise BadInput(f"symbol {name!r} may be {pair}-PERP or {pair}-PERP.{base}: write one of these")
+    return _perpetual_of(base, quote)
+
+
+def _kucoin_pair(name: str) -> str | None:
+    found = re.fullmatch(r"([A-Z0-9]+)(USDT|USDC|USD)M", name)
+    return f"{_asset(found[1])}-{found[2]}" if found and _asset(found[1]) in _COINS else None
+
+
+def _perpetual_of(base: str, quote: str) -> str:
+    return f"{base}-{quote}-PERP" + (f".{base}" if quote == "USD" else "")
 
 
 def _split_pair(name: str) -> str | None:

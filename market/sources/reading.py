@@ -31,22 +31,30 @@ from tradesieve.market.sources.formats.layout import Layout
 from tradesieve.market.sources.formats.parquet import read_parquet
 from tradesieve.market.sources.formats.symbol_column import resolve_symbol, symbol_in_columns
 from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.vendors.alpaca import ALPACA
 from tradesieve.market.sources.vendors.alphavantage import ALPHAVANTAGE
 from tradesieve.market.sources.vendors.backtrader import BACKTRADER
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
 from tradesieve.market.sources.vendors.binance import BINANCE
 from tradesieve.market.sources.vendors.bitfinex import BITFINEX
 from tradesieve.market.sources.vendors.bitmex import BITMEX
+from tradesieve.market.sources.vendors.bybit import BYBIT
+from tradesieve.market.sources.vendors.ccxt import CCXT
 from tradesieve.market.sources.vendors.coinbase import COINBASE
 from tradesieve.market.sources.vendors.cryptodatadownload import CRYPTODATADOWNLOAD
+from tradesieve.market.sources.vendors.deribit import DERIBIT
 from tradesieve.market.sources.vendors.ejtrader import EJTRADER
 from tradesieve.market.sources.vendors.freqtrade import FREQTRADE
 from tradesieve.market.sources.vendors.histdata import HISTDATA
+from tradesieve.market.sources.vendors.kraken import KRAKEN
+from tradesieve.market.sources.vendors.kucoin import KUCOIN
 from tradesieve.market.sources.vendors.lean import LEAN
 from tradesieve.market.sources.vendors.metatrader import METATRADER
 from tradesieve.market.sources.vendors.nautilus import NAUTILUS
 from tradesieve.market.sources.vendors.ninjatrader import NINJATRADER
 from tradesieve.market.sources.vendors.oanda import OANDA
+from tradesieve.market.sources.vendors.okx import OKX
+from tradesieve.market.sources.vendors.polygon import POLYGON
 from tradesieve.market.sources.vendors.stooq import STOOQ
 from tradesieve.market.sources.vendors.yahoo import YAHOO
 from tradesieve.market.sources.vendors.yfinance import YFINANCE
@@ -62,6 +70,7 @@ READERS: dict[str, Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]
 VENDORS: tuple[Vendor, ...] = (
     CRYPTODATADOWNLOAD, COINBASE, BINANCE, BITFINEX, BITMEX, FREQTRADE, OANDA, LEAN, HISTDATA, NINJATRADER, METATRADER,
     EJTRADER, BACKTRADER, YAHOO, YFINANCE, STOOQ, ALPHAVANTAGE, NAUTILUS,
+    CCXT, BYBIT, OKX, KUCOIN, KRAKEN, DERIBIT, ALPACA, POLYGON,
 )  # fmt: skip
 """Every vendor whose files are recognised; no file is recognised by two."""
 
@@ -107,7 +116,9 @@ def read_file(
     path, layout = Path(path), layout or Layout()
     table, names = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout)
     trust_user = layout.columns.get("symbol") == ""
-    stored_symbol, notes = resolve_symbol(symbol, table.frame, path=str(path), names=names, trust_user=trust_user)
+    stored_symbol, notes = resolve_symbol(
+        symbol, table.frame, path=str(path), names=names, trust_user=trust_user, market=table.market
+    )
     frame, stamps, time_notes = read_times(
         table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path), now=now
     )
@@ -164,18 +175,19 @@ def _read_table(path: Path, options: ReadOptions, layout: Layout) -> tuple[Vendo
     frame = table.frame.rename(columns=lambda column: str(column).strip().lower())
     stamps = options.stamps.with_defaults(table.stamps)
     notes = (*([f"recognised as {vendor.name}"] if vendor else []), *table.notes)
-    return VendorTable(frame, stamps, notes, options.price_scale or table.price_scale), (path.name, name)
+    return VendorTable(frame, stamps, notes, options.price_scale or table.price_scale, table.market), (path.name, name)
 
 
 def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> VendorTable:
     suffix = Path(name).suffix.lower()
-    vendors = ", ".join(vendor.name for vendor in VENDORS)
     if suffix not in READERS:
         raise BadInput(
-            f"{path}: files ending in {suffix!r} are not supported; use {', '.join(sorted(READERS))}, "
-            f"or a file of {vendors}"
+            f"{path}: files ending in {suffix!r} are not supported; use {', '.join(sorted(READERS))}, or a file of a "
+            "vendor that is recognised: `tradesieve data import --help` lists them"
         )
     if head.lstrip()[:1] in (b"[", b"{"):
-        raise BadInput(f"{path}: JSON in an unknown layout; recognised are {vendors}")
+        raise BadInput(
+            f"{path}: JSON in an unknown layout; `tradesieve data import --help` lists the vendors that are recognised"
+        )
     frame, notes = READERS[suffix](path, layout)
     return VendorTable(frame, Stamps(), notes)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_market
+from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_market, same_pair
 
 FORMS = {
     "BTC-USD": ["BTC-USD", "btc-usd", "BTC/USD", "BTCUSD", "btcusd", "BTC_USD", "XBT/USD", "XBTUSD", "tBTCUSD",
@@ -20,12 +20,17 @@ FORMS = {
     "1INCH-USDT": ["1INCHUSDT"],
     "KITE-USDT": ["KITEUSDT", "KITE/USDT"],
     "DOGE-USD": ["XDG/USD", "DOGEUSD", "XDGUSD"],
-    "BTC-USDT-PERP": ["BTC/USDT:USDT", "BTC-USDT-SWAP", "BTC-USDT-PERP"],
-    "BTC-USD-PERP.BTC": ["BTC/USD:BTC", "XBT/USD:XBT", "BTC-USD-PERP.BTC"],
+    "BTC-USDT-PERP": ["BTC/USDT:USDT", "BTC-USDT-SWAP", "BTC-USDT-PERP", "BTCUSDT.P", "BINANCE:BTCUSDT.P", "XBTUSDTM",
+                      "tBTCF0:USTF0"],
+    "BTC-USD-PERP.BTC": ["BTC/USD:BTC", "XBT/USD:XBT", "BTC-USD-PERP.BTC", "BTCUSD_PERP", "BTC-USD-SWAP",
+                         "BTC-PERPETUAL", "PI_XBTUSD", "XBTUSDM"],
+    "BTC-USD-PERP": ["PF_XBTUSD", "BTC-USD-PERP", "BTC/USD:USD"],
+    "SOL-USDC-PERP": ["SOL_USDC-PERPETUAL", "SOLUSDC.P", "SOL/USDC:USDC"],
+    "CL=F": ["CL=F", "cl=f", "NYMEX:CL=F"], "ES1!": ["ES1!", "CME_MINI:ES1!"], "ES 03-24": ["ES 03-24", "es 03-24"],
+    "M&M.NS": ["M&M.NS", "m&m.ns"], "0700:HK": ["0700:HK"],
     "BTC-USDT-251226": ["BTC/USDT:USDT-251226", "BTCUSDT_251226", "BTC-USDT-251226"],
     "AAPL": ["AAPL", "aapl", "NASDAQ:AAPL"],
-    "BRK.B": ["BRK.B", "brk.b"],
-    "BRK-B": ["BRK-B"],
+    "BRK.B": ["BRK.B", "brk.b", "BRK-B", "BRK/B"],
     "GSPC": ["^GSPC"],
     "SPY": ["SPY"], "X": ["X"], "F": ["F"], "GUSD": ["GUSD"], "6EH4": ["6EH4"], "ETH": ["ETH"],
     "TOOTHBTC": ["TOOTHBTC"], "MY_RULE": ["my_rule"], "TREND-A": ["TREND-A"],
@@ -41,7 +46,7 @@ def test_what_vendors_write_becomes_one_form(text, expected):
 @settings(max_examples=300, deadline=None)
 @given(
     st.one_of(
-        st.text("ABUSDTXbtcEHPERKZ019-_./:^=", min_size=1, max_size=14),
+        st.text("ABUSDTXbtcEHPERKZ019-_./:^=&!FIM 03", min_size=1, max_size=14),
         st.tuples(
             st.sampled_from(["BTC", "XBT", "EUR", "KITE", "t", "X", "^"]),
             st.sampled_from(["", "/", ":", "-", "_"]),
@@ -57,15 +62,20 @@ def test_the_one_form_stays_as_it_is(text):
     assert normalise_symbol(found) == found
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "../x", "../../etc", "a/b/c", "BTC USD", "-BTC", "ES=F", "$X", "Ä", "A" * 65]
-)
+@pytest.mark.parametrize("text", ["", " ", "../x", "../../etc", "a/b/c", "BTC USD", "-BTC", "=F", "$X", "Ä", "A" * 65])
 def test_what_is_no_symbol_is_refused(text):
     with pytest.raises(BadInput, match=r"symbol .* is not valid"):
         normalise_symbol(text)
 
 
-@pytest.mark.parametrize(("text", "pairs"), [("FETUSD", "FET-USD or FE-TUSD"), ("gmtbusd", "GMTB-USD or GMT-BUSD")])
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("FETUSD", "FET-USD or FE-TUSD"),
+        ("gmtbusd", "GMTB-USD or GMT-BUSD"),
+        ("BTCUSD.P", "BTC-USD-PERP or BTC-USD-PERP.BTC"),
+    ],
+)
 def test_what_may_be_two_pairs_is_refused(text, pairs):
     with pytest.raises(BadInput, match=f"may be {pairs}: write one of these"):
         normalise_symbol(text)
@@ -75,6 +85,11 @@ def test_which_symbols_may_stand_for_one_another():
     assert same_market("BTC-USD", "BTC-USD")
     assert same_market("BTC-USD", "BTC-USDT")
     assert same_market("BTC-USDC", "BTC-USDT")
+    assert same_pair("BTC-USD", "BTC-USDT-PERP")
+    assert same_pair("BTC-USD-PERP.BTC", "BTC-USD")
+    assert same_pair("BTC-USDT-251226", "BTC-USDT")
+    for other in ("ETH-USDT-PERP", "BTC-USDT", "BTC-EUR-PERP", "BTC"):
+        assert not same_pair("BTC-USDT", other)
     for other in ("ETH-USD", "BTC-EUR", "BTC-USDT-PERP", "BTC", "SPY"):
         assert not same_market("BTC-USD", other)
     assert not same_market("SPY", "QQQ")
@@ -91,6 +106,9 @@ def test_which_symbols_may_stand_for_one_another():
         ("EURUSD60.csv", "EUR-USD"),
         ("EURUSDh1.csv", "EUR-USD"),
         ("XRP_ETH-1m.feather", "XRP-ETH"),
+        ("BTCUSD_PERP-1m-2024-01.csv", "BTC-USD-PERP.BTC"),
+        ("BTC-USDT-SWAP-candles.csv", "BTC-USDT-PERP"),
+        ("BYBIT_BTCUSDT.P, 60.csv", "BTC-USDT-PERP"),
         ("btc.parquet", None),
         ("us_SPY_1m.parquet", None),
         ("ETH-BTC and BTC-USD.csv", None),

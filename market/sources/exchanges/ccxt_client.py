@@ -134,7 +134,7 @@ def open_market(
     with_retries(client, client.load_markets, retry_policy)
     name = _market_name(client, exchange, stored_as, market)
     found = symbol_or_none(name)
-    if found is not None and found != stored_as and not same_market(stored_as, _spot(found)):
+    if found is not None and found != stored_as and not same_market(stored_as, found):
         raise BadInput(
             f"{exchange}: {name} is a different market from {stored_as}; omit --symbol to store it as {found}"
         )
@@ -179,11 +179,6 @@ def _market_name(client: Any, exchange: str, symbol: str, market: str | None) ->
 
 def _is_contract(name: str) -> bool:
     return ":" in name or name.count("-") > 1
-
-
-def _spot(symbol: str) -> str:
-    """Return the pair that a contract follows."""
-    return "-".join(symbol.split("-")[:2])
 
 
 def _checked_url(url: str) -> str:

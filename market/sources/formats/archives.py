@@ -50,8 +50,8 @@ def open_unpacked(path: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file.
+def read_text(path: Path) -> str:
+    """Return the content of a text file.
 
     Raises
     ------
@@ -59,9 +59,19 @@ def read_lines(path: Path) -> list[str]:
     """
     try:
         with open_unpacked(path) as stream:
-            return stream.read().decode("utf-8-sig").splitlines()
+            return stream.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not valid UTF-8: {error}") from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file.
+
+    Raises
+    ------
+    BadInput : as `read_text`.
+    """
+    return read_text(path).splitlines()
 
 
 def read_json(path: Path) -> Any:

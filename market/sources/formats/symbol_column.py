@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_market, symbol_or_none
+from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_market, same_pair, symbol_or_none
 
 SYMBOL_COLUMNS = ("symbol", "ticker", "instrument", "product_id", "pair")
 """Columns that name the market of a row."""
@@ -16,12 +16,19 @@ _CHECKED_COLUMNS = (*SYMBOL_COLUMNS, "name")
 
 
 def resolve_symbol(
-    symbol: str | None, frame: pd.DataFrame, *, path: str, names: Sequence[str], trust_user: bool = False
+    symbol: str | None,
+    frame: pd.DataFrame,
+    *,
+    path: str,
+    names: Sequence[str],
+    trust_user: bool = False,
+    market: str | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """Decide which symbol the bars of a table are stored as.
 
     1. A symbol column beats the name of the file.
-    2. The user's symbol beats both, unless the column names a different market: that is an error.
+    2. The user's symbol beats both, unless the column names a different market: that is an error. A pair and its
+       perpetual are different markets.
 
     Parameters
     ----------
@@ -30,6 +37,7 @@ def resolve_symbol(
     path : what errors call the table.
     names : the names of its file, in which a pair is looked for.
     trust_user : whether to ignore what column and names say.
+    market : the normal symbol that the vendor means by the column; None: the one that the column says.
 
     Returns
     -------
@@ -44,11 +52,13 @@ def resolve_symbol(
     if column_symbol is None:
         return _by_file_name(symbol, () if trust_user else names, path)
     if symbol is None:
-        return column_symbol, (f"the symbol is {column_symbol}, from column {column}",)
+        found = market or column_symbol
+        return found, (f"the symbol is {found}, from column {column}",)
     wanted, notes = _normalised(symbol)
-    if wanted == column_symbol:
+    if wanted in (column_symbol, market):
         return wanted, notes
-    if same_market(wanted, column_symbol) or _is_prefix(wanted, column_symbol):
+    is_same = same_market(wanted, column_symbol) or _is_prefix(wanted, column_symbol)
+    if is_same and not same_pair(wanted, column_symbol):
         return wanted, (*notes, f"column {column} holds {text}; stored as {wanted}")
     raise BadInput(
         f"{path}: column {column} holds {text}, which is a different market from {wanted}: omit --symbol to store it "
@@ -96,6 +106,6 @@ def _normalised(symbol: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _is_prefix(symbol: str, other: str) -> bool:
-    """Tell whether one begins the other: a contract and its root (6EH4 and 6E), or a pair and its perpetual."""
+    """Tell whether one begins the other, as a contract and its root: 6EH4 and 6E."""
     short, long = sorted((re.sub(r"\W", "", symbol), re.sub(r"\W", "", other)), key=len)
     return len(short) >= 2 and long.startswith(short)

@@ -55,12 +55,14 @@ class VendorTable(NamedTuple):
     stamps : how it writes time.
     notes : one sentence for each thing that was corrected or is worth knowing.
     price_scale : every price is to be divided by it.
+    market : the symbol in its normal form, where the vendor means another market than its symbol column seems to say.
     """
 
     frame: pd.DataFrame
     stamps: Stamps
     notes: tuple[str, ...] = ()
     price_scale: float = 1.0
+    market: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.sources.formats.archives import first_lines, read_head, read_json
+from tradesieve.market.sources.formats.archives import first_lines, read_head
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.base import (
     ReadOptions,
     Vendor,
     VendorTable,
-    candles_frame,
     csv_frame,
     csv_header,
+)
+from tradesieve.market.sources.vendors.json_responses import (
+    first_response,
+    is_row,
+    join_tables,
+    read_responses,
+    rows_table,
 )
 
 _COLUMNS = (
@@ -29,8 +37,8 @@ _MICROSECONDS = 900_000_000_000_000
 
 def _recognises(head: bytes, name: str) -> bool:
     if head.lstrip().startswith(b"["):
-        row = head.lstrip().lstrip(b"[ \r\n").partition(b"]")[0].decode(errors="ignore")
-        return _is_kline(row.replace('"', "").split(","))
+        rows = first_response(head)
+        return isinstance(rows, list) and is_row(rows[0], (len(_COLUMNS),), 0) and _is_kline(rows[0])
     names = csv_header(head)
     if names[:7] == _COLUMNS[:7] and len(names) == 12:
         return True
@@ -40,8 +48,10 @@ def _recognises(head: bytes, name: str) -> bool:
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:
     """Read klines by their open times: close times are a millisecond early."""
+    notes: list[str] = []
     if read_head(path)[0].lstrip().startswith(b"["):
-        frame = candles_frame(path, read_json(path), _COLUMNS)
+        pages = [rows_table(path, rows, _COLUMNS) for rows in read_responses(path)]
+        frame, notes = join_tables(path, pages, "open_time")
     else:
         frame = csv_frame(path, header=None, dtype={0: "str"})
         if str(frame.iloc[0, 0]).strip() == "open_time":
@@ -49,7 +59,6 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         if frame.shape[1] != len(_COLUMNS):
             raise BadInput(f"{path}: rows have {frame.shape[1]} fields; klines have {len(_COLUMNS)}")
         frame.columns = pd.Index(_COLUMNS)
-    notes: list[str] = []
     time = pd.to_numeric(frame["open_time"], errors="coerce")
     if time.notna().all():
         whole = time.to_numpy(np.int64)
@@ -61,7 +70,7 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
     return VendorTable(frame, Stamps(meaning="open"))
 
 
-def _is_kline(fields: list[str]) -> bool:
+def _is_kline(fields: Sequence[Any]) -> bool:
     try:
         numbers = [float(field) for field in fields]
     except ValueError:

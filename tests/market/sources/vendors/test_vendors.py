@@ -111,8 +111,8 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         ),
         "Coinbase",
     ),
-    "freqtrade json": (json.dumps(candles("ohlcv", 10**6)), "freqtrade"),
-    "freqtrade json.gz": (gzip.compress(json.dumps(candles("ohlcv", 10**6)).encode()), "freqtrade"),
+    "freqtrade json": (json.dumps(candles("ohlcv", 10**6)), "CCXT or freqtrade"),
+    "freqtrade json.gz": (gzip.compress(json.dumps(candles("ohlcv", 10**6)).encode()), "CCXT or freqtrade"),
     "oanda mid": (oanda(), "OANDA"),
     "oanda bid": (oanda("bid"), "OANDA"),
     "cryptodatadownload": (

@@ -1,0 +1,44 @@
+"""Alpaca: bars of its market data API as JSON, of one symbol or of several, stamped with their open in UTC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
+from tradesieve.market.sources.vendors.json_responses import (
+    first_response,
+    join_tables,
+    read_responses,
+    records_table,
+)
+
+_COLUMNS = {"t": "timestamp", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
+
+
+def _bars(response: Any) -> dict[str | None, list[Any]]:
+    """Return the bars by symbol."""
+    bars = response.get("bars") if isinstance(response, dict) else None
+    if isinstance(bars, list):
+        return {response.get("symbol"): bars}
+    return {symbol: rows for symbol, rows in bars.items() if isinstance(rows, list)} if isinstance(bars, dict) else {}
+
+
+def _recognises(head: bytes, name: str) -> bool:
+    rows = next((rows for rows in _bars(first_response(head)).values() if rows), None)
+    return bool(rows) and isinstance(rows[0], dict) and set(_COLUMNS) <= set(rows[0])
+
+
+def _read(path: Path, options: ReadOptions) -> VendorTable:
+    """Read bars, with their symbol where the file names it."""
+    tables = []
+    for response in read_responses(path):
+        for symbol, rows in _bars(response).items():
+            table = records_table(path, rows, _COLUMNS)
+            tables.append(table if symbol is None else table.assign(symbol=symbol))
+    frame, notes = join_tables(path, tables, "timestamp")
+    return VendorTable(frame, Stamps(meaning="open"), tuple(notes))
+
+
+ALPACA = Vendor("Alpaca bars", _recognises, _read)
