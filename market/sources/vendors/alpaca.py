@@ -27,7 +27,7 @@ def _bars(response: Any) -> dict[str | None, list[Any]]:
 
 def _recognises(head: bytes, name: str) -> bool:
     rows = next((rows for rows in _bars(first_response(head)).values() if rows), None)
-    return bool(rows) and isinstance(rows[0], dict) and set(_COLUMNS) <= set(rows[0])
+    return rows is not None and len(rows) > 0 and isinstance(rows[0], dict) and set(_COLUMNS) <= set(rows[0])
 
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:

@@ -26,7 +26,7 @@ def _pairs(response: Any) -> dict[str, list[Any]]:
 
 def _recognises(head: bytes, name: str) -> bool:
     rows = next(iter(_pairs(first_response(head)).values()), None)
-    return bool(rows) and is_row(rows[0], (len(_COLUMNS),), 1e8, 1e11)
+    return rows is not None and len(rows) > 0 and is_row(rows[0], (len(_COLUMNS),), 1e8, 1e11)
 
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:

@@ -35,7 +35,7 @@ def _rows(response: Any) -> list[Any] | None:
 
 def _recognises(head: bytes, name: str) -> bool:
     rows = _rows(first_response(head))
-    return bool(rows) and is_row(rows[0], tuple(_COLUMNS), 1e11)
+    return rows is not None and len(rows) > 0 and is_row(rows[0], tuple(_COLUMNS), 1e11)
 
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:

@@ -59,8 +59,9 @@ def import_(
 ) -> None:  # fmt: skip
     """Import bars from FILES, recognised by their content, or from a table of a database.
 
-    Recognised are the files of CryptoDataDownload, Coinbase, Binance, Bitfinex, freqtrade, OANDA, Lean, HistData,
-    NinjaTrader, MetaTrader, ejtrader, backtrader, Yahoo, yfinance, Stooq, Alpha Vantage, BitMEX and nautilus. Any other
+    Recognised are the files of CryptoDataDownload, freqtrade, Lean, HistData, NinjaTrader, MetaTrader, ejtrader,
+    backtrader, Yahoo, yfinance, Stooq, Alpha Vantage, Binance, Bitfinex, BitMEX and nautilus, and the JSON that Alpaca,
+    Binance, Bitfinex, BitMEX, Bybit, CCXT, Coinbase, Deribit, Kraken, KuCoin, OANDA, OKX and Polygon answer. Any other
     Parquet or CSV file has a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close
     and volume, or the names given by --columns. The timeframe is held against the times. Bars that have not closed,
     repeated rows and rows without a price are left out; every correction is reported. Nothing is stored unless every

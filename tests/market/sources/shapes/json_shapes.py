@@ -74,11 +74,9 @@ def bitmex(bars: Bars) -> Any:
 
 def bybit(bars: Bars, category: str = "spot") -> Any:
     rows = rows_of(bars, "ohlcv", MILLISECOND, text=True)
-    if category == "inverse":
-        rows = [[*row[:5], "900.0", row[5]] for row in rows]
-    else:
-        rows = [[*row, "900.0"] for row in rows]
-    symbol = "BTCUSD" if category == "inverse" else "BTCUSDT"
+    is_inverse = category == "inverse"
+    rows = [[*row[:5], *(("900.0", row[5]) if is_inverse else (row[5], "900.0"))] for row in rows]
+    symbol = "BTCUSD" if is_inverse else "BTCUSDT"
     result = {"symbol": symbol, "category": category, "list": rows[::-1]}
     return {"retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": 1_719_961_200_000}
 
@@ -162,15 +160,24 @@ def oanda(bars: Bars) -> Any:
 
 
 def shapes(
-    vendor: str, form: str, recognised_by: str, response: Response, *, stamped: str = "open", names_symbol: bool = False,
-    paged: bool = True,
+    vendor: str, form: str, recognised_by: str, response: Response, *, stamped: str = "open",
+    names_symbol: bool = False, paged: bool = True,
 ) -> list[Shape]:  # fmt: skip
     """Make the shapes of one response, and of several, one a line or in a list."""
     writers = {"": one_response}
     if paged:
         writers |= {", one response a line": one_response_a_line, ", responses in a list": list_of_responses}
     return [
-        Shape(vendor, f"{form}{saved}", stamped, recognised_by, write(response), "bars.json", names_symbol=names_symbol)
+        Shape(
+            vendor,
+            f"{form}{saved}",
+            stamped,
+            recognised_by,
+            write(response),
+            "bars.json",
+            names_symbol=names_symbol,
+            listed=not saved,
+        )
         for saved, write in writers.items()
     ]
 
@@ -198,8 +205,8 @@ JSON_SHAPES = (
     ),
     *shapes("CCXT, freqtrade", "JSON", "rows of milliseconds and prices that fit open, high, low, close", ccxt),
     *shapes(
-        "Coinbase", "JSON of the Exchange API, newest row first", "rows of seconds and prices that fit low, high, open, "
-        "close only", coinbase_exchange,
+        "Coinbase", "JSON of the Exchange API, newest row first",
+        "rows of seconds and prices that fit low, high, open, close only", coinbase_exchange,
     ),
     *shapes(
         "Coinbase", "JSON of the Advanced Trade API, newest row first", "`candles`, rows with `start`",
@@ -229,5 +236,7 @@ JSON_SHAPES = (
         "OKX", "JSON of the WebSocket channel", "`arg.instId`, and `data`, rows of 9", okx_channel, names_symbol=True,
         paged=False,
     ),
-    *shapes("Polygon", "JSON of aggregates", "`results`, rows `t`, `o`, `h`, `l`, `c`, `v`", polygon, names_symbol=True),
+    *shapes(
+        "Polygon", "JSON of aggregates", "`results`, rows `t`, `o`, `h`, `l`, `c`, `v`", polygon, names_symbol=True
+    ),
 )  # fmt: skip

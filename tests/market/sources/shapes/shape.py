@@ -23,6 +23,8 @@ class Shape:
     carries : the columns of bars that it holds to the bit, beside the times; a volume that is missing is read as 0.
     names_symbol : whether the file names its market, so that no ``--symbol`` is needed.
     options : of the import command that the shape needs, such as ``("--timezone", "America/New_York")``.
+    listed : whether it has a row of its own in the README's table; each JSON is also read with one response a line and
+        with several in a list, which have none.
     """
 
     vendor: str
@@ -34,6 +36,7 @@ class Shape:
     carries: tuple[str, ...] = VALUES
     names_symbol: bool = False
     options: tuple[str, ...] = ()
+    listed: bool = True
 
     def __str__(self) -> str:
         return f"{self.vendor}: {self.form}"

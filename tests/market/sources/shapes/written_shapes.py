@@ -13,5 +13,6 @@ def shapes_as_markdown() -> str:
     rows = [
         f"| {shape.vendor} | {shape.form} | {shape.stamped} | {shape.recognised_by} |"
         for shape in sorted(SHAPES, key=lambda shape: (shape.vendor.lower(), shape.form))
+        if shape.listed
     ]
     return "\n".join(["| written by | form | stamped at | recognised by |", "|---|---|---|---|", *rows])
