@@ -15,8 +15,10 @@ A perpetual is a different market from the pair that it follows, and BTC-USDT fr
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import pairwise
+from urllib.parse import quote, unquote
 
 from tradesieve.market.errors import BadInput
 
@@ -44,6 +46,8 @@ _SHARE_CLASS = re.compile(r"([A-Z]{1,4})[-/.]([A-Z])")
 _CONTRACT = re.compile(r"(\w+)[/-](\w+):(\w+?)(?:-(\d{6}))?")
 _PERPETUAL_WORDS = frozenset(("PERP", "SWAP", "PERPETUAL"))
 _MAX_LENGTH = 64
+# Windows keeps these names for devices, whatever follows a point.
+_DEVICES = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.IGNORECASE)
 
 
 def normalise_symbol(text: str) -> str:
@@ -70,7 +74,7 @@ def normalise_symbol(text: str) -> str:
     else:
         symbol = _perpetual(name) or _pair(name) or name
     if not _NORMAL_FORM.fullmatch(symbol) or len(symbol) > _MAX_LENGTH:
-        raise BadInput(f"symbol {str(text)!r} is not valid: use letters, digits and -._=&!:+#@, as in BTC-USD")
+        raise _invalid(text)
     return symbol
 
 
@@ -79,6 +83,57 @@ def symbol_or_none(text: str) -> str | None:
     with suppress(BadInput):
         return normalise_symbol(text)
     return None
+
+
+def find_symbol(text: str, known: Iterable[str]) -> str | None:
+    """Find a symbol among known ones, under whichever name it is given; None if it is not there.
+
+    Parameters
+    ----------
+    text : a known symbol as it is, or in any vendor's form.
+
+    Raises
+    ------
+    BadInput : if several known symbols are the same market, and `text` is none of them as it is written.
+    """
+    known = sorted(set(known))
+    if text in known:
+        return text
+    normal = symbol_or_none(text)
+    if normal is None or normal in known:
+        return normal
+    found = [each for each in known if symbol_or_none(each) == normal]
+    if len(found) > 1:
+        raise BadInput(f"symbol {text!r} may be {' or '.join(found)}: write one of these")
+    return found[0] if found else None
+
+
+def file_name_of(symbol: str) -> str:
+    """Write a symbol as a name that every file system and URL can hold; most symbols stay as they are.
+
+    Other characters than letters, digits, ``-``, ``.`` and ``_`` are percent-encoded, and so is the first letter of a
+    name that Windows keeps for a device, or a point at the end.
+
+    Raises
+    ------
+    BadInput : if it holds a character that no symbol has.
+
+    Examples
+    --------
+    >>> [file_name_of(symbol) for symbol in ("BTC-USD", "CL=F", "M&M.NS", "ES 03-24", "PRN")]
+    ['BTC-USD', 'CL%3DF', 'M%26M.NS', 'ES%2003-24', '%50RN']
+    """
+    if not _NORMAL_FORM.fullmatch(symbol.upper()):
+        raise _invalid(symbol)
+    name = quote(symbol, safe="")
+    if _DEVICES.fullmatch(name):
+        name = f"%{ord(name[0]):02X}{name[1:]}"
+    return f"{name[:-1]}%2E" if name.endswith(".") else name
+
+
+def symbol_of_file_name(name: str) -> str:
+    """Read a name that `file_name_of` wrote."""
+    return unquote(name)
 
 
 def perpetual(pair: str) -> str:
@@ -135,6 +190,10 @@ def pair_in_name(name: str) -> str | None:
     pair = pairs.pop()
     is_perpetual = bool(_PERPETUAL_WORDS & set(words)) or re.search(r"[A-Z]\.P\b", name.upper())
     return _perpetual_of(*pair.split("-")) if is_perpetual else pair
+
+
+def _invalid(text: str) -> BadInput:
+    return BadInput(f"symbol {str(text)!r} is not valid: use letters, digits and -._=&!:+#@, as in BTC-USD")
 
 
 def _strip_vendor(name: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.requirements import Requirements
 from tradesieve.market.errors import BadInput
+from tradesieve.market.symbols import find_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.bar_windows import BarWindows
@@ -17,6 +20,7 @@ from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
 from tradesieve.strategies.instance import Instance
 
+_Request = TypeVar("_Request", ScoreRequest, AppendRequest)
 _PARTS = ("strategy", "symbol", "timeframe")
 
 _HINTS = {
@@ -82,6 +86,7 @@ class Scorer:
         Problem : 404 for names that the model does not know, 409 if the service's own windows do not fit, 422 if the
             bars of the request do not, or the request lacks what the model requires.
         """
+        request = self._with_known_symbol(request, self._parts["symbol"])
         instance, timeframe = self._instance(request)
         required = self._required[request.symbol, str(timeframe)]
         decision = _decision(request, required)
@@ -107,8 +112,9 @@ class Scorer:
         Problem : as `score`; 409 if they contradict bars that the window holds.
         """
         timeframe = self._timeframe(request.timeframe)
-        pair = (request.symbol, str(timeframe))
         symbols, timeframes = zip(*self._window_lengths, strict=True)
+        request = self._with_known_symbol(request, symbols)
+        pair = (request.symbol, str(timeframe))
         for part, name, known in (("symbol", pair[0], symbols), ("timeframe", pair[1], timeframes)):
             if name not in known:
                 raise unknown_name(part, name, set(known))
@@ -130,6 +136,15 @@ class Scorer:
             needed=needed,
             last_time=int(result.bars.close_time[-1]),
         )
+
+    @staticmethod
+    def _with_known_symbol(request: _Request, known: Collection[str]) -> _Request:
+        """Write the symbol of a request as the model does; one that it does not know stays as it is."""
+        if request.symbol not in known:
+            with suppress(BadInput):
+                found = find_symbol(request.symbol, known)
+                return request if found is None else request.model_copy(update={"symbol": found})
+        return request
 
     def _instance(self, request: ScoreRequest) -> tuple[str, Timeframe]:
         """Look up the instance; its timeframe may be spelled otherwise in the request, such as 60m for 1h."""

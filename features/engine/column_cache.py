@@ -26,6 +26,7 @@ from tradesieve.features.factor import Feature
 from tradesieve.features.feature_names import parse_features
 from tradesieve.market.bars import Bars
 from tradesieve.market.storage.files import atomic_write, prune
+from tradesieve.market.symbols import file_name_of
 
 _DIGEST = 32
 """Bytes of the digest at the end of a file; numpy ignores them."""
@@ -106,7 +107,7 @@ class FactorCache:
             return "" if values is None else _digest(values)
 
         group = _short(bars.fingerprint, digest("time"))
-        folder = self.folder / bars.symbol / str(bars.timeframe) / group
+        folder = self.folder / file_name_of(bars.symbol) / str(bars.timeframe) / group
         paths = []
         for feature in features:
             factor, symbol = feature.factor, feature.input.symbol

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,13 +20,13 @@ from tradesieve.market.bars import COLUMNS, VALUES, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.resampling import resample
 from tradesieve.market.storage.files import atomic_write
+from tradesieve.market.symbols import file_name_of, find_symbol, symbol_of_file_name
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 _REPAIRS = b"tradesieve.repairs"
 """The metadata key of a Parquet file that holds its repairs."""
 Records = list[dict[str, Any]]
 """Repairs as plain values, see `market.quality.repairs.repair_bars`."""
-_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,9 @@ class BarStore:
 
         Raises
         ------
-        BadInput : if the symbol cannot be a file name.
+        BadInput : if the symbol is not valid.
         """
-        if not _SYMBOL.fullmatch(symbol):
-            raise BadInput(f"symbol {symbol!r} is not valid: use letters, digits, '-', '.' or '_', as in BTC-USD")
-        return self.folder / symbol / f"{timeframe}.parquet"
+        return self.folder / file_name_of(symbol) / f"{timeframe}.parquet"
 
     def list(self) -> list[tuple[str, Timeframe]]:
         """List every stored symbol and timeframe, sorted. Other files are ignored."""
@@ -58,9 +55,23 @@ class BarStore:
         for path in self.folder.glob("*/[!.]*.parquet"):
             with suppress(BadInput):
                 timeframe = parse_timeframe(path.stem)
-                if path == self.path(path.parent.name, timeframe):
-                    found.append((path.parent.name, timeframe))
+                symbol = symbol_of_file_name(path.parent.name)
+                if path == self.path(symbol, timeframe):
+                    found.append((symbol, timeframe))
         return sorted(found)
+
+    def find(self, symbol: str, timeframe: Timeframe | None = None) -> str | None:
+        """Return the stored symbol that is meant by a symbol in any vendor's form; None if there is none.
+
+        Parameters
+        ----------
+        timeframe : that is stored; None: any.
+
+        Raises
+        ------
+        BadInput : if several are meant.
+        """
+        return find_symbol(symbol, [name for name, each in self.list() if timeframe in (None, each)])
 
     def append(self, bars: Bars, *, replace: bool = False) -> int:
         """Add bars to what is stored; return how many were new. See `append_all`."""
@@ -200,6 +211,7 @@ class BarStore:
         """
         self.path(symbol, timeframe)  # checks the symbol
         stored = self.list()
+        symbol = find_symbol(symbol, [name for name, _ in stored]) or symbol
         sources = [each for name, each in stored if name == symbol and timeframe.duration % each.duration == 0]
         if not sources:
             names = ", ".join(f"{name} {each}" for name, each in stored) or "nothing"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from tradesieve.features.requirements import Requirements
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.symbols import file_name_of, find_symbol
 from tradesieve.models.artifact.artifact import Artifact, load_artifact
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.local_service import serve_locally
@@ -77,11 +78,11 @@ def replay(
     BadInput : if the model does not know the symbol or timeframe, bars are missing, or `url` serves another model.
     """
     artifact = load_artifact(artifact_folder)
-    timeframe = _select_timeframe(artifact, symbol, timeframe)
+    symbol, timeframe = _select_series(artifact, symbol, timeframe)
     chunk = load_model_chunk(artifact, symbol, timeframe, settings, end_time=end_time)
     start_time = _first_decidable(chunk, artifact.requirements(timeframe, symbol), start_time)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    journal_path = settings.home / "journal" / f"{symbol}-{timeframe}-{stamp}.jsonl"
+    journal_path = settings.home / "journal" / f"{file_name_of(symbol)}-{timeframe}-{stamp}.jsonl"
     feed = ReplayFeed(chunk.bars, start_time, end_time, chunk.finer)
     with contextlib.ExitStack() as stack:
         if url is None:
@@ -134,13 +135,14 @@ def _first_decidable(chunk: Chunk, required: Requirements, start_time: int | Non
     return found
 
 
-def _select_timeframe(artifact: Artifact, symbol: str, timeframe: str | None) -> str:
+def _select_series(artifact: Artifact, text: str, timeframe: str | None) -> tuple[str, str]:
     symbols = dict.fromkeys(instance.symbol for instance in artifact.instances)
-    if symbol not in symbols:
-        raise Unknown("symbol of this model:", symbol, symbols)
+    symbol = find_symbol(text, symbols)
+    if symbol is None:
+        raise Unknown("symbol of this model:", text, symbols)
     timeframes = dict.fromkeys(instance.timeframe for instance in artifact.instances if instance.symbol == symbol)
     if timeframe is None and len(timeframes) == 1:
-        return next(iter(timeframes))
+        return symbol, next(iter(timeframes))
     if timeframe is None or timeframe not in timeframes:
         raise BadInput(f"timeframe is {timeframe}, but the model knows {', '.join(timeframes)}: name one of them")
-    return timeframe
+    return symbol, timeframe

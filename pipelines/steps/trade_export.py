@@ -1,7 +1,8 @@
 """Trade sets: the trades of an experiment exported as a partitioned Parquet folder or as one file.
 
 A folder holds ``symbol=BTC-USD/timeframe=5m/part-0000.parquet``, one file for each batch of strategies. pandas, DuckDB
-and polars read it as one table and take the columns symbol and timeframe from the path::
+and polars read it as one table and take the columns symbol and timeframe from the path, where a symbol such as CL=F is
+percent-encoded::
 
     pandas.read_parquet("trades")
     duckdb.sql("FROM read_parquet('trades/**/*.parquet', hive_partitioning = true)")
@@ -27,6 +28,7 @@ import pyarrow.parquet as pq
 
 from tradesieve.market.errors import BadInput
 from tradesieve.market.storage.files import atomic_write
+from tradesieve.market.symbols import file_name_of
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk, instance_names
@@ -203,7 +205,12 @@ def _write_folder(batches: Batches, path: Path) -> None:
 
 def _write_batch(batch: TradeBatch, trades: pd.DataFrame, folder: Path) -> None:
     chunk = batch.chunk
-    file = folder / f"symbol={chunk.symbol}" / f"timeframe={chunk.timeframe}" / f"part-{batch.number:04d}.parquet"
+    file = (
+        folder
+        / f"symbol={file_name_of(chunk.symbol)}"
+        / f"timeframe={chunk.timeframe}"
+        / f"part-{batch.number:04d}.parquet"
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     # Both columns are in the path; some readers refuse them twice.
     table = trades.drop(columns=["symbol", "timeframe"])

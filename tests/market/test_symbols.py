@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_market, same_pair
+from tradesieve.market.symbols import (
+    file_name_of,
+    find_symbol,
+    normalise_symbol,
+    pair_in_name,
+    same_market,
+    same_pair,
+    symbol_of_file_name,
+)
 
 FORMS = {
     "BTC-USD": ["BTC-USD", "btc-usd", "BTC/USD", "BTCUSD", "btcusd", "BTC_USD", "XBT/USD", "XBTUSD", "tBTCUSD",
@@ -79,6 +89,44 @@ def test_what_is_no_symbol_is_refused(text):
 def test_what_may_be_two_pairs_is_refused(text, pairs):
     with pytest.raises(BadInput, match=f"may be {pairs}: write one of these"):
         normalise_symbol(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.from_regex(
+        r"[A-Z0-9][A-Z0-9._=&!:+#@-]{0,12}|[A-Z]{2} \d\d-\d\d", fullmatch=True, alphabet=st.characters(codec="ascii")
+    )
+)
+def test_a_symbol_comes_back_from_the_name_of_its_file(text):
+    try:
+        name = file_name_of(text)
+    except BadInput:
+        assert text.endswith("=X") or re.match("[A-Z_]+:", text)
+        return
+    assert symbol_of_file_name(name) == text
+    assert re.fullmatch(r"[A-Za-z0-9._%-]*[A-Za-z0-9_%-]", name)
+    assert not re.fullmatch(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", name)
+
+
+def test_names_that_are_devices_on_windows_are_not_used_for_files():
+    names = {symbol: file_name_of(symbol) for symbol in ("PRN", "CON", "AUX.L", "COM1", "PRNX", "BTC-USD", "BRK.B")}
+    assert names == {
+        "PRN": "%50RN", "CON": "%43ON", "AUX.L": "%41UX.L", "COM1": "%43OM1", "PRNX": "PRNX", "BTC-USD": "BTC-USD",
+        "BRK.B": "BRK.B",
+    }  # fmt: skip
+    assert all(symbol_of_file_name(name) == symbol for symbol, name in names.items())
+
+
+def test_a_symbol_is_found_under_any_of_its_names():
+    stored = ["BTC-USDT", "BTC-USDT-PERP", "BRK.B", "CL=F", "fet-usd"]
+    for text, expected in (
+        ("btcusdt", "BTC-USDT"), ("BTCUSDT.P", "BTC-USDT-PERP"), ("BRK-B", "BRK.B"), ("NYMEX:CL=F", "CL=F"),
+        ("FET/USD", "fet-usd"), ("ETHUSDT", None), ("BTC-USD", None), ("no symbol", None),
+    ):  # fmt: skip
+        assert find_symbol(text, stored) == expected, text
+    with pytest.raises(BadInput, match=r"'BTCUSD' may be btc-usd or btcusd .: write one of these"):
+        find_symbol("BTCUSD", ["btc-usd", "btcusd "])
+    assert find_symbol("BTCUSDT", ["BTCUSDT", "BTC-USDT"]) == "BTCUSDT", "as it is written comes first"
 
 
 def test_which_symbols_may_stand_for_one_another():

@@ -101,6 +101,22 @@ def test_a_combination_that_was_not_trained_is_a_404(
     assert (problem.status, problem.field) == (404, "instance")
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSD", "btc/usd", "XBT-USD", "COINBASE:BTCUSD"])
+def test_a_symbol_may_be_written_otherwise(
+    scorer: Scorer,
+    make_request: Callable[..., dict],
+    bars_maker: Callable[..., Bars],
+    columns_of: Callable,
+    symbol: str,
+) -> None:
+    expected = scorer.score(ScoreRequest(**make_request(320)))
+    assert scorer.score(ScoreRequest(**make_request(320, symbol=symbol))) == expected
+    bars = bars_maker("BTC-USD")[:50]
+    answer = scorer.append(AppendRequest(symbol=symbol, timeframe="5m", bars=columns_of(bars)))
+    assert answer.symbol == "BTC-USD"
+    assert scorer.windows.get("BTC-USD", "5m") is not None
+
+
 def test_windows_that_do_not_fit_the_decision_are_refused(
     scorer: Scorer, make_request: Callable[..., dict], bars_maker: Callable[..., Bars], columns_of: Callable
 ) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from tradesieve.market.calendars.exchanges import check_calendar
-from tradesieve.market.errors import BadInput, Refused, Unknown
+from tradesieve.market.errors import BadInput, Refused
 from tradesieve.market.quality.checks import CheckResult, check_bars, check_columns
 from tradesieve.market.sources.reading import read_columns
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
+from tradesieve.pipelines.commands.data.stored import find_stored
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
@@ -120,14 +121,12 @@ def _check_stored(
     settings: Settings, symbols: str | None, timeframe: str | None, calendar: str | None, progress: Progress
 ) -> Iterator[tuple[CheckResult, dict[str, Any]]]:
     stored = settings.bars.list()
-    for symbol in split_commas(symbols) if symbols else ():
-        if symbol not in {name for name, _ in stored}:
-            raise Unknown("stored symbol", symbol, [name for name, _ in stored])
+    wanted_symbols = {find_stored(settings, symbol) for symbol in split_commas(symbols or "")}
     wanted = parse_timeframe(timeframe) if timeframe else None
     chosen = [
         (symbol, stored_timeframe)
         for symbol, stored_timeframe in stored
-        if (not symbols or symbol in split_commas(symbols)) and wanted in (None, stored_timeframe)
+        if (not symbols or symbol in wanted_symbols) and wanted in (None, stored_timeframe)
     ]
     if not chosen and wanted is not None:
         raise BadInput(f"no such bars of {wanted} are stored; see `tradesieve data list`")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from tradesieve.market.bars import format_time
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.pipelines.commands.data.stored import find_stored
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
@@ -36,9 +37,7 @@ def remove(
     """
     settings, console = read_settings(), Console(as_json=as_json)
     parsed, start_time, end_time = parse_timeframe(timeframe), parse_time("--from", start), parse_time("--to", end)
-    stored = settings.bars.list()
-    if (symbol, parsed) not in stored:
-        raise Unknown("stored bars", f"{symbol} {parsed}", [f"{name} {each}" for name, each in stored])
+    symbol = find_stored(settings, symbol, parsed)
     if everything == (start is not None or end is not None):
         raise BadInput("pass either --from, --to or both for a stretch, or --all for the whole series")
     if start_time is not None and end_time is not None and start_time >= end_time:

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput
 from tradesieve.market.quality.repairs import REPAIRS, repair_bars
 from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.pipelines.commands.data.stored import find_stored
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
@@ -40,9 +41,7 @@ def repair(symbol: str, timeframe: str, fix: str | None, dry_run: bool, undo: bo
     """
     settings, console = read_settings(), Console(as_json=as_json)
     parsed = parse_timeframe(timeframe)
-    stored = settings.bars.list()
-    if (symbol, parsed) not in stored:
-        raise Unknown("stored bars", f"{symbol} {parsed}", [f"{name} {each}" for name, each in stored])
+    symbol = find_stored(settings, symbol, parsed)
     if undo == bool(fix):
         raise BadInput(f"pass either --fix with some of {', '.join(REPAIRS)}, or --undo")
     if undo:

@@ -35,7 +35,7 @@ def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, a
         tradesieve data resample --symbol EUR-USD --timeframe 1d --sessions '17:00 America/New_York'
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    symbol, longer = normalise_symbol(symbol), parse_timeframe(timeframe)
+    symbol, longer = settings.bars.find(symbol) or normalise_symbol(symbol), parse_timeframe(timeframe)
     session_hours = Sessions(sessions) if sessions else None
     shorter = [stored for name, stored in settings.bars.list() if name == symbol and stored < longer]
     if not shorter:

@@ -59,6 +59,22 @@ def test_pandas_duckdb_and_polars_read_one_table(many: Experiment, home: Setting
         pd.testing.assert_frame_equal(in_order(table), expected, check_exact=True)
 
 
+@pytest.mark.parametrize("symbol", ["CL=F", "M&M.NS", "ES 03-24", "0700:HK"])
+def test_a_symbol_that_no_folder_can_hold_is_read_as_written(
+    small_experiment: Experiment, make_home: MakeHome, small_bars: Bars, tmp_path: Path, symbol: str
+) -> None:
+    bars = replace(small_bars[:3000], symbol=symbol)
+    experiment = replace(small_experiment, symbols=(symbol,), timeframes=("1h",), num_strategies=1)
+    folder = tmp_path / "trades"
+    write_trade_set(load_chunks(experiment, make_home(bars=bars)), make_home(bars=bars), folder)
+    assert not {"&", " ", ":", "!"} & set("".join(path.name for path in folder.rglob("*")))
+    by_pandas = pd.read_parquet(folder)
+    by_duckdb = duckdb.sql(f"FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = true)").df()
+    by_polars = polars.scan_parquet(folder, hive_partitioning=True).collect().to_dict(as_series=False)
+    for table in (by_pandas, by_duckdb, pd.DataFrame(by_polars)):
+        assert set(table["symbol"]) == {symbol}
+
+
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])
 def test_one_file_holds_the_same(many: Experiment, home: Settings, tmp_path: Path, ending: str) -> None:
     chunks = load_chunks(many, home)
