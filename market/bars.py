@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from tradesieve.market.errors import BadData, BadInput
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "volume")
@@ -37,7 +38,8 @@ class Bars:
 
     Notes
     -----
-    NaN and infinity are refused. The arrays are read-only, and copied if they were writable.
+    No bar opens before the one before it has closed, see `overlaps`. NaN and infinity are refused. The arrays are
+    read-only, and copied if they were writable.
     """
 
     symbol: str
@@ -48,6 +50,8 @@ class Bars:
     low: np.ndarray
     close: np.ndarray
     volume: np.ndarray
+
+    _may_be_short: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name in COLUMNS:
@@ -75,7 +79,7 @@ class Bars:
         """
         if not isinstance(rows, slice) or (rows.step is not None and rows.step < 1):
             raise BadInput(f"bars are indexed by a slice that goes forward in time, not by {rows!r}")
-        part = object.__new__(Bars)
+        part = object.__new__(type(self))
         object.__setattr__(part, "symbol", self.symbol)
         object.__setattr__(part, "timeframe", self.timeframe)
         for name in COLUMNS:
@@ -84,7 +88,7 @@ class Bars:
 
     @property
     def open_time(self) -> np.ndarray:
-        """int64 ns UTC (n_bars,): when each bar opened."""
+        """int64 ns UTC (n_bars,): when each bar opened; earlier than that for a bar shorter than its timeframe."""
         return self.close_time - self.timeframe.duration
 
     def between(self, start_time: int | None = None, end_time: int | None = None) -> Bars:
@@ -95,19 +99,19 @@ class Bars:
 
     def where(self, keep: np.ndarray) -> Bars:
         """Keep the bars that a boolean array (n_bars,) marks."""
-        return Bars(self.symbol, self.timeframe, **{name: getattr(self, name)[keep] for name in COLUMNS})
+        return type(self)(self.symbol, self.timeframe, **{name: getattr(self, name)[keep] for name in COLUMNS})
 
     def followed_by(self, later: Bars) -> Bars:
         """Append bars that come after these.
 
         Raises
         ------
-        BadData : if symbol or timeframe differ, or `later` does not close after the last bar.
+        BadData : if symbol or timeframe differ, or `later` opens before the last bar has closed.
         """
         if (later.symbol, later.timeframe) != (self.symbol, self.timeframe):
             raise BadData(f"{later.symbol} {later.timeframe} bars cannot follow {self.symbol} {self.timeframe} bars")
         joined = {name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in COLUMNS}
-        return Bars(self.symbol, self.timeframe, **joined)
+        return type(self)(self.symbol, self.timeframe, **joined)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -118,13 +122,49 @@ class Bars:
         return digest.hexdigest()[:16]
 
 
+class SessionBars(Bars):
+    """Bars within sessions of a market: the last one of a session, or a half day, may be shorter than the timeframe.
+
+    Only their close times are known, so two short bars in a row are refused as bars that overlap.
+    """
+
+    _may_be_short = True
+
+
 def format_time(time: int) -> str:
     """Write an int64 ns UTC time in ISO 8601, to the second."""
     return f"{np.datetime64(int(time), 'ns').astype('datetime64[s]')}Z"
 
 
+def overlaps(close_time: np.ndarray, timeframe: Timeframe, *, short_bars: bool = False) -> np.ndarray:
+    """Find the bars that open before the bar before them has closed.
+
+    A day or a longer bar may be exactly one hour shorter, when the clocks change in it. With `short_bars`, it may be
+    shorter by any part of an hour, and any bar is taken for the short end of a session unless the bar before it would
+    be one too: two in a row overlap.
+
+    Parameters
+    ----------
+    close_time : int64 ns UTC (n_bars,). A row that is not later than the one before it is not judged.
+    short_bars : whether a bar may be shorter than `timeframe`, see `SessionBars`.
+
+    Returns
+    -------
+    bool array (n_bars,).
+    """
+    step = np.diff(close_time)
+    short = (step > 0) & (step < timeframe.duration)
+    if timeframe.duration >= DAY:
+        hour_less = timeframe.duration - HOUR
+        short &= step < hour_less if short_bars else step != hour_less
+    if short_bars:
+        short[1:] &= short[:-1]
+        short[:1] = False
+    return np.concatenate([np.zeros(min(len(close_time), 1), np.bool_), short])
+
+
 def broken_laws(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Find the rows of a table that break a law of bars.
+    """Find the rows of a table that break a law of bars, except for those that overlap: see `overlaps`.
 
     Parameters
     ----------
@@ -156,7 +196,11 @@ def _check(bars: Bars) -> None:
     for name in COLUMNS:
         if getattr(bars, name).shape != (n,):
             raise BadData(f"{bars.symbol}: column {name} has shape {getattr(bars, name).shape}, expected {(n,)}")
-    laws = broken_laws({name: getattr(bars, name) for name in COLUMNS})
+    columns = {name: getattr(bars, name) for name in COLUMNS}
+    laws = broken_laws(columns)
+    overlapping = overlaps(bars.close_time, bars.timeframe, short_bars=bars._may_be_short)
+    if overlapping.any():
+        laws["opens before the row before it has closed"] = overlapping
     if laws:
         row, law = min(((int(np.argmax(broken)), law) for law, broken in laws.items()), key=lambda pair: pair[0])
         n_broken = int(laws[law].sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.bars import Bars, SessionBars, format_time
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY, Timeframe
@@ -58,7 +58,7 @@ def _within_sessions(bars: Bars, timeframe: Timeframe, sessions: Sessions) -> Ba
     if timeframe.duration > DAY:
         raise BadInput(f"{bars.symbol}: a bar within sessions of {sessions.name} is at most 1d long, not {timeframe}")
     if len(bars) == 0:
-        return Bars(bars.symbol, timeframe, *[np.empty(0)] * 6)
+        return SessionBars(bars.symbol, timeframe, *[np.empty(0)] * 6)
     opens, closes = sessions.between(int(bars.open_time[0]), int(bars.close_time[-1]))
     _check_edges(bars, sessions, opens, "begins")
     _check_edges(bars, sessions, closes, "ends")
@@ -71,7 +71,8 @@ def _within_sessions(bars: Bars, timeframe: Timeframe, sessions: Sessions) -> Ba
     cell_end = opens[session] + cell * timeframe.duration
     cell_end = closes[session] if one_session else np.minimum(cell_end, closes[session])
     # A bar after the last close shows that the session is over, though it is not part of it.
-    return _aggregate(bars.where(inside), timeframe, cell_end, reached=int(bars.close_time[-1]))
+    reached = int(bars.close_time[-1])
+    return _aggregate(bars.where(inside), timeframe, cell_end, reached=reached, kind=SessionBars)
 
 
 def _check_edges(bars: Bars, sessions: Sessions, edges: np.ndarray, what: str) -> None:
@@ -86,7 +87,9 @@ def _check_edges(bars: Bars, sessions: Sessions, edges: np.ndarray, what: str) -
         )
 
 
-def _aggregate(bars: Bars, timeframe: Timeframe, cell_end: np.ndarray, *, reached: int | None = None) -> Bars:
+def _aggregate(
+    bars: Bars, timeframe: Timeframe, cell_end: np.ndarray, *, reached: int | None = None, kind: type[Bars] = Bars
+) -> Bars:
     """Aggregate the short bars whose cells end at the same time; `reached` is the last known time."""
     first = np.flatnonzero(np.diff(cell_end, prepend=-1))
     last = np.append(first[1:], len(bars)) - 1
@@ -94,9 +97,9 @@ def _aggregate(bars: Bars, timeframe: Timeframe, cell_end: np.ndarray, *, reache
     if len(end) and (bars.close_time[-1] if reached is None else reached) < end[-1]:
         first, last, end = first[:-1], last[:-1], end[:-1]
     if len(end) == 0:
-        return Bars(bars.symbol, timeframe, *[np.empty(0)] * 6)
+        return kind(bars.symbol, timeframe, *[np.empty(0)] * 6)
     stop = last[-1] + 1
-    return Bars(
+    return kind(
         bars.symbol,
         timeframe,
         close_time=end,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tradesieve.market.errors import BadInput
 
-SECOND = 1_000_000_000
+MILLISECOND = 1_000_000
+SECOND = 1000 * MILLISECOND
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR

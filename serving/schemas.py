@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError, from_json
 from typing_extensions import TypedDict
 
 from tradesieve.features.requirements import Requirements as Requirements  # the ``needs`` of GET /model
-from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.bars import COLUMNS, Bars, SessionBars
 from tradesieve.market.errors import BadData
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.serving.problem_details import Problem, invalid_value
@@ -267,7 +267,8 @@ def bars_of(sent: Any, symbol: str, timeframe: Timeframe, *, field: str = "bars"
                     hint="send one value per bar in every column",
                 )
     try:
-        return Bars(symbol, timeframe, *(np.array(columns[name], dtype=_KINDS[name]) for name in COLUMNS))
+        # A request does not say whether its bars end with sessions.
+        return SessionBars(symbol, timeframe, *(np.array(columns[name], dtype=_KINDS[name]) for name in COLUMNS))
     except BadData as error:
         raise Problem(
             422, "invalid-value", str(error), field=field, hint="send closed bars, oldest first, each once"

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.market.bars import COLUMNS, Bars, broken_laws, format_time
+from tradesieve.market.bars import COLUMNS, Bars, broken_laws, format_time, overlaps
 from tradesieve.market.calendars.exchanges import check_calendar
 from tradesieve.market.calendars.trading_hours import infer_hours
 from tradesieve.market.errors import BadInput
+from tradesieve.market.grid import grid_phase
 from tradesieve.market.quality.defects import (
     find_bad_prints,
     find_constant,
     find_filled,
     find_frozen,
     find_splits,
-    grid_phase,
+    without_overlaps,
 )
 from tradesieve.market.quality.distribution import describe
 from tradesieve.market.quality.findings import (
@@ -29,6 +30,7 @@ from tradesieve.market.quality.findings import (
     law_finding,
     off_grid_finding,
     outside_finding,
+    overlap_finding,
     run_finding,
     split_finding,
     zero_volume_finding,
@@ -98,7 +100,7 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
     """
     if len(bars) == 0:
         raise BadInput(f"{bars.symbol} {bars.timeframe}: no bars to check")
-    phase = grid_phase(bars)
+    phase = grid_phase(bars.close_time, bars.timeframe)
     hours, reason = (check_calendar(calendar), "as given") if calendar else infer_hours(bars, phase)
     gaps = find_gaps(bars, hours, phase=phase)
     found = [
@@ -121,18 +123,24 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
 
 
 def check_columns(
-    columns: Mapping[str, np.ndarray], *, symbol: str, timeframe: Timeframe, calendar: str | None = None
+    columns: Mapping[str, np.ndarray],
+    *,
+    symbol: str,
+    timeframe: Timeframe,
+    calendar: str | None = None,
+    check_timeframe: bool = True,
 ) -> CheckResult:
     """Check a table that may break the laws of bars: each broken law is a finding.
 
-    The other findings are those of `check_bars` for the rows that keep the laws, in order of time; of rows with the
-    same time, the first.
+    The other findings are those of `check_bars` for the rows that keep the laws, in order of time: of rows with the
+    same time the first, and of bars that overlap those on the grid of most.
 
     Parameters
     ----------
     columns : as `market.bars.broken_laws`.
     symbol, timeframe : of the table.
     calendar : as `check_bars`.
+    check_timeframe : whether to refuse a table whose rows do not step by `timeframe`.
 
     Raises
     ------
@@ -147,10 +155,14 @@ def check_columns(
             is_broken |= rows
     good = np.flatnonzero(~is_broken)
     time, first = np.unique(columns["close_time"][good], return_index=True)
-    _check_timeframe(time, symbol, timeframe)
+    if check_timeframe:
+        _check_timeframe(time, symbol, timeframe)
     rows = good[first]
     if len(rows) == 0:
         raise BadInput(f"{symbol}: all {len(is_broken)} rows break a law of bars: {', '.join(laws)}")
+    if overlaps(time, timeframe).any():
+        broken.append(overlap_finding(time, timeframe))
+        rows = rows[without_overlaps(time, timeframe)]
     bars = Bars(symbol, timeframe, **{name: np.ascontiguousarray(columns[name][rows]) for name in COLUMNS})
     checked = check_bars(bars, calendar=calendar)
     return CheckResult(**{**vars(checked), "findings": (*broken, *checked.findings)})

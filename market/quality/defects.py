@@ -11,9 +11,10 @@ from fractions import Fraction
 import numpy as np
 from numba import njit
 
-from tradesieve.market.bars import PRICES, VALUES, Bars
+from tradesieve.market.bars import PRICES, VALUES, Bars, overlaps
+from tradesieve.market.grid import grid_phase, off_phase
 from tradesieve.market.quality.runs import Runs, find_runs
-from tradesieve.market.timeframes import DAY, HOUR
+from tradesieve.market.timeframes import DAY, Timeframe
 
 PRINT_SCALES = 12.0
 """A bad print lies this many median true ranges beyond its neighbours."""
@@ -180,18 +181,28 @@ def find_frozen(bars: Bars) -> Runs:
     return _equal_runs(same, at_least=_MIN_FROZEN_BARS)
 
 
-def grid_phase(bars: Bars) -> int:
-    """Return how long after a multiple of their timeframe most bars open, int ns."""
-    phases, counts = np.unique(bars.open_time % bars.timeframe.duration, return_counts=True)
-    return int(phases[np.argmax(counts)])
-
-
 def find_off_grid(bars: Bars) -> np.ndarray:
-    """Return the rows that do not open on the grid of the others; a day may be an hour off when the clocks change."""
-    duration = bars.timeframe.duration
-    offset = (bars.open_time - grid_phase(bars)) % duration
-    offset = np.minimum(offset, duration - offset)
-    return np.flatnonzero((offset != HOUR) & (offset != 0) if duration >= DAY else offset != 0)
+    """Return the rows that do not open on the grid of the others, see `market.grid.off_phase`."""
+    return np.flatnonzero(off_phase(bars.close_time, bars.timeframe, grid_phase(bars.close_time, bars.timeframe)))
+
+
+def without_overlaps(close_time: np.ndarray, timeframe: Timeframe) -> np.ndarray:
+    """Choose bars that do not overlap: those on the grid of most, without the ones that overlap an earlier one.
+
+    Parameters
+    ----------
+    close_time : int64 ns UTC (n_bars,), ascending.
+
+    Returns
+    -------
+    int64 (n,): rows.
+    """
+    rows = np.flatnonzero(~off_phase(close_time, timeframe, grid_phase(close_time, timeframe)))
+    while (overlapping := overlaps(close_time[rows], timeframe)).any():
+        # A bar that overlaps one which is removed may stay.
+        overlapping[1:] &= ~overlapping[:-1]
+        rows = rows[~overlapping]
+    return rows
 
 
 def _equal_runs(equals_previous: np.ndarray, *, at_least: int) -> Runs:

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.market.bars import VALUES, Bars, format_time
+from tradesieve.market.bars import VALUES, Bars, format_time, overlaps
+from tradesieve.market.grid import grid_phase, grid_words, off_phase
 from tradesieve.market.quality.defects import BadPrints, Split, find_jumps, find_off_grid, find_zero_volume
 from tradesieve.market.quality.gaps import Gaps
 from tradesieve.market.quality.runs import Runs
+from tradesieve.market.timeframes import Timeframe
 
 MISSING_LIMIT = 0.01
 """Gaps above this fraction of the trading time are a defect."""
@@ -63,6 +65,30 @@ def law_finding(columns: Mapping[str, np.ndarray], law: str, rows: np.ndarray) -
         kind="broken_law", defect=True, count=int(rows.sum()), unit="rows", worst=f"row {row} {law}: {values}",
         first_time=int(columns["close_time"][row]), details=details,
         advice="the store refuses the file: fix these rows at their source",
+    )  # fmt: skip
+
+
+def overlap_finding(close_time: np.ndarray, timeframe: Timeframe) -> Finding:
+    """Report bars that open before the bar before them has closed; at least one does.
+
+    Parameters
+    ----------
+    close_time : int64 ns UTC (n_bars,), ascending.
+    """
+    rows = np.flatnonzero(overlaps(close_time, timeframe))
+    details = tuple(
+        {"time": format_time(close_time[row]), "time_before": format_time(close_time[row - 1])}
+        for row in rows[:_DETAILS]
+    )
+    worst = f"the bar that closes at {details[0]['time']} opens before the one of {details[0]['time_before']} closes"
+    off = off_phase(close_time, timeframe, grid_phase(close_time, timeframe))
+    if off.any():
+        worst += f"; {grid_words(close_time[~off], timeframe)}, and {grid_words(close_time[off], timeframe)}"
+    return Finding(
+        kind="overlap", defect=True, count=len(rows), unit="bars", worst=worst, details=details,
+        first_time=int(close_time[rows[0]]), times=close_time[rows],
+        advice="results would be wrong, so nothing else reads these bars: import one of the two series with "
+        "--replace, or repeat `data resample --sessions` with --replace",
     )  # fmt: skip
 
 

@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tradesieve.market.bars import COLUMNS, VALUES, Bars, format_time
+from tradesieve.market.bars import COLUMNS, VALUES, Bars, SessionBars, format_time, overlaps
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.grid import grid_phase, grid_words, off_phase
 from tradesieve.market.resampling import resample
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.symbols import file_name_of, find_symbol, symbol_of_file_name
@@ -25,6 +26,11 @@ from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 _REPAIRS = b"tradesieve.repairs"
 """The metadata key of a Parquet file that holds its repairs."""
+_IN_SESSIONS = b"tradesieve.sessions"
+"""The metadata key of a Parquet file that holds `SessionBars`."""
+_GRID_ADVICE = (
+    "check --timezone and --stamp, import them under another --symbol, or use --replace to replace the stored bars"
+)
 Records = list[dict[str, Any]]
 """Repairs as plain values, see `market.quality.repairs.repair_bars`."""
 
@@ -90,8 +96,9 @@ class BarStore:
 
         Raises
         ------
-        BadData : if a stored bar, or one of an earlier part, has the same time and different values; or if a new bar is
-            older than a split for which the stored bars were repaired.
+        BadData : if a stored bar, or one of an earlier part, has the same time and different values; if the new bars
+            are on another grid than the stored ones, or overlap them; if a new bar is older than a split for which the
+            stored bars were repaired; or if the stored bars break a law.
         BadInput : if the file cannot be written.
         """
         symbol, timeframe = parts[0].symbol, parts[0].timeframe
@@ -208,6 +215,7 @@ class BarStore:
         Raises
         ------
         BadInput : if there is no such stored timeframe; lists what is stored.
+        BadData : if the stored bars break a law of bars.
         """
         self.path(symbol, timeframe)  # checks the symbol
         stored = self.list()
@@ -222,6 +230,10 @@ class BarStore:
         source = max(sources)
         return resample(self._read(self.path(symbol, source), symbol, source), timeframe)
 
+    def columns(self, symbol: str, timeframe: Timeframe) -> dict[str, np.ndarray]:
+        """Read the columns of one stored file, whether they keep the laws of bars or not."""
+        return _read_columns(self.path(symbol, timeframe), symbol, timeframe)[0]
+
     def span(self, symbol: str, timeframe: Timeframe) -> tuple[int, int, int]:
         """Return (first close_time, last close_time, number of bars) of one stored file, times in ns UTC."""
         bars = self._read(self.path(symbol, timeframe), symbol, timeframe)
@@ -229,17 +241,27 @@ class BarStore:
 
     @staticmethod
     def _read(path: Path, symbol: str, timeframe: Timeframe) -> Bars:
+        columns, kind = _read_columns(path, symbol, timeframe)
         try:
-            table = pq.read_table(path)
-            columns = {name: table[name].to_numpy() for name in COLUMNS}
-        except FileNotFoundError:
-            raise BadInput(f"{path}: no bars of {symbol} at {timeframe} are stored") from None
-        except (pa.ArrowException, KeyError, OSError) as error:
-            reason = str(error).partition("\n")[0]
-            raise BadInput(
-                f"{path}: the stored bars cannot be read: {reason}; import them again with --replace"
+            return kind(symbol, timeframe, **columns)
+        except BadData as error:
+            raise BadData(
+                f"{timeframe} bars are stored that break a law of bars: {error}; see `tradesieve data check --symbols "
+                f"{symbol} --timeframe {timeframe}`, then import or resample them again with --replace"
             ) from error
-        return Bars(symbol, timeframe, **columns)
+
+
+def _read_columns(path: Path, symbol: str, timeframe: Timeframe) -> tuple[dict[str, np.ndarray], type[Bars]]:
+    """Return the stored columns, and the kind of bars that they make."""
+    try:
+        table = pq.read_table(path)
+        columns = {name: table[name].to_numpy() for name in COLUMNS}
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no bars of {symbol} at {timeframe} are stored") from None
+    except (pa.ArrowException, KeyError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BadInput(f"{path}: the stored bars cannot be read: {reason}; import them again with --replace") from error
+    return columns, SessionBars if _IN_SESSIONS in (table.schema.metadata or {}) else Bars
 
 
 def _original(path: Path) -> Path:
@@ -271,8 +293,11 @@ def _delete(path: Path) -> None:
 
 def _write(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:
     table = pa.table({name: getattr(bars, name) for name in COLUMNS})
-    if repairs:
-        table = table.replace_schema_metadata({_REPAIRS: json.dumps(list(repairs), allow_nan=False)})
+    metadata = {_REPAIRS: json.dumps(list(repairs), allow_nan=False)} if repairs else {}
+    if isinstance(bars, SessionBars):
+        metadata[_IN_SESSIONS] = "true"
+    if metadata:
+        table = table.replace_schema_metadata(metadata)
     with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -323,6 +348,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
     """Add new bars to stored ones; return all of them and how many were new."""
+    _check_grid(stored, new)
     known = np.isin(new.close_time, stored.close_time)
     stored_rows = np.searchsorted(stored.close_time, new.close_time[known])
     differs = np.array([getattr(new, name)[known] != getattr(stored, name)[stored_rows] for name in VALUES])
@@ -336,5 +362,27 @@ def _merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
         )
     time = np.concatenate([stored.close_time, new.close_time[~known]])
     order = np.argsort(time, kind="stable")
+    kind = SessionBars if SessionBars in (type(stored), type(new)) else Bars
+    overlapping = np.flatnonzero(overlaps(time[order], stored.timeframe, short_bars=kind is SessionBars))
+    if len(overlapping):
+        earlier, later = time[order[overlapping[0] - 1]], time[order[overlapping[0]]]
+        raise BadData(
+            f"{new.symbol} {new.timeframe}: the bar that closes at {format_time(later)} opens before the one that "
+            f"closes at {format_time(earlier)} has closed ({len(overlapping)} such bars); one of them is stored, the "
+            f"other is new: {_GRID_ADVICE}"
+        )
     columns = {name: np.concatenate([getattr(stored, name), getattr(new, name)[~known]])[order] for name in COLUMNS}
-    return Bars(stored.symbol, stored.timeframe, **columns), int((~known).sum())
+    return kind(stored.symbol, stored.timeframe, **columns), int((~known).sum())
+
+
+def _check_grid(stored: Bars, new: Bars) -> None:
+    """Refuse bars on another grid. Within sessions of a market, bars close at several phases."""
+    if len(stored) == 0 or len(new) == 0 or type(stored) is type(new) is SessionBars:
+        return
+    timeframe = stored.timeframe
+    stored_phase, new_phase = (grid_phase(bars.close_time, timeframe) for bars in (stored, new))
+    if off_phase(np.array([new_phase]), timeframe, stored_phase)[0]:
+        raise BadData(
+            f"{new.symbol}: the stored bars are {grid_words(stored.close_time, timeframe)}, the new ones are "
+            f"{grid_words(new.close_time, timeframe)}, and a series has one grid: {_GRID_ADVICE}"
+        )

@@ -15,7 +15,7 @@ import numpy as np
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.requirements import Requirements
-from tradesieve.market.bars import COLUMNS, Bars, format_time
+from tradesieve.market.bars import COLUMNS, Bars, SessionBars, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import Timeframe
 
@@ -167,7 +167,8 @@ def read_golden(path: Path) -> tuple[list[GoldenVector], GoldenAnswers]:
         first = 0
         for row, symbol, n_bars in zip(columns["window_of"], columns["symbol"], columns["n_bars"], strict=True):
             window = (columns[name][first : first + n_bars] for name in COLUMNS)
-            windows[row].append(Bars(str(symbol), Timeframe(int(columns["duration"][row])), *window))
+            timeframe = Timeframe(int(columns["duration"][row]))
+            windows[row].append(SessionBars(str(symbol), timeframe, *window))
             first += n_bars
         vectors = [
             GoldenVector(

@@ -14,6 +14,7 @@ from tradesieve.features.feature_sets import SETS
 from tradesieve.features.invariants.features import INVARIANTS, check_features
 from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadData
 from tradesieve.market.resampling import resample
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.runs.factor_checks import check_on, invented_decisions
@@ -69,3 +70,13 @@ def test_a_look_ahead_in_longer_bars_and_other_symbols_is_caught_too(market_bars
             assert {"truncation", "perturbation"} <= {one.invariant for one in found if one.feature == name}, name
     finally:
         FACTORS.pop("peeks")
+
+
+def test_a_market_imported_twice_on_two_grids_never_reaches_a_certificate(market_bars):
+    bars = market_bars[:200]
+    columns = {
+        name: np.repeat(getattr(bars, name), 2) for name in ("close_time", "open", "high", "low", "close", "volume")
+    }
+    columns["close_time"][1::2] += bars.timeframe.duration // 2
+    with pytest.raises(BadData, match="opens before the row before it has closed"):
+        check_on(Bars(bars.symbol, bars.timeframe, **columns), SOME, others={}, times=5, seed=1)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tradesieve.market.bars import COLUMNS, PRICES, Bars, format_time
+from tradesieve.market.bars import COLUMNS, PRICES, Bars, SessionBars, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -29,6 +29,10 @@ def columns(n: int = 8, **changes: dict[int, float]) -> dict[str, np.ndarray]:
 
 def bars(n: int = 8, **changes: dict[int, float]) -> Bars:
     return Bars("BTC-USD", MINUTE, **columns(n, **changes))
+
+
+def five_minutes() -> Bars:
+    return Bars("BTC-USD", parse_timeframe("5m"), **columns(1))
 
 
 @pytest.mark.parametrize(
@@ -136,15 +140,15 @@ def test_later_bars_follow_and_others_do_not():
     with pytest.raises(BadData, match="cannot follow"):
         made.followed_by(Bars("ETH-USD", MINUTE, **columns()))
     with pytest.raises(BadData, match="5m bars cannot follow BTC-USD 1m"):
-        made.followed_by(Bars("BTC-USD", parse_timeframe("5m"), **columns()))
+        made.followed_by(five_minutes())
 
 
 def test_the_fingerprint_covers_symbol_timeframe_and_every_value():
     prints = {bars().fingerprint, Bars("ETH-USD", MINUTE, **columns()).fingerprint}
-    prints.add(Bars("BTC-USD", parse_timeframe("5m"), **columns()).fingerprint)
+    prints |= {made.fingerprint for made in (bars(1), five_minutes())}
     prints |= {bars(**{name: {4: columns()[name][4] + 0.25}}).fingerprint for name in (*PRICES, "volume")}
     prints.add(bars(close_time={7: START + 10**15}).fingerprint)
-    assert len(prints) == 9
+    assert len(prints) == 10
     assert bars().fingerprint == bars().fingerprint
 
 
@@ -162,3 +166,34 @@ def test_bars_are_kept_by_a_mask():
     assert (part.symbol, part.timeframe) == (whole.symbol, whole.timeframe)
     for name in COLUMNS:
         assert getattr(part, name).tolist() == getattr(whole, name)[::2].tolist()
+
+
+def test_no_bar_opens_before_the_one_before_it_has_closed():
+    for late in (1, 1_000_000, MINUTE.duration // 2):
+        with pytest.raises(BadData, match=r"row 4 at .* opens before the row before it has closed"):
+            bars(close_time={3: START + 4 * MINUTE.duration + late})
+    with pytest.raises(BadData, match=r"row 1 .*\(7 such rows\)"):
+        Bars("BTC-USD", parse_timeframe("5m"), **columns())
+
+
+def test_a_day_may_be_an_hour_shorter_when_the_clocks_change():
+    day = parse_timeframe("1d")
+    for hours, is_lawful in ((24, True), (23, True), (25, True), (22, False), (23.5, False)):
+        time = np.array([1, 25, 25 + hours]) * 3_600_000_000_000
+        values = {**columns(3), "close_time": time.astype(np.int64)}
+        if is_lawful:
+            assert len(Bars("BTC-USD", day, **values)) == 3
+        else:
+            with pytest.raises(BadData, match=r"row 2 .* opens before the row before it"):
+                Bars("BTC-USD", day, **values)
+
+
+def test_within_sessions_a_bar_may_be_short_but_not_two_in_a_row():
+    hour = parse_timeframe("1h")
+    made = SessionBars("SPY", hour, **{**columns(4), "close_time": START + np.array([60, 90, 150, 180]) * 60 * 10**9})
+    for part in (made[1:], made.where(np.ones(4, np.bool_)), made[:2].followed_by(made[2:])):
+        assert isinstance(part, SessionBars)
+    with pytest.raises(BadData, match=r"row 2 .* opens before"):
+        SessionBars("SPY", hour, **{**columns(4), "close_time": START + np.array([60, 90, 120, 180]) * 60 * 10**9})
+    with pytest.raises(BadData, match=r"row 1 .* opens before"):
+        Bars("SPY", hour, **{name: getattr(made, name) for name in COLUMNS})

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from tradesieve.market.calendars.exchanges import check_calendar
-from tradesieve.market.errors import BadInput, Refused
+from tradesieve.market.errors import BadData, BadInput, Refused
 from tradesieve.market.quality.checks import CheckResult, check_bars, check_columns
 from tradesieve.market.sources.reading import read_columns
-from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.market.storage.bar_store import BarStore
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
 from tradesieve.pipelines.commands.data.stored import find_stored
 from tradesieve.pipelines.commands.shared.options import as_json
@@ -132,8 +133,16 @@ def _check_stored(
         raise BadInput(f"no such bars of {wanted} are stored; see `tradesieve data list`")
     for done, (symbol, stored_timeframe) in enumerate(chosen):
         progress("check", done, len(chosen), f"{symbol} {stored_timeframe}")
-        checked = check_bars(settings.bars.load(symbol, stored_timeframe), calendar=calendar)
+        checked = _check_series(settings.bars, symbol, stored_timeframe, calendar)
         yield checked, {"file": None, "notes": [], "repairs": list(settings.bars.repairs(symbol, stored_timeframe))}
+
+
+def _check_series(store: BarStore, symbol: str, timeframe: Timeframe, calendar: str | None) -> CheckResult:
+    try:
+        return check_bars(store.load(symbol, timeframe), calendar=calendar)
+    except BadData:  # stored by an earlier version
+        columns = store.columns(symbol, timeframe)
+    return check_columns(columns, symbol=symbol, timeframe=timeframe, calendar=calendar, check_timeframe=False)
 
 
 def _show(console: Console, found: list[tuple[CheckResult, dict[str, Any]]], page: Path | None) -> None:

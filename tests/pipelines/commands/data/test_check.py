@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from tests.pipelines.command_runs import exit_code
@@ -201,3 +204,20 @@ def test_a_repair_is_asked_for_said_and_undone(run: Run, home: Path) -> None:
     code, out, _ = run("repair", *given, "--undo")
     assert (code, "1 repair undone" in out, stored.read_bytes() == before) == (0, True, True)
     assert json.loads(run("list", "--json")[1])["bars"][0]["repaired"] is None
+
+
+def test_stored_bars_that_overlap_are_found_and_refused_elsewhere(run: Run, home: Path) -> None:
+    path = BarStore(home / "bars").path("AAA", MINUTES)
+    table = pq.read_table(path)
+    later = pc.add(table["close_time"], 60_000_000_000)
+    pq.write_table(pa.concat_tables([table, table.set_column(0, "close_time", later)]).sort_by("close_time"), path)
+    code, out, err = run("check", "--json")
+    assert (code, err) == (0, "")
+    (row,) = json.loads(out)["bars"]
+    (overlap,) = [finding for finding in row["findings"] if finding["kind"] == "overlap"]
+    assert (
+        "5m bars that close at 00:00 UTC and every 5m from there, and 5m bars that close at 00:01" in overlap["worst"]
+    )
+    code, _, err = run("resample", "--symbol", "AAA", "--timeframe", "1h")
+    assert code != 0
+    assert "data check --symbols AAA --timeframe 5m" in err
