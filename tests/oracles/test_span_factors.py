@@ -121,13 +121,12 @@ def test_midnight_ends_a_day_and_the_next_bar_begins_one():
     assert found[0, 1] == close[midnight] / bars.open[midnight - 23] - 1.0
 
 
-def test_a_day_that_the_window_does_not_hold_whole_has_no_value():
-    # More bars a day than the timeframe allows: the window cannot reach the day before.
+def test_a_day_with_more_bars_than_the_timeframe_allows_is_refused():
+    # The window could not reach the day before.
     bars = bars_of_hours(weekends=True)[: 24 * 6]
     time = bars.close_time[0] // DAY * DAY + (bars.close_time - bars.close_time[0]) // 30 + 1
-    crowded = Bars("X", HOUR, time, bars.open, bars.high, bars.low, bars.close, bars.volume)
-    names = ["bars__from_last_day_high", "bars__last_day_position", "bars__daily_change__days_2", "bars__day_gap"]
-    assert np.isnan(compute(crowded, crowded.close_time[-1:], names)).all()
+    with pytest.raises(BadData, match="opens before the row before it has closed"):
+        Bars("X", HOUR, time, bars.open, bars.high, bars.low, bars.close, bars.volume)
 
 
 def test_spans_begin_where_pandas_has_them_begin():
@@ -156,7 +155,7 @@ def test_minutes_from_an_opening_and_to_a_closing_of_the_utc_day():
     at = minutes_at(["2024-03-01T00:00", "2024-03-01T13:30", "2024-03-01T13:29", "2024-03-01T23:59"])
     one = np.ones(len(at))
     order = np.argsort(at)
-    bars = Bars("X", HOUR, at[order], one, one, one, one, one)
+    bars = Bars("X", parse_timeframe("1m"), at[order], one, one, one, one, one)
     names = ["clock__since_open__session_minute_810", "clock__to_close__session_minute_810"]
     found = compute(bars, at, names)
     assert found[:, 0].tolist() == [630, 0, 1439, 629]
