@@ -21,6 +21,7 @@ from tradesieve.features.families.calendar_kernels import (
 )
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.errors import BadData
 from tradesieve.market.timeframes import DAY, parse_timeframe
 
 parse_feature("trade__side")  # registers the families
