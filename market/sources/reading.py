@@ -158,11 +158,11 @@ def read_columns(
     table, _ = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout or Layout())
     symbol_in_columns(table.frame, str(path))  # refuses several
     frame, stamps, notes = read_times(table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path))
-    columns, corrections = columns_from_frame(
+    columns = columns_from_frame(
         frame, timeframe=timeframe, stamps=stamps, name=str(path), price_scale=table.price_scale
     )
     rows = oldest_first(columns)
-    return dict(rows.columns), (*table.notes, *notes, *corrections, *rows.notes)
+    return dict(rows.columns), (*table.notes, *notes, *rows.notes)
 
 
 def _read_table(path: Path, options: ReadOptions, layout: Layout) -> tuple[VendorTable, tuple[str, str]]:

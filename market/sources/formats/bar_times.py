@@ -7,6 +7,7 @@ import pandas as pd
 
 from tradesieve.market.bars import PRICES, format_time
 from tradesieve.market.errors import BadInput, WrongTimeframe
+from tradesieve.market.grid import snap_to_seconds
 from tradesieve.market.sources.formats.timestamps import (
     CLOSE_NAMES,
     OPEN_NAMES,
@@ -35,8 +36,9 @@ def read_times(
 
     1. Decide which end is stamped: as `stamps` says, else the name of the column. Times that end in 59 seconds, such as
        23:59:59.999, are closes, and are rounded up to the full close. Else it is the open.
-    2. Move a first bar that is stamped when trading began (00:07 for the hour from 00:00) to the grid of the others.
-    3. Leave out bars that close after `now`, and those that the table itself marks as not closed.
+    2. Move times that are a millisecond or less off a whole second to that second.
+    3. Move a first bar that is stamped when trading began (00:07 for the hour from 00:00) to the grid of the others.
+    4. Leave out bars that close after `now`, and those that the table itself marks as not closed.
 
     Parameters
     ----------
@@ -60,6 +62,9 @@ def read_times(
     time, notes = convert_times(frame[column], stamps, name=name)
     meaning, time, end_notes = _closes_or_opens(time, column, stamps, timeframe)
     notes += end_notes
+    time, n_snapped = snap_to_seconds(time, timeframe)
+    if n_snapped:
+        notes += (f"{n_snapped:,} times were a millisecond or less off a whole second, and were moved to it",)
     if meaning == "open":
         time, moved = _first_on_grid(time, timeframe)
         notes += moved

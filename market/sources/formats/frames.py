@@ -9,7 +9,6 @@ import pandas as pd
 
 from tradesieve.market.bars import PRICES, VALUES, Bars, format_time
 from tradesieve.market.errors import BadInput
-from tradesieve.market.grid import snap_to_seconds
 from tradesieve.market.sources.formats.bad_rows import NumberedRows, leave_out_rows, oldest_first, settle_broken
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES, Stamps, to_nanoseconds
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
@@ -49,16 +48,16 @@ def bars_from_frame(
         not step by `timeframe`.
     BadData : if a bar breaks a law and is not to be left out; names the first five.
     """
-    columns, notes = columns_from_frame(frame, timeframe=timeframe, stamps=stamps, name=name, price_scale=price_scale)
+    columns = columns_from_frame(frame, timeframe=timeframe, stamps=stamps, name=name, price_scale=price_scale)
     rows = leave_out_rows(oldest_first(columns), name=name)
     _check_steps(rows, timeframe, name)
     rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows)
-    return Bars(symbol, timeframe, **rows.columns), (*_volume_notes(frame), *notes, *rows.notes)
+    return Bars(symbol, timeframe, **rows.columns), (*_volume_notes(frame), *rows.notes)
 
 
 def columns_from_frame(
     frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps, name: str, price_scale: float = 1.0
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+) -> dict[str, np.ndarray]:
     """Turn a table into the columns of bars, whether they keep the laws of bars or not.
 
     Parameters
@@ -68,7 +67,7 @@ def columns_from_frame(
     Returns
     -------
     close_time (int64 ns UTC), open, high, low, close and volume (float64, NaN where a value is missing), in the order
-    of the table; and one note for each correction.
+    of the table.
 
     Raises
     ------
@@ -85,9 +84,7 @@ def columns_from_frame(
     values = {column: _numbers(frame[column], name) for column in VALUES}
     if price_scale != 1.0:
         values |= {column: values[column] / price_scale for column in PRICES}
-    close_time, n_snapped = snap_to_seconds(time if meaning == "close" else time + timeframe.duration, timeframe)
-    notes = (f"{n_snapped:,} times were a millisecond or less off a whole second, and were moved to it",)
-    return {"close_time": close_time, **values}, notes if n_snapped else ()
+    return {"close_time": time if meaning == "close" else time + timeframe.duration, **values}
 
 
 def _lower_case_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
