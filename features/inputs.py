@@ -2,7 +2,7 @@
 
 close, open, high, low, volume     one column of the decision's own bars
 bars                               whole bars
-close_1h, bars_1d                  the same at a higher timeframe, closed bars only
+close_1h, bars_1w                  the same at a higher timeframe, closed bars only
 close_1h_so_far                    the same, and the forming bar, built from the lower bars that have closed
 close_of_SPY, bars_1h_of_BTC-USD   the same of another symbol
 results                            net returns of the instance's own closed trades
@@ -26,7 +26,7 @@ BAR_COLUMNS = (*PRICES, "volume")
 """The columns of bars, in the order in which kernels take them."""
 
 _OF_BARS = re.compile(
-    rf"(?P<column>{'|'.join(SERIES_INPUTS)}|bars)(_(?P<timeframe>\d+[smhd]))?(?P<so_far>_so_far)?(_of_(?P<symbol>.+))?"
+    rf"(?P<column>{'|'.join(SERIES_INPUTS)}|bars)(_(?P<timeframe>\d+[smhdwM]))?(?P<so_far>_so_far)?(_of_(?P<symbol>.+))?"
 )
 
 
@@ -66,8 +66,8 @@ class FeatureInput:
         """
         if self.timeframe is None:
             return window
-        ratio, rest = divmod(self.timeframe.duration, timeframe.duration)
-        if rest or ratio < 2:
+        ratio = self.timeframe.duration // timeframe.duration
+        if not timeframe.divides(self.timeframe) or ratio < 2:
             raise BadInput(
                 f"{self} on {timeframe} bars: a higher timeframe is a multiple of that of the bars, at least twice it"
             )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -28,7 +28,8 @@ class Bars:
     ----------
     symbol : in its normal form, such as ``BTC-USD``; see `market.symbols`.
     timeframe : how long each bar lasts.
-    close_time : int64 ns UTC (n_bars,), strictly increasing: when the bar became known. A missing bar has no row.
+    close_time : int64 ns UTC (n_bars,), strictly increasing: when the bar became known. A missing bar has no row. Weeks
+        and months of the calendar end at midnight UTC; for those of a time zone or of an exchange see `SessionBars`.
     open, high, low, close : float64 (n_bars,) in quote currency, positive, low <= open, close <= high.
     volume : float64 (n_bars,) in base currency, not negative. Zero where a vendor gives none.
 
@@ -80,16 +81,15 @@ class Bars:
         if not isinstance(rows, slice) or (rows.step is not None and rows.step < 1):
             raise BadInput(f"bars are indexed by a slice that goes forward in time, not by {rows!r}")
         part = object.__new__(type(self))
-        object.__setattr__(part, "symbol", self.symbol)
-        object.__setattr__(part, "timeframe", self.timeframe)
-        for name in COLUMNS:
-            object.__setattr__(part, name, getattr(self, name)[rows])
+        for each in fields(self):
+            value = getattr(self, each.name)
+            object.__setattr__(part, each.name, value[rows] if each.name in COLUMNS else value)
         return part
 
     @property
     def open_time(self) -> np.ndarray:
-        """int64 ns UTC (n_bars,): when each bar opened; earlier than that for a bar shorter than its timeframe."""
-        return self.close_time - self.timeframe.duration
+        """int64 ns UTC (n_bars,): when each bar opened."""
+        return self.timeframe.grid_start(self.close_time)
 
     def between(self, start_time: int | None = None, end_time: int | None = None) -> Bars:
         """Keep the bars with start_time < close_time <= end_time; None leaves that side open."""
@@ -99,7 +99,11 @@ class Bars:
 
     def where(self, keep: np.ndarray) -> Bars:
         """Keep the bars that a boolean array (n_bars,) marks."""
-        return type(self)(self.symbol, self.timeframe, **{name: getattr(self, name)[keep] for name in COLUMNS})
+        return self.with_columns({name: getattr(self, name)[keep] for name in COLUMNS})
+
+    def with_columns(self, columns: Mapping[str, Any]) -> Self:
+        """Return bars of the same kind with other values in some columns."""
+        return replace(self, **columns)
 
     def followed_by(self, later: Bars) -> Bars:
         """Append bars that come after these.
@@ -111,24 +115,25 @@ class Bars:
         if (later.symbol, later.timeframe) != (self.symbol, self.timeframe):
             raise BadData(f"{later.symbol} {later.timeframe} bars cannot follow {self.symbol} {self.timeframe} bars")
         joined = {name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in COLUMNS}
-        return type(self)(self.symbol, self.timeframe, **joined)
+        return self.with_columns(joined)
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of symbol, timeframe and every value, 16 hexadecimal digits."""
-        digest = hashlib.sha256(f"{self.symbol} {self.timeframe}".encode())
+        digest = hashlib.sha256(self._identity.encode())
         for name in COLUMNS:
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()[:16]
 
+    @property
+    def _identity(self) -> str:
+        return f"{self.symbol} {self.timeframe}"
 
-class SessionBars(Bars):
-    """Bars within sessions of a market: the last one of a session, or a half day, may be shorter than the timeframe.
-
-    Only their close times are known, so two short bars in a row are refused as bars that overlap.
-    """
-
-    _may_be_short = True
+    def _misplaced(self) -> np.ndarray:
+        """Find the bars that do not close where the calendar ends their week or month, bool (n_bars,)."""
+        if not self.timeframe.calendar:
+            return np.zeros(len(self), np.bool_)
+        return self.close_time != self.timeframe.grid_end(self.close_time)
 
 
 def format_time(time: int) -> str:
@@ -139,9 +144,9 @@ def format_time(time: int) -> str:
 def overlaps(close_time: np.ndarray, timeframe: Timeframe, *, short_bars: bool = False) -> np.ndarray:
     """Find the bars that open before the bar before them has closed.
 
-    A day or a longer bar may be exactly one hour shorter, when the clocks change in it. With `short_bars`, it may be
-    shorter by any part of an hour, and any bar is taken for the short end of a session unless the bar before it would
-    be one too: two in a row overlap.
+    Two calendar weeks or months overlap if they are the same one. A day or a longer bar may be exactly one hour
+    shorter, when the clocks change in it. With `short_bars`, it may be shorter by any part of an hour, and any bar is
+    taken for the short end of a session unless the bar before it would be one too: two in a row overlap.
 
     Parameters
     ----------
@@ -153,6 +158,9 @@ def overlaps(close_time: np.ndarray, timeframe: Timeframe, *, short_bars: bool =
     bool array (n_bars,).
     """
     step = np.diff(close_time)
+    if timeframe.calendar:
+        same = (step > 0) & (timeframe.steps(close_time) == 0)
+        return np.concatenate([np.zeros(min(len(close_time), 1), np.bool_), same])
     short = (step > 0) & (step < timeframe.duration)
     if timeframe.duration >= DAY:
         hour_less = timeframe.duration - HOUR
@@ -201,6 +209,9 @@ def _check(bars: Bars) -> None:
     overlapping = overlaps(bars.close_time, bars.timeframe, short_bars=bars._may_be_short)
     if overlapping.any():
         laws["opens before the row before it has closed"] = overlapping
+    misplaced = bars._misplaced()
+    if misplaced.any():
+        laws[f"does not close at the end of a {bars.timeframe.calendar or 'day'} of its calendar"] = misplaced
     if laws:
         row, law = min(((int(np.argmax(broken)), law) for law, broken in laws.items()), key=lambda pair: pair[0])
         n_broken = int(laws[law].sum())

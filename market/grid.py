@@ -12,7 +12,9 @@ _WEEKDAYS = ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "W
 
 
 def grid_phase(close_time: np.ndarray, timeframe: Timeframe) -> int:
-    """Return how long after a multiple of their timeframe most bars open and close, int ns."""
+    """Return how long after a multiple of their timeframe most bars open and close, int ns; 0 for the calendar's."""
+    if timeframe.calendar:
+        return 0
     phases, counts = np.unique(close_time % timeframe.duration, return_counts=True)
     return int(phases[np.argmax(counts)])
 
@@ -20,7 +22,8 @@ def grid_phase(close_time: np.ndarray, timeframe: Timeframe) -> int:
 def off_phase(close_time: np.ndarray, timeframe: Timeframe, phase: int) -> np.ndarray:
     """Tell which bars do not close `phase` ns after a multiple of their timeframe.
 
-    Bars longer than an hour may be an hour off: their market's clocks change twice a year, UTC does not.
+    Bars longer than an hour may be an hour off: their market's clocks change twice a year, UTC does not. Weeks and
+    months of the calendar have no phase: `Bars` holds their ends against the calendar.
 
     Parameters
     ----------
@@ -30,6 +33,8 @@ def off_phase(close_time: np.ndarray, timeframe: Timeframe, phase: int) -> np.nd
     -------
     bool array (n_bars,).
     """
+    if timeframe.calendar:
+        return np.zeros(len(close_time), np.bool_)
     offset = (close_time - phase) % timeframe.duration
     offset = np.minimum(offset, timeframe.duration - offset)
     return (offset != 0) & ((offset != HOUR) | (timeframe.duration <= HOUR))
@@ -37,6 +42,8 @@ def off_phase(close_time: np.ndarray, timeframe: Timeframe, phase: int) -> np.nd
 
 def grid_words(close_time: np.ndarray, timeframe: Timeframe) -> str:
     """Describe the grid on which most bars close, such as ``weeks that close on Thursday 00:00 UTC``."""
+    if timeframe.calendar:
+        return f"calendar {timeframe.calendar}s, as the one that closes at {format_time(close_time[0])}"
     duration, phase = timeframe.duration, grid_phase(close_time, timeframe)
     clock = format_time(phase).partition("T")[2].removesuffix("Z").removesuffix(":00")
     if phase % SECOND:

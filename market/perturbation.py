@@ -40,7 +40,7 @@ def isolate(bars: Bars) -> Bars:
         column[:] = values
         column.flags.writeable = False  # `Bars` copies writable arrays
         columns[name] = column
-    return type(bars)(bars.symbol, bars.timeframe, **columns)
+    return bars.with_columns(columns)
 
 
 def _scramble(bars: Bars, start: int, stop: int, seed: int) -> Bars:

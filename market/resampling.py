@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tradesieve.market.bars import Bars, SessionBars, format_time
+from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadInput
+from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.timeframes import DAY, Timeframe
+
+_NO_BARS = {name: np.empty(0) for name in COLUMNS}
 
 
 def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = None) -> Bars:
@@ -20,9 +23,10 @@ def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = No
     Parameters
     ----------
     bars : the short bars.
-    timeframe : a whole multiple of the timeframe of `bars`; with `sessions` at most a day, which is then one session.
+    timeframe : a whole multiple of the timeframe of `bars`, or a calendar week or month. With `sessions` at most a day,
+        which is then one session, or a week or month of sessions.
     sessions : cells begin with each session, and the last one of a session ends with it, even if it is shorter; bars
-        outside sessions are dropped. None: cells lie on the UTC grid.
+        outside sessions are dropped. A week or month ends with its last session. None: cells lie on the UTC grid.
 
     Raises
     ------
@@ -44,35 +48,48 @@ def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = No
     """
     if timeframe == bars.timeframe and sessions is None:
         return bars
-    if timeframe.duration % bars.timeframe.duration:
+    if not bars.timeframe.divides(timeframe):
         raise BadInput(
-            f"{bars.symbol}: {bars.timeframe} bars cannot be resampled to {timeframe}, which is not a whole multiple"
+            f"{bars.symbol}: {bars.timeframe} bars cannot be resampled to {timeframe}, {_why_not(timeframe)}"
         )
     if sessions is None:
-        cell_end = -(-bars.close_time // timeframe.duration) * timeframe.duration
-        return _aggregate(bars, timeframe, cell_end)
+        return Bars(bars.symbol, timeframe, **_aggregate(bars, timeframe.grid_end(bars.close_time)))
     return _within_sessions(bars, timeframe, sessions)
 
 
+def _why_not(timeframe: Timeframe) -> str:
+    if timeframe.calendar == "week":
+        return "which begins on Monday: use bars that divide a day (7d is counted from 1970-01-01, a Thursday)"
+    if timeframe.calendar:
+        return "which begins on the 1st: use bars that divide a day"
+    return "which is not a whole multiple"
+
+
 def _within_sessions(bars: Bars, timeframe: Timeframe, sessions: Sessions) -> Bars:
-    if timeframe.duration > DAY:
-        raise BadInput(f"{bars.symbol}: a bar within sessions of {sessions.name} is at most 1d long, not {timeframe}")
+    if timeframe.duration > DAY and not timeframe.calendar:
+        raise BadInput(
+            f"{bars.symbol}: a bar within sessions of {sessions.name} is at most 1d long, not {timeframe}; or it is "
+            "a calendar week or month"
+        )
     if len(bars) == 0:
-        return SessionBars(bars.symbol, timeframe, *[np.empty(0)] * 6)
-    opens, closes = sessions.between(int(bars.open_time[0]), int(bars.close_time[-1]))
+        return SessionBars(bars.symbol, timeframe, **_NO_BARS, sessions=sessions.name)
+    span = int(bars.open_time[0]), int(bars.close_time[-1])
+    opens, closes = sessions.between(*span)
     _check_edges(bars, sessions, opens, "begins")
     _check_edges(bars, sessions, closes, "ends")
     session = np.searchsorted(opens, bars.close_time, side="left") - 1
     inside = (session >= 0) & (bars.close_time <= closes[np.maximum(session, 0)]) if len(opens) else session >= 0
     session, close_time = session[inside], bars.close_time[inside]
-    cell = -(-(close_time - opens[session]) // timeframe.duration)
-    # A day is one session, even if the clocks change in it.
-    one_session = timeframe.duration == DAY
-    cell_end = opens[session] + cell * timeframe.duration
-    cell_end = closes[session] if one_session else np.minimum(cell_end, closes[session])
+    if timeframe.duration >= DAY:
+        # A day is one session, even if the clocks change in it.
+        _, ends = sessions.cells(timeframe, *span)
+        cell_end = ends[np.searchsorted(ends, close_time)]
+    else:
+        cell = -(-(close_time - opens[session]) // timeframe.duration)
+        cell_end = np.minimum(opens[session] + cell * timeframe.duration, closes[session])
     # A bar after the last close shows that the session is over, though it is not part of it.
-    reached = int(bars.close_time[-1])
-    return _aggregate(bars.where(inside), timeframe, cell_end, reached=reached, kind=SessionBars)
+    columns = _aggregate(bars.where(inside), cell_end, reached=int(bars.close_time[-1]))
+    return SessionBars(bars.symbol, timeframe, **columns, sessions=sessions.name)
 
 
 def _check_edges(bars: Bars, sessions: Sessions, edges: np.ndarray, what: str) -> None:
@@ -87,9 +104,7 @@ def _check_edges(bars: Bars, sessions: Sessions, edges: np.ndarray, what: str) -
         )
 
 
-def _aggregate(
-    bars: Bars, timeframe: Timeframe, cell_end: np.ndarray, *, reached: int | None = None, kind: type[Bars] = Bars
-) -> Bars:
+def _aggregate(bars: Bars, cell_end: np.ndarray, *, reached: int | None = None) -> dict[str, np.ndarray]:
     """Aggregate the short bars whose cells end at the same time; `reached` is the last known time."""
     first = np.flatnonzero(np.diff(cell_end, prepend=-1))
     last = np.append(first[1:], len(bars)) - 1
@@ -97,15 +112,13 @@ def _aggregate(
     if len(end) and (bars.close_time[-1] if reached is None else reached) < end[-1]:
         first, last, end = first[:-1], last[:-1], end[:-1]
     if len(end) == 0:
-        return kind(bars.symbol, timeframe, *[np.empty(0)] * 6)
+        return _NO_BARS
     stop = last[-1] + 1
-    return kind(
-        bars.symbol,
-        timeframe,
-        close_time=end,
-        open=bars.open[first],
-        high=np.maximum.reduceat(bars.high[:stop], first),
-        low=np.minimum.reduceat(bars.low[:stop], first),
-        close=bars.close[last],
-        volume=np.add.reduceat(bars.volume[:stop], first),
-    )
+    return {
+        "close_time": end,
+        "open": bars.open[first],
+        "high": np.maximum.reduceat(bars.high[:stop], first),
+        "low": np.minimum.reduceat(bars.low[:stop], first),
+        "close": bars.close[last],
+        "volume": np.add.reduceat(bars.volume[:stop], first),
+    }

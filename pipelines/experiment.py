@@ -116,7 +116,11 @@ class Experiment:
                 f"settle_with is {finer}, but no timeframe is longer: name one that is shorter than the bars"
             )
         for timeframe in longer:
-            if timeframe.duration % finer.duration:
+            if timeframe.calendar == "month":
+                raise BadInput(
+                    f"settle_with is {finer}, but {timeframe} bars are not all made up of as many {finer} bars"
+                )
+            if not finer.divides(timeframe):
                 raise BadInput(f"settle_with is {finer}, but {timeframe} bars are not made up of {finer} bars")
 
     def feature_names(self) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class BarWindows:
                 joined = held.followed_by(new) if len(new) else held
             last = joined[-(lookback + SLACK) :]
             # Copied, since a slice would keep the whole history in memory that a bot may begin with.
-            window = type(last)(last.symbol, last.timeframe, *(getattr(last, name).copy() for name in COLUMNS))
+            window = last.with_columns({name: getattr(last, name).copy() for name in COLUMNS})
             self._windows[key] = window
         added = min(len(new), len(window))
         return AppendResult(added, known, len(bars) - known - added, window)

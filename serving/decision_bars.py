@@ -138,7 +138,7 @@ class DecisionBars:
         """
         timeframe = bars.timeframe
         if timeframe.duration >= DAY:
-            return  # a day may begin at local midnight, and lasts 23 or 25 hours when the clocks change
+            return  # a day, week or month may begin at local midnight, and clocks change
         allowed = self._offsets[bars.symbol, str(timeframe)]
         offsets = bars.close_time % timeframe.duration
         off = offsets != allowed[0] if len(allowed) == 1 else ~np.isin(offsets, allowed)
@@ -156,7 +156,7 @@ class DecisionBars:
 def bar_warnings(window: Bars, others: dict[str, Bars]) -> list[str]:
     """Return warnings about the bars of a decision that are no reason to refuse it: gaps, and symbols that lag."""
     found = []
-    steps = np.diff(window.close_time) // window.timeframe.duration
+    steps = window.timeframe.steps(window.close_time)
     if np.any(steps > 1):
         first = window.close_time[int(np.argmax(steps > 1))]
         n_absent, n_gaps = int((steps[steps > 1] - 1).sum()), int((steps > 1).sum())

@@ -17,8 +17,9 @@ from pydantic_core import PydanticCustomError, from_json
 from typing_extensions import TypedDict
 
 from tradesieve.features.requirements import Requirements as Requirements  # the ``needs`` of GET /model
-from tradesieve.market.bars import COLUMNS, Bars, SessionBars
+from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData
+from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.serving.problem_details import Problem, invalid_value
 
@@ -268,7 +269,8 @@ def bars_of(sent: Any, symbol: str, timeframe: Timeframe, *, field: str = "bars"
                 )
     try:
         # A request does not say whether its bars end with sessions.
-        return SessionBars(symbol, timeframe, *(np.array(columns[name], dtype=_KINDS[name]) for name in COLUMNS))
+        arrays: dict[str, Any] = {name: np.array(columns[name], dtype=_KINDS[name]) for name in COLUMNS}
+        return SessionBars(symbol, timeframe, **arrays)
     except BadData as error:
         raise Problem(
             422, "invalid-value", str(error), field=field, hint="send closed bars, oldest first, each once"

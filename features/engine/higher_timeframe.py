@@ -53,7 +53,7 @@ class HigherTimeframeBars:
 
 def higher_timeframe_bars(bars: Bars, timeframe: Timeframe) -> HigherTimeframeBars:
     """Aggregate bars to a multiple of their timeframe, the forming bar included."""
-    ends = -(-bars.close_time // timeframe.duration) * timeframe.duration
+    ends = timeframe.grid_end(bars.close_time)
     first = np.flatnonzero(np.diff(ends, prepend=np.iinfo(np.int64).min))
     columns = tuple(np.empty(len(first)) for _ in range(5))
     _aggregate_nb(bars.open, bars.high, bars.low, bars.close, bars.volume, first, *columns)

@@ -11,12 +11,14 @@ import numpy as np
 
 from tradesieve.market.calendars.exchanges import NEW_YORK, exchange_codes, exchange_schedule, time_zone_of
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.market.timeframes import DAY
+from tradesieve.market.timeframes import DAY, Timeframe
 
 if TYPE_CHECKING:
     from tradesieve.market.bars import Bars
 
 FOREX = "forex"
+_LONGEST_PAUSE = 20 * DAY
+"""No market rests longer between two sessions, but for wars."""
 _ROLL = re.compile(r"(\d{1,2}):(\d{2}) (\S+)")
 _WORD = re.compile(r"(\d{2})(\d{2})_(\S+)")
 
@@ -82,6 +84,11 @@ class Sessions:
             raise Unknown("exchange", self.name, exchange_codes())
 
     @property
+    def is_time_of_day(self) -> bool:
+        """Whether days follow each other without a pause, each up to a time of day in a time zone."""
+        return ":" in self.name
+
+    @property
     def word(self) -> str:
         """The name without a character that a file name or a parameter could not hold."""
         if ":" not in self.name:
@@ -125,6 +132,88 @@ class Sessions:
             return opens[overlaps], closes[overlaps]
         schedule = exchange_schedule(self.name, start_time, end_time)
         return schedule.open_time, schedule.close_time
+
+    def cells(self, timeframe: Timeframe, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
+        """List the days, or the weeks or months of a calendar timeframe, that overlap a span.
+
+        A week or month lasts from the open of its first session to the close of its last one. A session belongs to the
+        day in which its middle lies, in local time.
+
+        Parameters
+        ----------
+        start_time, end_time : int64 ns UTC, the start before the end.
+
+        Returns
+        -------
+        Opens and closes, int64 ns UTC (n,) each, ascending.
+        """
+        if not timeframe.calendar:
+            return self.between(start_time, end_time)
+        import pandas as pd
+
+        # With a whole span more on either side, those that overlap are complete.
+        opens, closes = self.between(start_time - timeframe.duration - DAY, end_time + timeframe.duration + DAY)
+        middle = pd.DatetimeIndex((opens + closes) // 2, tz="UTC").tz_convert(self.time_zone).tz_localize(None)
+        day = middle.as_unit("ns").asi8 // DAY
+        first = np.flatnonzero(np.diff(timeframe.period(day), prepend=np.iinfo(np.int64).min))
+        last = np.append(first[1:], len(day)) - 1
+        opens, closes = opens[first], closes[last]
+        overlaps = (closes > start_time) & (opens < end_time)
+        return opens[overlaps], closes[overlaps]
+
+    def open_times(self, close_time: np.ndarray, timeframe: Timeframe) -> np.ndarray:
+        """Return when bars opened that close within sessions.
+
+        A bar of several days opens with the first of its days. A bar outside sessions opens its timeframe before its
+        close.
+
+        Parameters
+        ----------
+        close_time : int64 ns UTC (n,), ascending.
+
+        Returns
+        -------
+        int64 ns UTC (n,).
+        """
+        if len(close_time) == 0:
+            return close_time
+        n_days = self._days_of(timeframe)
+        margin = (n_days or 1) * _LONGEST_PAUSE
+        opens, closes = self.cells(timeframe, int(close_time[0]) - margin, int(close_time[-1]))
+        by_duration = close_time - timeframe.duration
+        if len(opens) == 0:
+            return by_duration
+        cell = np.minimum(np.searchsorted(closes, close_time), len(closes) - 1)
+        if n_days:
+            found = (closes[cell] == close_time) & (cell >= n_days - 1)
+            return np.where(found, opens[np.maximum(cell - n_days + 1, 0)], by_duration)
+        within = (opens[cell] < close_time) & (close_time <= closes[cell])
+        since_open = (close_time - opens[cell] - 1) // timeframe.duration * timeframe.duration
+        return np.where(within, opens[cell] + since_open, by_duration)
+
+    def close_times(self, open_time: np.ndarray, timeframe: Timeframe) -> np.ndarray:
+        """Return when bars of whole days, weeks or months close: each with the last of its days.
+
+        Parameters
+        ----------
+        open_time : int64 ns UTC (n,), in any order: opens of days, or times within a week or month.
+
+        Returns
+        -------
+        int64 ns UTC (n,).
+        """
+        if len(open_time) == 0:
+            return open_time
+        n_days = self._days_of(timeframe)
+        first, last = int(open_time.min()), int(open_time.max())
+        opens, closes = self.cells(timeframe, first - 1, last + (n_days + 1) * 2 * DAY)
+        cell = np.searchsorted(opens, open_time, side="right") - 1
+        return closes[cell + n_days - 1]
+
+    @staticmethod
+    def _days_of(timeframe: Timeframe) -> int:
+        """Return how many cells make up a bar; 0 if it is a part of one."""
+        return 1 if timeframe.calendar else timeframe.duration // DAY if timeframe.duration % DAY == 0 else 0
 
     def of_bars(self, bars: Bars) -> BarSessions:
         """Find the session of each bar."""

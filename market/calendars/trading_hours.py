@@ -49,6 +49,8 @@ def trading_spans(name: str, start_time: int, end_time: int) -> np.ndarray:
 
 def bar_cells(bars: Bars, phase: int) -> np.ndarray:
     """Return the number of the grid cell in which each bar lies, int64 (n_bars,); see `expected_cells`."""
+    if bars.timeframe.calendar:
+        return bars.timeframe.period((bars.open_time + bars.close_time) // 2 // DAY)
     if bars.timeframe.duration == DAY:
         # By its middle: a day that begins at 22:00 UTC counts as the following day.
         return (bars.open_time + DAY // 2) // DAY
@@ -57,6 +59,8 @@ def bar_cells(bars: Bars, phase: int) -> np.ndarray:
 
 def cell_time(cells: np.ndarray, timeframe: Timeframe, phase: int) -> np.ndarray:
     """Return when grid cells open, int64 ns UTC (n_cells,)."""
+    if timeframe.calendar:
+        return timeframe.period_start(cells) * DAY
     return cells * timeframe.duration + (0 if timeframe.duration == DAY else phase)
 
 
@@ -67,7 +71,7 @@ def expected_cells(name: str, timeframe: Timeframe, phase: int, first: int, last
     ----------
     name : of the trading hours.
     timeframe, phase : a cell lasts one `timeframe` and opens `phase` ns after a multiple of it. A cell of one day is a
-        UTC day.
+        UTC day, that of a calendar timeframe a week or month in UTC.
     first, last : numbers of cells, both included.
 
     Returns
@@ -76,7 +80,10 @@ def expected_cells(name: str, timeframe: Timeframe, phase: int, first: int, last
     """
     edges = cell_time(np.array([first, last + 1]), timeframe, phase)
     spans = trading_spans(name, int(edges[0]), int(edges[1]))
-    if timeframe.duration == DAY:
+    if timeframe.calendar:
+        starts = timeframe.period(spans[:, 0] // DAY)
+        ends = timeframe.period((spans[:, 1] - 1) // DAY) + 1
+    elif timeframe.duration == DAY:
         # A session belongs to the day of its middle; a week of forex covers several days.
         starts, ends = _day_cells(name, spans)
     else:

@@ -71,7 +71,9 @@ def align_finer(bars: Bars, finer: Bars | FinerBars | None) -> FinerBars:
     coarse_step, step = bars.timeframe.duration, finer.timeframe.duration
     if finer.symbol != bars.symbol:
         raise BadInput(f"finer bars of {finer.symbol} cannot settle bars of {bars.symbol}: give bars of {bars.symbol}")
-    if step >= coarse_step or coarse_step % step:
+    if bars.timeframe.calendar == "month":
+        raise BadInput(f"{bars.timeframe} bars cannot be settled: they are not all made up of as many finer bars")
+    if step >= coarse_step or not finer.timeframe.divides(bars.timeframe):
         raise BadInput(
             f"{finer.timeframe} bars do not divide {bars.timeframe} bars evenly: give bars of a timeframe that does"
         )

@@ -173,7 +173,7 @@ def _check_timeframe(time: np.ndarray, symbol: str, timeframe: Timeframe) -> Non
     slack = HOUR if timeframe.duration >= DAY else 0
     if len(steps) < 10:
         return
-    if (steps < timeframe.duration - slack).mean() > 0.5 or steps.min() > timeframe.duration + slack:
+    if (steps < timeframe.shortest - slack).mean() > 0.5 or steps.min() > timeframe.duration + slack:
         raise BadInput(
             f"{symbol}: most rows are {Timeframe(int(np.median(steps)))} apart, but the timeframe given is {timeframe}"
         )

@@ -106,6 +106,8 @@ def find_jumps(bars: Bars, *, scales: float = JUMP_SCALES) -> np.ndarray:
     true_range, floor = _true_range(bars)
     moves = np.abs(np.diff(np.log(bars.close), prepend=np.log(bars.close[0])))
     is_adjacent = np.diff(bars.close_time, prepend=bars.close_time[0]) == bars.timeframe.duration
+    if bars.timeframe.calendar:
+        is_adjacent[1:] = bars.timeframe.steps(bars.close_time) == 1
     far = [
         row
         for row in np.flatnonzero(is_adjacent & (moves > scales * floor)).tolist()
@@ -126,7 +128,7 @@ def find_splits(bars: Bars) -> tuple[Split, ...]:
     Without volumes the third condition cannot be checked. A crash by a simple ratio at usual volume is taken for a
     split. A step over ten days without a bar is not judged.
     """
-    day = (bars.open_time + bars.timeframe.duration // 2) // DAY
+    day = (bars.open_time + bars.close_time) // 2 // DAY
     first = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
     if len(first) < 3:
         return ()

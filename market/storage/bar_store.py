@@ -16,10 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tradesieve.market.bars import COLUMNS, VALUES, Bars, SessionBars, format_time, overlaps
+from tradesieve.market.bars import COLUMNS, VALUES, Bars, format_time, overlaps
+from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.grid import grid_phase, grid_words, off_phase
 from tradesieve.market.resampling import resample
+from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.symbols import file_name_of, find_symbol, symbol_of_file_name
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
@@ -27,7 +29,8 @@ from tradesieve.market.timeframes import Timeframe, parse_timeframe
 _REPAIRS = b"tradesieve.repairs"
 """The metadata key of a Parquet file that holds its repairs."""
 _IN_SESSIONS = b"tradesieve.sessions"
-"""The metadata key of a Parquet file that holds `SessionBars`."""
+"""The metadata key of a Parquet file that holds `SessionBars`: the name of their sessions, or that it is unknown."""
+_UNKNOWN_SESSIONS = b"true"
 _GRID_ADVICE = (
     "check --timezone and --stamp, import them under another --symbol, or use --replace to replace the stored bars"
 )
@@ -53,7 +56,7 @@ class BarStore:
         ------
         BadInput : if the symbol is not valid.
         """
-        return self.folder / file_name_of(symbol) / f"{timeframe}.parquet"
+        return self.folder / file_name_of(symbol) / f"{timeframe.file_name}.parquet"
 
     def list(self) -> list[tuple[str, Timeframe]]:
         """List every stored symbol and timeframe, sorted. Other files are ignored."""
@@ -212,6 +215,8 @@ class BarStore:
     def load(self, symbol: str, timeframe: Timeframe) -> Bars:
         """Read the bars of a symbol, resampled from the longest stored timeframe that divides `timeframe`.
 
+        Bars within known sessions are resampled within them, others on the UTC grid.
+
         Raises
         ------
         BadInput : if there is no such stored timeframe; lists what is stored.
@@ -220,7 +225,7 @@ class BarStore:
         self.path(symbol, timeframe)  # checks the symbol
         stored = self.list()
         symbol = find_symbol(symbol, [name for name, _ in stored]) or symbol
-        sources = [each for name, each in stored if name == symbol and timeframe.duration % each.duration == 0]
+        sources = [each for name, each in stored if name == symbol and each.divides(timeframe)]
         if not sources:
             names = ", ".join(f"{name} {each}" for name, each in stored) or "nothing"
             raise BadInput(
@@ -228,7 +233,10 @@ class BarStore:
                 "Import some with `tradesieve data import FILE --symbol SYMBOL --timeframe TIMEFRAME`"
             )
         source = max(sources)
-        return resample(self._read(self.path(symbol, source), symbol, source), timeframe)
+        bars = self._read(self.path(symbol, source), symbol, source)
+        if source == timeframe or not isinstance(bars, SessionBars) or not bars.sessions:
+            return resample(bars, timeframe)
+        return resample(bars, timeframe, sessions=Sessions(bars.sessions))
 
     def columns(self, symbol: str, timeframe: Timeframe) -> dict[str, np.ndarray]:
         """Read the columns of one stored file, whether they keep the laws of bars or not."""
@@ -241,9 +249,11 @@ class BarStore:
 
     @staticmethod
     def _read(path: Path, symbol: str, timeframe: Timeframe) -> Bars:
-        columns, kind = _read_columns(path, symbol, timeframe)
+        columns, sessions = _read_columns(path, symbol, timeframe)
         try:
-            return kind(symbol, timeframe, **columns)
+            if sessions is None:
+                return Bars(symbol, timeframe, **columns)
+            return SessionBars(symbol, timeframe, **columns, sessions=sessions)
         except BadData as error:
             raise BadData(
                 f"{timeframe} bars are stored that break a law of bars: {error}; see `tradesieve data check --symbols "
@@ -251,8 +261,8 @@ class BarStore:
             ) from error
 
 
-def _read_columns(path: Path, symbol: str, timeframe: Timeframe) -> tuple[dict[str, np.ndarray], type[Bars]]:
-    """Return the stored columns, and the kind of bars that they make."""
+def _read_columns(path: Path, symbol: str, timeframe: Timeframe) -> tuple[dict[str, np.ndarray], str | None]:
+    """Return the stored columns, and the sessions of `SessionBars`, empty where they are unknown."""
     try:
         table = pq.read_table(path)
         columns = {name: table[name].to_numpy() for name in COLUMNS}
@@ -261,7 +271,8 @@ def _read_columns(path: Path, symbol: str, timeframe: Timeframe) -> tuple[dict[s
     except (pa.ArrowException, KeyError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise BadInput(f"{path}: the stored bars cannot be read: {reason}; import them again with --replace") from error
-    return columns, SessionBars if _IN_SESSIONS in (table.schema.metadata or {}) else Bars
+    sessions = (table.schema.metadata or {}).get(_IN_SESSIONS)
+    return columns, None if sessions is None else sessions.decode() if sessions != _UNKNOWN_SESSIONS else ""
 
 
 def _original(path: Path) -> Path:
@@ -293,9 +304,9 @@ def _delete(path: Path) -> None:
 
 def _write(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:
     table = pa.table({name: getattr(bars, name) for name in COLUMNS})
-    metadata = {_REPAIRS: json.dumps(list(repairs), allow_nan=False)} if repairs else {}
+    metadata = {_REPAIRS: json.dumps(list(repairs), allow_nan=False).encode()} if repairs else {}
     if isinstance(bars, SessionBars):
-        metadata[_IN_SESSIONS] = "true"
+        metadata[_IN_SESSIONS] = bars.sessions.encode() or _UNKNOWN_SESSIONS
     if metadata:
         table = table.replace_schema_metadata(metadata)
     with atomic_write(path) as temporary:
@@ -362,8 +373,8 @@ def _merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
         )
     time = np.concatenate([stored.close_time, new.close_time[~known]])
     order = np.argsort(time, kind="stable")
-    kind = SessionBars if SessionBars in (type(stored), type(new)) else Bars
-    overlapping = np.flatnonzero(overlaps(time[order], stored.timeframe, short_bars=kind is SessionBars))
+    sessions = _common_sessions(stored, new)
+    overlapping = np.flatnonzero(overlaps(time[order], stored.timeframe, short_bars=sessions is not None))
     if len(overlapping):
         earlier, later = time[order[overlapping[0] - 1]], time[order[overlapping[0]]]
         raise BadData(
@@ -372,7 +383,21 @@ def _merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
             f"other is new: {_GRID_ADVICE}"
         )
     columns = {name: np.concatenate([getattr(stored, name), getattr(new, name)[~known]])[order] for name in COLUMNS}
-    return kind(stored.symbol, stored.timeframe, **columns), int((~known).sum())
+    if sessions is None:
+        return Bars(stored.symbol, stored.timeframe, **columns), int((~known).sum())
+    return SessionBars(stored.symbol, stored.timeframe, **columns, sessions=sessions), int((~known).sum())
+
+
+def _common_sessions(stored: Bars, new: Bars) -> str | None:
+    """Return the sessions of both; those of one, where the other has none or does not know them; None: neither has."""
+    names = [bars.sessions for bars in (stored, new) if isinstance(bars, SessionBars)]
+    known = [name for name in names if name]
+    if len(set(known)) > 1 and len(new):
+        raise BadData(
+            f"{new.symbol} {new.timeframe}: the stored bars lie within sessions of {known[0]}, the new ones within "
+            f"{known[1]}, and a series has one grid: {_GRID_ADVICE}"
+        )
+    return known[0] if known else "" if names else None
 
 
 def _check_grid(stored: Bars, new: Bars) -> None:

@@ -15,9 +15,10 @@ import numpy as np
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.requirements import Requirements
-from tradesieve.market.bars import COLUMNS, Bars, SessionBars, format_time
+from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.errors import BadInput
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.session_bars import SessionBars
+from tradesieve.market.timeframes import CALENDAR_TIMEFRAMES, Timeframe
 
 _TERMS = ("side", "stop", "target", "agreeing")
 
@@ -167,7 +168,7 @@ def read_golden(path: Path) -> tuple[list[GoldenVector], GoldenAnswers]:
         first = 0
         for row, symbol, n_bars in zip(columns["window_of"], columns["symbol"], columns["n_bars"], strict=True):
             window = (columns[name][first : first + n_bars] for name in COLUMNS)
-            timeframe = Timeframe(int(columns["duration"][row]))
+            timeframe = _timeframe(int(columns["duration"][row]), str(columns["instance_name"][row]))
             windows[row].append(SessionBars(str(symbol), timeframe, *window))
             first += n_bars
         vectors = [
@@ -186,6 +187,12 @@ def read_golden(path: Path) -> tuple[list[GoldenVector], GoldenAnswers]:
         return vectors, GoldenAnswers(columns["X"], columns["scores"], columns["sizes"])
     except (OSError, KeyError, IndexError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path} holds no golden vectors: {type(error).__name__} {error}") from error
+
+
+def _timeframe(duration: int, instance_name: str) -> Timeframe:
+    """Return the timeframe of a vector; its duration alone does not tell a calendar week from seven days."""
+    calendar = next((each for each in CALENDAR_TIMEFRAMES if instance_name.endswith(f"|{each}")), None)
+    return calendar or Timeframe(duration)
 
 
 def differs(here: float, exported: float) -> bool:

@@ -68,7 +68,7 @@ class TimeframeConfirmation(Strategy):
 
     def supports(self, timeframe: Timeframe) -> bool:
         """Tell whether the three timeframes are multiples of `timeframe`."""
-        return all(minutes * MINUTE % timeframe.duration == 0 for minutes in (self.short, self.middle, self.long))
+        return all(timeframe.divides(Timeframe(minutes * MINUTE)) for minutes in (self.short, self.middle, self.long))
 
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the bars of the long average, of a long bar that is not closed yet, and the close before.
@@ -109,7 +109,7 @@ class TimeframeConfirmation(Strategy):
         """Return the three timeframes; refuse a `timeframe` that does not divide them."""
         longer = [Timeframe(minutes * MINUTE) for minutes in (self.short, self.middle, self.long)]
         for each in longer:
-            if each.duration % timeframe.duration:
+            if not timeframe.divides(each):
                 raise BadInput(
                     f"{self.name}: {timeframe} bars cannot make {each} bars; give it shorter bars, or other timeframes"
                 )

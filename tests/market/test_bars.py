@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tradesieve.market.bars import COLUMNS, PRICES, Bars, SessionBars, format_time
+from tradesieve.market.bars import COLUMNS, PRICES, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.timeframes import parse_timeframe
 
 MINUTE = parse_timeframe("1m")

@@ -144,15 +144,21 @@ def open_market(
 
 def _interval(client: Any, timeframe: Timeframe) -> str:
     """Return the exchange's name for a timeframe."""
-    offered: dict[int, str] = {}
+    offered: dict[Timeframe, str] = {}
     for text in client.timeframes or ():
         with suppress(BadInput):
-            offered.setdefault(parse_timeframe(text).duration, text)
-    if timeframe.duration in offered:
-        return offered[timeframe.duration]
-    finer = [text for duration, text in sorted(offered.items()) if timeframe.duration % duration == 0]
+            offered.setdefault(parse_timeframe(text), text)
+    finer = [text for each, text in sorted(offered.items()) if each.divides(timeframe) and not each.calendar]
+    if timeframe.calendar:
+        # Exchanges begin their weeks on different days, some of them on Thursday.
+        raise BadInput(
+            f"weeks and months are not fetched; fetch {finer[-1] if finer else '1d'}, which experiments resample to "
+            f"{timeframe}"
+        )
+    if timeframe in offered:
+        return offered[timeframe]
     hint = f"; fetch {finer[-1]}, which experiments resample to {timeframe}" if finer else ""
-    names = ", ".join(text for _, text in sorted(offered.items()))
+    names = ", ".join(text for each, text in sorted(offered.items()) if not each.calendar)
     raise BadInput(f"{client.id} has no bars of {timeframe}; it has {names}{hint}")
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import PRICES, format_time
+from tradesieve.market.calendars.trading_days import WEEKDAY_NAMES
 from tradesieve.market.errors import BadInput, WrongTimeframe
 from tradesieve.market.grid import snap_to_seconds
+from tradesieve.market.sources.formats.bar_ends import calendar_notes, check_calendar, close_times, weekday
 from tradesieve.market.sources.formats.timestamps import (
     CLOSE_NAMES,
     OPEN_NAMES,
@@ -16,7 +18,7 @@ from tradesieve.market.sources.formats.timestamps import (
     convert_times,
     to_nanoseconds,
 )
-from tradesieve.market.timeframes import DAY, HOUR, MINUTE, SECOND, Timeframe
+from tradesieve.market.timeframes import CALENDAR_MONTH, CALENDAR_WEEK, DAY, HOUR, MINUTE, SECOND, Timeframe
 
 _CLOSED_COLUMNS = ("confirm", "confirmed", "complete", "is_closed", "closed", "is_final", "final")
 """Columns in which a venue marks whether a bar has closed."""
@@ -68,18 +70,21 @@ def read_times(
     if meaning == "open":
         time, moved = _first_on_grid(time, timeframe)
         notes += moved
-    closed, left_out = _closed(frame, time if meaning == "close" else time + timeframe.duration, now, name)
+    stamped = Stamps(meaning, "ns", stamps.timezone)
+    notes += calendar_notes(time, stamped, timeframe)
+    closed, left_out = _closed(frame, close_times(time, stamped, timeframe)[0], now, name)
     frame = frame.assign(**{column: time})
     if left_out:
         frame = frame[closed].reset_index(drop=True)
-    return frame, Stamps(meaning, "ns", stamps.timezone), (*notes, *left_out)
+    return frame, stamped, (*notes, *left_out)
 
 
 def check_timeframe(frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps, name: str) -> None:
     """Hold a timeframe against the times of a table.
 
-    Bars last too long for it where the table has a column for each end, and they last longer; or where most rows are
-    further apart. Gaps do not count: a step says something only if most rows share it. Few rows say nothing.
+    Months last 28 to 31 days, weeks begin on Monday, and a day may last 23 or 25 hours. Bars last too long where the
+    table has a column for each end, and they last longer; or where most rows are further apart. Gaps do not count: a
+    step says something only if most rows share it. Few rows say nothing.
 
     Parameters
     ----------
@@ -89,40 +94,61 @@ def check_timeframe(frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps
     Raises
     ------
     WrongTimeframe : if the bars last another time; proposes the timeframe that they have.
+    BadInput : if months do not begin on the 1st.
     """
     column = _time_column(frame)
     if column is None:
         return
     time = frame[column].to_numpy()
+    _check_steps(frame, time, timeframe, stamps, name)
+    check_calendar(time, stamps, timeframe, name=name)
+
+
+def _check_steps(frame: pd.DataFrame, time: np.ndarray, timeframe: Timeframe, stamps: Stamps, name: str) -> None:
+    begins_on = weekday(time, stamps.timezone)
     steps = np.abs(np.diff(time))
     steps = steps[steps > 0]
     length = _length(frame, stamps.timezone)
-    if length is not None and length > timeframe.duration + _slack(timeframe):
+    shortest, longest = timeframe.shortest - _slack(timeframe), timeframe.duration + _slack(timeframe)
+    if length is not None and length > longest:
         raise _wrong(
             f"{name}: bars last {_in_words(length)} by their times of open and close, but the timeframe given is "
             f"{timeframe}",
             length,
+            begins_on,
         )
     if len(steps) == 0:
         return
     lengths, counts = np.unique(steps, return_counts=True)
     commonest, is_common = int(lengths[np.argmax(counts)]), len(steps) >= _FEWEST_STEPS
-    if is_common and commonest < timeframe.duration - _slack(timeframe):
+    if is_common and commonest < shortest:
         row = 1 + int(np.argmax(np.abs(np.diff(time)) == commonest))
         raise _wrong(
             f"{name}: row {row} at {format_time(time[row])} is {Timeframe(commonest)} after the row before it, less "
             f"than the timeframe {timeframe}; check the timeframe",
             commonest,
+            begins_on,
         )
+    if is_common and timeframe != CALENDAR_MONTH and timeframe.duration > DAY and _are_months(lengths):
+        raise _wrong(f"{name}: rows are a month apart, but the timeframe given is {timeframe}", 31 * DAY, begins_on)
     # Minutes without trades are absent, which makes many steps longer, but leaves some of one minute.
-    matching = counts[np.abs(lengths - timeframe.duration) <= _slack(timeframe)].sum()
+    matching = counts[(lengths >= shortest) & (lengths <= longest)].sum()
     if is_common and commonest > timeframe.duration and 2 * counts.max() > len(steps) > 10 * matching:
         raise _wrong(
-            f"{name}: rows are {_in_words(commonest)} apart, but the timeframe given is {timeframe}", commonest
+            f"{name}: rows are {_in_words(commonest)} apart, but the timeframe given is {timeframe}",
+            commonest,
+            begins_on,
+        )
+    if timeframe.calendar and is_common and lengths.min() > longest:
+        raise WrongTimeframe(
+            f"{name}: rows are {_in_words(int(lengths.min()))} apart or more, but the timeframe given is {timeframe}",
+            None,
         )
     common = int(np.gcd.reduce(lengths))
-    if common > timeframe.duration + _slack(timeframe) and len(steps) >= 2 * _FEWEST_STEPS:
-        raise _wrong(f"{name}: rows are {_in_words(common)} apart, but the timeframe given is {timeframe}", common)
+    if common > longest and len(steps) >= 2 * _FEWEST_STEPS:
+        raise _wrong(
+            f"{name}: rows are {_in_words(common)} apart, but the timeframe given is {timeframe}", common, begins_on
+        )
 
 
 def _time_column(frame: pd.DataFrame) -> str | None:
@@ -233,8 +259,16 @@ def _is_month(length: int) -> bool:
     return length in (28 * DAY, 29 * DAY, 30 * DAY, 31 * DAY)
 
 
-def _wrong(found: str, length: int) -> WrongTimeframe:
+def _are_months(lengths: np.ndarray) -> bool:
+    """Tell whether rows are 28 to 31 days apart, not always the same; the clocks may change in between."""
+    days = (lengths + HOUR) // DAY
+    return len(np.unique(days)) > 1 and bool(((days >= 28) & (days <= 31)).all())
+
+
+def _wrong(found: str, length: int, begins_on: str) -> WrongTimeframe:
     if _is_month(length):
-        return WrongTimeframe(f"{found}; months are not a timeframe: import days instead", None)
+        return WrongTimeframe(found, str(CALENDAR_MONTH))
+    if length == CALENDAR_WEEK.duration and begins_on == WEEKDAY_NAMES[0]:
+        return WrongTimeframe(found, str(CALENDAR_WEEK))
     # A length that nobody trades comes from times in another unit.
     return WrongTimeframe(found, str(Timeframe(length)) if length % SECOND == 0 else None)

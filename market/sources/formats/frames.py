@@ -9,7 +9,9 @@ import pandas as pd
 
 from tradesieve.market.bars import PRICES, VALUES, Bars, format_time
 from tradesieve.market.errors import BadInput
+from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.sources.formats.bad_rows import NumberedRows, leave_out_rows, oldest_first, settle_broken
+from tradesieve.market.sources.formats.bar_ends import close_times
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES, Stamps, to_nanoseconds
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
@@ -52,7 +54,11 @@ def bars_from_frame(
     rows = leave_out_rows(oldest_first(columns), name=name)
     _check_steps(rows, timeframe, name)
     rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows)
-    return Bars(symbol, timeframe, **rows.columns), (*_volume_notes(frame), *rows.notes)
+    _, sessions = _closes(_lower_case_columns(frame, name), timeframe, stamps, name)
+    notes = (*_volume_notes(frame), *rows.notes)
+    if sessions is None:
+        return Bars(symbol, timeframe, **rows.columns), notes
+    return SessionBars(symbol, timeframe, **rows.columns, sessions=sessions), notes
 
 
 def columns_from_frame(
@@ -74,17 +80,23 @@ def columns_from_frame(
     BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times cannot be read.
     """
     frame = _lower_case_columns(frame, name)
-    time_column = _time_column(frame, name)
-    if frame.empty:
-        raise BadInput(f"{name}: the table is empty")
-    time = to_nanoseconds(frame[time_column], stamps, name=name)
-    meaning = stamps.meaning or ("close" if time_column == "close_time" else "open")
+    close_time, _ = _closes(frame, timeframe, stamps, name)
     if "volume" not in frame.columns:
         frame = frame.assign(volume=0.0)
     values = {column: _numbers(frame[column], name) for column in VALUES}
     if price_scale != 1.0:
         values |= {column: values[column] / price_scale for column in PRICES}
-    return {"close_time": time if meaning == "close" else time + timeframe.duration, **values}
+    return {"close_time": close_time, **values}
+
+
+def _closes(frame: pd.DataFrame, timeframe: Timeframe, stamps: Stamps, name: str) -> tuple[np.ndarray, str | None]:
+    """Return the closes of the rows and the name of their sessions, as `bar_ends.close_times`."""
+    time_column = _time_column(frame, name)
+    if frame.empty:
+        raise BadInput(f"{name}: the table is empty")
+    meaning = stamps.meaning or ("close" if time_column == "close_time" else "open")
+    stamps = Stamps(meaning, stamps.unit, stamps.timezone)
+    return close_times(to_nanoseconds(frame[time_column], stamps, name=name), stamps, timeframe)
 
 
 def _lower_case_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -145,7 +157,7 @@ def _check_steps(rows: NumberedRows, timeframe: Timeframe, name: str) -> None:
     # A day that begins at local midnight lasts 23 or 25 hours when the clocks change.
     slack = HOUR if timeframe.duration >= DAY else 0
     shortest = int(steps.min())
-    if shortest < timeframe.duration - slack:
+    if shortest < timeframe.shortest - slack:
         row = int(np.argmax(np.diff(time) == shortest)) + 1
         raise BadInput(
             f"{name}: row {rows.numbers[row]} at {format_time(time[row])} is {Timeframe(shortest)} after the "

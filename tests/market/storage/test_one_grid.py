@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tradesieve.market.bars import COLUMNS, Bars, SessionBars
+from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.quality.checks import check_columns
 from tradesieve.market.resampling import resample
+from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.storage.bar_store import BarStore

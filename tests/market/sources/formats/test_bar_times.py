@@ -95,14 +95,18 @@ def test_a_timeframe_is_held_against_times_of_open_and_close(tmp_path, names, ea
     assert read(tmp_path, frame, "4h")[0].open_time.tolist() == opens.tolist()
 
 
-@pytest.mark.parametrize("timeframe", ["1d", "28d", "30d"])
-def test_months_are_refused(tmp_path, timeframe):
+@pytest.mark.parametrize("timeframe", ["1d", "28d", "30d", "31d", "1w"])
+def test_months_are_refused_as_anything_else(tmp_path, timeframe):
     opens = pd.date_range("2021-01-01", periods=24, freq="MS", tz="UTC").as_unit("ns").astype("int64").to_numpy()
     ends = np.append(opens[1:], 1_672_531_200 * SECOND) - 1_000_000
-    with pytest.raises(WrongTimeframe, match=r"bars last a month .*months are not a timeframe"):
+    with pytest.raises(WrongTimeframe, match=r"month.*--timeframe 1M"):
         read(tmp_path, table(opens, "open_time", close_time=ends), timeframe)
-    with pytest.raises(BadInput, match=r"apart|less than the timeframe"):
+    with pytest.raises(WrongTimeframe, match=r"a month apart.*--timeframe 1M"):
         read(tmp_path, table(opens), timeframe)
+    bars, _ = read(tmp_path, table(opens, "open_time", close_time=ends), "1mo")
+    assert str(bars.timeframe) == "1M"
+    assert bars.open_time.tolist() == opens.tolist()
+    assert bars.close_time.tolist() == (ends + 1_000_000).tolist()
 
 
 @pytest.mark.parametrize(
