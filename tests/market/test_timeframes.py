@@ -59,9 +59,9 @@ def test_timeframes_are_read_as_vendors_write_them(timeframe, texts):
 
 
 def test_several_weeks_or_months_are_refused_with_what_may_be_meant():
-    with pytest.raises(BadInput, match="'2w' .*write 14d for bars of 14 days"):
+    with pytest.raises(BadInput, match=r"'2w' .*write 14d for bars of 14 days"):
         parse_timeframe("2w")
-    with pytest.raises(BadInput, match="'5M' .*write 5m for minutes"):
+    with pytest.raises(BadInput, match=r"'5M' .*write 5m for minutes"):
         parse_timeframe("5M")
 
 
