@@ -141,8 +141,8 @@ def test_files_of_a_zone_close_where_its_days_do(tmp_path, zone, timeframe, freq
     local = local[exists]
     path = written(tmp_path / "x.csv", local)
     bars, _ = read_file(path, symbol="X", timeframe=parse_timeframe(timeframe), stamps=Stamps(timezone=zone))
-    ends = {"1d": local + pd.Timedelta(days=1), "1w": local + pd.Timedelta(weeks=1), "7d": local + pd.Timedelta(weeks=1),
-            "1M": local + pd.offsets.MonthBegin()}[timeframe]  # fmt: skip
+    week = pd.Timedelta(weeks=1)
+    ends = local + {"1d": pd.Timedelta(days=1), "1w": week, "7d": week, "1M": pd.offsets.MonthBegin()}[timeframe]
 
     def utc(midnights: pd.DatetimeIndex) -> list[int]:
         ambiguous = np.ones(len(midnights), bool)
