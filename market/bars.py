@@ -118,6 +118,19 @@ class Bars:
         return self.with_columns(joined)
 
     @cached_property
+    def has_volume(self) -> bool:
+        """Whether any bar has a volume."""
+        return bool((self.volume > 0.0).any())
+
+    @cached_property
+    def first_untraded(self) -> int:
+        """The first row without a volume after one that has one; the number of rows if there is none.
+
+        From the first volume on, a volume of 0 says that nothing traded; before, that the vendor gives none.
+        """
+        return first_untraded(self.volume, volume_known=False)
+
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of symbol, timeframe and every value, 16 hexadecimal digits."""
         digest = hashlib.sha256(self._identity.encode())
@@ -134,6 +147,23 @@ class Bars:
         if not self.timeframe.calendar:
             return np.zeros(len(self), np.bool_)
         return self.close_time != self.timeframe.grid_end(self.close_time)
+
+
+def first_untraded(volume: np.ndarray, *, volume_known: bool) -> int:
+    """Return the first row in which nothing traded, the number of rows if there is none.
+
+    Parameters
+    ----------
+    volume : float64 (n_bars,).
+    volume_known : whether an earlier bar had a volume. If not, the rows before the first volume do not count: their
+        vendor gives none.
+    """
+    first = 0 if volume_known else _first(volume > 0.0)
+    return first + _first(volume[first:] == 0.0)
+
+
+def _first(marked: np.ndarray) -> int:
+    return int(np.argmax(marked)) if marked.any() else len(marked)
 
 
 def format_time(time: int) -> str:

@@ -18,7 +18,7 @@ COSTS = (
 )  # fmt: skip
 """The fields of an instrument that are costs: zero or positive; a higher one never improves a result."""
 
-_PLAUSIBLE = {
+PLAUSIBLE = {
     "maker_fee": 0.02, "taker_fee": 0.02,
     "half_spread": 0.05, "slippage": 0.05, "long_carry": 0.05, "short_carry": 0.05,
 }  # fmt: skip
@@ -26,6 +26,7 @@ _PLAUSIBLE = {
 _LARGEST_TICK = 0.05
 """As a fraction of the lowest price; a coarser grid is that of another market."""
 _NAMES = ("calendar", "kind")
+_SWITCHES = ("fill_without_trades",)
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,17 @@ class Instrument:
     slippage : further distance by which a market order moves the price against us.
     slippage_ticks, slippage_range : more of the same, in ticks of the price grid, and as a fraction of the range
         (high - low) of the bar of the fill, which grows with volatility. The three add up.
-    long_carry, short_carry : funding or borrow, as a fraction of the entry notional per 24 hours held, pro rata.
+    long_carry, short_carry : what a long and a short position pay for being held, as a fraction of the entry notional
+        per 24 hours, to the nanosecond: funding of a perpetual (a rate of 0.01 % every 8 hours is 0.0003), borrow of
+        a short sale (6 % a year is 0.06 / 365), swap of a forex position. Funding that a position receives is not
+        counted, since a cost is never negative.
     tick : the price grid in quote currency. Market fills are rounded to it against us; a limit or target off the grid
         rests at the next price of the grid that is as good or better for us. 0: no grid.
     calendar : the name of its trading calendar, see `market.calendars.trading_days`.
     kind : what it is, a key of `market.default_costs.DEFAULT_COSTS`, or None. `instrument_from` takes the default costs
         of the kind; here the defaults are those of a perpetual, whatever the kind is.
+    fill_without_trades : whether orders fill in a bar in which nothing traded. False: they wait for a bar with trades,
+        see `market.execution.fill_rule`.
 
     Raises
     ------
@@ -65,6 +71,7 @@ class Instrument:
     short_carry: float = 0.0
     calendar: str = ALWAYS.name
     kind: str | None = None
+    fill_without_trades: bool = True
 
     def __post_init__(self) -> None:
         for name in COSTS:
@@ -99,11 +106,14 @@ class Instrument:
         defaults = DEFAULT_COSTS[self.kind or UNDESCRIBED]
         return tuple(name for name, cost in defaults.items() if getattr(self, name) == cost)
 
-    def as_dict(self) -> dict[str, str | float]:
-        """Return plain values, for files and hashes; without the kind if there is none."""
+    def as_dict(self) -> dict[str, str | float | bool]:
+        """Return plain values, for files and hashes; without `kind` and `fill_without_trades` at their defaults."""
         values = asdict(self)
+        # Hashes of instruments are older than these two.
         if self.kind is None:
             del values["kind"]
+        if self.fill_without_trades:
+            del values["fill_without_trades"]
         return values
 
 
@@ -124,12 +134,20 @@ def instrument_from(symbol: str, terms: Mapping[str, object]) -> Instrument:
     for key, value in terms.items():
         if key not in allowed:
             raise Unknown(f"term of {symbol}", key, allowed)
-        if key not in _NAMES and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise BadInput(f"{symbol}: {key} is {value!r}, but must be a number")
-        if key in _NAMES and not isinstance(value, str):
-            raise BadInput(f"{symbol}: {key} is {value!r}, but must be a name")
+        _check_term(symbol, key, value)
     defaults = lookup("kind of instrument", str(terms.get("kind", UNDESCRIBED)), DEFAULT_COSTS)
     return Instrument(symbol, **{**defaults, **terms})  # type: ignore[arg-type]
+
+
+def _check_term(symbol: str, key: str, value: object) -> None:
+    if key in _NAMES:
+        fits, kind = isinstance(value, str), "a name"
+    elif key in _SWITCHES:
+        fits, kind = isinstance(value, bool), "true or false"
+    else:
+        fits, kind = isinstance(value, int | float) and not isinstance(value, bool), "a number"
+    if not fits:
+        raise BadInput(f"{symbol}: {key} is {value!r}, but must be {kind}")
 
 
 def refuse_percentages(symbol: str, terms: Mapping[str, object]) -> None:
@@ -141,13 +159,13 @@ def refuse_percentages(symbol: str, terms: Mapping[str, object]) -> None:
     ------
     BadInput : with the cost, and the value that was probably meant.
     """
-    for name, limit in _PLAUSIBLE.items():
+    for name, limit in PLAUSIBLE.items():
         value = terms.get(name)
         if isinstance(value, int | float) and (terms.get("kind") != "option" or name.endswith("_fee")):
             refuse_percentage(f"{symbol}: {name}", value, limit)
 
 
-def refuse_percentage(name: str, value: float, limit: float = _PLAUSIBLE["taker_fee"]) -> None:
+def refuse_percentage(name: str, value: float, limit: float = PLAUSIBLE["taker_fee"]) -> None:
     """Refuse a rate at or above a limit, and propose the fraction that was probably meant.
 
     Raises

@@ -63,7 +63,7 @@ class Experiment:
     sampling: str = "grid"
     start: str | None = None
     end: str | None = None
-    instruments: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    instruments: Mapping[str, Mapping[str, bool | float | str]] = field(default_factory=dict)
     settle_with: str | None = None
     modules: tuple[str, ...] = ()
     features: str | tuple[str, ...] = "standard"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.instruments import refuse_percentage
+from tradesieve.market.instruments import PLAUSIBLE, refuse_percentage
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
@@ -20,7 +20,7 @@ from tradesieve.strategies.registry import ALL, count_strategies, has_explicit_p
 
 _LISTS = ("symbols", "timeframes", "strategies", "features", "modules", "applications")
 _PLAN_KEYS = ("fitness", "applications", "engines", "seed")
-_COST_KEYS = ("maker", "taker", "commission", "spread", "slippage")
+_COST_KEYS = ("maker", "taker", "commission", "spread", "slippage", "funding", "borrow")
 
 
 def assemble_experiment(
@@ -34,7 +34,7 @@ def assemble_experiment(
 
     1. Read the configuration and validate it on its own; without one, start from the defaults.
     2. Replace what is given on the call.
-    3. Put the costs given on the call on every symbol.
+    3. Put the costs and the terms of fills given on the call on every symbol.
     4. Limit the number of strategies to what `max_instances` allows.
     5. Validate the whole.
 
@@ -48,7 +48,8 @@ def assemble_experiment(
         commas. Symbols are normalised. ``strategies="all"`` takes every strategy of every rule, and
         strategies whose parameters are all written out are all taken, unless `num_strategies` is given too.
         Costs are fractions of the price: ``maker`` and ``taker``, or ``commission`` for both, the whole ``spread``, and
-        ``slippage``.
+        ``slippage``; ``funding`` and ``borrow``, fractions of the entry notional that longs and shorts pay per 24 hours
+        held. ``wait_for_trades`` leaves orders unfilled in bars in which nothing traded.
 
     Raises
     ------
@@ -66,12 +67,15 @@ def assemble_experiment(
     strategies = given.get("strategies")
     if strategies and (ALL in strategies or all(map(has_explicit_parameters, strategies))):
         given.setdefault("num_strategies", None)
-    costs = _given_costs({name: given.pop(name) for name in _COST_KEYS if name in given})
+    own_terms: dict[str, Any] = _given_costs({name: given.pop(name) for name in _COST_KEYS if name in given})
+    if "wait_for_trades" in given:
+        own_terms["fill_without_trades"] = not given.pop("wait_for_trades")
     for name, value in given.items():
         (plan if name in _PLAN_KEYS else values)[name] = value
-    if costs:
+    if own_terms:
         terms = values.get("instruments", {})
-        values["instruments"] = {symbol: {**terms.get(symbol, {}), **costs} for symbol in [*values["symbols"], *terms]}
+        symbols = [*values["symbols"], *terms]
+        values["instruments"] = {symbol: {**terms.get(symbol, {}), **own_terms} for symbol in symbols}
     if max_instances is not None:
         values["num_strategies"] = _fitting_strategies(max_instances, values)
     return experiment_from(values)
@@ -94,14 +98,19 @@ def _parsed(name: str, value: Any) -> Any:
 
 def _given_costs(costs: Mapping[str, float]) -> dict[str, float]:
     """Return the costs given on the call as terms of an instrument."""
+    names = {
+        "maker": "maker_fee", "taker": "taker_fee", "slippage": "slippage", "funding": "long_carry",
+        "borrow": "short_carry",
+    }  # fmt: skip
     for name, rate in costs.items():
-        refuse_percentage(f"--{name}", rate)
+        # A fee, spread or slippage of 2 % is too high whichever it is; carry has a limit of its own.
+        limit = PLAUSIBLE[names[name]] if name in ("funding", "borrow") else PLAUSIBLE["taker_fee"]
+        refuse_percentage(f"--{name}", rate, limit)
     if "commission" in costs and not costs.keys().isdisjoint(("maker", "taker")):
         raise BadInput("--commission is the fee of every order: give either it, or --maker and --taker")
     terms = {}
     if "commission" in costs:
         terms = {"maker_fee": costs["commission"], "taker_fee": costs["commission"]}
-    names = {"maker": "maker_fee", "taker": "taker_fee", "slippage": "slippage"}
     terms |= {term: costs[name] for name, term in names.items() if name in costs}
     return terms | ({"half_spread": costs["spread"] / 2} if "spread" in costs else {})
 

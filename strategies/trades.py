@@ -33,6 +33,7 @@ TRADE_COLUMNS = {
     "bars_held": "int64",
     "n_entries": "int64",
     "n_exits": "int64",
+    "n_untraded_fills": "int64",
     "exit_reason": "str",
 }
 """Column: type. Times are int64 ns UTC, decision_time < entry_time <= exit_time, fills known at the close of their bar.
@@ -51,6 +52,7 @@ TRADE_COLUMNS = {
   after the open, the close counts, and for a limit order the adverse extreme, for a trigger order the favourable one.
 - `bars_held`: bars in which it was open, except one at whose open it exited.
 - `n_entries`, `n_exits`: numbers of fills. With several, times are those of the first entry and of the last exit.
+- `n_untraded_fills`: of these fills, those in bars in which nothing traded, see `market.execution.fill_rule`.
 - `exit_reason`: that of the last exit, one of `market.execution.records.EXIT_REASONS`.
 """
 

@@ -43,6 +43,7 @@ def open_nb(position: Record, order: Record, reference: float, resting: bool, ba
     position.bars_held = 1
     position.n_entries = 1
     position.n_exits = 0
+    position.n_untraded_fills = bar.untraded
     position.entry_quantity = 1.0
     position.open_quantity = 1.0
     position.stake = order.signal.stake
@@ -82,6 +83,8 @@ def add_nb(position: Record, stake: float, reference: float, resting: bool, bar:
     position.entry_reference = position.entry_reference_value / position.entry_quantity
     position.stake += stake
     position.n_entries += 1
+    if bar.untraded:
+        position.n_untraded_fills += 1
 
 
 @kernel()
@@ -95,6 +98,8 @@ def reduce_nb(position: Record, quantity: float, reference: float, resting: bool
     position.best_exit_level = max(position.best_exit_level, position.side * reference)
     position.open_quantity -= quantity
     position.n_exits += 1
+    if bar.untraded:
+        position.n_untraded_fills += 1
 
 
 @kernel()
@@ -133,4 +138,5 @@ def close_nb(
     trade.bars_held = position.bars_held
     trade.n_entries = position.n_entries
     trade.n_exits = position.n_exits
+    trade.n_untraded_fills = position.n_untraded_fills
     trade.exit_reason = reason

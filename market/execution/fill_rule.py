@@ -59,6 +59,14 @@ through them one by one. They settle that order alone: prices, times, excursions
 close are those of the coarse bar. So they change only ambiguous bars, which reach, after the open, two or more of: the
 entry, the stop, a target, the limit of a waiting exit.
 
+Bars without trades. By default, orders fill in a bar in which nothing traded as in any other; each trade counts these
+fills. Where the instrument does not allow it (`fill_without_trades` of `market.instruments.Instrument`), nothing fills
+in such a bar: a market order, a stop and an exit that is due wait for the next bar with trades, and fill there at its
+open at best. All else goes on: the bar counts for `max_hold`, `exit_wait`, the cooldown, and the expiry of limit and
+trigger orders, and its prices move the stop. The finer bars of a bar with trades are not looked at one by one. A volume
+of 0 says that nothing traded once an earlier bar had a volume; before, the volume counts as unknown, and orders fill.
+Where the data end, a position is valued at the last close in any case.
+
 Costs. Market and trigger entries and all exits at market (stop, time, opposite, session end, end of data) pay the taker
 fee, half-spread and slippage; limit entries, targets and exits that wait as a limit order pay the maker fee. Slippage
 adds up a fraction of the price, a number of ticks, and a fraction of the range of the bar; a sale keeps at least a
@@ -124,6 +132,9 @@ def advance_nb(
     """
     if position.cooldown_left > 0:
         position.cooldown_left -= 1
+    if terms.waits_for_trades and bar.untraded:
+        _wait_nb(position, order, bar, terms)
+        return 0
     n_closed = 0
     # 1. At the open: exit.
     if position.open:
@@ -215,10 +226,16 @@ def _trade_within_bar_nb(
             _enter_nb(position, order, side * order.level, bar, terms)
             working = False
     if working:
-        order.bars_left -= 1
-        if order.bars_left <= 0:
-            order.pending = 0
+        _age_nb(order)
     return False
+
+
+@kernel(forceinline=True)
+def _age_nb(order: Record) -> None:
+    """Count a bar in which an order did not fill; it expires after its number of bars."""
+    order.bars_left -= 1
+    if order.bars_left <= 0:
+        order.pending = 0
 
 
 @kernel()
@@ -265,12 +282,35 @@ def _close_bar_nb(position: Record, order: Record, bar: Record, terms: Record, t
     if bar.close_time == position.signal.leave_at:
         _exit_nb(position, order, bar.close, False, SESSION_END, bar, terms, trade)
         return True
+    _count_close_nb(position, order, terms)
+    return False
+
+
+@kernel(forceinline=True)
+def _count_close_nb(position: Record, order: Record, terms: Record) -> None:
+    """Count a bar that has been lived through, and request the exit that is due."""
     if position.exit_bars_left > 0:
         position.exit_bars_left -= 1
     max_hold = position.signal.max_hold
     if not position.exit_requested and max_hold > 0 and position.bars_held >= max_hold:
         request_exit_nb(position, order, TIME, terms)
-    return False
+
+
+@kernel()
+def _wait_nb(position: Record, order: Record, bar: Record, terms: Record) -> None:
+    """Live through a bar in which nothing traded, and nothing fills."""
+    if order.pending:
+        leave_at = order.signal.leave_at
+        if leave_at != 0 and bar.close_time > leave_at:
+            order.pending = 0
+        elif order.kind != MARKET and (order.is_addition or not position.open):
+            _age_nb(order)
+    if position.open:
+        position.bars_held += 1
+        adverse, favourable = levels_nb(position.side, bar.low, bar.high)
+        update_extremes_nb(position, adverse, favourable)
+        position.last_close = bar.close
+        _count_close_nb(position, order, terms)
 
 
 @kernel()

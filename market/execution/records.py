@@ -46,6 +46,7 @@ TERMS = np.dtype(
         ("long_carry", "f8"),  # fraction of the entry notional per 24 h
         ("short_carry", "f8"),
         ("tick", "f8"),
+        ("waits_for_trades", "i8"),  # 1: nothing fills in a bar in which nothing traded
     ]
 )
 """The trading terms of an instrument."""
@@ -62,6 +63,7 @@ BAR = np.dtype(
         ("close", "f8"),
         ("first_finer", "i8"),  # row of the first finer bar that it is made of
         ("n_finer", "i8"),  # how many finer bars it is made of; 0: none are given
+        ("untraded", "i8"),  # 1: nothing traded in it; 0: something did, or the volume is not known
     ]
 )
 """One completed bar."""
@@ -145,6 +147,7 @@ POSITION = np.dtype(
         ("exit_level", "f8"),  # where it then waits as a limit order
         ("exit_bars_left", "i8"),  # for how many bars more
         ("cooldown_left", "i8"),  # bars until the instance takes a signal again
+        ("n_untraded_fills", "i8"),  # of all fills, those in bars in which nothing traded
     ]
 )
 
@@ -170,6 +173,7 @@ TRADE = np.dtype(
         ("n_entries", "i8"),
         ("n_exits", "i8"),
         ("exit_reason", "i8"),
+        ("n_untraded_fills", "i8"),
     ]
 )
 """One closed round trip; see `strategies.trades` for the meaning of each column."""
@@ -183,4 +187,5 @@ def terms_of(instrument: Instrument) -> np.void:
     terms["slip"] = instrument.half_spread + instrument.slippage
     terms["slip_quote"] = instrument.slippage_ticks * instrument.tick
     terms["slip_range"] = instrument.slippage_range
+    terms["waits_for_trades"] = not instrument.fill_without_trades
     return terms

@@ -42,6 +42,8 @@ Batches = Iterator[tuple[TradeBatch, pd.DataFrame]]
 
 SINGLE_FILES = (".parquet", ".csv")
 
+_SUMS = {"n_trades": 0, "net_return": 0.0, "cost": 0.0, "n_untraded_fills": 0}
+"""What is summed over the closed trades of an instance, with the sums over none."""
 _COUNTED_COLUMN = "decision_time"
 """The column by which a file is known to hold trades."""
 
@@ -122,8 +124,9 @@ def write_trade_set(
     -------
     One row for each instance, also those that never traded: ``instance``, ``rule``, ``symbol``, ``timeframe``;
     ``n_trades``, the number of closed trades, with ``net_return`` and ``cost`` (sums over them, fractions of the entry
-    notional); ``n_open``, the number of trades that the end of the data left open, which are written too; and
-    ``same_trades_as``, the first instance with the same trades, None where there is no earlier one.
+    notional) and ``n_untraded_fills``, their fills in bars in which nothing traded; ``n_open``, the number of trades
+    that the end of the data left open, which are written too; and ``same_trades_as``, the first instance with the same
+    trades, None where there is no earlier one.
 
     Raises
     ------
@@ -165,7 +168,7 @@ def _with_totals(batches: Batches, rows: list[dict[str, Any]], digests: dict[str
     for batch, trades in batches:
         symbol, timeframe = batch.chunk.symbol, str(batch.chunk.timeframe)
         closed = is_closed(trades)
-        sums = trades[closed].assign(n_trades=1).groupby("strategy")[["n_trades", "net_return", "cost"]].sum()
+        sums = trades[closed].assign(n_trades=1).groupby("strategy")[list(_SUMS)].sum()
         totals: dict[Any, Any] = sums.to_dict("index")
         n_open = trades.loc[~closed, "strategy"].value_counts()
         names = [str(Instance(strategy.id, symbol, timeframe)) for strategy in batch.strategies]
@@ -176,7 +179,7 @@ def _with_totals(batches: Batches, rows: list[dict[str, Any]], digests: dict[str
                 "rule": strategy.name,
                 "symbol": symbol,
                 "timeframe": timeframe,
-                **totals.get(strategy.id, {"n_trades": 0, "net_return": 0.0, "cost": 0.0}),
+                **totals.get(strategy.id, _SUMS),
                 "n_open": int(n_open.get(strategy.id, 0)),
             }
             for name, strategy in zip(names, batch.strategies, strict=True)

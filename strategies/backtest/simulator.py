@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.bars import Bars, first_untraded, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.execution.compilation import kernel
 from tradesieve.market.execution.fast_forward import can_fast_forward_nb, fast_forward_nb
@@ -28,6 +28,17 @@ class InstanceState:
 
     position: np.ndarray = field(default_factory=lambda: np.zeros(1, POSITION))
     order: np.ndarray = field(default_factory=lambda: np.zeros(1, ORDER))
+    volume_known: bool = False
+    """Whether a bar had a volume: from then on, a volume of 0 says that nothing traded."""
+
+    def first_untraded(self, bars: Bars) -> int:
+        """Return the first row of the following bars in which nothing traded, and note whether volumes are known now.
+
+        Rows from it on without a volume are those in which nothing traded.
+        """
+        first = first_untraded(bars.volume, volume_known=True) if self.volume_known else bars.first_untraded
+        self.volume_known = self.volume_known or bars.has_volume
+        return first
 
     @property
     def records(self) -> tuple[np.void, np.void]:
@@ -114,7 +125,7 @@ def run_signals(
     aligned = align_finer(bars, finer)
     trades = np.empty(len(signals) + 4, TRADE)  # one each for what is open and what is pending, two to write to
     n_trades = _run_nb(
-        bars.close_time, bars.open, bars.high, bars.low, bars.close,
+        bars.close_time, bars.open, bars.high, bars.low, bars.close, bars.volume, state.first_untraded(bars),
         aligned.first, aligned.n_finer, aligned.ranges,
         signals.decision_time, signals.side, signals.records,
         state.position, state.order, np.zeros(1, BAR), terms_of(instrument), policy.record, trades,
@@ -127,14 +138,14 @@ def close_out(bars: Bars, instrument: Instrument, state: InstanceState) -> np.nd
     trades = np.zeros(1, TRADE)
     if not len(bars):
         return trades[:0]
-    last = (bars.close_time[-1], bars.open[-1], bars.high[-1], bars.low[-1], bars.close[-1], 0, 0)
+    last = (bars.close_time[-1], bars.open[-1], bars.high[-1], bars.low[-1], bars.close[-1], 0, 0, 0)
     bar = np.array([last], BAR)[0]
     return trades[: close_out_nb(*state.records, bar, terms_of(instrument), trades[0])]
 
 
 @kernel()
 def _run_nb(  # type: ignore[no-untyped-def]
-    close_time, open_, high, low, close,
+    close_time, open_, high, low, close, volume, first_untraded,
     first_finer, n_finer, finer,
     decision_time, sides, signals,
     positions, orders, bars, terms, policy, trades,
@@ -163,6 +174,7 @@ def _run_nb(  # type: ignore[no-untyped-def]
             bar.low, bar.close, bar.n_finer = low[row], close[row], 0
             if n_finer > 0 and first_finer[row] >= 0:
                 bar.first_finer, bar.n_finer = first_finer[row], n_finer
+            bar.untraded = row >= first_untraded and volume[row] == 0.0
             n_trades += advance_nb(position, order, bar, finer, terms, policy, trades[n_trades:])
         elif next_signal == len(sides):
             break

@@ -54,6 +54,7 @@ MEASURES = {
     "mfe_median": "median maximum favourable excursion",
     "mfe_best_5": "95th percentile of the maximum favourable excursion: one trade in twenty is better",
     "bars_held": "mean number of bars a trade was open in",
+    "n_untraded_fills": "fills in bars in which nothing traded",
 }
 """The measures with their meanings, in display order."""
 
@@ -147,6 +148,7 @@ def _by_trade(trades: pd.DataFrame, groups: TradeGroups, backtest: Backtest) -> 
         "r_multiple": mean_r,
         "system_quality": system_quality,
         "bars_held": _ratio(total(held), n),
+        "n_untraded_fills": total(trades["n_untraded_fills"].to_numpy()),
     }
 
 

@@ -54,6 +54,7 @@ def test_an_instrument_reads_back_from_its_plain_values():
         ({"tick": None}, "tick is None, but must be a number"),
         ({"calendar": "XNYZ"}, "did you mean 'XNYS'"),
         ({"kind": "stocks"}, "unknown kind of instrument 'stocks': did you mean 'stock'"),
+        ({"fill_without_trades": 1}, "fill_without_trades is 1, but must be true or false"),
         ({"kind": 1}, "kind is 1, but must be a name"),
         ({"calendar": ["XNYS"]}, "calendar is .*, but must be a name"),
     ],
@@ -61,6 +62,13 @@ def test_an_instrument_reads_back_from_its_plain_values():
 def test_terms_from_settings_are_checked(terms, match):
     with pytest.raises(BadInput, match=match):
         instrument_from("X", terms)
+
+
+def test_waiting_for_trades_reads_back_and_the_default_leaves_no_mark():
+    assert "fill_without_trades" not in Instrument("X").as_dict()
+    terms = instrument_from("X", {"fill_without_trades": False}).as_dict()
+    assert terms["fill_without_trades"] is False
+    assert instrument_from(terms.pop("symbol"), terms) == Instrument("X", fill_without_trades=False)
 
 
 def test_an_unknown_calendar_is_unknown():

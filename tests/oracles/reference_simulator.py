@@ -45,6 +45,7 @@ class Fill:
     reference: float
     price: float
     fee: float
+    untraded: bool = False
 
 
 @dataclass
@@ -78,7 +79,10 @@ class Position:
 
 
 class ReferenceSimulator:
-    """One instance, bar by bar. A bar is (time, open, high, low, close, the (high, low) of each finer bar or None)."""
+    """One instance, bar by bar.
+
+    A bar is (time, open, high, low, close, volume, the (high, low) of each finer bar or None).
+    """
 
     def __init__(self, instrument: Instrument, policy: Policy) -> None:
         self.instrument = instrument
@@ -89,14 +93,22 @@ class ReferenceSimulator:
         self.n_bars = 0
         self.taken_from = 0  # the number of bars from which signals are taken again
         self.time, self.range = 0, 0.0
+        self.volume_seen = False
+        self.untraded = False
 
     def run(self, bars: list[tuple], signals: dict[int, Order]) -> list[dict]:
-        for time, open_, high, low, close, finer in bars:
+        for time, open_, high, low, close, volume, finer in bars:
             self.n_bars += 1
             self.time, self.range = time, high - low
-            self.advance(open_, high, low, close, finer)
+            self.volume_seen = self.volume_seen or volume > 0
+            self.untraded = self.volume_seen and volume == 0
+            if self.untraded and not self.instrument.fill_without_trades:
+                self.wait(high, low, close)
+            else:
+                self.advance(open_, high, low, close, finer)
             if time in signals:
                 self.offer(replace(signals[time]), close)
+        self.untraded = False  # no fill, but a valuation
         if self.position is not None:
             self.leave(self.position.left, bars[-1][4], "end_of_data", resting=False)
         return self.trades
@@ -126,6 +138,22 @@ class ReferenceSimulator:
         )
         if self.order is not None and self.order.is_addition:
             self.order = None
+
+    def wait(self, high: float, low: float, close: float) -> None:
+        """Live through a bar in which nothing fills."""
+        order, position = self.order, self.position
+        if order is not None and order.leave_at is not None and self.time > order.leave_at:
+            self.order = None
+        elif order is not None and (position is None or order.is_addition):
+            order.bars_left -= order.limit is not None or order.trigger is not None
+            if order.bars_left == 0:
+                self.order = None
+        if position is None:
+            return
+        position.bars_held += 1
+        position.favourable.append(high if position.order.side > 0 else low)
+        position.adverse.append(low if position.order.side > 0 else high)
+        self.look_ahead(close)
 
     def advance(self, open_: float, high: float, low: float, close: float, finer: list | None) -> None:
         time = self.time
@@ -185,11 +213,17 @@ class ReferenceSimulator:
         if position.order.leave_at == time:
             self.leave(position.left, close, "session_end", resting=False)
             return
+        self.look_ahead(close)
+
+    def look_ahead(self, close: float) -> None:
+        """At the close of a bar that has been lived through: prepare for the next."""
+        position = self.position
+        long = position.order.side > 0
         best = max(position.favourable) if long else min(position.favourable)
         if position.order.break_even is not None and abs(best - position.reference) >= position.order.break_even:
             position.moved_to_entry = position.moved_to_entry or (best > position.reference) == long
         if position.exit_requested is not None:
-            position.exit_bars_left -= 1
+            position.exit_bars_left = max(position.exit_bars_left - 1, 0)
         elif position.order.max_hold > 0 and position.bars_held >= position.order.max_hold:
             self.request_exit("time", close)
 
@@ -300,9 +334,10 @@ class ReferenceSimulator:
         if order.is_addition:
             first = self.position.entries[0]
             quantity = order.stake / self.position.order.stake * first.reference / reference
-            self.position.entries.append(Fill(self.time, quantity, reference, price, fee))
+            self.position.entries.append(Fill(self.time, quantity, reference, price, fee, self.untraded))
         else:
-            self.position = Position(order, [Fill(self.time, 1.0, reference, price, fee)], order.partials)
+            fill = Fill(self.time, 1.0, reference, price, fee, self.untraded)
+            self.position = Position(order, [fill], order.partials)
             self.position.favourable.append(reference)
             self.position.adverse.append(reference)
         self.position.stake += order.stake
@@ -311,9 +346,8 @@ class ReferenceSimulator:
         position, terms = self.position, self.instrument
         side = position.order.side
         price = reference if resting else self.at_market(reference, buys=side < 0)
-        position.exits.append(
-            Fill(self.time, quantity, reference, price, terms.maker_fee if resting else terms.taker_fee)
-        )
+        fee = terms.maker_fee if resting else terms.taker_fee
+        position.exits.append(Fill(self.time, quantity, reference, price, fee, self.untraded))
         if reason == "partial":
             return
         whole, entered = position.quantity, position.reference
@@ -348,6 +382,7 @@ class ReferenceSimulator:
                 "bars_held": position.bars_held,
                 "n_entries": len(position.entries),
                 "n_exits": len(position.exits),
+                "n_untraded_fills": sum(fill.untraded for fill in position.entries + position.exits),
                 "exit_reason": reason,
             }
         )

@@ -80,6 +80,27 @@ def random_signals(
     return signals_at(bars, rows, side, stop=stop, target=target)
 
 
+def with_untraded_bars(bars: Bars, *, seed: int) -> tuple[Bars, Bars]:
+    """Move bars apart and put bars without trades between them, which repeat the last close.
+
+    Returns
+    -------
+    The bars at their new times, without and with those in between. An instance that waits for trades makes the same
+    trades on both.
+    """
+    random = np.random.default_rng(seed)
+    place = np.cumsum(random.integers(1, 4, len(bars)))
+    every = np.arange(place[0], place[-1] + 1)
+    source = np.searchsorted(place, every, side="right") - 1
+    traded = place[source] == every
+    prices = (
+        np.where(traded, getattr(bars, name)[source], bars.close[source]) for name in ("open", "high", "low", "close")
+    )
+    time = bars.timeframe.duration * every
+    whole = Bars(bars.symbol, bars.timeframe, time, *prices, traded.astype(np.float64))
+    return whole.where(traded), whole
+
+
 def signals_at(bars: Bars, rows: np.ndarray | list[int], side: np.ndarray | float, **columns: Any) -> Signals:
     """Make signals that are decided at the close of the given bars; see `make_signals`."""
     return make_signals(bars.close_time[rows], side, **columns)

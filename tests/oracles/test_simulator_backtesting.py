@@ -8,6 +8,7 @@ at one fee without a spread; what that leaves out has tests of its own below.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from tests.oracles.simulator_cases import (
     rows_of_signals,
     signals_at,
     synthetic_case,
+    with_untraded_bars,
 )
 from tradesieve.market.bars import Bars
 from tradesieve.market.instruments import Instrument
@@ -123,6 +125,20 @@ def test_the_same_trades_on_synthetic_bars(seed, opposite):
     trades = assert_same_trades(bars, opposite=opposite)
     assert_wide(trades, least=400)
     assert ("opposite" in set(trades.exit_reason)) == opposite
+
+
+@OPPOSITE
+def test_waiting_for_trades_makes_the_trades_of_the_bars_with_trades(opposite):
+    bars, whole = with_untraded_bars(synthetic_case(2, n_days=20), seed=4)
+    signals = random_signals(bars, missing=0.3 if opposite else 0.0)
+    theirs = their_trades(bars, signals, opposite=opposite, commission=FEE)
+    ours = our_trades(whole, signals, replace(ONE_FEE, fill_without_trades=False), opposite=opposite)
+    ours = ours[ours.exit_reason != "end_of_data"]
+    assert len(ours) > 300
+    for name in ("entry", "exit"):
+        assert bars.close_time[theirs[f"{name}_bar"]].tolist() == ours[f"{name}_time"].tolist()
+    for name in ("entry_price", "exit_price", "net_return"):
+        assert_close(theirs[name], ours[name], what=name)
 
 
 # Where the two agree by hand, though engines often differ.

@@ -41,6 +41,7 @@ def every_bar(case: Case, state: InstanceState) -> np.ndarray:
     records = np.zeros(len(bars), BAR)
     for name in ("close_time", "open", "high", "low", "close"):
         records[name] = getattr(bars, name)
+    records["untraded"] = (bars.volume == 0.0) & (np.arange(len(bars)) >= state.first_untraded(bars))
     if aligned.n_finer:
         records["first_finer"], records["n_finer"] = aligned.first, aligned.n_finer * (aligned.first >= 0)
     trades = np.zeros(len(case.signals) + 4, TRADE)

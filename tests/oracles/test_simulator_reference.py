@@ -77,18 +77,18 @@ def orders_of(signals: Signals) -> dict[int, Order]:
 
 def rows_of(bars: Bars, finer: Bars | None = None) -> list[tuple]:
     """Write bars as the reference reads them."""
-    columns = (bars.close_time, bars.open, bars.high, bars.low, bars.close)
+    columns = (bars.close_time, bars.open, bars.high, bars.low, bars.close, bars.volume)
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
     if finer is None:
         return [(*row, None) for row in rows]
     pieces = {row[0]: row for row in rows_of(finer)}
     step, long = finer.timeframe.duration, bars.timeframe.duration
     covered = []
-    for time, open_, high, low, close in rows:
+    for time, open_, high, low, close, volume in rows:
         own = [pieces.get(piece) for piece in range(time - long + step, time + step, step)]
         whole = None not in own and (own[0][1], max(each[2] for each in own), min(each[3] for each in own), own[-1][4])
         settles = whole == (open_, high, low, close)
-        covered.append((time, open_, high, low, close, [each[2:4] for each in own] if settles else None))
+        covered.append((time, open_, high, low, close, volume, [each[2:4] for each in own] if settles else None))
     return covered
 
 
@@ -222,7 +222,13 @@ def random_case(seed: int, *, scale: int = 1) -> Case:
     tick = step * random.choice([0.0, 1.0, 2.0])
     ticks = random.uniform(0, 3) if tick else 0.0
     instrument = Instrument("X", **(rates | {"tick": tick, "slippage_ticks": ticks}))
-    return Case(bars, signals, instrument, policy, finer if random.random() < 0.5 else None)
+    finer_or_none = finer if random.random() < 0.5 else None
+    # Drawn last, so that the cases of a seed differ in nothing else from those without volumes.
+    volume = (random.random(n) < random.choice([0.0, 0.3, 0.9, 1.0])).astype(np.float64)
+    waits = bool(random.random() < 0.5)
+    return Case(
+        replace(bars, volume=volume), signals, replace(instrument, fill_without_trades=not waits), policy, finer_or_none
+    )
 
 
 @settings(max_examples=1000, deadline=None)
@@ -243,7 +249,7 @@ def test_the_whole_table_of_random_signals(seed):
 
 
 def test_the_random_cases_reach_every_corner():
-    reasons, kinds, counts, n_trades, settled = set(), set(), set(), 0, 0
+    reasons, kinds, counts, n_trades, settled, n_untraded = set(), set(), set(), 0, 0, 0
     for seed in range(300):
         case = random_case(seed)
         trades = case.theirs(finer=case.finer)
@@ -254,11 +260,13 @@ def test_the_random_cases_reach_every_corner():
             kinds.add((kind, trade["entry_time"] == trade["exit_time"]))
             counts.add((trade["n_entries"], trade["n_exits"]))
             n_trades += 1
+            n_untraded += trade["n_untraded_fills"]
         settled += case.finer is not None and trades != case.theirs(finer=None)
     assert reasons == set(itertools.product(EXIT_REASONS.values(), (1, -1), (True, False)))
     assert kinds == {(kind, at_once) for kind in ("limit", "trigger", "market") for at_once in (True, False)}
     assert counts >= {(1, 1), (1, 4), (2, 1), (3, 1), (4, 1), (2, 3)}
     assert n_trades > 1500
+    assert n_untraded > 200, "fills in bars without trades"
     assert settled > 20, "cases in which finer bars settled something"
 
 

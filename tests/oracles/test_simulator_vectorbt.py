@@ -28,6 +28,7 @@ from tests.oracles.simulator_cases import (
     rows_of_signals,
     signals_at,
     synthetic_case,
+    with_untraded_bars,
 )
 from tradesieve.market.bars import Bars
 from tradesieve.market.instruments import Instrument
@@ -179,6 +180,22 @@ def test_the_same_trades_on_synthetic_bars(seed, opposite):
     trades = assert_same_trades(bars, signals_for(bars, opposite), COSTLY, opposite=opposite)
     assert_wide(trades, least=800)
     assert ("opposite" in set(trades.exit_reason)) == opposite
+
+
+@OPPOSITE
+def test_waiting_for_trades_makes_the_trades_of_the_bars_with_trades(opposite):
+    bars, whole = with_untraded_bars(synthetic_case(3, n_days=20), seed=5)
+    signals, stop, target = in_fractions(bars, signals_for(bars, opposite))
+    assert_wide(assert_same_trades(bars, signals, COSTLY, opposite=opposite), least=300)
+    options = {"upon_opposite_entry": "reverse" if opposite else "ignore", "stop_exit_price": MARKET}
+    theirs = two_rows_a_bar(bars, signals, stop, target, COSTLY, **options)
+    ours = our_trades(whole, signals, replace(COSTLY, fill_without_trades=False), opposite=opposite)
+    for name in ("entry", "exit"):
+        assert bars.close_time[theirs[f"{name}_bar"]].tolist() == ours[f"{name}_time"].tolist()
+    assert_close(theirs["entry_price"], ours["entry_price"], what="entry_price")
+    assert (ours["n_untraded_fills"] == 0).all()
+    filled = our_trades(whole, signals, COSTLY, opposite=opposite)
+    assert (filled["n_untraded_fills"] > 0).any(), "some fill where nothing trades, if they do not wait"
 
 
 # The differences. Each is met on bars made by hand, with vectorbt's own layout: one row a bar, orders at the open.

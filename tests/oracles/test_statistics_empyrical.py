@@ -61,7 +61,8 @@ def trades() -> tuple[pd.DataFrame, Backtest]:
         "side": random.choice([-1, 1], n), "stake": random.uniform(0.2, 1.0, n), "stop": np.nan, "target": np.nan,
         "entry_price": 1.0, "exit_price": 1.0,
         "gross_return": gross, "cost": cost, "net_return": gross - cost, "r_multiple": np.nan,
-        "mae": -0.01, "mfe": 0.01, "bars_held": 3, "n_entries": 1, "n_exits": 1, "exit_reason": "time",
+        "mae": -0.01, "mfe": 0.01, "bars_held": 3, "n_entries": 1, "n_exits": 1, "n_untraded_fills": 0,
+        "exit_reason": "time",
     }  # fmt: skip
     names = tuple(f"rule(window={number})|A|1h" for number in range(5))
     table = pd.DataFrame({name: values[name] for name in TRADE_COLUMNS}).astype(TRADE_COLUMNS)

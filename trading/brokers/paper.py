@@ -105,7 +105,8 @@ class PaperBroker:
         if aligned.n_finer and aligned.first[0] >= 0:
             first, n_finer = aligned.first[0], aligned.n_finer
         prices = (bar.open[0], bar.high[0], bar.low[0], bar.close[0])
-        record = np.array([(bar.close_time[0], *prices, first, n_finer)], BAR)[0]
+        untraded = self._state.first_untraded(bar) == 0
+        record = np.array([(bar.close_time[0], *prices, first, n_finer, untraded)], BAR)[0]
         n_closed = advance_nb(*self._state.records, record, aligned.ranges, self._terms, self._policy, self._trades)
         closed = self._trades[:n_closed]
         self.results += closed["net_return"].tolist()

@@ -10,6 +10,10 @@ from tradesieve.market.instruments import COSTS, Instrument
 from tradesieve.pipelines.console import Console
 
 _SET = "set with --taker, --maker, --commission, --spread, --slippage, or instruments in --config"
+_FILLS = {
+    True: "orders also fill in bars without trades (default; else --wait-for-trades)",
+    False: "orders wait for a bar with trades",
+}
 _NAMES = {"maker_fee": "maker", "taker_fee": "taker", "half_spread": "half-spread", "slippage": "slippage"}
 
 
@@ -46,7 +50,7 @@ def describe_costs(instrument: Instrument, *, remedy: str = _SET) -> str:
             text += f", {name.replace('_', ' ')} {_basis_points(rate)} a day"
     if not (instrument.long_carry or instrument.short_carry):
         text += ", no funding or borrow"
-    return text + _describe_defaults(instrument, remedy)
+    return f"{text}{_describe_defaults(instrument, remedy)}; {_FILLS[instrument.fill_without_trades]}"
 
 
 def _describe_defaults(instrument: Instrument, remedy: str) -> str:
@@ -62,7 +66,7 @@ def costs_by_symbol(instruments: Iterable[Instrument]) -> dict[str, dict[str, An
     """Return the costs as plain values by symbol, with the ``kind`` and the names of those that are ``defaults``."""
     return {
         instrument.symbol: {"kind": instrument.kind, "defaults": list(instrument.default_costs)}
-        | {name: getattr(instrument, name) for name in COSTS}
+        | {name: getattr(instrument, name) for name in (*COSTS, "fill_without_trades")}
         for instrument in instruments
     }
 

@@ -72,6 +72,18 @@ experiment_options = add_options(
         click.option("--commission", type=float, help="Fee of every order, in place of --maker and --taker."),
         click.option("--spread", type=float, help="Bid to ask as a fraction of the price; a market order pays half."),
         click.option("--slippage", type=float, help="Further cost of a market order, as a fraction of the price."),
+        click.option(
+            "--funding", type=float, help="What a long pays per 24 hours held, as a fraction of its entry notional."
+        ),
+        click.option(
+            "--borrow", type=float, help="What a short pays per 24 hours held, as a fraction of its entry notional."
+        ),
+        click.option(
+            "--wait-for-trades/--fill-without-trades",
+            "wait_for_trades",
+            default=None,
+            help="Whether orders wait while nothing trades, or fill in any bar.  [default: fill]",
+        ),
     ]
 )
 """The options that choose an experiment, named as the values of `pipelines.experiment_assembly.assemble_experiment`."""

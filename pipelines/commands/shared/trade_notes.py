@@ -19,6 +19,14 @@ def describe_open(n_open: int, *, counted: str = "not counted as closed") -> lis
     return [f"{pluralise(n_open, 'trade')} still open at the end of the data, {counted}"] if n_open else []
 
 
+def describe_untraded(n_untraded_fills: int) -> list[str]:
+    """Return a line about fills in bars in which nothing traded, or none."""
+    if not n_untraded_fills:
+        return []
+    fills = pluralise(n_untraded_fills, "fill")
+    return [f"{fills} in bars in which nothing traded; --wait-for-trades lets orders wait for a bar with trades"]
+
+
 def describe_duplicates(duplicates: Mapping[str, str]) -> list[str]:
     """Return a line for each group of instances with the same trades, and one for the groups beyond the first ten.
 

@@ -13,7 +13,7 @@ from tradesieve.pipelines.commands.shared.options import as_json, experiment_opt
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import replace_option
 from tradesieve.pipelines.commands.shared.tables import pluralise
-from tradesieve.pipelines.commands.shared.trade_notes import describe_duplicates, describe_open
+from tradesieve.pipelines.commands.shared.trade_notes import describe_duplicates, describe_open, describe_untraded
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
@@ -24,6 +24,7 @@ _COLUMNS = {
     "rule": "rule", "symbol": "symbol", "timeframe": "timeframe", "instances": "instances", "n_trades": "closed trades",
     "expectancy": "expectancy", "cost": "cost",
 }  # fmt: skip
+_TOTALS = ("n_trades", "n_open", "n_untraded_fills")
 
 
 @click.command()
@@ -52,15 +53,17 @@ def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) ->
     instruments = experiment.all_instruments()
     with console.progress() as progress:
         rows = write_trade_set(chunks, settings, output, replace=replace, progress=progress)
-    n_trades, n_open = (sum(row[name] for row in rows) for name in ("n_trades", "n_open"))
+    n_trades, n_open, n_untraded = (sum(row[name] for row in rows) for name in _TOTALS)
     duplicates = {row["instance"]: row["same_trades_as"] for row in rows if row["same_trades_as"] is not None}
     settled = {chunk.name: chunk.aligned_finer.covered_rate for chunk in chunks if chunk.finer is not None}
     written = None if output is None else str(output)
     result = {
-        "n_trades": n_trades, "n_open": n_open, "output": written, "settled": settled, "strategies": strategies,
+        "n_trades": n_trades, "n_open": n_open, "n_untraded_fills": n_untraded, "output": written,
+        "settled": settled, "strategies": strategies,
     }  # fmt: skip
     console.json(result | {"costs": costs_by_symbol(instruments), "instances": rows})
-    console.table("Trades by rule, unfiltered", _by_rule(rows), _COLUMNS)
+    shown = _COLUMNS | ({"n_untraded_fills": "fills without trades"} if n_untraded else {})
+    console.table("Trades by rule, unfiltered", _by_rule(rows), shown)
     show_costs(console, instruments)
     for chunk in chunks:
         if chunk.finer is not None:
@@ -68,7 +71,8 @@ def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) ->
                 f"{chunk.finer.timeframe} bars settle the order of events within "
                 f"{chunk.aligned_finer.covered_rate:.1%} of the {chunk.timeframe} bars of {chunk.symbol}"
             )
-    for line in (*describe_limit(strategies), *describe_duplicates(duplicates), *describe_open(n_open)):
+    notes = (*describe_duplicates(duplicates), *describe_open(n_open), *describe_untraded(n_untraded))
+    for line in (*describe_limit(strategies), *notes):
         console.say(line)
     console.say(
         f"{pluralise(len(rows), 'instance')}, {pluralise(n_trades, 'closed trade')}"
@@ -78,7 +82,8 @@ def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) ->
 
 def _by_rule(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     groups = pd.DataFrame(rows).groupby(["rule", "symbol", "timeframe"], sort=False)
-    sums = groups[["n_trades", "net_return", "cost"]].sum().assign(instances=groups.size()).reset_index()
+    totals = groups[["n_trades", "net_return", "cost", "n_untraded_fills"]].sum()
+    sums = totals.assign(instances=groups.size()).reset_index()
     traded = sums["n_trades"].where(sums["n_trades"] > 0)
     table = sums.assign(expectancy=sums["net_return"] / traded, cost=sums["cost"] / traded)
-    return [{name: None if pd.isna(row[name]) else row[name] for name in _COLUMNS} for _, row in table.iterrows()]
+    return [{name: None if pd.isna(row[name]) else row[name] for name in table.columns} for _, row in table.iterrows()]

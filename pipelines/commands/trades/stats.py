@@ -20,7 +20,7 @@ from tradesieve.pipelines.commands.shared.table_output import (
     write_table,
 )
 from tradesieve.pipelines.commands.shared.tables import abbreviate
-from tradesieve.pipelines.commands.shared.trade_notes import describe_duplicates, describe_open
+from tradesieve.pipelines.commands.shared.trade_notes import describe_duplicates, describe_open, describe_untraded
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
@@ -86,10 +86,13 @@ def stats(
     duplicates = find_duplicates(digest_instances(trades, instance_names(chunks)))
     result = {"by": by, "groups": rows, "pooled": pooled, "n_open": n_open, "strategies": strategies}
     console.json(result | {"same_trades_as": duplicates, "costs": costs_by_symbol(instruments)} | written)
+    n_untraded = int(pooled["n_untraded_fills"])
     used = [name for name in MEASURES if arrangement.uses(name)]
     columns = (
         {by: "strategy" if by == "instance" else by} | _SHOWN | {name: name for name in used if name not in _SHOWN}
     )
+    if n_untraded:
+        columns |= {"n_untraded_fills": "fills without trades"}
     shown = rows if by == "pooled" else [*rows, pooled]
     console.table(f"Trades by {by}, unfiltered", abbreviate(shown, by), columns)
     show_costs(console, instruments)
@@ -98,6 +101,7 @@ def stats(
         *describe_limit(strategies),
         *describe_duplicates(duplicates),
         *describe_open(n_open, counted=counted),
+        *describe_untraded(n_untraded),
     ):
         console.say(line)
     if output is not None:

@@ -24,7 +24,7 @@ def opened(side: int = 1, **columns: float) -> InstanceState:
     state = InstanceState()
     signals = make_signals(np.array([0]), float(side), **columns)
     submit_signal_nb(*state.records, signals.records[0], 0, TERMS, POLICY)
-    bar = np.array([(1, 100.0, 101.0, 99.0, 100.0, 0, 0)], BAR)[0]
+    bar = np.array([(1, 100.0, 101.0, 99.0, 100.0, 0, 0, 0)], BAR)[0]
     assert advance_nb(*state.records, bar, np.zeros(0, PRICE_RANGE), TERMS, POLICY, np.zeros(2, TRADE)) == 0
     return state
 

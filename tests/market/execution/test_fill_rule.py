@@ -69,19 +69,24 @@ class Instance:
         return submit_signal_nb(*self.state.records, signal.record(self.time), tag, terms, self.policy.record)
 
     def bar(
-        self, prices: Prices, *, finer: Sequence[tuple[float, float]] = (), time: int | None = None
+        self,
+        prices: Prices,
+        *,
+        finer: Sequence[tuple[float, float]] = (),
+        time: int | None = None,
+        untraded: bool = False,
     ) -> list[np.void]:
         """Advance by a bar; `finer` holds the high and low of each finer bar of it."""
         self.time = self.time + 1 if time is None else time
         trades = np.zeros(2, TRADE)
-        bar = np.array([(self.time, *prices, 0, len(finer))], BAR)[0]
+        bar = np.array([(self.time, *prices, 0, len(finer), untraded)], BAR)[0]
         ranges = np.array(list(finer), PRICE_RANGE)
         n_closed = advance_nb(*self.state.records, bar, ranges, terms_of(self.instrument), self.policy.record, trades)
         return list(trades[:n_closed])
 
     def end(self, prices: Prices) -> list[np.void]:
         trades = np.zeros(1, TRADE)
-        bar = np.array([(self.time, *prices, 0, 0)], BAR)[0]
+        bar = np.array([(self.time, *prices, 0, 0, 0)], BAR)[0]
         n_closed = close_out_nb(*self.state.records, bar, terms_of(self.instrument), trades[0])
         return list(trades[:n_closed])
 
@@ -436,3 +441,45 @@ def test_market_fills_are_rounded_against_us_and_resting_orders_lie_on_the_grid(
     filled = play(limit, (100, 101, 98.5, 100), (100, 102.5, 99, 100), (100, 103, 99, 100), instrument=coarse)
     assert (filled["entry_price"], filled["exit_price"], filled["exit_time"]) == (99.0, 103.0, 3)
     assert filled["cost"] == 0.0
+
+
+# Bars in which nothing traded: an order waits for the next bar with trades, or fills in any bar.
+WAITING = replace(FREE, fill_without_trades=False)
+UNTRADED = {
+    "a market order": (Signal(max_hold=1), (101, 102, 100, 101), (103, 104, 102, 103), 103.0),
+    "a trigger order": (Signal(trigger=102, max_hold=1, expiry=2), (101, 103, 100, 101), (103, 104, 102, 103), 103.0),
+    "a limit order": (Signal(limit=99, max_hold=1, expiry=2), (100, 101, 98, 100), (98, 99, 97, 98), 98.0),
+}
+
+
+@pytest.mark.parametrize("name", UNTRADED)
+def test_an_entry_waits_for_a_bar_with_trades_or_is_counted(name):
+    signal, untraded, traded, price = UNTRADED[name]
+    for instrument, n_untraded in ((WAITING, 0), (FREE, 1)):
+        instance = Instance(instrument)
+        instance.offer(signal)
+        closed = instance.bar(untraded, untraded=True) + instance.bar(traded) + instance.bar(QUIET)
+        assert [int(trade["n_untraded_fills"]) for trade in closed] == [n_untraded]
+        assert (closed[0]["entry_price"] == price) == (instrument is WAITING)
+
+
+def test_a_stop_that_is_passed_while_nothing_trades_fills_at_the_next_open_with_trades():
+    for instrument, expected in ((WAITING, (3, 96.5, 0)), (FREE, (2, 97.0, 1))):
+        instance = Instance(instrument)
+        instance.offer(Signal(stop=98))
+        assert instance.bar(QUIET) == []
+        closed = instance.bar((97.0, 97.5, 96.0, 97.0), untraded=True) + instance.bar((96.5, 97.0, 96.0, 96.5))
+        assert [(int(t["exit_time"]), t["exit_price"], int(t["n_untraded_fills"])) for t in closed] == [expected]
+
+
+def test_a_bar_without_trades_counts_for_the_time_exit_and_the_expiry():
+    instance = Instance(WAITING)
+    instance.offer(Signal(max_hold=2))
+    assert [instance.bar(QUIET), instance.bar(QUIET, untraded=True)] == [[], []]
+    assert instance.bar(QUIET, untraded=True) == [], "the exit is due, and waits"
+    (left,) = instance.bar((101, 102, 100, 101))
+    assert (left["exit_price"], left["bars_held"], EXIT_REASONS[left["exit_reason"]]) == (101.0, 3, "time")
+    instance.offer(Signal(limit=99))
+    instance.bar((98, 99, 97, 98), untraded=True)
+    assert instance.bar((98, 99, 97, 98)) == []
+    assert not instance.state.position[0]["open"], "the order expired"

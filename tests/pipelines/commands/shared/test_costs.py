@@ -54,6 +54,7 @@ def test_a_command_that_simulates_says_its_costs(run: Run, command: str) -> None
     assert costs["AAA"] == {
         "kind": None, "defaults": list(DEFAULT_COSTS["perpetual"]), **DEFAULT_COSTS["perpetual"], "tick": 0.0,
         "slippage_ticks": 0.0, "slippage_range": 0.0, "long_carry": 0.0, "short_carry": 0.0,
+        "fill_without_trades": True,
     }  # fmt: skip
 
 
@@ -70,7 +71,9 @@ def test_costs_given_as_options_are_those_of_the_trades(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("option", ["--maker", "--taker", "--commission", "--spread", "--slippage"])
+@pytest.mark.parametrize(
+    "option", ["--maker", "--taker", "--commission", "--spread", "--slippage", "--funding", "--borrow"]
+)
 def test_a_percentage_is_asked_about(run: Run, command: str, option: str) -> None:
     code, out, err = run(*COMMANDS[command], option, "0.5")
     assert (code, out) == (2, "")
@@ -104,6 +107,23 @@ def test_options_beat_the_configuration_on_every_chosen_symbol(settings: Setting
     assert (without, without.hash) == (Experiment(symbols=("AAA",)), Experiment(symbols=("AAA",)).hash)
 
 
+def test_funding_is_paid_by_longs_and_borrow_by_shorts_for_the_time_they_are_held(run: Run) -> None:
+    def by_side(*options: str) -> dict[str, dict[str, float]]:
+        free = ["--commission", "0", "--spread", "0", "--slippage", "0"]
+        groups = json.loads(run(*COMMANDS["stats"], *free, *options, "--by", "side", "--json")[1])["groups"]
+        return {group["side"]: group for group in groups}
+
+    # A bar of 15 minutes is held from its open, and a fill carries the time of the close: held - 1 bars, or all.
+    carried = by_side("--funding", "0.0096", "--borrow", "0.0048")
+    for side, rate in (("long", 0.0001), ("short", 0.00005)):
+        group = carried[side]
+        assert rate * (group["bars_held"] - 1) <= group["cost"] + 1e-12 <= rate * group["bars_held"] + 1e-9
+        assert group["cost"] > 0
+    assert by_side("--funding", "0.0096")["short"]["cost"] == 0.0
+    said = run(*COMMANDS["stats"], "--funding", "0.0003", "--borrow", "0.0002")[1]
+    assert "long carry 3 bp a day, short carry 2 bp a day" in said
+
+
 def test_a_commission_stands_in_place_of_both_fees(settings: Settings) -> None:
     one = assemble_experiment(settings, symbols="AAA", commission=0.001).instrument("AAA")
     assert one == Instrument("AAA", maker_fee=0.001, taker_fee=0.001)
@@ -119,7 +139,11 @@ def test_a_percentage_in_the_configuration_is_asked_about(settings: Settings) ->
 @pytest.mark.parametrize(
     ("terms", "words"),
     [
-        ({"kind": "crypto_spot"}, "(defaults of kind crypto spot; set it)"),
+        (
+            {"kind": "crypto_spot"},
+            "(defaults of kind crypto spot; set it); orders also fill in bars without trades (default",
+        ),
+        ({"fill_without_trades": False}, "; orders wait for a bar with trades"),
         (
             {"kind": "stock", "tick": 0.01, "slippage_ticks": 1},
             "slippage 0.5 bp + 1 tick a side, tick 0.01, no funding",
