@@ -198,3 +198,16 @@ def test_within_sessions_a_bar_may_be_short_but_not_two_in_a_row():
         SessionBars("SPY", hour, **{**columns(4), "close_time": START + np.array([60, 90, 120, 180]) * 60 * 10**9})
     with pytest.raises(BadData, match=r"row 1 .* opens before"):
         Bars("SPY", hour, **{name: getattr(made, name) for name in COLUMNS})
+
+
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [([0, 0, 0], 3), ([1, 2, 3], 3), ([0, 1, 0], 2), ([1, 0, 0], 1), ([0, 0, 1], 3), ([], 0)],
+)
+def test_a_bar_without_trades_is_known_from_the_first_volume_on(volume, expected):
+    minute = parse_timeframe("1m")
+    prices = np.full(len(volume), 100.0)
+    time = minute.duration * np.arange(1, len(volume) + 1)
+    bars = Bars("X", minute, time, prices, prices, prices, prices, np.array(volume, dtype=np.float64))
+    assert bars.first_untraded == expected
+    assert bars.has_volume == any(volume)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,21 @@ def test_broker_equals_simulator(
     ticket_of = {ticket.decision_time: ticket for ticket in broker.tickets}
     assert [ticket_of[time].size for time in trades["decision_time"]] == trades["size"].tolist()
     assert [ticket_of[time].score for time in trades["decision_time"]] == trades["score"].tolist()
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("start", [0, 3, 200])
+def test_broker_equals_simulator_where_some_bars_are_without_trades(
+    random_rule: RuleFactory, short_bars: Bars, start: int, waits: bool
+) -> None:
+    volume = np.where(np.random.default_rng(1).random(len(short_bars)) < 0.4, 0.0, short_bars.volume)
+    volume[:5] = 0.0  # unknown, until a bar has one
+    bars = replace(short_bars, volume=volume)
+    strategy = random_rule(1, reverses=True, rate=0.4)
+    instrument = replace(INSTRUMENTS["coarse"], fill_without_trades=not waits)
+    expected = researched(strategy, bars, instrument, start=start)
+    assert_equal_bits(live(strategy, bars, instrument, start=start)[1], expected)
+    assert (expected["n_untraded_fills"] > 0).any() == (not waits)
 
 
 def test_the_random_signals_leave_nothing_untested(random_rule: RuleFactory, short_bars: Bars) -> None:
