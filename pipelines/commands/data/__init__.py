@@ -6,6 +6,7 @@ import click
 
 from tradesieve.market.bars import format_time
 from tradesieve.pipelines.commands.data.check import check
+from tradesieve.pipelines.commands.data.costs import costs
 from tradesieve.pipelines.commands.data.fetch import fetch
 from tradesieve.pipelines.commands.data.import_ import import_
 from tradesieve.pipelines.commands.data.remove import remove
@@ -25,6 +26,7 @@ data.add_command(import_)
 data.add_command(fetch)
 data.add_command(resample)
 data.add_command(check)
+data.add_command(costs)
 data.add_command(repair)
 data.add_command(remove)
 
