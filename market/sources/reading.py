@@ -41,7 +41,9 @@ from tradesieve.market.sources.vendors.bitmex import BITMEX
 from tradesieve.market.sources.vendors.bybit import BYBIT
 from tradesieve.market.sources.vendors.ccxt import CCXT
 from tradesieve.market.sources.vendors.coinbase import COINBASE
+from tradesieve.market.sources.vendors.coinmarketcap import COINMARKETCAP
 from tradesieve.market.sources.vendors.cryptodatadownload import CRYPTODATADOWNLOAD
+from tradesieve.market.sources.vendors.databento import DATABENTO
 from tradesieve.market.sources.vendors.deribit import DERIBIT
 from tradesieve.market.sources.vendors.ejtrader import EJTRADER
 from tradesieve.market.sources.vendors.freqtrade import FREQTRADE
@@ -56,6 +58,7 @@ from tradesieve.market.sources.vendors.oanda import OANDA
 from tradesieve.market.sources.vendors.okx import OKX
 from tradesieve.market.sources.vendors.polygon import POLYGON
 from tradesieve.market.sources.vendors.stooq import STOOQ
+from tradesieve.market.sources.vendors.tradingview import TRADINGVIEW
 from tradesieve.market.sources.vendors.yahoo import YAHOO
 from tradesieve.market.sources.vendors.yfinance import YFINANCE
 from tradesieve.market.timeframes import Timeframe
@@ -70,7 +73,7 @@ READERS: dict[str, Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]
 VENDORS: tuple[Vendor, ...] = (
     CRYPTODATADOWNLOAD, COINBASE, BINANCE, BITFINEX, BITMEX, FREQTRADE, OANDA, LEAN, HISTDATA, NINJATRADER, METATRADER,
     EJTRADER, BACKTRADER, YAHOO, YFINANCE, STOOQ, ALPHAVANTAGE, NAUTILUS,
-    CCXT, BYBIT, OKX, KUCOIN, KRAKEN, DERIBIT, ALPACA, POLYGON,
+    CCXT, BYBIT, OKX, KUCOIN, KRAKEN, DERIBIT, ALPACA, POLYGON, COINMARKETCAP, DATABENTO, TRADINGVIEW,
 )  # fmt: skip
 """Every vendor whose files are recognised; no file is recognised by two."""
 

@@ -60,8 +60,9 @@ def import_(
     """Import bars from FILES, recognised by their content, or from a table of a database.
 
     Recognised are the files of CryptoDataDownload, freqtrade, Lean, HistData, NinjaTrader, MetaTrader, ejtrader,
-    backtrader, Yahoo, yfinance, Stooq, Alpha Vantage, Binance, Bitfinex, BitMEX and nautilus, and the JSON that Alpaca,
-    Binance, Bitfinex, BitMEX, Bybit, CCXT, Coinbase, Deribit, Kraken, KuCoin, OANDA, OKX and Polygon answer. Any other
+    backtrader, Yahoo, yfinance, Stooq, Alpha Vantage, TradingView, CoinMarketCap, Databento, Alpaca, Polygon, Binance,
+    Bitfinex, BitMEX and nautilus, and the JSON that Alpaca, Binance, Bitfinex, BitMEX, Bybit, CCXT, Coinbase, Deribit,
+    Kraken, KuCoin, OANDA, OKX and Polygon answer. Any other
     Parquet or CSV file has a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close
     and volume, or the names given by --columns. The timeframe is held against the times. Bars that have not closed,
     repeated rows and rows without a price are left out; every correction is reported. Nothing is stored unless every

@@ -14,6 +14,7 @@ from tests.market.sources.shapes.written_shapes import SHAPES
 from tradesieve.market.bars import VALUES
 from tradesieve.market.sources.formats.archives import read_head
 from tradesieve.market.sources.reading import VENDORS
+from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
@@ -46,3 +47,13 @@ def test_one_vendor_at_most_recognises_a_shape(tmp_path: Path, shape: Shape):
     path.write_bytes(shape.write(BARS))
     head, name = read_head(path)
     assert sum(vendor.recognises(head, name) for vendor in VENDORS) <= 1
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_which_end_is_stamped_is_known_of_a_vendor_or_said(tmp_path: Path, shape: Shape):
+    path = tmp_path / shape.file_name
+    path.write_bytes(shape.write(BARS))
+    head, name = read_head(path)
+    vendor = next((vendor for vendor in VENDORS if vendor.recognises(head, name)), None)
+    if vendor is not None:
+        assert vendor.read(path, ReadOptions(MINUTE)).stamps.meaning == shape.stamped

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.market.sources.shapes.json_shapes import JSON_SHAPES
 from tests.market.sources.shapes.table_shapes import TABLE_SHAPES
+from tests.market.sources.shapes.vendor_table_shapes import VENDOR_TABLE_SHAPES
 
-SHAPES = (*JSON_SHAPES, *TABLE_SHAPES)
+SHAPES = (*JSON_SHAPES, *TABLE_SHAPES, *VENDOR_TABLE_SHAPES)
 
 
 def shapes_as_markdown() -> str:

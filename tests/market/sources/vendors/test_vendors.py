@@ -227,6 +227,7 @@ def test_every_format_gives_the_bars_that_were_written(tmp_path, name):
     path = tmp_path / "bars.download"
     bars, notes = read(path, content)
     assert notes[0].startswith(f"recognised as {vendor}")
+    assert not any("pass --stamp close" in note for note in notes), "a vendor defines its stamps"
     assert bars.close_time.tolist() == BARS.close_time.tolist()
     for column in COLUMNS[1:]:
         if not (column == "volume" and "quote" in name):
