@@ -50,3 +50,8 @@ class SessionBars(Bars):
             return np.zeros(len(self), np.bool_)
         first, last = int(self.close_time.min()), int(self.close_time.max())
         return ~np.isin(self.close_time, sessions.cells(self.timeframe, first - 1, last)[1])
+
+
+def own_sessions(bars: Bars) -> Sessions | None:
+    """Return the sessions within which bars lie; None if they lie on the UTC grid, or it is not known."""
+    return Sessions(bars.sessions) if isinstance(bars, SessionBars) and bars.sessions else None

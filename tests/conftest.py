@@ -32,6 +32,7 @@ from tradesieve.features.feature_names import parse_features
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import Bars
+from tradesieve.market.resampling import resample
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
@@ -60,11 +61,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 STRATEGIES = ("breakout(lookback=20)", "reversion(window=10)")
 SYMBOLS = ("BTC-USD", "ETH-USD")
+_MANY_DAYS = 5000
 
 
 def synthetic_bars(symbol: str, *, timeframe: str = "5m", n_days: int = 12) -> Bars:
-    """Make bars that are the same in every test."""
-    return SyntheticMarket(n_days=n_days, timeframe=parse_timeframe(timeframe)).generate(symbol)[0]
+    """Make bars that are the same in every test; those of days and longer ones over many years."""
+    parsed, day = parse_timeframe(timeframe), parse_timeframe("1d")
+    if parsed < day:
+        return SyntheticMarket(n_days=n_days, timeframe=parsed).generate(symbol)[0]
+    return resample(SyntheticMarket(n_days=_MANY_DAYS, timeframe=day).generate(symbol)[0], parsed)
 
 
 EVERY_INPUT = (

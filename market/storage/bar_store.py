@@ -17,11 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tradesieve.market.bars import COLUMNS, VALUES, Bars, format_time, overlaps
-from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.grid import grid_phase, grid_words, off_phase
 from tradesieve.market.resampling import resample
-from tradesieve.market.session_bars import SessionBars
+from tradesieve.market.session_bars import SessionBars, own_sessions
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.symbols import file_name_of, find_symbol, symbol_of_file_name
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
@@ -234,9 +233,7 @@ class BarStore:
             )
         source = max(sources)
         bars = self._read(self.path(symbol, source), symbol, source)
-        if source == timeframe or not isinstance(bars, SessionBars) or not bars.sessions:
-            return resample(bars, timeframe)
-        return resample(bars, timeframe, sessions=Sessions(bars.sessions))
+        return bars if source == timeframe else resample(bars, timeframe, sessions=own_sessions(bars))
 
     def columns(self, symbol: str, timeframe: Timeframe) -> dict[str, np.ndarray]:
         """Read the columns of one stored file, whether they keep the laws of bars or not."""

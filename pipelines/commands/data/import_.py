@@ -40,7 +40,7 @@ class _Request:
 @click.command("import")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--symbol", help="What the bars are stored as, such as BTC-USD; by default the symbol that a file names.")
-@click.option("--timeframe", required=True, help="The timeframe of the files, such as 1m, 5m, 1h, 1d.")
+@click.option("--timeframe", required=True, help="The timeframe of the files, such as 1m, 5m, 1h, 1d, 1w, 1M.")
 @file_options
 @click.option("--table", help="The table of a database, as NAME or SCHEMA.NAME.")
 @click.option("--product", help="The symbol as the table writes it, where it is not found automatically.")

@@ -8,6 +8,7 @@ from tradesieve.market.bars import format_time
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadInput
 from tradesieve.market.resampling import resample as resampled
+from tradesieve.market.session_bars import own_sessions
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
@@ -17,18 +18,20 @@ from tradesieve.pipelines.settings import read_settings
 
 @click.command()
 @click.option("--symbol", required=True, help="A symbol with shorter stored bars.")
-@click.option("--timeframe", required=True, help="The timeframe of the new bars, such as 1h or 1d.")
+@click.option("--timeframe", required=True, help="The timeframe of the new bars, such as 1h, 1d, 1w or 1M.")
 @click.option(
     "--sessions",
-    help="An exchange such as XNYS, or the end of a day such as '17:00 America/New_York'; by default the UTC grid.",
+    help="An exchange such as XNYS, or the end of a day such as '17:00 America/New_York'; by default those of the stored bars, else the UTC grid.",
 )
 @click.option("--replace", is_flag=True, help="Replace the stored bars of this symbol and timeframe.")
 @as_json
 def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, as_json: bool) -> None:
     """Resample the shortest stored bars of a symbol, and store the result.
 
-    Experiments resample to the UTC grid automatically. This command is for days with other limits: the session of an
+    Experiments resample automatically, to the UTC grid or within the sessions of the stored bars. This command is for days with other limits: the session of an
     exchange with its half days, or the day of currencies, which ends at 17:00 in New York.
+
+    1w is a week from Monday and 1M a month; 7d is counted from 1970-01-01, a Thursday.
 
     \b
         tradesieve data resample --symbol SPY --timeframe 1d --sessions XNYS
@@ -43,7 +46,8 @@ def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, a
     source = min(shorter)
     with console.progress() as progress:
         progress("resample", 0, 1, f"{symbol} {source} to {longer}")
-        bars = resampled(settings.bars.load(symbol, source), longer, sessions=session_hours)
+        stored = settings.bars.load(symbol, source)
+        bars = resampled(stored, longer, sessions=session_hours or own_sessions(stored))
         if len(bars) == 0:
             raise BadInput(f"the {source} bars of {symbol} make no complete bar of {longer}")
         new = settings.bars.append(bars, replace=replace)
