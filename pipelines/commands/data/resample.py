@@ -21,17 +21,17 @@ from tradesieve.pipelines.settings import read_settings
 @click.option("--timeframe", required=True, help="The timeframe of the new bars, such as 1h, 1d, 1w or 1M.")
 @click.option(
     "--sessions",
-    help="An exchange such as XNYS, or the end of a day such as '17:00 America/New_York'; by default those of the stored bars, else the UTC grid.",
+    help="An exchange such as XNYS, or the end of a day such as '17:00 America/New_York'; "
+    "by default those of the stored bars, else the UTC grid.",
 )
 @click.option("--replace", is_flag=True, help="Replace the stored bars of this symbol and timeframe.")
 @as_json
 def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, as_json: bool) -> None:
     """Resample the shortest stored bars of a symbol, and store the result.
 
-    Experiments resample automatically, to the UTC grid or within the sessions of the stored bars. This command is for days with other limits: the session of an
-    exchange with its half days, or the day of currencies, which ends at 17:00 in New York.
-
-    1w is a week from Monday and 1M a month; 7d is counted from 1970-01-01, a Thursday.
+    Experiments resample automatically, to the UTC grid or within the sessions of the stored bars. This command is for
+    other limits: the session of an exchange with its half days, or the day of currencies, which ends at 17:00 in New
+    York. 1w is a week from Monday and 1M a month; 7d is counted from 1970-01-01, a Thursday.
 
     \b
         tradesieve data resample --symbol SPY --timeframe 1d --sessions XNYS
