@@ -127,6 +127,19 @@ class BarStore:
         """Return the records of the repairs of stored bars, see `market.quality.repairs`; empty if there are none."""
         return _read_repairs(self.path(symbol, timeframe))
 
+    def before_repairs(self, symbol: str, timeframe: Timeframe) -> Bars:
+        """Read the stored bars as they were before any repair.
+
+        Raises
+        ------
+        BadInput : if nothing is stored, or the bars or their original cannot be read.
+        """
+        path = self.path(symbol, timeframe)
+        stored = self._read(path, symbol, timeframe)
+        if not _read_repairs(path):
+            return stored
+        return _with_later_bars(self._read(_original(path), symbol, timeframe), stored)
+
     def repair(self, symbol: str, timeframe: Timeframe, change: Callable[[Bars], tuple[Bars, Records]]) -> Records:
         """Repair stored bars, and keep the original beside them for `undo_repairs`; return the records of `change`.
 

@@ -3,4 +3,4 @@
 Orders are not sent from here: see `trading.brokers`.
 """
 
-__all__ = ["retries", "ccxt_client", "download"]
+__all__ = ["retries", "ccxt_client", "stored_candles", "download"]

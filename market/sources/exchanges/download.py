@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -10,12 +11,14 @@ import numpy as np
 from tradesieve.market.bars import VALUES, Bars, format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.exchanges.ccxt_client import ExchangeMarket
+from tradesieve.market.sources.exchanges.stored_candles import StoredCandles
 from tradesieve.market.storage.bar_store import BarStore
 
 _MILLISECOND = 1_000_000
 # The store writes a file as a whole. Small files are written after each page, larger ones once a fiftieth of the file
 # is waiting, so that a year of minutes takes seconds in all. That much is lost when the process is killed.
 _WRITES_PER_FILE = 50
+_PAGES_PER_OVERLAP = 10
 
 Report = Callable[[int, int, str], None]
 """Called with (bars requested so far, bars in all, the time that was reached)."""
@@ -40,10 +43,12 @@ def fetch_bars(
 ) -> FetchResult:
     """Download the bars of a market that are not stored yet, without leaving a gap to the stored ones.
 
-    1. Plan the two spans that are missing: before the stored bars and after them.
+    1. Plan the spans that are missing: before the stored bars, after them, and, with a `start`, the gaps between them.
     2. Download the earlier span backwards and the later one forwards, so that the stored bars are contiguous at any
-       time. Whenever a download ends, the next one continues from there.
+       time. Whenever a download ends, the next one continues from there. Then request the gaps again.
     3. Store each batch as a whole. A bar that has not closed is not requested.
+    4. Hold stored bars that are sent again, among them the last ones before the later span, against the stored values.
+       Those that the exchange has corrected are noted; the stored values stay.
 
     Parameters
     ----------
@@ -58,21 +63,31 @@ def fetch_bars(
     BadData : if a bar breaks a law.
     Transient : if the exchange does not answer; earlier batches are stored.
     """
-    stored = _stored_span(market, store)
+    bars = _stored_bars(market, store)
+    held = StoredCandles(bars)
+    stored = None if bars is None else (int(bars.open_time[0]), int(bars.close_time[-1]))
     plan = _plan(market, stored, start, end)
+    step = market.timeframe.duration
+    gaps = [] if start is None else held.gaps(start, plan.stop, page=market.page_size * step)
+    spans = (
+        (_backwards(market, *plan.earlier), False),
+        (_forwards(market, *_with_overlap(market, plan.later, stored)), True),
+        (itertools.chain.from_iterable(_forwards(market, *gap) for gap in gaps), True),
+    )
+    n_bars = plan.n_bars + sum((last - first) // step for first, last in gaps)
     writer = _BatchWriter(market, store)
     n_requested = 0
     try:
-        for pages, later in ((_backwards(market, *plan.earlier), False), (_forwards(market, *plan.later), True)):
+        for pages, later in spans:
             for page in pages:
                 n_requested += page.n_requested
-                writer.add(page.candles, later=later)
+                writer.add(page.candles[held.new(_open_times(page.candles), page.candles[:, 1:])], later=later)
                 reached = f"{market.symbol} {market.timeframe} {format_time(page.reached)}"
-                report(min(n_requested, plan.n_bars), plan.n_bars, reached)
+                report(min(n_requested, n_bars), n_bars, reached)
             writer.flush()
     finally:
         writer.flush()
-    notes = plan.notes
+    notes = plan.notes + held.describe_corrections(market.exchange)
     if stored is None and writer.first_time is not None and writer.first_time > plan.later[0]:
         notes += (
             f"{market.exchange} has nothing before {format_time(writer.first_time)}: the market is younger, or the "
@@ -87,6 +102,7 @@ class _Plan:
 
     earlier: tuple[int, int]
     later: tuple[int, int]
+    stop: int
     n_bars: int
     notes: tuple[str, ...]
 
@@ -103,7 +119,7 @@ def _plan(market: ExchangeMarket, stored: tuple[int, int] | None, start: int | N
             f"no bar of {market.timeframe} closes between {format_time(start)} and {format_time(min(end or now, now))}"
         )
     if stored is None:
-        return _Plan((first, first), (first, stop), max(stop - first, 0) // step, ())
+        return _Plan((first, first), (first, stop), stop, max(stop - first, 0) // step, ())
     stored_start, stored_end = stored
     notes: tuple[str, ...] = ()
     if first > stored_end:
@@ -112,7 +128,15 @@ def _plan(market: ExchangeMarket, stored: tuple[int, int] | None, start: int | N
         notes += (f"fetched up to {format_time(stored_start)}, where the stored bars begin, to leave no gap",)
     earlier, later = (min(first, stored_start), stored_start), (stored_end, stop)
     n_bars = (earlier[1] - earlier[0]) // step + max(later[1] - later[0], 0) // step
-    return _Plan(earlier, later, n_bars, notes)
+    return _Plan(earlier, later, stop, n_bars, notes)
+
+
+def _with_overlap(market: ExchangeMarket, later: tuple[int, int], stored: tuple[int, int] | None) -> tuple[int, int]:
+    """Begin the later span a tenth of a page earlier, to see whether the last stored bars were corrected."""
+    start, stop = later
+    if stored is None or start >= stop:
+        return later
+    return max(stored[0], start - market.page_size // _PAGES_PER_OVERLAP * market.timeframe.duration), stop
 
 
 @dataclass(frozen=True)
@@ -189,9 +213,8 @@ def _open_times(candles: np.ndarray) -> np.ndarray:
     return candles[:, 0].astype(np.int64) * _MILLISECOND
 
 
-def _stored_span(market: ExchangeMarket, store: BarStore) -> tuple[int, int] | None:
-    """Return the open of the first stored bar and the close of the last; None when nothing is stored."""
+def _stored_bars(market: ExchangeMarket, store: BarStore) -> Bars | None:
+    """Return the stored bars as the exchange gave them; None when nothing is stored."""
     if (market.symbol, market.timeframe) not in store.list():
         return None
-    first, last, _ = store.span(market.symbol, market.timeframe)
-    return first - market.timeframe.duration, last
+    return store.before_repairs(market.symbol, market.timeframe)

@@ -35,6 +35,9 @@ def fetch(
     Each page is stored as it arrives: after an interruption the same command continues where it stopped. The exchange's
     rate limit is kept, network failures are retried, and a bar that has not closed is not stored. No account is needed.
 
+    With --from, gaps between the stored bars are requested again. Stored bars stay as they are: where the exchange has
+    corrected one of those that it sends again, the old and the new values are shown.
+
     \b
         tradesieve data fetch --exchange binance --symbol BTC-USDT --timeframe 1m --from 2024-01-01
         tradesieve data fetch --exchange binance --symbol BTC-USD --market BTC/USDT --timeframe 1m --from 2024-01-01

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput, Transient, Unknown
 from tradesieve.market.sources.exchanges.ccxt_client import ExchangeMarket, open_market
 from tradesieve.market.sources.exchanges.download import FetchResult, fetch_bars
@@ -174,7 +175,8 @@ def test_it_goes_on_from_what_is_stored_and_asks_no_more(exchange, sleeper, stor
     check(store, server, server.start, middle)
     server.asked.clear()
     assert fetch(market, store, server.start).n_new == 1500
-    assert min(since for since in server.asked) == middle
+    overlap = market.page_size // 10 * 60_000
+    assert min(since for since in server.asked) == middle - overlap, "the last stored bars are looked at again"
     check(store, server, server.start, server.now)
     server.asked.clear()
     assert fetch(market, store, None).n_new == 0
@@ -211,6 +213,65 @@ def test_no_hole_is_left_before_a_later_start_or_after_an_earlier_end(exchange, 
     fetched = fetch(market, store, at[4], at[5])
     assert "where the stored bars begin, to leave no gap" in fetched.notes[0]
     check(store, server, at[4], at[3])
+
+
+def test_gaps_in_the_middle_are_filled_when_the_stretch_is_asked_for_again(exchange, sleeper, store):
+    server = exchange(n=3000)
+    market = opened(server, sleeper)
+    fetch(market, store, server.start)
+    every = store.load("BTC-USDT", MINUTE)
+    gone = np.isin(np.arange(3000), [*range(40, 45), *range(900, 1400), 2500])
+    for row in np.flatnonzero(gone):
+        store.remove("BTC-USDT", MINUTE, int(every.open_time[row]), int(every.close_time[row]))
+    assert fetch(market, store, None).n_new == 0, "without a start, a download continues from the end"
+    late = server.start + 1000 * 60_000
+    assert fetch(market, store, late).n_new == 401, "the gaps from the start on"
+    server.asked.clear()
+    fetched = fetch(market, store, server.start)
+    assert (fetched.n_new, fetched.notes) == (105, ())
+    assert len(server.asked) <= 2, "near gaps are requested together"
+    check(store, server, server.start, server.now)
+    server.asked.clear()
+    fetch(market, store, server.start)
+    assert server.asked == []
+
+
+def test_what_the_exchange_corrects_later_is_said_and_the_stored_values_stay(exchange, sleeper, store):
+    server = exchange(n=3000)
+    market = opened(server, sleeper)
+    fetch(market, store, server.start, server.start + 2000 * 60_000)
+    before = store.load("BTC-USDT", MINUTE)
+    rows = [1900, 1950, 1999]
+    for row in rows:
+        at = server.start + row * 60_000
+        *prices, volume = server.candles[at]
+        server.candles[at] = (*prices, repr(float(volume) + 1.0))
+    fetched = fetch(market, store, None)
+    assert fetched.n_new == 1000
+    (note,) = fetched.notes
+    first = format_time(int(before.close_time[1900]))
+    assert note.startswith(f"binance gives other values for 3 stored bars now: {first} volume ")
+    old = before.volume[1900]
+    assert f"volume {old:.10g} -> {old + 1:.10g}; " in note
+    after = store.load("BTC-USDT", MINUTE)
+    assert after[:2000].fingerprint == before.fingerprint, "never mixed"
+    remove = f"data remove --symbol BTC-USDT --timeframe 1m --from {format_time(int(before.open_time[1900]))} --to "
+    assert f"{remove}{format_time(int(before.close_time[1999]))}" in note
+    store.remove("BTC-USDT", MINUTE, int(before.open_time[1900]), int(before.close_time[1999]))
+    assert fetch(market, store, server.start).notes == ()
+    check(store, server, server.start, server.now)
+
+
+def test_bars_that_were_repaired_are_held_against_what_the_exchange_gave(exchange, sleeper, store):
+    server = exchange(n=300)
+    market = opened(server, sleeper)
+    fetch(market, store, server.start, server.start + 200 * 60_000)
+    kept = store.load("BTC-USDT", MINUTE)
+    store.repair(
+        "BTC-USDT", MINUTE, lambda bars: (replace(bars, volume=bars.volume * 2), [{"fix": "x", "changes": []}])
+    )
+    assert fetch(market, store, None).notes == ()
+    assert store.before_repairs("BTC-USDT", MINUTE)[:200].fingerprint == kept.fingerprint
 
 
 def test_a_market_that_is_younger_than_asked_is_said(exchange, sleeper, store):
