@@ -33,6 +33,9 @@ _COLUMNS = (
 )  # fmt: skip
 # The first microsecond stamp of 2001 is larger than the last millisecond stamp of 2100.
 _MICROSECONDS = 900_000_000_000_000
+_CONTRACTS = (100, 10)
+# The mean price of a bar lies this near its close.
+_TOLERANCE = 0.02
 
 
 def _recognises(head: bytes, name: str) -> bool:
@@ -59,6 +62,9 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         if frame.shape[1] != len(_COLUMNS):
             raise BadInput(f"{path}: rows have {frame.shape[1]} fields; klines have {len(_COLUMNS)}")
         frame.columns = pd.Index(_COLUMNS)
+    if _counts_contracts(frame):
+        frame = frame.assign(volume=frame["quote_volume"])
+        notes.append("volumes are in contracts of dollars: the volume in the base currency is stored")
     time = pd.to_numeric(frame["open_time"], errors="coerce")
     if time.notna().all():
         whole = time.to_numpy(np.int64)
@@ -68,6 +74,21 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         frame = frame.assign(open_time=np.where(late, whole, whole * 1000))
         return VendorTable(frame, Stamps(meaning="open", unit="us"), tuple(notes))
     return VendorTable(frame, Stamps(meaning="open"))
+
+
+def _counts_contracts(frame: pd.DataFrame) -> bool:
+    """Tell futures settled in their coin, whose second volume is that of the coin, and whose first counts contracts.
+
+    A contract is worth 100 or 10 dollars. Elsewhere the second volume is the first one times the price.
+    """
+    columns = ("close", "volume", "quote_volume")
+    close, volume, second = (pd.to_numeric(frame[name], errors="coerce") for name in columns)
+    traded = (volume > 0) & (second > 0)
+    if not traded.any():
+        return False
+    price = (second / volume / close)[traded].median()
+    contract = (second * close / volume)[traded].median()
+    return abs(price - 1) > _TOLERANCE and any(abs(contract / size - 1) < _TOLERANCE for size in _CONTRACTS)
 
 
 def _is_kline(fields: Sequence[Any]) -> bool:

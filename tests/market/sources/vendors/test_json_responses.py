@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.market.sources.shapes import json_shapes as write
-from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.bars import COLUMNS, PRICES, Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.synthetic import SyntheticMarket
@@ -35,6 +35,22 @@ def test_the_bar_of_binance_that_closes_after_the_present_is_left_out(path):
     bars, notes = read(path, write.binance(BARS), symbol="BTC-USDT", now=now)
     assert bars.close_time.tolist() == BARS.close_time[:-1].tolist()
     assert any(note.startswith("left out 1 bar not closed at ") for note in notes)
+
+
+@pytest.mark.parametrize("size", [100, 10])
+def test_contracts_of_binance_that_are_settled_in_their_coin_are_stored_in_it(path, size):
+    prices = Bars("X", MINUTE, BARS.close_time, *(400 * getattr(BARS, name) for name in PRICES), BARS.volume)
+    rows = write.binance(prices)
+    for row, price, coins in zip(rows, prices.close.tolist(), BARS.volume.tolist(), strict=True):
+        row[5], row[7] = str(round(coins * price / size)), str(coins)
+    bars, notes = read(path, rows, symbol="BTCUSD_PERP")
+    assert (bars.symbol, bars.volume.tolist()) == ("BTC-USD-PERP.BTC", BARS.volume.tolist())
+    assert any("volumes are in contracts of dollars" in note for note in notes)
+    for row, price, coins in zip(rows, prices.close.tolist(), BARS.volume.tolist(), strict=True):
+        row[5], row[7] = str(coins), str(coins * price)
+    bars, notes = read(path, rows, symbol="BTCUSDT")
+    assert bars.volume.tolist() == BARS.volume.tolist()
+    assert not any("contracts" in note for note in notes)
 
 
 @pytest.mark.parametrize("response", [write.kraken, write.okx])
