@@ -1,4 +1,4 @@
-"""Default costs by kind of instrument, and the published schedules that they follow.
+"""Default costs and calendars by kind of instrument, and the published schedules that the costs follow.
 
 Fees are those of a customer without a volume discount. Where a schedule charges a sum for each share or contract, the
 rate is that sum over the notional stated beside it: set your own rates for cheaper or dearer instruments. Half-spread
@@ -83,3 +83,12 @@ COST_SOURCES: Final[dict[str, CostSource]] = {
     ),
 }
 """The source of the default costs, by kind."""
+
+DEFAULT_CALENDARS: Final[dict[str, str]] = {
+    "forex": "forex",
+    "stock": "XNYS",
+    "future": "CMES",
+    "index": "XNYS",
+    "option": "XNYS",
+}
+"""The calendar, by kind, of the market whose costs are the default; the other kinds trade always."""

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.calendars.exchanges import check_calendar
 from tradesieve.market.calendars.trading_days import ALWAYS, TradingCalendar, get_calendar
-from tradesieve.market.default_costs import DEFAULT_COSTS, UNDESCRIBED
+from tradesieve.market.default_costs import DEFAULT_CALENDARS, DEFAULT_COSTS, UNDESCRIBED
 from tradesieve.market.errors import BadInput, Unknown, lookup
 
 COSTS = (
@@ -47,9 +48,9 @@ class Instrument:
         counted, since a cost is never negative.
     tick : the price grid in quote currency. Market fills are rounded to it against us; a limit or target off the grid
         rests at the next price of the grid that is as good or better for us. 0: no grid.
-    calendar : the name of its trading calendar, see `market.calendars.trading_days`.
+    calendar : the name of its trading calendar, see `market.calendars.exchanges.check_calendar`.
     kind : what it is, a key of `market.default_costs.DEFAULT_COSTS`, or None. `instrument_from` takes the default costs
-        of the kind; here the defaults are those of a perpetual, whatever the kind is.
+        and calendar of the kind; here the defaults are those of a perpetual, whatever the kind is.
     fill_without_trades : whether orders fill in a bar in which nothing traded. False: they wait for a bar with trades,
         see `market.execution.fill_rule`.
 
@@ -91,7 +92,7 @@ class Instrument:
             )
         if self.slippage_ticks > 0 and self.tick == 0:
             raise BadInput(f"{self.symbol}: slippage_ticks is {self.slippage_ticks:g}, but tick is 0: set tick too")
-        get_calendar(self.calendar)
+        check_calendar(self.calendar)
         if self.kind is not None:
             lookup("kind of instrument", self.kind, DEFAULT_COSTS)
 
@@ -118,7 +119,7 @@ class Instrument:
 
 
 def instrument_from(symbol: str, terms: Mapping[str, object]) -> Instrument:
-    """Make an instrument from settings. Costs that are not set are the defaults of its kind.
+    """Make an instrument from settings. Costs and a calendar that are not set are the defaults of its kind.
 
     Raises
     ------
@@ -136,7 +137,8 @@ def instrument_from(symbol: str, terms: Mapping[str, object]) -> Instrument:
             raise Unknown(f"term of {symbol}", key, allowed)
         _check_term(symbol, key, value)
     defaults = lookup("kind of instrument", str(terms.get("kind", UNDESCRIBED)), DEFAULT_COSTS)
-    return Instrument(symbol, **{**defaults, **terms})  # type: ignore[arg-type]
+    calendar = DEFAULT_CALENDARS.get(str(terms.get("kind")), ALWAYS.name)
+    return Instrument(symbol, **{"calendar": calendar, **defaults, **terms})  # type: ignore[arg-type]
 
 
 def _check_term(symbol: str, key: str, value: object) -> None:

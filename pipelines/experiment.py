@@ -18,6 +18,7 @@ from tradesieve.features.factor import UserModule
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.feature_sets import expand
 from tradesieve.features.user_modules import load_user_modules
+from tradesieve.market.calendars.sessions import session_word
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.instruments import Instrument, instrument_from, refuse_percentages
 from tradesieve.market.symbols import normalise_symbol
@@ -82,7 +83,6 @@ class Experiment:
         for name, values in (("symbols", self.symbols), ("timeframes", self.parsed_timeframes())):
             if len(set(values)) != len(values):
                 raise BadInput(f"{name} are {', '.join(getattr(self, name))}: one of them is named twice")
-        self.chosen_strategies()
         self.user_modules()
         self.feature_names()
         self.period()
@@ -91,12 +91,26 @@ class Experiment:
             if symbol not in self.symbols:
                 raise Unknown("symbol in instruments:", symbol, self.symbols)
             self.instrument(symbol)
+        for symbol in self.symbols_by_session().values():
+            self.chosen_strategies(symbol)
 
-    def chosen_strategies(self) -> tuple[Strategy, ...]:
-        """Return the strategies."""
+    def chosen_strategies(self, symbol: str | None = None) -> tuple[Strategy, ...]:
+        """Return the strategies of a symbol, by default of the first: rules that depend on sessions hold its own."""
         return choose_strategies(
-            self.num_strategies, rules=self.strategies, sampling=self.sampling, seed=self.plan.seed
+            self.num_strategies,
+            rules=self.strategies,
+            sampling=self.sampling,
+            seed=self.plan.seed,
+            session=self.session(symbol or self.symbols[0]),
         )
+
+    def session(self, symbol: str) -> str:
+        """Return the sessions of a symbol's calendar, see `market.calendars.sessions.session_word`."""
+        return session_word(self.instrument(symbol).calendar)
+
+    def symbols_by_session(self) -> dict[str, str]:
+        """Return the first symbol of each kind of sessions."""
+        return {self.session(symbol): symbol for symbol in reversed(self.symbols)}
 
     def parsed_timeframes(self) -> tuple[Timeframe, ...]:
         """Return the timeframes."""

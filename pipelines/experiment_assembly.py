@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tradesieve.market.calendars.sessions import session_word
 from tradesieve.market.errors import BadInput
-from tradesieve.market.instruments import PLAUSIBLE, refuse_percentage
+from tradesieve.market.instruments import PLAUSIBLE, instrument_from, refuse_percentage
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
@@ -147,4 +148,8 @@ def _fitting_strategies(max_instances: int, values: Mapping[str, Any]) -> int:
         )
     strategies, n_fitting = values.get("strategies", ()), max_instances // max(1, n_pairs)
     count = values.get("num_strategies", None if ALL in strategies else Experiment.num_strategies)
-    return count_strategies(strategies, at_most=n_fitting) if count is None else min(count, n_fitting)
+    if count is not None:
+        return min(count, n_fitting)
+    terms = values.get("instruments", {})
+    sessions = {session_word(instrument_from(symbol, terms.get(symbol, {})).calendar) for symbol in values["symbols"]}
+    return min(count_strategies(strategies, at_most=n_fitting, session=session) for session in sessions)

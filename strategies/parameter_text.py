@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, TypeVar
 
@@ -23,8 +24,13 @@ class Parametrised:
     @property
     def id(self) -> str:
         """The name and all parameters as text that parses back, such as ``donchian_channel(window=20,...)``."""
-        values = ",".join(f"{field.name}={_format(getattr(self, field.name))}" for field in fields(self))
-        return f"{self.name}({values})"
+        names = [field.name for field in fields(self) if field.name not in self._omitted]
+        return f"{self.name}({','.join(f'{name}={_format(getattr(self, name))}' for name in names)})"
+
+    @property
+    def _omitted(self) -> tuple[str, ...]:
+        """The parameters that the id does not write, since they keep their defaults."""
+        return ()
 
     def _require(self, **allowed: bool) -> None:
         """Raise BadInput for the first parameter whose condition is False."""
@@ -65,8 +71,16 @@ def parse_name(text: str) -> str:
     return _name_and_arguments(text)[0]
 
 
-def parse_variants(kind: type[ParametrisedType], text: str) -> list[ParametrisedType]:
+def parse_variants(
+    kind: type[ParametrisedType], text: str, defaults: Callable[[Collection[str]], Mapping[str, Value]] = lambda _: {}
+) -> list[ParametrisedType]:
     """Parse ``name(parameter=value,...)``; omitted parameters keep their defaults.
+
+    Parameters
+    ----------
+    kind : the class.
+    text : its parameters.
+    defaults : from the names of the parameters that the text gives to other defaults.
 
     Returns
     -------
@@ -79,6 +93,7 @@ def parse_variants(kind: type[ParametrisedType], text: str) -> list[Parametrised
     BadInput : if a value is of the wrong kind or out of range, or one is given twice.
     """
     given = parse_values(kind, text)
+    given |= {name: [value] for name, value in defaults(given).items()}
     return [kind(**dict(zip(given, values, strict=True))) for values in itertools.product(*given.values())]
 
 
@@ -112,7 +127,7 @@ def _name_and_arguments(text: str) -> tuple[str, str]:
 
 def _parse_value(value: str, kind: object, place: str) -> Value:
     if kind in ("str", str):
-        if re.fullmatch(r"[A-Za-z]\w*", value) is None:
+        if re.fullmatch(r"[A-Za-z]\w*|\d{1,2}:\d{2} \S+|\d{4}_[\w.+-]+", value) is None:
             raise BadInput(f"{place} is {value!r}, which is not a word")
         return value
     try:

@@ -3,12 +3,15 @@
 A strategy is written ``rule(parameter=value,...)+modifier(parameter=value,...)+...``; omitted parameters keep their
 defaults. Where strategies are chosen, a text may stand for many: a rule without parentheses for its default grid, and
 a parameter with several values, as in ``trailing(ranges=2|3|4)``, for one strategy per value. `ALL` stands for the
-default grids of all rules.
+default grids of all rules. A rule that depends on sessions takes those of its market (`session`, see
+`market.calendars.sessions.session_word`), unless its text gives a session or a minute of the UTC day; its id always
+holds the session, so that it means the same everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 
 from tradesieve.market.errors import BadInput, Unknown, lookup
@@ -116,7 +119,7 @@ def has_explicit_parameters(text: str) -> bool:
 
 
 def choose_strategies(
-    count: int | None, *, rules: Sequence[str] = (), sampling: str = "grid", seed: int = 0
+    count: int | None, *, rules: Sequence[str] = (), sampling: str = "grid", seed: int = 0, session: str = ""
 ) -> tuple[Strategy, ...]:
     """Choose strategies: one of each text in turn, until there are enough.
 
@@ -127,6 +130,7 @@ def choose_strategies(
         parameters of their rule come first.
     sampling : ``grid`` takes each grid in order, ``random`` draws from it, see `sample_strategies`.
     seed : of ``random``.
+    session : of the market; empty: it does not close.
 
     Raises
     ------
@@ -138,37 +142,37 @@ def choose_strategies(
     if sampling == "random":
         if count is None:
             raise BadInput("random sampling needs a number of strategies: set num_strategies")
-        return sample_strategies(rules, count, seed=seed)
-    grids = _parse_grids(rules)
+        return sample_strategies(rules, count, seed=seed, session=session)
+    grids = _parse_grids(rules, session)
     total = sum(grid.size for grid in grids.values())
     if count is None and total > _MAX_STRATEGIES:
         raise BadInput(f"the grids hold {total} strategies, too many to take all: choose a number of strategies")
     return _take(_in_grid_order(grids), count, rules)
 
 
-def count_strategies(rules: Sequence[str], *, at_most: int) -> int:
+def count_strategies(rules: Sequence[str], *, at_most: int, session: str = "") -> int:
     """Count the distinct strategies to choose from, up to `at_most`.
 
     Raises
     ------
     BadInput, Unknown : as `choose_strategies`.
     """
-    return len(_distinct(_in_grid_order(_parse_grids(rules)), at_most))
+    return len(_distinct(_in_grid_order(_parse_grids(rules, session)), at_most))
 
 
-def count_available(rules: Sequence[str]) -> int:
+def count_available(rules: Sequence[str], *, session: str = "") -> int:
     """Count the strategies to choose from; above ten thousand, one that several texts stand for counts for each.
 
     Raises
     ------
     BadInput, Unknown : as `choose_strategies`.
     """
-    grids = _parse_grids(rules)
+    grids = _parse_grids(rules, session)
     total = sum(grid.size for grid in grids.values())
     return total if total > _MAX_COUNTED else len(_distinct(_in_grid_order(grids), None))
 
 
-def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[Strategy, ...]:
+def sample_strategies(rules: Sequence[str], count: int, *, seed: int, session: str = "") -> tuple[Strategy, ...]:
     """Draw strategies at random without replacement: one of each text in turn, all of a text equally likely.
 
     Parameters
@@ -176,6 +180,7 @@ def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[S
     rules : texts, see the module; empty or `ALL` means the default grid of every rule.
     count : how many. A larger count extends the same sequence.
     seed : of the draws.
+    session : of the market; empty: it does not close.
 
     Raises
     ------
@@ -187,7 +192,8 @@ def sample_strategies(rules: Sequence[str], count: int, *, seed: int) -> tuple[S
     >>> [strategy.id.partition("+")[2] for strategy in chosen]
     ['trailing(ranges=3,window=20)', 'trailing(ranges=3,window=20)']
     """
-    drawn = [_parse_grid(text).shuffled([seed, position]) for position, text in enumerate(_expand_all(rules))]
+    grids = [_parse_grid(text, session) for text in _expand_all(rules)]
+    drawn = [grid.shuffled([seed, position]) for position, grid in enumerate(grids)]
     return _take(round_robin(drawn), count, rules)
 
 
@@ -196,8 +202,8 @@ def _expand_all(rules: Sequence[str]) -> list[str]:
     return [text for given in rules or [ALL] for text in (RULES if given == ALL else [given])]
 
 
-def _parse_grids(rules: Sequence[str]) -> dict[str, Grid]:
-    return {text: _parse_grid(text) for text in _expand_all(rules)}
+def _parse_grids(rules: Sequence[str], session: str) -> dict[str, Grid]:
+    return {text: _parse_grid(text, session) for text in _expand_all(rules)}
 
 
 def _in_grid_order(grids: Mapping[str, Grid]) -> Iterator[Strategy]:
@@ -230,9 +236,12 @@ def _distinct(strategies: Iterator[Strategy], count: int | None) -> list[Strateg
     return list(seen)
 
 
-def _parse_grid(text: str, *, expand_rule: bool = True) -> Grid:
+def _parse_grid(text: str, session: str = "", *, expand_rule: bool = True) -> Grid:
     """Parse a text; a rule without parentheses stands for its default grid only with `expand_rule`."""
     first, *others = split_top_level(text, "+")
     rule = get_rule(parse_name(first))
-    variants = parse_variants(rule, first) if "(" in first or not expand_rule else list(rule.variants())
+    if "(" in first or not expand_rule:
+        variants = parse_variants(rule, first, partial(rule.session_defaults, session))
+    else:
+        variants = list(rule.variants(session))
     return Grid(variants, [parse_variants(get_modifier(parse_name(other)), other) for other in others])

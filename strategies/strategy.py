@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -101,7 +101,25 @@ class Strategy(Parametrised, ABC):
         return Policy()
 
     @classmethod
-    def variants(cls) -> Iterator[Strategy]:
-        """Iterate over the rule's default grid, in a fixed order."""
-        for values in itertools.product(*cls.grid.values()):
-            yield cls(**dict(zip(cls.grid, values, strict=True)))
+    def default_grid(cls, session: str = "") -> dict[str, tuple[float, ...]]:
+        """Return the default grid in a market with sessions, see `session_defaults`."""
+        return cls.grid
+
+    @classmethod
+    def session_defaults(cls, session: str, given: Collection[str]) -> dict[str, str]:
+        """Return the parameters that a market's sessions give to a rule.
+
+        Parameters
+        ----------
+        session : see `market.calendars.sessions.session_word`; empty: the market does not close.
+        given : the parameters that are written, which stay.
+        """
+        return {}
+
+    @classmethod
+    def variants(cls, session: str = "") -> Iterator[Strategy]:
+        """Iterate over the rule's default grid in a market with sessions, in a fixed order."""
+        grid = cls.default_grid(session)
+        defaults = cls.session_defaults(session, ())
+        for values in itertools.product(*grid.values()):
+            yield cls(**dict(zip(grid, values, strict=True)), **defaults)

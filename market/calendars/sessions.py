@@ -11,7 +11,7 @@ import numpy as np
 
 from tradesieve.market.calendars.exchanges import NEW_YORK, exchange_codes, exchange_schedule, time_zone_of
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.market.timeframes import DAY, Timeframe
+from tradesieve.market.timeframes import DAY, MINUTE, Timeframe
 
 if TYPE_CHECKING:
     from tradesieve.market.bars import Bars
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FOREX = "forex"
 _LONGEST_PAUSE = 20 * DAY
 """No market rests longer between two sessions, but for wars."""
+_WITHOUT_SESSIONS = ("always", "weekdays", "24/5", "24/7")
 _ROLL = re.compile(r"(\d{1,2}):(\d{2}) (\S+)")
 _WORD = re.compile(r"(\d{2})(\d{2})_(\S+)")
 
@@ -29,18 +30,19 @@ class BarSessions:
 
     Parameters
     ----------
-    number : int64 (n_bars,), ascending within the bars that have one; -1: the bar overlaps none.
+    inside : bool (n_bars,), whether the bar overlaps a session.
     open_time, close_time : int64 ns UTC (n_bars,), of the session; 0 where there is none.
     """
 
-    number: np.ndarray
+    inside: np.ndarray
     open_time: np.ndarray
     close_time: np.ndarray
 
-    @property
-    def inside(self) -> np.ndarray:
-        """Whether each bar overlaps a session, bool (n_bars,)."""
-        return self.number >= 0
+    @classmethod
+    def of_utc_days(cls, bars: Bars, minute: int) -> BarSessions:
+        """Return days of 24 hours that begin at a minute of the UTC day; each bar belongs to that in which it opens."""
+        open_time = (bars.open_time - minute * MINUTE) // DAY * DAY + minute * MINUTE
+        return cls(np.ones(len(bars), np.bool_), open_time, open_time + DAY)
 
 
 @dataclass(frozen=True)
@@ -218,23 +220,19 @@ class Sessions:
     def of_bars(self, bars: Bars) -> BarSessions:
         """Find the session of each bar."""
         open_time, close_time = bars.open_time, bars.close_time
-        if len(bars) == 0:
-            return BarSessions(*[np.empty(0, np.int64)] * 3)
-        opens, closes = self.between(int(open_time[0]), int(close_time[-1]))
+        opens, closes = self.between(int(open_time[0]), int(close_time[-1])) if len(bars) else (open_time, close_time)
         if len(opens) == 0:
-            return BarSessions(np.full(len(bars), -1), *[np.zeros(len(bars), np.int64)] * 2)
+            return BarSessions(np.zeros(len(bars), np.bool_), *[np.zeros(len(bars), np.int64)] * 2)
         number = np.searchsorted(opens, close_time, side="left") - 1
-        inside = (number >= 0) & (closes[np.maximum(number, 0)] > open_time)
-        return BarSessions(
-            np.where(inside, number, -1), np.where(inside, opens[number], 0), np.where(inside, closes[number], 0)
-        )
+        inside = (number >= 0) & (closes[number] > open_time)
+        return BarSessions(inside, np.where(inside, opens[number], 0), np.where(inside, closes[number], 0))
 
-    def weekday(self, sessions: BarSessions) -> np.ndarray:
-        """Return the weekday of each bar's session, 0 on Monday; a session is named by the local day of its middle."""
+    def weekday(self, open_time: np.ndarray, close_time: np.ndarray) -> np.ndarray:
+        """Return the weekday of sessions, 0 on Monday: that of the local day of their middle."""
         import pandas as pd
 
-        middle = (sessions.open_time + sessions.close_time) // 2
-        return pd.DatetimeIndex(middle, tz="UTC").tz_convert(self.time_zone).day_of_week.to_numpy().astype(np.int64)
+        middle = pd.DatetimeIndex((open_time + close_time) // 2, tz="UTC")
+        return middle.tz_convert(self.time_zone).day_of_week.to_numpy().astype(np.int64)
 
     def _days(self, start_time: int, end_time: int) -> tuple[np.ndarray, np.ndarray]:
         """Return opens and closes of days that cover a span."""
@@ -243,6 +241,21 @@ class Sessions:
         parts = [_days_of_year(self.name, year) for year in range(first, last + 1)]
         opens, closes = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
         return opens, closes
+
+
+def session_word(calendar: str) -> str:
+    """Return the sessions of a calendar as a word for names; empty for one that does not close within its days.
+
+    Raises
+    ------
+    BadInput, Unknown : as `Sessions`.
+
+    Examples
+    --------
+    >>> session_word("XNYS"), session_word("always"), session_word("8:00 Europe/London")
+    ('XNYS', '', '0800_Europe.London')
+    """
+    return "" if calendar in _WITHOUT_SESSIONS else Sessions(calendar).word
 
 
 @lru_cache(maxsize=256)

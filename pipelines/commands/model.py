@@ -13,6 +13,7 @@ from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_cos
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit
 from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_result
+from tradesieve.pipelines.commands.shared.trade_notes import describe_no_trades
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.evaluation import evaluate
@@ -57,7 +58,10 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
     console.json(result | {"costs": costs_by_symbol(instruments)})
     show_costs(console, instruments)
     show_result(console, result)
-    for line in describe_limit(count_chosen(chosen), options="--num-strategies"):
+    for line in (
+        *describe_limit(count_chosen(chosen), options="--num-strategies"),
+        *describe_no_trades(result["data"].get("without_trades", {})),
+    ):
         console.say(line)
 
 

@@ -28,6 +28,8 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, load_chunks
 from tradesieve.pipelines.steps.dataset import pool_dataset
+from tradesieve.pipelines.steps.without_trades import explain_no_trades
+from tradesieve.strategies.statistics.duplicates import digest_instances
 
 
 def run_experiment(
@@ -65,7 +67,7 @@ def run_experiment(
         return stored | {"reused": True}
     require_invariants(experiment, chunks, progress=progress)
 
-    development, holdout, parts = _split(experiment, chunks, settings, progress)
+    development, holdout, parts, without_trades = _split(experiment, chunks, settings, progress)
     searched = _search(experiment, development, folder / "scores", progress)
     certificates = certify(experiment, parts, progress=progress)
     judged = _judge(experiment, searched, None if seal else holdout, certificates, settings, progress)
@@ -75,7 +77,7 @@ def run_experiment(
     artifact = write_run_artifact(artifact_folder, experiment, parts, searched, summary)
     result = {
         "experiment": experiment.hash,
-        "data": _describe_data(chunks, development, holdout),
+        "data": _describe_data(chunks, development, holdout) | {"without_trades": without_trades},
         **summary,
         "certificates": certificates,
         "artifact": None if artifact is None else str(artifact),
@@ -107,12 +109,17 @@ def _read_result(path: Path) -> dict[str, Any] | None:
 
 def _split(
     experiment: Experiment, chunks: Sequence[Chunk], settings: Settings, progress: Progress
-) -> tuple[Dataset, Dataset, list[DevelopmentChunk]]:
-    """Return development part and hold-out, and the chunks of the former; the trades themselves are released."""
+) -> tuple[Dataset, Dataset, list[DevelopmentChunk], dict[str, str]]:
+    """Return development part and hold-out, the chunks of the former, and why instances have no trade.
+
+    The trades themselves are released.
+    """
     traded = trade_chunks(chunks, settings, progress=progress)
     dataset = pool_dataset(experiment, traded, settings, progress=progress)
     development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
-    return development, holdout, [each.development(development.period[1]) for each in traded]
+    with_trades = {name for each in traded for name in digest_instances(each.trades, each.chunk.instance_names)}
+    parts = [each.development(development.period[1]) for each in traded]
+    return development, holdout, parts, explain_no_trades(chunks, with_trades)
 
 
 def _search(experiment: Experiment, development: Dataset, scores: Path, progress: Progress) -> SearchResult:
@@ -149,7 +156,7 @@ def _describe_data(chunks: Sequence[Chunk], development: Dataset, holdout: Datas
     return {
         "symbols": sorted({chunk.symbol for chunk in chunks}),
         "timeframes": sorted({str(chunk.timeframe) for chunk in chunks}),
-        "strategies": [strategy.id for strategy in chunks[0].strategies],
+        "strategies": list(dict.fromkeys(strategy.id for chunk in chunks for strategy in chunk.strategies)),
         "n_instances": len(development.instance_names),
         "n_bars": sum(len(chunk.bars) for chunk in chunks),
         "development": [format_time(time) for time in development.period],

@@ -98,11 +98,14 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
     BadInput : if bars are not stored, none lie between start and end, no strategy runs on a timeframe, the finer bars
         make up none of the bars, or features read a symbol whose bars are not stored.
     """
-    strategies = experiment.chosen_strategies()
+    by_session = {
+        session: experiment.chosen_strategies(symbol) for session, symbol in experiment.symbols_by_session().items()
+    }
     features = parse_features(experiment.feature_names())
     return [
         _load_chunk(experiment, settings, strategies, other_symbols(features, symbol), symbol, timeframe)
         for symbol in experiment.symbols
+        for strategies in [by_session[experiment.session(symbol)]]
         for timeframe in experiment.parsed_timeframes()
     ]
 

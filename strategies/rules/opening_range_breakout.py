@@ -12,21 +12,27 @@ import numpy as np
 from numba import njit
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.timeframes import DAY, MINUTE, Timeframe
+from tradesieve.market.timeframes import MINUTE, Timeframe
+from tradesieve.strategies.rules.session_rule import SessionRule
 from tradesieve.strategies.signals import Signals, make_signals
-from tradesieve.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)
-class OpeningRangeBreakout(Strategy):
+class OpeningRangeBreakout(SessionRule):
     """Enter at the first close of the session beyond the high or the low of its opening range, once per side.
+
+    Bars outside the sessions count for nothing. With `session`, the close that ends a session decides nothing, since
+    its order would fill in the next one.
 
     Parameters
     ----------
     opening_minutes : length of the opening range, above 0 and shorter than a day.
     session_minute : when the session opens, in minutes after midnight UTC, 0 to 1439. A session lasts 24 hours.
+        Only without `session`.
     reward : distance of the target, in widths of the range, above 0. The stop is the range's other side.
     max_hold : maximum number of bars to hold, at least 1.
+    session : an exchange, ``forex``, or a time and a zone, see `strategies.rules.session_rule`; empty: from
+        `session_minute`.
     """
 
     name: ClassVar[str] = "opening_range_breakout"
@@ -41,6 +47,7 @@ class OpeningRangeBreakout(Strategy):
     session_minute: int = 0
     reward: float = 1.0
     max_hold: int = 48
+    session: str = ""
 
     def __post_init__(self) -> None:
         self._require(
@@ -49,10 +56,11 @@ class OpeningRangeBreakout(Strategy):
             reward=self.reward > 0,
             max_hold=self.max_hold >= 1,
         )
+        self._check_session()
 
     def lookback(self, timeframe: Timeframe) -> int:
         """Count the bars of a whole session."""
-        return timeframe.bars_in(DAY) + 1
+        return self._session_bars(timeframe) + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
         """Return the high and low of the opening range, after it until the end of the session."""
@@ -75,30 +83,56 @@ class OpeningRangeBreakout(Strategy):
             max_hold=self.max_hold,
         )
 
+    def deciding_bars(self, bars: Bars) -> np.ndarray:
+        """Tell which bars lie in an opening range."""
+        sessions = self.sessions_of(bars)
+        elapsed = bars.open_time - sessions.open_time + bars.timeframe.duration
+        inside: np.ndarray = sessions.inside & (elapsed <= self.opening_minutes * MINUTE)
+        return inside
+
+    @property
+    def deciding_part(self) -> str:
+        """Name the opening range."""
+        return f"within the first {self.opening_minutes} minutes"
+
     def _breakouts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        into_session = bars.open_time - self.session_minute * MINUTE
-        session, elapsed = into_session // DAY, into_session % DAY
-        return _breakouts_nb(
-            session, elapsed + bars.timeframe.duration, bars.high, bars.low, bars.close, self.opening_minutes * MINUTE
-        )
+        sessions, duration = self.sessions_of(bars), bars.timeframe.duration
+        side, low, high = _breakouts_nb(
+            sessions.inside, sessions.open_time, bars.open_time - sessions.open_time + duration,
+            bars.high, bars.low, bars.close, self.opening_minutes * MINUTE,
+        )  # fmt: skip
+        if self.session:
+            side[bars.close_time >= sessions.close_time] = 0.0
+        return side, low, high
 
 
 @njit(cache=True, nogil=True)
 def _breakouts_nb(
-    session: np.ndarray, elapsed: np.ndarray, high: np.ndarray, low: np.ndarray, close: np.ndarray, opening: int
+    inside: np.ndarray,
+    session: np.ndarray,
+    elapsed: np.ndarray,
+    high: np.ndarray,
+    low: np.ndarray,
+    close: np.ndarray,
+    opening: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the first close of each session beyond its opening range.
 
-    `elapsed` is the time from the session's open to the bar's close. Returns side, range low and range high.
+    `session` is when the bar's session opens, `elapsed` the time from then to the bar's close; both count only where
+    the bar is `inside` a session. Returns side, range low and range high.
     """
     n = len(close)
     side, lows, highs = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
     highest, lowest = -np.inf, np.inf
     broke_up = broke_down = False
+    last = -1
     for i in range(n):
-        if i == 0 or session[i] != session[i - 1]:
+        if not inside[i]:
+            continue
+        if last < 0 or session[i] != session[last]:
             highest, lowest = -np.inf, np.inf
             broke_up = broke_down = False
+        last = i
         if elapsed[i] <= opening:
             highest, lowest = max(highest, high[i]), min(lowest, low[i])
         elif highest > lowest:

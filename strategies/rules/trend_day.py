@@ -18,12 +18,12 @@ from numba import njit
 from tradesieve.market.bars import Bars
 from tradesieve.market.timeframes import DAY, MINUTE, Timeframe
 from tradesieve.strategies.rules.bracket_orders import bracket_signals
+from tradesieve.strategies.rules.session_rule import SessionRule
 from tradesieve.strategies.signals import Signals
-from tradesieve.strategies.strategy import Strategy
 
 
 @dataclass(frozen=True)
-class TrendDay(Strategy):
+class TrendDay(SessionRule):
     """Enter in the direction of a session's first part at its end; exit at its other extreme or with the session.
 
     1. The first part ends with the bar that contains its last minute. A session without that bar is skipped.
@@ -31,18 +31,21 @@ class TrendDay(Strategy):
     3. A trade needs either a narrow session before, with a range of at most `narrow` times the average range of the
        last `sessions` sessions, or a wide first part, with a range of at least `wide` times that average.
     4. The stop is the other extreme of the first part. Where the first part is the whole session, the trade exits a
-       bar later.
+       bar later; with `session`, it is not taken, since its order would fill in the next session.
+    5. Bars outside the sessions count for nothing, nor do sessions that begin before the `lookback`.
 
     Parameters
     ----------
     first_minutes : length of the first part, above 0 and shorter than a day.
     session_minute : when the session opens, in minutes after midnight UTC, 0 to 1439. A session lasts 24 hours;
-        sessions without bars do not count.
+        sessions without bars do not count. Only without `session`.
     sessions : sessions whose ranges are averaged, at least 1.
     narrow : largest range of a narrow session, in average ranges, 0 or above; 0: never.
     wide : smallest range of a wide first part, in average ranges, above 0.
     extreme : outer fraction of the first part's range in which it must close, above 0 and at most 1/2.
     reward : distance of the target, in distances of the stop, above 0.
+    session : an exchange, ``forex``, or a time and a zone, see `strategies.rules.session_rule`; empty: from
+        `session_minute`.
     """
 
     name: ClassVar[str] = "trend_day"
@@ -60,6 +63,7 @@ class TrendDay(Strategy):
     wide: float = 0.4
     extreme: float = 0.25
     reward: float = 2.0
+    session: str = ""
 
     def __post_init__(self) -> None:
         self._require(
@@ -71,10 +75,15 @@ class TrendDay(Strategy):
             extreme=0 < self.extreme <= 0.5,
             reward=self.reward > 0,
         )
+        self._check_session()
 
     def lookback(self, timeframe: Timeframe) -> int:
-        """Count the bars of the session and of those before it, and one that shows that the first one is complete."""
-        return (self.sessions + 1) * timeframe.bars_in(DAY) + 1
+        """Count the bars of the session and of those before it, and one that shows that the first one is complete.
+
+        With `session`, days without one count too: bars of another market may fill them.
+        """
+        n_days = 2 * (self.sessions + 1) if self.session else self.sessions + 1
+        return n_days * self._session_bars(timeframe) + 1
 
     def lines(self, bars: Bars) -> dict[str, np.ndarray]:
         """Return the high and low of the first part, from its end to the end of the session."""
@@ -87,32 +96,48 @@ class TrendDay(Strategy):
         rows = np.flatnonzero(side)
         side = side[rows]
         stop = np.where(side > 0, low[rows], high[rows])
-        open_time, close_time = bars.open_time[rows], bars.close_time[rows]
-        session_end = open_time - (open_time - self.session_minute * MINUTE) % DAY + DAY
+        close_time, session_end = bars.close_time[rows], self.sessions_of(bars).close_time[rows]
         leave_at = np.maximum(session_end, close_time + bars.timeframe.duration)
         rest = bars.timeframe.bars_in(DAY - self.first_minutes * MINUTE)  # the same span, but for gaps
         return bracket_signals(bars, rows, side, stop=stop, reward=self.reward, max_hold=rest, leave_at=leave_at)
 
+    def deciding_bars(self, bars: Bars) -> np.ndarray:
+        """Tell which bars contain the last minute of a first part."""
+        sessions, duration = self.sessions_of(bars), bars.timeframe.duration
+        past_first = bars.open_time - sessions.open_time + duration - self.first_minutes * MINUTE
+        ends: np.ndarray = sessions.inside & (past_first >= 0) & (past_first < duration)
+        return ends
+
+    @property
+    def deciding_part(self) -> str:
+        """Name the end of the first part."""
+        return f"at the end of the first {self.first_minutes} minutes"
+
     def _first_parts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        into_session = bars.open_time - self.session_minute * MINUTE
-        return first_parts_nb(
-            into_session // DAY, into_session % DAY + bars.timeframe.duration - self.first_minutes * MINUTE,
-            bars.timeframe.duration, bars.open, bars.high, bars.low, bars.close,
-            self.sessions, self.narrow, self.wide, self.extreme,
+        sessions, duration = self.sessions_of(bars), bars.timeframe.duration
+        past_first = bars.open_time - sessions.open_time + duration - self.first_minutes * MINUTE
+        side, high, low = first_parts_nb(
+            sessions.inside, sessions.open_time, past_first, duration, bars.open, bars.high, bars.low, bars.close,
+            self.sessions, self.narrow, self.wide, self.extreme, self.lookback(bars.timeframe),
         )  # fmt: skip
+        if self.session:
+            side[bars.close_time >= sessions.close_time] = 0.0
+        return side, high, low
 
 
 @njit(cache=True, nogil=True)
 def first_parts_nb(  # type: ignore[no-untyped-def]
-    session, past_first, duration, open_, high, low, close, sessions, narrow, wide, extreme
+    inside, session, past_first, duration, open_, high, low, close, sessions, narrow, wide, extreme, lookback
 ):
     """Find the first part of each session, and whether a trend day begins with it.
 
     Parameters
     ----------
-    session : int64 (n,), the number of the bar's session.
+    inside : bool (n,), whether the bar belongs to a session.
+    session : int64 (n,), when its session opens.
     past_first : int64 (n,), ns from the end of the session's first part to the bar's close.
     duration : duration of a bar in ns.
+    lookback : maximum number of bars from before the first of the sessions to the deciding one.
 
     Returns
     -------
@@ -121,26 +146,31 @@ def first_parts_nb(  # type: ignore[no-untyped-def]
     """
     n = len(close)
     side, first_high, first_low = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
-    ranges = np.zeros(sessions)  # a ring buffer of the ranges of the last sessions
+    ranges, starts = np.zeros(sessions), np.zeros(sessions, np.int64)  # ring buffers of the last sessions
     n_whole = -1  # the first session may be incomplete
+    last, start = -1, 0
     opened, highest, lowest = np.nan, -np.inf, np.inf
     part_high = part_low = np.nan
     over = False
     for i in range(n):
-        if i == 0 or session[i] != session[i - 1]:
+        if not inside[i]:
+            continue
+        if last < 0 or session[i] != session[last]:
             if n_whole >= 0:
-                ranges[n_whole % sessions] = highest - lowest
+                ranges[n_whole % sessions], starts[n_whole % sessions] = highest - lowest, start
             if i > 0:
                 n_whole += 1
+            start = i
             opened, highest, lowest = open_[i], -np.inf, np.inf
             part_high = part_low = np.nan
             over = False
+        last = i
         highest, lowest = max(highest, high[i]), min(lowest, low[i])
         if not over and past_first[i] >= 0:
             over = True
             if past_first[i] < duration:
                 part_high, part_low = highest, lowest
-                if n_whole >= sessions:
+                if n_whole >= sessions and i - starts[n_whole % sessions] + 1 < lookback:
                     total = 0.0
                     for k in range(n_whole, n_whole + sessions):  # from the oldest on, so that the sum is reproducible
                         total += ranges[k % sessions]

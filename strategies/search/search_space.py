@@ -60,16 +60,19 @@ class Part:
     kind : its class.
     prefix : of the names of its parameters, such as ``trailing.``; empty for the rule.
     written : the values as written, for each parameter that has some.
+    session : of the market, see `market.calendars.sessions.session_word`; a rule of its own session does not use it.
     """
 
     kind: type[Strategy] | type[Modifier]
     prefix: str
     written: Mapping[str, Sequence[Value]]
+    session: str = ""
 
     def make(self, values: Mapping[str, Value]) -> Strategy | Modifier:
         """Create it with values by prefixed name; otherwise with the first value written, or the default."""
         own = {name[len(self.prefix) :]: value for name, value in values.items() if _prefix(name) == self.prefix}
-        return self.kind(**{name: written[0] for name, written in self.written.items()} | own)
+        given = {name: written[0] for name, written in self.written.items()} | own
+        return self.kind(**self._session_defaults() | given)
 
     def searched(self) -> list[SearchedParameter]:
         """Return its parameters with more than one value, of those written and of its default ranges.
@@ -92,7 +95,13 @@ class Part:
         return found
 
     def _default_ranges(self) -> Mapping[str, Sequence[float]]:
-        return self.kind.grid if issubclass(self.kind, Strategy) else self.kind.search_range
+        if not issubclass(self.kind, Strategy):
+            return self.kind.search_range
+        given = self._session_defaults() or self.written
+        return self.kind.default_grid(str(given.get("session", "")))
+
+    def _session_defaults(self) -> dict[str, str]:
+        return self.kind.session_defaults(self.session, self.written) if issubclass(self.kind, Strategy) else {}
 
     def _is_exit(self, parameter: str) -> bool:
         return parameter in EXIT_PARAMETERS if issubclass(self.kind, Strategy) else self.kind.aspect != "entry"
@@ -142,12 +151,16 @@ def _prefix(name: str) -> str:
     return name[: name.rfind(".") + 1]
 
 
-def search_space(text: str) -> SearchSpace:
+def search_space(text: str, *, session: str = "") -> SearchSpace:
     """Parse a search space: a rule, optionally with modifiers.
 
     A parameter written with one value is fixed; with several, as in ``trailing(ranges=2|5)``, it is searched from the
     smallest to the largest. An omitted parameter is searched over the range of the rule's grid or of the modifier's
     `search_range`, and keeps its default where there is none.
+
+    Parameters
+    ----------
+    session : of the market, for rules that depend on it; see `market.calendars.sessions.session_word`.
 
     Raises
     ------
@@ -167,7 +180,7 @@ def search_space(text: str) -> SearchSpace:
     for position, (kind, written) in enumerate(zip(kinds, (rule, *modifiers), strict=True)):
         n_before = kinds[1:position].count(kind)  # a strategy may have several modifiers of a kind
         prefix = "" if position == 0 else f"{kind.name}{n_before + 1 if n_before else ''}."
-        parts.append(Part(kind, prefix, parse_values(kind, written)))
+        parts.append(Part(kind, prefix, parse_values(kind, written), session))
     searched = [parameter for part in parts for parameter in part.searched()]
     if not searched:
         raise BadInput(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tradesieve.market.default_costs import UNDESCRIBED
+from tradesieve.market.calendars.sessions import Sessions, session_word
+from tradesieve.market.default_costs import DEFAULT_CALENDARS, UNDESCRIBED
 from tradesieve.market.instruments import COSTS, Instrument
 from tradesieve.pipelines.console import Console
 
@@ -24,12 +25,26 @@ def show_costs(console: Console, instruments: Iterable[Instrument], *, remedy: s
     ----------
     remedy : how default costs can be replaced.
     """
-    groups: dict[str, list[str]] = {}
+    instruments, groups = list(instruments), dict[str, list[str]]()
     for instrument in instruments:
         groups.setdefault(describe_costs(instrument, remedy=remedy), []).append(instrument.symbol)
     for text, symbols in groups.items():
         owner = f" of {', '.join(symbols)}" if len(groups) > 1 else ""
         console.say(f"costs{owner}: {text}")
+    _show_sessions(console, instruments)
+
+
+def _show_sessions(console: Console, instruments: Iterable[Instrument]) -> None:
+    """Print the sessions of the markets that close, in one line for each of them."""
+    groups: dict[str, list[str]] = {}
+    for instrument in instruments:
+        if word := session_word(instrument.calendar):
+            is_default = DEFAULT_CALENDARS.get(str(instrument.kind)) == instrument.calendar
+            origin = f" (default of kind {instrument.kind}; set calendar in instruments of --config)" * is_default
+            text = f"{instrument.calendar}, {Sessions(word).hours}{origin}"
+            groups.setdefault(text, []).append(instrument.symbol)
+    for text, symbols in groups.items():
+        console.say(f"sessions of {', '.join(symbols)}: {text}")
 
 
 def describe_costs(instrument: Instrument, *, remedy: str = _SET) -> str:

@@ -16,11 +16,18 @@ max_option = click.option(
 
 
 def count_chosen(experiment: Experiment) -> dict[str, int]:
-    """Return the number of strategies that an experiment takes, `chosen`, and of those to choose from, `available`."""
-    return {
-        "chosen": len(experiment.chosen_strategies()),
-        "available": count_available(experiment.strategies),
-    }
+    """Return the number of strategies that an experiment takes, `chosen`, and of those to choose from, `available`.
+
+    Markets with sessions have fewer strategies to choose from: the numbers are those of the market with the most.
+    """
+    counts = [
+        {
+            "chosen": len(experiment.chosen_strategies(symbol)),
+            "available": count_available(experiment.strategies, session=session),
+        }
+        for session, symbol in experiment.symbols_by_session().items()
+    ]
+    return max(counts, key=lambda count: count["available"])
 
 
 def describe_limit(strategies: dict[str, int], *, options: str = "--num-strategies or --max") -> list[str]:

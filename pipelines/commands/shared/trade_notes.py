@@ -1,10 +1,12 @@
-"""Notes about trades that commands print below their tables: open trades, and instances with the same trades."""
+"""Notes that commands print below their tables: open trades, and instances with the same trades or without any."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
+from tradesieve.strategies.instance import Instance
 
 _SHOWN_GROUPS = 10
 
@@ -43,4 +45,24 @@ def describe_duplicates(duplicates: Mapping[str, str]) -> list[str]:
         lines.append(f"same trades as {first}: {', '.join(others)}")
     if len(groups) > _SHOWN_GROUPS:
         lines.append(f"{pluralise(len(groups) - _SHOWN_GROUPS, 'more group')} with the same trades; --json lists all")
+    return lines
+
+
+def describe_no_trades(reasons: Mapping[str, str]) -> list[str]:
+    """Return a line for each reason why instances of a rule have no trade, and one for those beyond the first ten.
+
+    Parameters
+    ----------
+    reasons : from `pipelines.steps.without_trades.explain_no_trades`.
+    """
+    counts = Counter(
+        (instance.rule, instance.symbol, instance.timeframe, reason)
+        for instance, reason in ((Instance.parse(name), reason) for name, reason in reasons.items())
+    )
+    lines = [
+        f"no trade by {pluralise(n, 'instance')} of {rule} on {symbol} {timeframe}: {reason}"
+        for (rule, symbol, timeframe, reason), n in list(counts.items())[:_SHOWN_GROUPS]
+    ]
+    if len(counts) > _SHOWN_GROUPS:
+        lines.append(f"{pluralise(len(counts) - _SHOWN_GROUPS, 'more reason')} for no trade; --json lists all")
     return lines

@@ -13,12 +13,18 @@ from tradesieve.pipelines.commands.shared.options import as_json, experiment_opt
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import replace_option
 from tradesieve.pipelines.commands.shared.tables import pluralise
-from tradesieve.pipelines.commands.shared.trade_notes import describe_duplicates, describe_open, describe_untraded
+from tradesieve.pipelines.commands.shared.trade_notes import (
+    describe_duplicates,
+    describe_no_trades,
+    describe_open,
+    describe_untraded,
+)
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
+from tradesieve.pipelines.steps.without_trades import explain_no_trades
 
 _COLUMNS = {
     "rule": "rule", "symbol": "symbol", "timeframe": "timeframe", "instances": "instances", "n_trades": "closed trades",
@@ -55,11 +61,13 @@ def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) ->
         rows = write_trade_set(chunks, settings, output, replace=replace, progress=progress)
     n_trades, n_open, n_untraded = (sum(row[name] for row in rows) for name in _TOTALS)
     duplicates = {row["instance"]: row["same_trades_as"] for row in rows if row["same_trades_as"] is not None}
+    traded = {row["instance"] for row in rows if row["n_trades"] + row["n_open"]}
+    without_trades = explain_no_trades(chunks, traded)
     settled = {chunk.name: chunk.aligned_finer.covered_rate for chunk in chunks if chunk.finer is not None}
     written = None if output is None else str(output)
     result = {
         "n_trades": n_trades, "n_open": n_open, "n_untraded_fills": n_untraded, "output": written,
-        "settled": settled, "strategies": strategies,
+        "settled": settled, "strategies": strategies, "without_trades": without_trades,
     }  # fmt: skip
     console.json(result | {"costs": costs_by_symbol(instruments), "instances": rows})
     shown = _COLUMNS | ({"n_untraded_fills": "fills without trades"} if n_untraded else {})
@@ -72,7 +80,7 @@ def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) ->
                 f"{chunk.aligned_finer.covered_rate:.1%} of the {chunk.timeframe} bars of {chunk.symbol}"
             )
     notes = (*describe_duplicates(duplicates), *describe_open(n_open), *describe_untraded(n_untraded))
-    for line in (*describe_limit(strategies), *notes):
+    for line in (*describe_limit(strategies), *describe_no_trades(without_trades), *notes):
         console.say(line)
     console.say(
         f"{pluralise(len(rows), 'instance')}, {pluralise(n_trades, 'closed trade')}"

@@ -60,11 +60,12 @@ def optimise(
     space = search_space(strategy)
     given |= {"strategies": space.make({}).id, "num_strategies": 1}
     experiment = assemble_experiment(settings, **given)
+    space = search_space(strategy, session=experiment.session(experiment.symbols[0]))
     walks = {}
     with console.progress() as progress:
         for chunk in load_chunks(experiment, settings):
             walks[chunk.name] = walk_forward(
-                space, chunk.bars, chunk.instrument,
+                search_space(strategy, session=experiment.session(chunk.symbol)), chunk.bars, chunk.instrument,
                 n_windows=windows, n_trials=trials, minimum_trades=min_trades, seed=experiment.plan.seed,
                 finer=chunk.aligned_finer,
                 on_progress=partial(progress, "optimise"),

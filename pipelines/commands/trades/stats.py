@@ -20,7 +20,12 @@ from tradesieve.pipelines.commands.shared.table_output import (
     write_table,
 )
 from tradesieve.pipelines.commands.shared.tables import abbreviate
-from tradesieve.pipelines.commands.shared.trade_notes import describe_duplicates, describe_open, describe_untraded
+from tradesieve.pipelines.commands.shared.trade_notes import (
+    describe_duplicates,
+    describe_no_trades,
+    describe_open,
+    describe_untraded,
+)
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
@@ -29,6 +34,7 @@ from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, instance_names, load_chunks
 from tradesieve.pipelines.steps.trade_export import refuse_existing
+from tradesieve.pipelines.steps.without_trades import explain_no_trades
 from tradesieve.strategies.statistics.duplicates import digest_instances, find_duplicates
 from tradesieve.strategies.statistics.grouping import GROUPINGS
 from tradesieve.strategies.statistics.trade_statistics import MEASURES, trade_statistics
@@ -83,8 +89,16 @@ def stats(
     rows, pooled = rows_of(found), _pooled_row(trades, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
     n_open = int((~is_closed(trades)).sum())
-    duplicates = find_duplicates(digest_instances(trades, instance_names(chunks)))
-    result = {"by": by, "groups": rows, "pooled": pooled, "n_open": n_open, "strategies": strategies}
+    digests = digest_instances(trades, instance_names(chunks))
+    duplicates, without_trades = find_duplicates(digests), explain_no_trades(chunks, digests)
+    result = {
+        "by": by,
+        "groups": rows,
+        "pooled": pooled,
+        "n_open": n_open,
+        "strategies": strategies,
+        "without_trades": without_trades,
+    }
     console.json(result | {"same_trades_as": duplicates, "costs": costs_by_symbol(instruments)} | written)
     n_untraded = int(pooled["n_untraded_fills"])
     used = [name for name in MEASURES if arrangement.uses(name)]
@@ -99,6 +113,7 @@ def stats(
     counted = "in the group end_of_data" if by == "exit_reason" else "not counted as closed"
     for line in (
         *describe_limit(strategies),
+        *describe_no_trades(without_trades),
         *describe_duplicates(duplicates),
         *describe_open(n_open, counted=counted),
         *describe_untraded(n_untraded),
