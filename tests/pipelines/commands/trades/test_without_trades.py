@@ -74,7 +74,9 @@ def test_a_fixed_minute_of_a_market_with_sessions_is_explained(run: Run, tmp_pat
     assert "the 24 hours from 00:00 UTC: leave session_minute out, or set session=XNYS" in lines
 
 
-def test_a_history_shorter_than_the_lookback_is_the_reason(run: Run) -> None:
-    lines, _ = run("stats", "--strategies", "donchian_channel(window=5000)", "--start", "2024-12-20")
+def test_a_history_shorter_than_the_lookback_is_the_reason(run: Run, tmp_path) -> None:
+    config = tmp_path / "experiment.yml"
+    config.write_text(yaml.safe_dump({"start": "2024-12-20"}))
+    lines, _ = run("stats", "--config", config, "--strategies", "donchian_channel(window=5000)")
     assert "no signal: its history of" in lines
     assert "is shorter than its lookback of" in lines
