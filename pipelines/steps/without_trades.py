@@ -8,7 +8,7 @@ from functools import lru_cache
 from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.sessions import session_word
 from tradesieve.market.calendars.trading_hours import infer_hours
-from tradesieve.market.quality.defects import grid_phase
+from tradesieve.market.grid import grid_phase
 from tradesieve.pipelines.steps.chunks import Chunk
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.rules.session_rule import SessionRule
@@ -59,4 +59,4 @@ def _remedy(rule: SessionRule, chunk: Chunk) -> str:
 
 @lru_cache(maxsize=16)
 def _inferred_hours(bars: Bars) -> str:
-    return session_word(infer_hours(bars, grid_phase(bars))[0])
+    return session_word(infer_hours(bars, grid_phase(bars.close_time, bars.timeframe))[0])

@@ -86,8 +86,7 @@ class OpeningRangeBreakout(SessionRule):
     def deciding_bars(self, bars: Bars) -> np.ndarray:
         """Tell which bars lie in an opening range."""
         sessions = self.sessions_of(bars)
-        elapsed = bars.open_time - sessions.open_time + bars.timeframe.duration
-        inside: np.ndarray = sessions.inside & (elapsed <= self.opening_minutes * MINUTE)
+        inside: np.ndarray = sessions.inside & (bars.close_time - sessions.open_time <= self.opening_minutes * MINUTE)
         return inside
 
     @property
@@ -96,9 +95,9 @@ class OpeningRangeBreakout(SessionRule):
         return f"within the first {self.opening_minutes} minutes"
 
     def _breakouts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        sessions, duration = self.sessions_of(bars), bars.timeframe.duration
+        sessions = self.sessions_of(bars)
         side, low, high = _breakouts_nb(
-            sessions.inside, sessions.open_time, bars.open_time - sessions.open_time + duration,
+            sessions.inside, sessions.open_time, bars.close_time - sessions.open_time,
             bars.high, bars.low, bars.close, self.opening_minutes * MINUTE,
         )  # fmt: skip
         if self.session:

@@ -104,7 +104,7 @@ class TrendDay(SessionRule):
     def deciding_bars(self, bars: Bars) -> np.ndarray:
         """Tell which bars contain the last minute of a first part."""
         sessions, duration = self.sessions_of(bars), bars.timeframe.duration
-        past_first = bars.open_time - sessions.open_time + duration - self.first_minutes * MINUTE
+        past_first = bars.close_time - sessions.open_time - self.first_minutes * MINUTE
         ends: np.ndarray = sessions.inside & (past_first >= 0) & (past_first < duration)
         return ends
 
@@ -115,7 +115,7 @@ class TrendDay(SessionRule):
 
     def _first_parts(self, bars: Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         sessions, duration = self.sessions_of(bars), bars.timeframe.duration
-        past_first = bars.open_time - sessions.open_time + duration - self.first_minutes * MINUTE
+        past_first = bars.close_time - sessions.open_time - self.first_minutes * MINUTE
         side, high, low = first_parts_nb(
             sessions.inside, sessions.open_time, past_first, duration, bars.open, bars.high, bars.low, bars.close,
             self.sessions, self.narrow, self.wide, self.extreme, self.lookback(bars.timeframe),
