@@ -341,6 +341,9 @@ def test_exchanges_timeframes_and_addresses_are_checked(exchange, sleeper):
     with pytest.raises(BadInput, match=r"has no bars of 30s; it has 1m, 5m, 15m, 1h, 6h, 1d$"):
         opened(server, sleeper, vendor="coinbaseexchange", timeframe=parse_timeframe("30s"))
     assert opened(server, sleeper, timeframe=parse_timeframe("60m"))._interval == "1h"
+    for timeframe in ("1w", "1M"):
+        with pytest.raises(BadInput, match=rf"weeks and months are not fetched; fetch 1d, .* resample to {timeframe}"):
+            opened(server, sleeper, timeframe=parse_timeframe(timeframe))
     for url in ("localhost:80", "ftp://x", ""):
         with pytest.raises(BadInput, match="--url is"):
             open_market("binance", symbol="BTC-USD", timeframe=MINUTE, url=url)
