@@ -29,7 +29,7 @@ from tradesieve.market.sources.formats.csv import read_csv
 from tradesieve.market.sources.formats.frames import bars_from_frame, columns_from_frame
 from tradesieve.market.sources.formats.layout import Layout
 from tradesieve.market.sources.formats.parquet import read_parquet
-from tradesieve.market.sources.formats.symbol_column import resolve_symbol, symbol_in_columns
+from tradesieve.market.sources.formats.symbol_column import resolve_symbol, split_by_symbol, symbol_in_columns
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.alpaca import ALPACA
 from tradesieve.market.sources.vendors.alphavantage import ALPHAVANTAGE
@@ -116,9 +116,57 @@ def read_file(
     WrongTimeframe : if the bars last another time than `timeframe`.
     BadData : if bars break a law and are not to be left out; names the first five rows.
     """
-    path, layout = Path(path), layout or Layout()
-    table, names = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout)
+    read = _read_parts(
+        Path(path), symbol, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout or Layout(), bad_rows, now,
+        split=False,
+    )  # fmt: skip
+    return read[0]
+
+
+def read_symbols(
+    path: Path,
+    *,
+    symbol: str | None,
+    timeframe: Timeframe,
+    stamps: Stamps | None = None,
+    price_scale: float | None = None,
+    layout: Layout | None = None,
+    bad_rows: str = "refuse",
+    now: int | None = None,
+) -> list[tuple[Bars, tuple[str, ...]]]:
+    """Read bars from a file of one or several symbols.
+
+    Parameters
+    ----------
+    As `read_file`; of a file of several symbols, `symbol` chooses one.
+
+    Returns
+    -------
+    What `read_file` returns, for each symbol, sorted by the name in the file.
+
+    Raises
+    ------
+    As `read_file`, and BadInput if none of several symbols is `symbol`.
+    """
+    options = ReadOptions(timeframe, stamps or Stamps(), price_scale)
+    return _read_parts(Path(path), symbol, options, layout or Layout(), bad_rows, now, split=True)
+
+
+def _read_parts(
+    path: Path, symbol: str | None, options: ReadOptions, layout: Layout, bad_rows: str, now: int | None, *, split: bool
+) -> list[tuple[Bars, tuple[str, ...]]]:
+    table, names = _read_table(path, options, layout)
     trust_user = layout.columns.get("symbol") == ""
+    frames = split_by_symbol(table.frame, symbol, path=str(path)) if split and not trust_user else [table.frame]
+    tables = [table._replace(frame=frame) for frame in frames]
+    return [_checked_bars(path, part, names, symbol, options, trust_user, bad_rows, now) for part in tables]
+
+
+def _checked_bars(
+    path: Path, table: VendorTable, names: tuple[str, str], symbol: str | None, options: ReadOptions, trust_user: bool,
+    bad_rows: str, now: int | None,
+) -> tuple[Bars, tuple[str, ...]]:  # fmt: skip
+    timeframe = options.timeframe
     stored_symbol, notes = resolve_symbol(
         symbol, table.frame, path=str(path), names=names, trust_user=trust_user, market=table.market
     )

@@ -13,6 +13,7 @@ from tradesieve.market.symbols import normalise_symbol, pair_in_name, same_marke
 SYMBOL_COLUMNS = ("symbol", "ticker", "instrument", "product_id", "pair")
 """Columns that name the market of a row."""
 _CHECKED_COLUMNS = (*SYMBOL_COLUMNS, "name")
+_LISTED = 10
 
 
 def resolve_symbol(
@@ -64,6 +65,42 @@ def resolve_symbol(
         f"{path}: column {column} holds {text}, which is a different market from {wanted}: omit --symbol to store it "
         f"as {column_symbol}, or add --columns symbol= to store it as {wanted} anyway"
     )
+
+
+def split_by_symbol(frame: pd.DataFrame, symbol: str | None, *, path: str) -> list[pd.DataFrame]:
+    """Split a table whose symbol column holds several symbols into one table for each, sorted by symbol.
+
+    Parameters
+    ----------
+    frame : the table, its columns in lower case.
+    symbol : the user's choice, in any form; None: every symbol.
+    path : what errors call the table.
+
+    Raises
+    ------
+    BadInput : if no row is of `symbol`, or a row names no symbol; names what the column holds.
+    """
+    several = [name for name in SYMBOL_COLUMNS if name in frame.columns and frame[name].nunique() > 1]
+    if not several:
+        return [frame]
+    column = frame[several[0]]
+    if column.isna().any():
+        raise BadInput(f"{path}: row {int(column.isna().argmax())} has no {several[0]}, which other rows have")
+    texts = sorted(set(column.astype("str")))
+    chosen = texts if symbol is None else _matching(symbol, texts)
+    if not chosen:
+        listed = f"{', '.join(texts[:_LISTED])}{' and more' if len(texts) > _LISTED else ''}"
+        raise BadInput(
+            f"{path}: column {several[0]} holds {listed}, and not {symbol}: pass one of them as --symbol, or omit it"
+        )
+    return [frame[column.astype("str") == text].reset_index(drop=True) for text in chosen]
+
+
+def _matching(symbol: str, texts: Sequence[str]) -> list[str]:
+    wanted = normalise_symbol(symbol)
+    normal = {text: symbol_or_none(text) for text in texts}
+    equal = [text for text, known in normal.items() if known == wanted]
+    return equal or [text for text, known in normal.items() if known is not None and same_market(wanted, known)][:1]
 
 
 def symbol_in_columns(frame: pd.DataFrame, path: str) -> tuple[str, str | None]:

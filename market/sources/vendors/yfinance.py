@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tradesieve.market.errors import BadInput
+import pandas as pd
+
+from tradesieve.market.bars import PRICES
 from tradesieve.market.sources.formats.archives import first_lines, read_head
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable, csv_frame
@@ -17,18 +19,20 @@ def _recognises(head: bytes, name: str) -> bool:
 
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:
-    """Read the bars of one ticker.
-
-    Raises
-    ------
-    BadInput : if the file holds several tickers.
-    """
-    tickers = sorted(set(first_lines(read_head(path)[0])[1].split(",")[1:]))
-    if len(tickers) > 1:
-        raise BadInput(f"{path}: holds {len(tickers)} tickers, {tickers[0]} and {tickers[1]}; save one to a file")
-    frame = csv_frame(path, skiprows=[1, 2]).rename(columns={"price": "time"})
+    """Read the bars of each ticker, one below the other; a day on which a ticker has no price is not its own."""
+    names, tickers = (line.split(",")[1:] for line in first_lines(read_head(path)[0])[:2])
+    table = csv_frame(path, skiprows=3, header=None, names=[str(place) for place in range(len(names) + 1)])
+    parts = []
+    for ticker in dict.fromkeys(tickers):
+        places = [place for place, name in enumerate(tickers, start=1) if name == ticker]
+        part = table[[str(place) for place in places]].set_axis(
+            [names[place - 1].strip().lower() for place in places], axis=1
+        )
+        part = part.assign(time=table["0"], symbol=ticker)
+        parts.append(part.dropna(subset=list(PRICES), how="all") if set(PRICES) <= set(part.columns) else part)
+    frame = pd.concat(parts, ignore_index=True)
     notes = () if "adj close" in frame.columns else ("yfinance adjusts prices for splits and dividends by default",)
-    return VendorTable(frame.assign(symbol=tickers[0]), Stamps(meaning="open"), notes)
+    return VendorTable(frame, Stamps(meaning="open"), notes)
 
 
 YFINANCE = Vendor("yfinance", _recognises, _read)

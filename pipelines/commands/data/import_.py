@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from tradesieve.market.bars import Bars, format_time
-from tradesieve.market.errors import BadInput, WrongTimeframe
+from tradesieve.market.bars import VALUES, Bars, format_time
+from tradesieve.market.errors import BadData, BadInput, WrongTimeframe
 from tradesieve.market.sources.databases.connection import Database, is_database
 from tradesieve.market.sources.formats.bad_rows import BAD_ROWS
-from tradesieve.market.sources.reading import read_file
+from tradesieve.market.sources.reading import read_symbols
+from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
@@ -22,6 +23,11 @@ from tradesieve.pipelines.commands.shared.proposals import command_with
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import read_settings
+
+_Read = tuple[str, Bars, tuple[str, ...]]
+"""A file, the bars of one of its symbols, and notes on them."""
+_SHOWN = 3
+"""Bars that a preview shows from either end."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,11 @@ class _Request:
     help="What to do about rows that break a law of bars, such as a negative price: refuse the file, or drop the rows.",
 )
 @click.option("--replace", is_flag=True, help="Replace the stored bars of this symbol and timeframe.")
+@click.option("--preview", is_flag=True, help="Show the first and last bars as they would be stored; store nothing.")
 @as_json
 def import_(
     files: tuple[str, ...], symbol: str | None, timeframe: str, file_options: FileOptions, table: str | None,
-    product: str | None, bad_rows: str, replace: bool, as_json: bool,
+    product: str | None, bad_rows: str, replace: bool, preview: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import bars from FILES, recognised by their content, or from a table of a database.
 
@@ -67,6 +74,8 @@ def import_(
     and volume, or the names given by --columns. The timeframe is held against the times. Bars that have not closed,
     repeated rows and rows without a price are left out; every correction is reported. Nothing is stored unless every
     file can be read and every other bar passes the checks.
+
+    Each symbol of a file of several is stored, or the one that --symbol names.
 
     A table has product_id, start, open, high, low, close and volume, or the names given by --columns. The password may
     be in the URL, in PGPASSWORD or in ~/.pgpass; it is never shown.
@@ -82,43 +91,88 @@ def import_(
         settings.bars.path(normalise_symbol(symbol), request.timeframe)
     with console.progress() as progress:
         read = _read(files, request, progress)
-        bars = [bars for _, bars, _ in read]
-        progress("store", 0, 1, f"{bars[0].symbol} {request.timeframe}")
-        new = settings.bars.append_all(bars, replace=replace)
-    rows = [{"file": name, **_span(bars), "new": n_new} for (name, bars, _), n_new in zip(read, new, strict=True)]
+        new = [0] * len(read) if preview else _store(settings.bars, read, replace, progress)
+    several = len({bars.symbol for _, bars, _ in read}) > 1
+    rows = [
+        {"file": name, **({"symbol": bars.symbol} if several else {}), **_span(bars)}
+        | ({} if preview else {"new": n_new})
+        for (name, bars, _), n_new in zip(read, new, strict=True)
+    ]
     with_notes = [row | {"notes": list(notes)} for row, (_, _, notes) in zip(rows, read, strict=True)]
-    console.json({"symbol": bars[0].symbol, "timeframe": str(request.timeframe), "files": with_notes})
-    console.table(f"{bars[0].symbol} {request.timeframe}", rows)
-    for name, _, notes in read:
+    shown = [row for _, bars, _ in read for row in _first_and_last(bars)] if preview else []
+    symbols = ", ".join(sorted({bars.symbol for _, bars, _ in read}))
+    answer = {"symbol": read[0][1].symbol, "timeframe": str(request.timeframe), "files": with_notes}
+    console.json(answer | ({"preview": shown} if preview else {}))
+    if preview:
+        console.table(f"{symbols} {request.timeframe}, as they would be stored, in UTC", shown)
+    console.table(f"{symbols} {request.timeframe}", rows)
+    for name, bars, notes in read:
         for note in notes:
-            console.say(f"{name}: {note}")
+            console.say(f"{name}: {bars.symbol + ': ' if several else ''}{note}")
+    if preview:
+        console.say("nothing was stored; omit --preview to store these bars")
 
 
-def _read(files: tuple[str, ...], request: _Request, progress: Progress) -> list[tuple[str, Bars, tuple[str, ...]]]:
-    read: list[tuple[str, Bars, tuple[str, ...]]] = []
+def _store(store: BarStore, read: list[_Read], replace: bool, progress: Progress) -> list[int]:
+    """Store the bars of each symbol, all parts of it or none; return how many of each part were new."""
+    new = [0] * len(read)
+    symbols = sorted({bars.symbol for _, bars, _ in read})
+    for done, symbol in enumerate(symbols):
+        progress("store", done, len(symbols), symbol)
+        places = [place for place, (_, bars, _) in enumerate(read) if bars.symbol == symbol]
+        try:
+            counts = store.append_all([read[place][1] for place in places], replace=replace)
+        except BadData as error:
+            before = f"; stored before it: {', '.join(symbols[:done])}" if done else ""
+            raise BadData(f"{error}{before}") from error
+        for place, n_new in zip(places, counts, strict=True):
+            new[place] = n_new
+    return new
+
+
+def _first_and_last(bars: Bars) -> list[dict[str, Any]]:
+    """Describe the first and the last bars as they would be stored."""
+    rows = range(len(bars)) if len(bars) <= 2 * _SHOWN else [*range(_SHOWN), *range(len(bars) - _SHOWN, len(bars))]
+    return [
+        {
+            "symbol": bars.symbol,
+            "open_time": format_time(bars.open_time[row]),
+            "close_time": format_time(bars.close_time[row]),
+        }
+        | {name: float(getattr(bars, name)[row]) for name in VALUES}
+        for row in rows
+    ]
+
+
+def _read(files: tuple[str, ...], request: _Request, progress: Progress) -> list[_Read]:
+    read: list[_Read] = []
+    first: set[str] = set()
     for done, file in enumerate(files):
         database = Database(file) if is_database(file) else None
         name = database.name if database else file
         progress("read", done, len(files), name)
         try:
-            bars, notes = _read_database(database, request) if database else _read_file(file, request)
+            parts = [_read_database(database, request)] if database else _read_file(file, request)
         except WrongTimeframe as error:
             if error.timeframe is None:
                 raise
             raise BadInput(f"{error.found}; import it with: {command_with(timeframe=error.timeframe)}") from error
-        if read and bars.symbol != read[0][1].symbol:
+        symbols = {bars.symbol for bars, _ in parts}
+        first = first or symbols
+        if symbols != first:
             raise BadInput(
-                f"{read[0][0]} holds {read[0][1].symbol}, and {name} holds {bars.symbol}: import one market at a time"
+                f"{read[0][0]} holds {', '.join(sorted(first))}, and {name} holds {', '.join(sorted(symbols))}: import "
+                "one market at a time"
             )
-        read.append((name, bars, notes))
+        read += [(name, bars, notes) for bars, notes in parts]
     return read
 
 
-def _read_file(file: str, request: _Request) -> tuple[Bars, tuple[str, ...]]:
+def _read_file(file: str, request: _Request) -> list[tuple[Bars, tuple[str, ...]]]:
     for option, value in (("--table", request.table), ("--product", request.product)):
         if value is not None:
             raise BadInput(f"{option} needs the URL of a database, but {file} is a file")
-    return read_file(
+    return read_symbols(
         Path(file),
         symbol=request.symbol,
         timeframe=request.timeframe,
