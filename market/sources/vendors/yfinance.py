@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from tradesieve.market.bars import PRICES
 from tradesieve.market.sources.formats.archives import first_lines, read_head
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable, csv_frame
@@ -19,7 +18,7 @@ def _recognises(head: bytes, name: str) -> bool:
 
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:
-    """Read the bars of each ticker, one below the other; a day on which a ticker has no price is not its own."""
+    """Read the bars of each ticker, one below the other."""
     names, tickers = (line.split(",")[1:] for line in first_lines(read_head(path)[0])[:2])
     table = csv_frame(path, skiprows=3, header=None, names=[str(place) for place in range(len(names) + 1)])
     parts = []
@@ -28,8 +27,7 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         part = table[[str(place) for place in places]].set_axis(
             [names[place - 1].strip().lower() for place in places], axis=1
         )
-        part = part.assign(time=table["0"], symbol=ticker)
-        parts.append(part.dropna(subset=list(PRICES), how="all") if set(PRICES) <= set(part.columns) else part)
+        parts.append(part.assign(time=table["0"], symbol=ticker))
     frame = pd.concat(parts, ignore_index=True)
     notes = () if "adj close" in frame.columns else ("yfinance adjusts prices for splits and dividends by default",)
     return VendorTable(frame, Stamps(meaning="open"), notes)

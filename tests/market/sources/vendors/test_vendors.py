@@ -358,7 +358,7 @@ def test_days_of_metastock_have_no_time_of_day(tmp_path):
 
 def test_a_file_of_yfinance_holds_one_ticker(tmp_path):
     text = "Price,Close,Close\nTicker,AAPL,MSFT\nDate,,\n2024-03-08,1,2\n"
-    with pytest.raises(BadInput, match="holds 2 tickers, AAPL and MSFT; save one to a file"):
+    with pytest.raises(BadInput, match="column symbol holds 2 symbols, AAPL and MSFT"):
         read(tmp_path / "a.csv", text)
 
 
