@@ -14,6 +14,7 @@ from numba import njit
 from tradesieve.market.bars import PRICES, VALUES, Bars, overlaps
 from tradesieve.market.grid import grid_phase, off_phase
 from tradesieve.market.quality.runs import Runs, find_runs
+from tradesieve.market.session_bars import own_sessions
 from tradesieve.market.timeframes import DAY, Timeframe
 
 PRINT_SCALES = 12.0
@@ -184,8 +185,18 @@ def find_frozen(bars: Bars) -> Runs:
 
 
 def find_off_grid(bars: Bars) -> np.ndarray:
-    """Return the rows that do not open on the grid of the others, see `market.grid.off_phase`."""
-    return np.flatnonzero(off_phase(bars.close_time, bars.timeframe, grid_phase(bars.close_time, bars.timeframe)))
+    """Return the rows that do not open on the grid of the others, see `market.grid.off_phase`.
+
+    Bars within sessions are on the grid that begins with each session and ends with it, in part of a bar if need be.
+    """
+    off = off_phase(bars.close_time, bars.timeframe, grid_phase(bars.close_time, bars.timeframe))
+    sessions = own_sessions(bars)
+    if sessions is not None and off.any():
+        opens, closes = sessions.cells(bars.timeframe, int(bars.close_time[0]) - 1, int(bars.close_time[-1]))
+        cell = np.minimum(np.searchsorted(closes, bars.close_time), len(closes) - 1)
+        since_open = bars.close_time - opens[cell]
+        off &= (closes[cell] != bars.close_time) & ((since_open <= 0) | (since_open % bars.timeframe.duration != 0))
+    return np.flatnonzero(off)
 
 
 def without_overlaps(close_time: np.ndarray, timeframe: Timeframe) -> np.ndarray:
