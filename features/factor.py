@@ -133,6 +133,11 @@ class Feature:
         return hash(self.name)
 
     @property
+    def terms(self) -> frozenset[str]:
+        """The fields of `features.decisions.Decisions` that its values depend on, beside the time and the results."""
+        return self.factor.terms | {"side"} if self.input.aligned else self.factor.terms
+
+    @property
     def column_index(self) -> int:
         """Which of `BAR_COLUMNS` a series factor reads; 0 for others."""
         return BAR_COLUMNS.index(self.input.column) if self.input.column in BAR_COLUMNS else 0

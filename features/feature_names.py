@@ -4,6 +4,7 @@ close__slope__window_20        the factor `slope` of the column close over 20 ba
 bars__range__window_50         the factor `range`, which reads whole bars
 close_1h__slope__window_20     the same over the last 20 closed hours; see `features.inputs`
 bars_of_SPY__range__window_50  the same of another symbol
+close_aligned__slope__window_20    the slope from the side of the trade: of the mirrored market for a short
 clock__hour_sine               the factor `hour_sine` of the decision time
 trade__side                    the factor `side` of the trade itself
 results__win_share__window_20  the factor `win_share` of the instance's last 20 closed trades

@@ -55,6 +55,33 @@ STANDARD = (
     "bars__inside_bar",
 )
 
+_LONG_WINDOWS = (150, 200, 300)
+
+_LONG = (
+    *(f"bars__{factor}__window_{n}" for factor in ("range", "position_in_range") for n in _LONG_WINDOWS),
+    *(f"close__{factor}__window_{n}" for factor in ("trendiness", "slope", "volatility") for n in _LONG_WINDOWS),
+)
+
+_ONE_SIDED = frozenset({
+    "position_in_range", "slope", "fit", "change", "body_share", "volume_balance", "from_day_open", "from_day_high",
+    "from_day_low", "rsi_wilder", "macd", "stochastic_smoothed", "cci", "directional_balance", "mean_distance",
+    "mean_pair", "crossing_pair", "downside_share", "vwap_distance", "from_last_day_high", "from_last_day_low",
+    "from_last_day_close", "engulfing", "hammer",
+})  # fmt: skip
+"""Factors of the standard set that differ between a market and its mirror; the others describe both alike."""
+
+
+def _aligned(name: str) -> str:
+    column, factor, *rest = name.split("__")
+    return "__".join([f"{column}_aligned" if factor in _ONE_SIDED else column, factor, *rest])
+
+
+# Aligned alone, a model cannot find an edge of one side only: it takes the market's own trend beside the trade's side.
+ALIGNED = (
+    *map(_aligned, (*STANDARD, *_LONG)),
+    *(f"close__slope__window_{window}" for window in (20, 50, 100, 200)),
+)
+
 _WIDE_SERIES = (
     "direction", "crossing_age", "mean_crossing", "downside_deviation", "downside_share", "volatility_change",
     "rsi_wilder", "macd_histogram", "autocorrelation", "skewness", "kurtosis", "entropy", "jump_share",
@@ -102,7 +129,7 @@ TRADE = (
     "results__win_streak__window_10",
 )
 
-SETS = {"minimal": MINIMAL, "standard": STANDARD, "wide": WIDE, "trade": TRADE}
+SETS = {"minimal": MINIMAL, "standard": STANDARD, "aligned": ALIGNED, "wide": WIDE, "trade": TRADE}
 
 
 def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
@@ -123,6 +150,8 @@ def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None)
     --------
     >>> expand(["close|close_1h__slope__window_20|50"])
     ('close__slope__window_20', 'close__slope__window_50', 'close_1h__slope__window_20', 'close_1h__slope__window_50')
+    >>> expand(["close_of_SPY|close_aligned_of_SPY__change__window_5"])
+    ('close_of_SPY__change__window_5', 'close_aligned_of_SPY__change__window_5')
     >>> expand(["calm", "clock__day_sine"], {"calm": ["close__slope|volatility__window_100"]})
     ('close__slope__window_100', 'close__volatility__window_100', 'clock__day_sine')
     """

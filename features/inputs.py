@@ -4,15 +4,20 @@ close, open, high, low, volume     one column of the decision's own bars
 bars                               whole bars
 close_1h, bars_1w                  the same at a higher timeframe, closed bars only
 close_1h_so_far                    the same, and the forming bar, built from the lower bars that have closed
-close_of_SPY, bars_1h_of_BTC-USD   the same of another symbol
+close_aligned, bars_1h_aligned     the same from the side of the trade: for a short, of the mirrored market
+close_of_SPY, bars_1h_of_BTC-USD   the same of another symbol, as in close_1h_so_far_aligned_of_SPY
 results                            net returns of the instance's own closed trades
 clock, trade                       no history: the time of the decision, and the terms of the trade
+
+An aligned feature means the same for both sides: a positive ``close_aligned__slope__window_20`` favours the trade. A
+short of EURUSD is a long of USDEUR, so for a short the factor reads the mirrored market, see `features.engine.mirror`.
+So every factor turns round by itself. One that depends on the unit of price, such as a mean, reads another unit then.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from tradesieve.market.bars import PRICES
@@ -26,7 +31,8 @@ BAR_COLUMNS = (*PRICES, "volume")
 """The columns of bars, in the order in which kernels take them."""
 
 _OF_BARS = re.compile(
-    rf"(?P<column>{'|'.join(SERIES_INPUTS)}|bars)(_(?P<timeframe>\d+[smhdwM]))?(?P<so_far>_so_far)?(_of_(?P<symbol>.+))?"
+    rf"(?P<column>{'|'.join(SERIES_INPUTS)}|bars)(_(?P<timeframe>\d+[smhdwM]))?(?P<so_far>_so_far)?"
+    r"(?P<aligned>_aligned)?(_of_(?P<symbol>.+))?"
 )
 
 
@@ -39,23 +45,30 @@ class FeatureInput:
     column : one of `SERIES_INPUTS`, ``bars``, ``results``, ``clock`` or ``trade``.
     timeframe : higher than the decision's; None: the decision's.
     so_far : whether the last bar is the forming one, built from the lower bars that have closed.
+    aligned : whether shorts read the mirrored market.
     symbol : another symbol; None: the decision's.
     """
 
     column: str
     timeframe: Timeframe | None = None
     so_far: bool = False
+    aligned: bool = False
     symbol: str | None = None
 
     def __str__(self) -> str:
-        parts = [self.column, "" if self.timeframe is None else f"_{self.timeframe}", "_so_far" if self.so_far else ""]
-        return "".join(parts) + ("" if self.symbol is None else f"_of_{self.symbol}")
+        return (
+            self.column
+            + ("" if self.timeframe is None else f"_{self.timeframe}")
+            + ("_so_far" if self.so_far else "")
+            + ("_aligned" if self.aligned else "")
+            + ("" if self.symbol is None else f"_of_{self.symbol}")
+        )
 
     @property
     def source(self) -> FeatureInput:
         """The history that windows are cut from, the same for every column of the same bars."""
         of_bars = self.column in (*SERIES_INPUTS, "bars")
-        return FeatureInput("bars", self.timeframe, self.so_far, self.symbol) if of_bars else self
+        return replace(self, column="bars") if of_bars else self
 
     def n_base_bars(self, window: int, timeframe: Timeframe) -> int:
         """Return how many bars of the decision's timeframe always hold `window` whole bars of this input.
@@ -89,13 +102,16 @@ def parse_input(text: str) -> FeatureInput:
     if found is None:
         raise BadInput(
             f"{text!r} is not an input: write one of {', '.join(SERIES_INPUTS)}, bars, results, clock and trade, "
-            "the first six with a timeframe or another symbol, as in close_1h, bars_1d_so_far, close_of_SPY"
+            "the first six with a timeframe, aligned with the trade's side or of another symbol, as in close_1h, "
+            "bars_1d_so_far, close_1h_aligned, close_of_SPY"
         )
     timeframe = None if found["timeframe"] is None else parse_timeframe(found["timeframe"])
     if found["so_far"] and timeframe is None:
         raise BadInput(f"{text!r}: only a bar of a higher timeframe can be forming; name it, as in close_1h_so_far")
+    if found["aligned"] and found["column"] == "volume":
+        raise BadInput(f"{text!r}: volume is the same for both sides; leave out _aligned")
     symbol = None if found["symbol"] is None else normalise_symbol(found["symbol"])
-    parsed = FeatureInput(found["column"], timeframe, bool(found["so_far"]), symbol)
+    parsed = FeatureInput(found["column"], timeframe, bool(found["so_far"]), bool(found["aligned"]), symbol)
     if str(parsed) != text:
         # One feature has one name, or the same column would be computed, learned and stored twice.
         raise BadInput(f"write {parsed}, not {text}")

@@ -51,7 +51,7 @@ def requirements_of(features: Iterable[Feature], timeframe: Timeframe, *, symbol
     others: dict[str, int] = {}
     terms: set[str] = set()
     for feature in features:
-        terms |= feature.factor.terms
+        terms |= feature.terms
         other = feature.input.symbol
         if feature.input.column == "results":
             results = max(results, feature.window(timeframe))

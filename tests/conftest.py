@@ -85,6 +85,10 @@ EVERY_INPUT = (
     "close_1h__slope__window_5",
     "bars_1h_so_far__range__window_2",
     "close_1h_of_ETH-USD__change__window_3",
+    "close_aligned__slope__window_20",
+    "bars_1h_so_far_aligned__position_in_range__window_2",
+    "close_1h_aligned_of_ETH-USD__change__window_3",
+    "close_aligned__tsfresh_ratio_beyond_r_sigma__r_1.5__window_30",
 )
 """Features of all that a decision may know: bars, longer ones and those of another symbol, its terms, its record."""
 

@@ -3,4 +3,4 @@
 The only code that slices history. Definitions of factors belong to `features.factor` and `features.families`.
 """
 
-__all__ = ["history", "higher_timeframe", "interpreted", "compiled", "compute", "code_hash", "column_cache"]
+__all__ = ["mirror", "history", "higher_timeframe", "interpreted", "compiled", "compute", "code_hash", "column_cache"]

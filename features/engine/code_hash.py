@@ -25,7 +25,7 @@ from tradesieve.features.factor import Feature
 
 ENGINE = (
     "engine/compiled.py", "decisions.py", "engine/compute.py", "factor.py", "engine/higher_timeframe.py",
-    "engine/history.py", "engine/interpreted.py", "inputs.py",
+    "engine/history.py", "engine/interpreted.py", "engine/mirror.py", "inputs.py",
 )  # fmt: skip
 """The files of this room that every value depends on, whatever its factor."""
 

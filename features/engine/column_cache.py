@@ -111,7 +111,7 @@ class FactorCache:
         paths = []
         for feature in features:
             factor, symbol = feature.factor, feature.input.symbol
-            terms = {*factor.terms, *_TERMS.get(factor.kind, ()), *_TERMS.get(feature.input.column, ())}
+            terms = {*feature.terms, *_TERMS.get(factor.kind, ()), *_TERMS.get(feature.input.column, ())}
             if "results" in terms:
                 terms.update(_TERMS["results"])
             other = others[symbol].fingerprint if symbol is not None and symbol in others else ""

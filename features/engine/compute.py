@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +39,8 @@ def compute(
 
     1. Group the features by the history that they read: bars at a timeframe of a symbol, the trade's own terms with
        the bars, or the results of closed trades.
-    2. Find the last closed bar at each decision; decisions at the same close share their windows.
+    2. Find the last closed bar at each decision; decisions at the same close share their windows, which for shorts are
+       those of the mirrored market if a feature is aligned.
     3. Run the kernels of each group over its windows, and the decision factors over the decisions.
     4. Replace what is not finite by NaN.
 
@@ -77,7 +78,7 @@ def compute(
     _check_terms(parsed, decisions)
     plan = _plan(parsed, bars.timeframe)
     stops = _stops(bars, decisions.time)
-    matrix = _at_each_close(plan.of_bars, len(parsed), bars, decisions.time, stops, others or {})
+    matrix = _at_each_close(plan, len(parsed), bars, decisions, stops, others or {})
     for group in plan.of_trades:
         history = history_of_bars(FeatureInput("bars"), bars, decisions.time, stops, {})
         group.fill(history, matrix, _terms(decisions))
@@ -91,27 +92,41 @@ def compute(
 
 
 def _at_each_close(
-    groups: Sequence[_Group],
+    plan: _Plan,
     n_features: int,
     bars: Bars,
-    times: np.ndarray,
+    decisions: Decisions,
     stops: np.ndarray,
     others: Mapping[str, Bars],
 ) -> np.ndarray:
-    """Return the matrix with the columns of bars filled; decisions at the same close share one row until the end."""
-    row = None
-    if np.any(stops[1:] <= stops[:-1]):
-        stops, first, row = np.unique(stops, return_index=True, return_inverse=True)
-        times = times[first]
+    """Return the matrix with the columns of bars filled.
+
+    Decisions at the same close share one row until the end. If a feature is aligned, only those of the same side do,
+    and the rows of longs come before those of shorts.
+    """
+    times, keys, row = decisions.time, stops, None
+    if plan.is_aligned and decisions.side is not None:
+        keys = np.where(decisions.side < 0.0, stops + len(bars), stops)  # a stop is at least 1
+    if np.any(keys[1:] <= keys[:-1]):
+        keys, first, row = np.unique(keys, return_index=True, return_inverse=True)
+        times, stops = times[first], stops[first]
+    n_longs = int(np.searchsorted(keys, len(bars), side="right"))
     matrix = np.empty((len(stops), n_features))
-    for group in groups:
-        group.fill(history_of_bars(group.source, bars, times, stops, others), matrix)
+    for group in plan.of_bars:
+        history = history_of_bars(group.source, bars, times, stops, others)
+        if not group.source.aligned:
+            group.fill(history, matrix)
+            continue
+        if n_longs > 0:
+            group.fill(history.at(slice(n_longs)), matrix[:n_longs])
+        if n_longs < len(stops):
+            group.fill(history.at(slice(n_longs, None)).mirrored(), matrix[n_longs:])
     return matrix if row is None else matrix[row]
 
 
 def _check_terms(features: Sequence[Feature], decisions: Decisions) -> None:
     for feature in features:
-        for term in sorted(feature.factor.terms):
+        for term in sorted(feature.terms):
             if getattr(decisions, term) is None:
                 raise BadInput(f"feature {feature.name!r} requires the {term} of the trade")
 
@@ -165,6 +180,11 @@ class _Plan:
     of_trades: tuple[_Group, ...]
     of_results: tuple[_Group, ...]
     of_decisions: tuple[int, ...]
+
+    @cached_property
+    def is_aligned(self) -> bool:
+        """Whether windows depend on the side of the decision."""
+        return any(group.source.aligned for group in self.of_bars)
 
 
 @lru_cache(maxsize=256)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine.mirror import mirrored_columns
 from tradesieve.features.inputs import BAR_COLUMNS, FeatureInput
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
@@ -41,6 +42,15 @@ class History:
         if len(self.forming):
             values[-1] = self.forming[row, column]
         return values
+
+    def at(self, rows: slice) -> History:
+        """Return what is known at some of the decisions."""
+        return replace(self, stops=self.stops[rows], known=self.known[rows], forming=self.forming[rows])
+
+    def mirrored(self) -> History:
+        """Return the history of bars in the mirrored market; see `features.engine.mirror`."""
+        forming = np.stack(mirrored_columns(tuple(self.forming.T)), axis=1) if len(self.forming) else self.forming
+        return replace(self, columns=mirrored_columns(self.columns), forming=forming)
 
 
 def history_of_bars(

@@ -5,7 +5,8 @@
     truncation    when the bars after the decision are removed;
     perturbation  when the bars after the decision are replaced by others;
     longer        when the bars before its lookback are replaced by others, or by more of them;
-    last_window   when it is computed from its last `lookback` bars alone, with nothing beside them in memory.
+    last_window   when it is computed from its last `lookback` bars alone, with nothing beside them in memory;
+    mirror        if it is aligned, when the market is mirrored and the sides of the decisions are turned.
 
 "Bars" includes those of other symbols. The engine passes a factor a window that ends with the decision, so a factor can
 break an invariant only by reading outside its window or by keeping state. A frame factor is written over all bars at
@@ -16,13 +17,14 @@ No such check can detect a function that reads the future from elsewhere, such a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
+from tradesieve.features.engine.mirror import mirrored_bars
 from tradesieve.features.factor import Feature
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.invariants.frame_factors import frame_violations
@@ -39,6 +41,7 @@ INVARIANTS = {
     "perturbation": "looks at the future: it changes when later bars change",
     "longer": "depends on more history than its lookback",
     "last_window": "depends on more than its last window",
+    "mirror": "is not the same for the other side of a mirrored market",
 }
 """The invariants in the order in which they are checked, and the message for a feature that breaks one."""
 
@@ -117,6 +120,7 @@ def check_features(
     check.neighbours()
     check.future(cuts)
     check.past()
+    check.mirror()
     check.whole()
     return check.violations()
 
@@ -180,14 +184,45 @@ class _Check:
             self._compare("longer", here, other)
             self._compare("last_window", here, alone)
 
+    def mirror(self) -> None:
+        """Mirror the market and turn the sides: what held for a long now holds for a short.
+
+        From a market that is a mirror itself, since only then mirroring twice changes nothing.
+        """
+        columns = [column for column, feature in enumerate(self._features) if feature.input.aligned]
+        side = self._at.side
+        if not columns or side is None:
+            return
+        aligned = [self._features[column] for column in columns]
+        once, others_once = _mirrored(self._bars, self._others)
+        twice, others_twice = _mirrored(once, others_once)
+        expected, turned = self._expected.copy(), self._expected.copy()
+        expected[:, columns] = self._compute(slice(None), aligned, once, others_once)
+        turned[:, columns] = compute(twice, replace(self._at, side=-side), aligned, others=others_twice)
+        self._compare("mirror", slice(None), turned, expected)
+
     def whole(self) -> None:
-        """Check the functions that frame factors were written as over all of history."""
+        """Check the functions that frame factors were written as over all of history, those of shorts mirrored."""
         for column, feature in enumerate(self._features):
-            if feature.factor.frame_function is not None:
-                values = self._expected[:, column]
-                found = frame_violations(feature, self._bars, self._others, self._at.time, values, seed=self._seed)
-                for invariant, time, expected, other in found:
+            if feature.factor.frame_function is None:
+                continue
+            for rows, bars, others in self._markets(feature):
+                times, values = self._at.time[rows], self._expected[rows, column]
+                for invariant, time, expected, other in frame_violations(
+                    feature, bars, others, times, values, seed=self._seed
+                ):
                     self._add(invariant, feature.name, time, expected, other)
+
+    def _markets(self, feature: Feature) -> Iterator[tuple[np.ndarray, Bars, Mapping[str, Bars]]]:
+        """Yield the decisions that read the same market, and its bars."""
+        if not feature.input.aligned or self._at.side is None:
+            yield np.arange(len(self._at)), self._bars, self._others
+            return
+        longs, shorts = np.flatnonzero(self._at.side > 0), np.flatnonzero(self._at.side < 0)
+        if len(longs):
+            yield longs, self._bars, self._others
+        if len(shorts):
+            yield shorts, *_mirrored(self._bars, self._others)
 
     def _cut(self, required: Requirements, place: int, *, earlier: bool) -> tuple[Bars, dict[str, Bars]]:
         """Return the last bars that a decision requires: alone, or after an invented earlier history."""
@@ -217,9 +252,9 @@ class _Check:
             others=self._others if others is None else others,
         )
 
-    def _compare(self, invariant: str, rows: slice, other: np.ndarray) -> None:
+    def _compare(self, invariant: str, rows: slice, other: np.ndarray, expected: np.ndarray | None = None) -> None:
         # Bit for bit: a difference in the last digit means that there are two computations of the factor.
-        expected, times = self._expected[rows], self._at.time[rows]
+        expected, times = self._expected[rows] if expected is None else expected, self._at.time[rows]
         differs = expected.view(np.int64) != np.ascontiguousarray(other).view(np.int64)
         differs &= ~(np.isnan(expected) & np.isnan(other))
         for column in np.flatnonzero(differs.any(axis=0)):
@@ -231,3 +266,7 @@ class _Check:
         known = self._found.get((invariant, feature))
         if known is None or time < known.time:
             self._found[invariant, feature] = Violation(invariant, feature, time, float(expected), float(found))
+
+
+def _mirrored(bars: Bars, others: Mapping[str, Bars]) -> tuple[Bars, dict[str, Bars]]:
+    return mirrored_bars(bars), {symbol: mirrored_bars(other) for symbol, other in others.items()}

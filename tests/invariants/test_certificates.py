@@ -24,8 +24,11 @@ SOME = [name for name in EVERY if "window_10" in name and name.startswith(("clos
 VIEWS = [
     name.replace("__", f"{view}__", 1)
     for name in SOME
-    for view in ("_1h", "_1h_so_far", "_4h_so_far", "_of_OTHER", "_1h_of_OTHER", "_1h_so_far_of_OTHER")
-]
+    for view in (
+        "_1h", "_1h_so_far", "_4h_so_far", "_of_OTHER", "_1h_of_OTHER", "_1h_so_far_of_OTHER",
+        "_aligned", "_1h_so_far_aligned", "_4h_aligned_of_OTHER",
+    )
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("market", ["synthetic", "real"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tradesieve.features.decisions import Decisions
+from tradesieve.features.engine import history
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import FACTORS, Factor, Feature
 from tradesieve.features.families import FAMILIES
@@ -51,7 +53,13 @@ VIEWS = (
     f"close_1h_of_{OTHER}__tsfresh_maximum__window_3", "close_of_BTC-USD__slope__window_20",
 )  # fmt: skip
 
-EVERY = [*every_feature(), *VIEWS]
+RAW = [*every_feature(), *VIEWS]
+ALIGNED = [
+    re.sub(r"^(.+?)(_of_.+?)?__", r"\1_aligned\2__", name, count=1)
+    for name in RAW
+    if name.startswith(("close", "bars"))
+]
+EVERY = [*RAW, *ALIGNED]
 WEEK = [f"bars__{name}" for name, factor in FACTORS.items() if factor.family == "week"]
 
 
@@ -106,9 +114,10 @@ def test_every_factor_has_values_on_ordinary_bars(market, request):
     assert np.mean(np.isnan(matrix[:, ~of_trades][known[:, ~of_trades]])) < 0.01
     assert np.mean(np.isnan(matrix[:, of_trades])) < 0.3
     for column, name in enumerate(EVERY):
-        if "window_2" in name or name == "bars__daily_volatility__days_1":
+        raw = name.replace("_aligned", "")
+        if "window_2" in name or raw == "bars__daily_volatility__days_1":
             continue  # two points are always a straight line, and one return does not vary
-        if name == "bars__day_gap" and market == "synthetic":
+        if raw == "bars__day_gap" and market == "synthetic":
             continue  # bars there open at the close before them
         assert len(np.unique(matrix[:, column][known[:, column]])) > 1, f"{name} says something"
 
@@ -117,7 +126,8 @@ def test_the_week_and_the_month_are_causal_and_need_no_more_than_their_lookback(
     bars = bars_maker("BTC-USD", timeframe="4h", n_days=160)
     at = decisions(bars, 300)
     assert len(WEEK) == 12
-    assert check_features(bars, at, WEEK, n_samples=40, seed=1) == []
+    aligned = [name.replace("bars__", "bars_aligned__") for name in WEEK]
+    assert check_features(bars, at, [*WEEK, *aligned], n_samples=40, seed=1) == []
     matrix = compute(bars, bars.close_time[lookback(WEEK, bars) :], WEEK)
     assert np.isfinite(matrix).all()
     assert min(len(np.unique(column)) for column in matrix.T) > 100
@@ -230,6 +240,30 @@ def test_a_factor_of_a_library_that_remembers_is_caught_by_name(market_bars):
         market_bars, Feature("close__remembers__window_5", factor, FeatureInput("close"), (("window", 5.0),))
     )
     assert found["close__remembers__window_5"] == {"purity"}, "and no other invariant can be judged"
+
+
+@pytest.mark.parametrize(
+    ("fault", "caught"),
+    [
+        (lambda columns: columns, {"close", "bars", "bars_1h_so_far"}),
+        (lambda columns: (*(1.0 / column for column in columns[:4]), columns[4]), {"bars", "bars_1h_so_far"}),
+        (lambda columns: (columns[0], columns[2], columns[1], columns[3], columns[4]), {"close", "bars_1h_so_far"}),
+    ],
+    ids=["not mirrored", "high and low not exchanged", "no reciprocals"],
+)
+def test_an_engine_that_mirrors_wrongly_is_caught_by_name(market_bars, monkeypatch, fault, caught):
+    monkeypatch.setattr(history, "mirrored_columns", fault)
+    names = [
+        "close__slope__window_20", "close_aligned__slope__window_20", "bars_aligned__from_last_day_high",
+        "bars_1h_so_far_aligned__position_in_range__window_5",
+    ]  # fmt: skip
+    found = check_features(
+        market_bars[:6000], decisions(market_bars[:6000]), [*names, "close__slope__window_20"], seed=1
+    )
+    assert {one.invariant for one in found} == {"mirror"}
+    assert caught <= {one.feature.partition("_aligned")[0] for one in found} <= {"close", "bars", "bars_1h_so_far"}
+    assert "is not the same for the other side of a mirrored market: at 20" in str(found[0])
+    assert found[0].certificate == "parity"
 
 
 def test_a_violation_is_a_sentence_with_both_values(market_bars):

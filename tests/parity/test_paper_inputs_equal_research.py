@@ -42,6 +42,9 @@ FEATURES = (
     "bars_1h_of_GAUGE__range__window_4",
     "close_1h__slope__window_8",
     "bars_1h_so_far__range__window_3",
+    "close_aligned__slope__window_40",
+    "bars_1h_so_far_aligned__position_in_range__window_3",
+    "close_1h_aligned_of_GAUGE__change__window_3",
 )
 
 

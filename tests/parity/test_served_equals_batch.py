@@ -17,7 +17,7 @@ from tradesieve.serving.client import ScoringClient
 
 pytestmark = pytest.mark.slow
 
-# Besides the minimal set, one factor of each remaining kind: of the day, of whole bars, and of tsfresh.
+# Besides the minimal set, one factor of each remaining kind: of the day, of whole bars, of tsfresh; and aligned ones.
 FEATURES = (
     *MINIMAL,
     "bars__from_day_open",
@@ -25,6 +25,8 @@ FEATURES = (
     "bars__volume_balance__window_50",
     "close__fit__window_50",
     "close__tsfresh_cid_ce__normalize_True__window_50",
+    "close_aligned__slope__window_30",
+    "bars_1h_aligned__body_share__window_2",
 )
 
 

@@ -56,6 +56,7 @@ def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool
         [{key: row[key] for key in shown} for row in rows],
     )
     console.say("at a higher timeframe, or of another symbol: close_1h__..., bars_1d_so_far__..., close_of_SPY__...")
+    console.say("from the side of the trade: close_aligned__..., bars_1h_aligned__..., close_aligned_of_SPY__...")
     console.say("also any tsfresh calculator: close__tsfresh_autocorrelation__lag_1__window_50")
     for name, names in sets.items():
         console.say(f"set {name}: {len(names)} features")

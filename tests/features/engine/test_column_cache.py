@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[3]
 NAMES = (
     "close__slope__window_20", "close__trendiness__window_20", "bars__range__window_10", "clock__day_sine",
     "trade__side", "close_1h__slope__window_10", "close_of_ETH-USD__slope__window_20",
+    "close_aligned__slope__window_20",
 )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def test_only_what_follows_from_a_change_is_computed_anew(cache, bars, at, other
     assert computed(cache, bars[1:], at[np.flatnonzero(at.time > bars.close_time[0])], NAMES, others=others) == count
     assert computed(cache, bars, at[1:], NAMES, others=others) == count, "other decisions"
     turned = replace(at, side=-at.side)
-    assert computed(cache, bars, turned, NAMES, others=others) == 1, "of the side, trade__side alone"
+    assert computed(cache, bars, turned, NAMES, others=others) == 2, "of the side, trade__side and what is aligned"
     assert computed(cache, bars, at, NAMES, others={"ETH-USD": others["ETH-USD"][1:]}) == 1, "of another symbol's bars"
     assert computed(cache, bars, at, NAMES, others=others) == 0, "and all of it is kept"
 
