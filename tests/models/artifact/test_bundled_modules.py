@@ -41,7 +41,10 @@ def last_to_first(values, window=10):
     """Divide the last value by the first."""
     return values[-1] / values[0]
 '''
-NAMES = ("bars__above_mean__window_20", "close__last_to_first__window_12", "close__slope__window_20", "trade__side")
+NAMES = (
+    "bars__above_mean__window_20", "close__last_to_first__window_12", "close__slope__window_20", "trade__side",
+    "close_aligned__last_to_first__window_15",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
