@@ -76,7 +76,7 @@ def bars(request: pytest.FixtureRequest) -> Bars:
     return synthetic() if request.param == "synthetic" else real()
 
 
-@pytest.mark.parametrize(("name", "limit"), [("minimal", 10.0), ("standard", 10.0), ("wide", 60.0)])
+@pytest.mark.parametrize(("name", "limit"), [("minimal", 10.0), ("standard", 10.0), ("aligned", 15.0), ("wide", 60.0)])
 def test_a_set_for_many_decisions(bars, name, limit):
     features = SETS[name]
     needed = requirements_of(parse_features(features), ONE).bars
@@ -96,7 +96,7 @@ def test_a_set_for_many_decisions(bars, name, limit):
     assert seconds < limit
 
 
-@pytest.mark.parametrize(("name", "limit"), [("standard", 300e-6), ("wide", 1e-3)])
+@pytest.mark.parametrize(("name", "limit"), [("standard", 300e-6), ("aligned", 450e-6), ("wide", 1e-3)])
 def test_one_live_decision(name, limit):
     features = parse_features(SETS[name])
     window = synthetic()[: requirements_of(features, ONE).bars]
