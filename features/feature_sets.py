@@ -76,7 +76,7 @@ def _aligned(name: str) -> str:
     return "__".join([f"{column}_aligned" if factor in _ONE_SIDED else column, factor, *rest])
 
 
-# Aligned alone, a model cannot find an edge of one side only: it takes the market's own trend beside the trade's side.
+# The last ones, not aligned, together with the trade's side let a model find an edge of one side only.
 ALIGNED = (
     *map(_aligned, (*STANDARD, *_LONG)),
     *(f"close__slope__window_{window}" for window in (20, 50, 100, 200)),
