@@ -10,14 +10,15 @@ bit. So two mirrored markets, one the mirror of the other, stand in each other's
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from tradesieve.features.inputs import BAR_COLUMNS
 from tradesieve.market.bars import Bars
 
 
 def mirrored_columns(columns: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-    """Mirror the columns of bars, float64 (n,) each, in the order of `BAR_COLUMNS`."""
+    """Mirror the columns of bars, float64 (n,) each, in the order of `features.inputs.BAR_COLUMNS`."""
     open_, high, low, close, volume = columns
     return 1.0 / open_, 1.0 / low, 1.0 / high, 1.0 / close, volume
 
@@ -32,5 +33,5 @@ def mirrored_bars(bars: Bars) -> Bars:
     >>> bool(mirrored_bars(bars).high[0] == 1.0 / bars.low[0])
     True
     """
-    columns = mirrored_columns(tuple(getattr(bars, name) for name in BAR_COLUMNS))
-    return Bars(bars.symbol, bars.timeframe, bars.close_time, **dict(zip(BAR_COLUMNS, columns, strict=True)))
+    open_, high, low, close, _ = mirrored_columns((bars.open, bars.high, bars.low, bars.close, bars.volume))
+    return replace(bars, open=open_, high=high, low=low, close=close)
