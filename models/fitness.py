@@ -2,7 +2,7 @@
 
 Daily returns are those of `strategies.statistics.daily_returns`, with each trade multiplied by its size. Days without
 exits count as zero, for the baseline (sizes of ones) and for the filtered trades alike, so both are judged over the
-same calendar.
+same calendar. Every measure weighs a trade by its capital, which is size x stake.
 
 NaN rules: an undefined ratio (no downside, no variance, fewer than two days, no trade kept) is NaN. NaN in returns
 makes every ratio NaN. NaN in sizes or trades is refused.
@@ -30,7 +30,7 @@ from tradesieve.strategies.statistics.daily_returns import (
 )
 
 MINIMUM_TRADES = 30
-"""With fewer kept trades a fitness is NaN: a ratio of a handful of trades is an accident."""
+"""With fewer effective trades a fitness is NaN: a ratio of a handful of trades is an accident."""
 
 
 def daily_returns(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
@@ -104,17 +104,77 @@ def check_finite(name: str, values: np.ndarray) -> None:
         raise BadInput(f"{name} has a value that is not finite at {np.argwhere(~np.isfinite(values))[0].tolist()}")
 
 
+def effective_number(weights: np.ndarray) -> float:
+    """Count what carries the weight: ``sum(w) ** 2 / sum(w ** 2)`` (Kish, 1965, Survey Sampling).
+
+    Equal weights count fully; one large weight beside many tiny ones counts as one.
+
+    Parameters
+    ----------
+    weights : float (n,), finite, at least 0.
+
+    Returns
+    -------
+    Between 1 and n; 0 if no weight is above zero.
+
+    Examples
+    --------
+    >>> effective_number(np.array([1.0, 1.0, 0.0])), round(effective_number(np.array([1.0] + [1e-9] * 29)), 6)
+    (2.0, 1.0)
+    """
+    largest = weights.max(initial=0.0)
+    if largest == 0:
+        return 0.0
+    scaled = weights / largest  # squares of tiny weights would underflow
+    return float(scaled.sum() ** 2 / np.sum(scaled**2))
+
+
+def effective_trades(dataset: Dataset, sizes: np.ndarray) -> float:
+    """Return the effective number of trades, weighted by capital."""
+    return effective_number(checked_sizes(dataset, sizes) * dataset.stake)
+
+
+def effective_days(dataset: Dataset, sizes: np.ndarray) -> float:
+    """Return the effective number of days on which trades exit, weighted by the capital of their trades."""
+    day, _, n_days = capital_effects(dataset)
+    return effective_number(np.bincount(day, weights=checked_sizes(dataset, sizes) * dataset.stake, minlength=n_days))
+
+
+def equal_capital(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
+    """Return the one size for all trades that puts as much capital at risk as these sizes: float64 (n_trades,)."""
+    capital = float(np.sum(dataset.stake))
+    share = float(np.sum(checked_sizes(dataset, sizes) * dataset.stake)) / capital if capital > 0 else 0.0
+    return np.full(len(dataset), share)
+
+
+def improvement_returns(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
+    """Compute what the filter adds each day to the same capital spread evenly over every trade.
+
+    Trading less adds nothing by itself, neither when trades win nor when they lose.
+
+    Returns
+    -------
+    float64 (n_days,), `daily_returns` at `sizes` less those at `equal_capital`.
+
+    Raises
+    ------
+    BadInput, BadData : as `daily_returns`.
+    """
+    return daily_returns(dataset, sizes) - daily_returns(dataset, equal_capital(dataset, sizes))
+
+
 @dataclass(frozen=True)
 class Measures:
-    """Measures of the trades at given sizes. A trade is kept when its size is above zero.
+    """Measures of the trades at given sizes, each weighted by its capital. A trade is kept if its size is above zero.
 
     Parameters
     ----------
     sortino, sharpe : annualised, of the daily returns.
     n_trades : kept trades.
+    effective_trades : of them, those that carry the capital, see `effective_number`.
     coverage : kept trades as a fraction of all.
-    win_rate : fraction of the kept trades with a net return above zero.
-    expectancy : mean net return of the kept trades, as a fraction of entry notional, regardless of size.
+    win_rate : share of the capital in trades with a net return above zero.
+    expectancy : net return per unit of capital.
     profit_factor : capital won by winners over capital lost by losers; NaN without a loser.
     max_drawdown, total_return : of the compounded daily returns.
     turnover : entry notional per year, as a multiple of the whole capital.
@@ -123,6 +183,7 @@ class Measures:
     sortino: float
     sharpe: float
     n_trades: int
+    effective_trades: float
     coverage: float
     win_rate: float
     expectancy: float
@@ -151,6 +212,7 @@ def measure(dataset: Dataset, sizes: np.ndarray) -> Measures:
         sortino=sortino(returns, days_per_year=per_year),
         sharpe=sharpe(returns, days_per_year=per_year),
         n_trades=int(np.count_nonzero(sizes)),
+        effective_trades=effective_trades(dataset, sizes),
         coverage=float(np.count_nonzero(sizes) / len(sizes)) if len(sizes) else math.nan,
         win_rate=_win_rate(dataset, sizes),
         expectancy=_expectancy(dataset, sizes),
@@ -193,20 +255,45 @@ def _sharpe(dataset: Dataset, sizes: np.ndarray) -> float:
     return sharpe(daily_returns(dataset, sizes), days_per_year=dataset.calendar.days_per_year)
 
 
+def _by_capital(dataset: Dataset, sizes: np.ndarray, values: np.ndarray) -> float:
+    capital = sizes * dataset.stake
+    total = float(capital.sum())
+    return float(np.sum(capital * values)) / total if total > 0 else math.nan
+
+
 def _win_rate(dataset: Dataset, sizes: np.ndarray) -> float:
-    kept = dataset.net_return[sizes > 0]
-    return float(np.mean(kept > 0)) if len(kept) else math.nan
+    return _by_capital(dataset, sizes, dataset.net_return > 0)
 
 
 def _expectancy(dataset: Dataset, sizes: np.ndarray) -> float:
-    kept = dataset.net_return[sizes > 0]
-    return float(np.mean(kept)) if len(kept) else math.nan
+    return _by_capital(dataset, sizes, dataset.net_return)
 
 
 def _profit_factor(dataset: Dataset, sizes: np.ndarray) -> float:
     effect = sizes * dataset.stake * dataset.net_return
     won, lost = float(np.sum(effect[effect > 0])), -float(np.sum(effect[effect < 0]))
     return won / lost if lost > 0 else math.nan
+
+
+def ranked_sortino(dataset: Dataset, sizes: np.ndarray) -> float:
+    """Rank trades by their Sortino ratio where they earn, and by their return per unit of capital where they lose.
+
+    Below zero, a Sortino ratio rises with risk and falls with the number of trades; the return per unit of capital does
+    neither. Both are zero where the trades break even, so the order has no gap.
+
+    Returns
+    -------
+    The annualised Sortino ratio if the daily returns add up to more than zero, else `Measures.expectancy`. NaN where
+    the one that applies is undefined.
+
+    Raises
+    ------
+    BadInput, BadData : as `daily_returns`.
+    """
+    returns = daily_returns(dataset, sizes)
+    if returns.sum() > 0:
+        return sortino(returns, days_per_year=dataset.calendar.days_per_year)
+    return _expectancy(dataset, checked_sizes(dataset, sizes))
 
 
 @dataclass(frozen=True)
@@ -223,22 +310,22 @@ class Fitness:
     statistic: Callable[[Dataset, np.ndarray], float]
 
     def __call__(self, dataset: Dataset, sizes: np.ndarray, *, minimum_trades: int = MINIMUM_TRADES) -> float:
-        """Compute the fitness; NaN when fewer than `minimum_trades` trades are kept.
+        """Compute the fitness; NaN when fewer than `minimum_trades` effective trades are kept.
 
         Raises
         ------
         BadInput, BadData : as `daily_returns`.
         """
-        sizes = checked_sizes(dataset, sizes)
-        if np.count_nonzero(sizes) < minimum_trades:
+        # A rounding error must not take a trade away from equal sizes.
+        if effective_trades(dataset, sizes) < minimum_trades - 1e-6:
             return math.nan
-        return self.statistic(dataset, sizes)
+        return self.statistic(dataset, np.asarray(sizes, dtype=np.float64))
 
 
 FITNESS: dict[str, Fitness] = {
     fitness.name: fitness
     for fitness in (
-        Fitness("sortino", _sortino),
+        Fitness("sortino", ranked_sortino),
         Fitness("sharpe", _sharpe),
         Fitness("expectancy", _expectancy),
         Fitness("profit_factor", _profit_factor),

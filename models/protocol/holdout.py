@@ -10,11 +10,12 @@ import numpy as np
 
 from tradesieve.market.bars import format_time
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import daily_returns
+from tradesieve.models.fitness import improvement_returns
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.search import SearchResult
-from tradesieve.models.significance.gate import Condition, Gate, judge
+from tradesieve.models.significance.gate import Condition, Development, Gate, judge
+from tradesieve.strategies.statistics.daily_returns import sharpe
 
 _NO_WINNER = Condition("winner", math.nan, 1.0, False, "No trial succeeded, so there is no filter to judge.")
 
@@ -28,7 +29,7 @@ class HoldoutResult:
     dataset : the hold-out.
     sizes, scores : float64 (n_trades,), of the winner; zeros and NaN without one.
     n_trials : trials on these symbols so far, all experiments together.
-    opening : number of this opening among those on these symbols; 1 is the first.
+    opening : number of this opening among those on these symbols that share a time with it; 1 is the first.
     gate : the verdict.
     """
 
@@ -80,20 +81,24 @@ def open_holdout(
     gate = judge(
         holdout=holdout,
         sizes=sizes,
-        winner_returns_development=daily_returns(result.dataset, winner.sizes),
-        trial_returns_development=result.trial_returns(),
-        n_trials=n_trials,
+        development=Development(
+            improvement=improvement_returns(result.judged, winner.sizes),
+            returns=result.model_returns(),
+            n_trials=n_trials,
+            trial_sharpes=ledger.trial_improvements(symbols),
+        ),
         certificates=certificates,
         limits=plan.gate,
+        opening=opening,
         seed=plan.seed,
     )
     return HoldoutResult(holdout, sizes, scores, n_trials, opening, gate)
 
 
 def record_trials(result: SearchResult, *, ledger: Ledger, experiment: str, symbols: Sequence[str]) -> None:
-    """Record every trial in the ledger, failed ones included."""
+    """Record every trial in the ledger, failed ones included, for the experiment on these bars."""
     ledger.record_trials(
-        experiment,
+        f"{experiment}@{result.dataset.fingerprint}",
         ",".join(symbols),
         [
             {
@@ -101,6 +106,7 @@ def record_trials(result: SearchResult, *, ledger: Ledger, experiment: str, symb
                 "application": trial.application,
                 "fitness": trial.fitness,
                 "sharpe": trial.measures.sharpe,
+                "improvement": sharpe(improvement_returns(result.judged, trial.sizes), days_per_year=1.0),
             }
             for trial in result.trials
         ],
@@ -111,10 +117,10 @@ def _record_opening(
     holdout: Dataset, result: SearchResult, ledger: Ledger, experiment: str, symbols: Sequence[str]
 ) -> int:
     """Record the opening and return its number; a resumed run repeats the opening that it recorded before."""
-    winner, (start, end) = result.winner, holdout.period
+    winner, end = result.winner, holdout.period[1]
     name = "no winner" if winner is None else f"{winner.candidate.name} {winner.application}"
     reason = f"{name} of development {result.dataset.fingerprint}, up to {format_time(end)}"
-    for number, known in enumerate(ledger.holdout_openings(symbols), start=1):
-        if (known["experiment"], known["border"], known["reason"]) == (experiment, start, reason):
+    for number, known in enumerate(ledger.holdout_openings(symbols, holdout.period), start=1):
+        if (known["experiment"], known["border"], known["reason"]) == (experiment, holdout.period[0], reason):
             return number
-    return ledger.open_holdout(experiment, symbols, start, reason)
+    return ledger.open_holdout(experiment, symbols, holdout.period, reason)

@@ -11,7 +11,8 @@ from tradesieve.models.fitness import measure, measure_by_instance
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.search import SearchResult, Trial
-from tradesieve.models.significance.permutation import random_filter
+from tradesieve.models.significance.overfitting import probability_of_overfitting
+from tradesieve.models.significance.random_filters import random_filter
 
 
 def leaderboard(result: SearchResult) -> list[dict[str, Any]]:
@@ -19,7 +20,7 @@ def leaderboard(result: SearchResult) -> list[dict[str, Any]]:
 
     Failed trials come last, with the reason. All numbers are out of fold, on the development part.
     """
-    baseline = measure(result.dataset, np.ones(len(result.dataset))).sortino
+    baseline = measure(result.judged, np.ones(len(result.judged))).sortino
     return [_trial_row(place, trial, baseline) for place, trial in enumerate(result.trials, start=1)]
 
 
@@ -38,6 +39,7 @@ def _trial_row(place: int, trial: Trial, baseline: float) -> dict[str, Any]:
             "sortino": measures.sortino,
             "baseline_sortino": baseline,
             "random_sortino": trial.random.sortino if trial.random is not None else None,
+            "random_expectancy": trial.random.expectancy if trial.random is not None else None,
             "n_trades": measures.n_trades,
             "coverage": measures.coverage,
             "win_rate": measures.win_rate,
@@ -60,12 +62,12 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
     -------
     JSON values: ``baseline``, ``filtered``, ``random`` (filters of the same coverage) and ``by_instance``, each with
     ``development`` and ``holdout``; ``coverage``, of the hold-out once it is open; ``winner``, ``leaderboard``,
-    ``n_trials``, ``holdout_opening`` and ``gate``.
+    ``probability_of_overfitting`` of the choice, for information; ``n_trials``, ``holdout_opening`` and ``gate``.
     """
     winner = result.winner
-    sizes = np.zeros(len(result.dataset)) if winner is None else winner.sizes
+    sizes = np.zeros(len(result.judged)) if winner is None else winner.sizes
     parts: dict[str, tuple[Dataset, np.ndarray] | None] = {
-        "development": (result.dataset, sizes),
+        "development": (result.judged, sizes),
         "holdout": None if holdout is None else (holdout.dataset, holdout.sizes),
     }
     summary: dict[str, Any] = {"baseline": {}, "filtered": {}, "random": {}, "by_instance": {}}
@@ -85,6 +87,7 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
         "coverage": shown["coverage"],
         "winner": None if winner is None or result.application is None else _winner(winner, result),
         "leaderboard": leaderboard(result),
+        "probability_of_overfitting": json_safe(probability_of_overfitting(result.trial_returns())),
         "n_trials": len(result.trials) if holdout is None else holdout.n_trials,
         "holdout_opening": None if holdout is None else holdout.opening,
         "gate": None if holdout is None else holdout.gate.as_dict(),

@@ -11,24 +11,30 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tradesieve.market.errors import BadInput, Transient
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS trial (
     experiment TEXT NOT NULL, candidate TEXT NOT NULL, application TEXT NOT NULL, fitness REAL, sharpe REAL,
-    PRIMARY KEY (experiment, candidate, application)
+    improvement REAL, PRIMARY KEY (experiment, candidate, application)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS trial_symbol (
     symbol TEXT NOT NULL, experiment TEXT NOT NULL, PRIMARY KEY (symbol, experiment)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS opening (
-    number INTEGER PRIMARY KEY, experiment TEXT NOT NULL, border INTEGER NOT NULL, reason TEXT NOT NULL
+    number INTEGER PRIMARY KEY, experiment TEXT NOT NULL, border INTEGER NOT NULL, reason TEXT NOT NULL,
+    until INTEGER
 );
 CREATE TABLE IF NOT EXISTS opening_symbol (
     symbol TEXT NOT NULL, opening INTEGER NOT NULL REFERENCES opening (number), PRIMARY KEY (symbol, opening)
 ) WITHOUT ROWID;
 """
 
+_ADDED_LATER = (("trial", "improvement", "REAL"), ("opening", "until", "INTEGER"))
+"""Columns that an older ledger lacks; its trials and openings still count."""
+_TRIAL = ("candidate", "application", "fitness", "sharpe", "improvement")
 _WAIT = 30.0
 """Seconds to wait while another process writes."""
 
@@ -58,16 +64,20 @@ class Ledger:
         with self._connected() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
+            for table, column, kind in _ADDED_LATER:
+                if column not in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}:
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     def record_trials(self, experiment: str, market: str, trials: Sequence[Mapping[str, Any]]) -> int:
         """Record trials; a repeated (experiment, candidate, application) replaces its numbers and adds no trial.
 
         Parameters
         ----------
-        experiment : hash of the experiment.
+        experiment : identifies the experiment and its bars, so that a rerun on more bars adds trials.
         market : its symbols, joined by commas.
-        trials : dicts with ``candidate``, ``application``, ``fitness`` and ``sharpe``; a failed trial has NaN or None
-            for its numbers and counts too.
+        trials : dicts with ``candidate``, ``application``, ``fitness``, ``sharpe`` and ``improvement``, the Sharpe
+            ratio of one day of what it adds to the baseline; a failed trial has NaN or None for its numbers and counts
+            too.
 
         Returns
         -------
@@ -76,18 +86,18 @@ class Ledger:
         symbols = _checked_symbols(market.split(","))
         rows = []
         for trial in trials:
-            missing = {"candidate", "application", "fitness", "sharpe"} - set(trial)
+            missing = set(_TRIAL) - set(trial)
             if missing:
                 raise BadInput(f"a trial of {experiment!r} has no {', '.join(sorted(missing))}: {dict(trial)}")
             # SQLite stores NaN as NULL.
-            rows.append((experiment, trial["candidate"], trial["application"], trial["fitness"], trial["sharpe"]))
+            rows.append((experiment, *(trial[name] for name in _TRIAL)))
         count = "SELECT COUNT(*) FROM trial WHERE experiment = ?"
         with self._writing() as connection:
             before = connection.execute(count, (experiment,)).fetchone()[0]
             connection.executemany(
                 "INSERT OR IGNORE INTO trial_symbol VALUES (?, ?)", [(symbol, experiment) for symbol in symbols]
             )
-            connection.executemany("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?)", rows)
             after = connection.execute(count, (experiment,)).fetchone()[0]
         return int(after - before)
 
@@ -96,35 +106,46 @@ class Ledger:
         with self._connected() as connection:
             return int(connection.execute(*_among("SELECT COUNT(*) FROM trial", "trial", symbols)).fetchone()[0])
 
-    def open_holdout(self, experiment: str, symbols: Sequence[str], border: int, reason: str) -> int:
+    def trial_improvements(self, symbols: Sequence[str]) -> np.ndarray:
+        """Return the Sharpe ratios of one day of the improvement of these trials: float64, NaN where undefined."""
+        query, values = _among("SELECT improvement FROM trial", "trial", symbols)
+        with self._connected() as connection:
+            return np.array([row[0] for row in connection.execute(query, values)], dtype=np.float64)
+
+    def open_holdout(self, experiment: str, symbols: Sequence[str], period: tuple[int, int], reason: str) -> int:
         """Record the opening of a hold-out; call it before the hold-out is read, so that no opening is missed.
 
         Parameters
         ----------
-        border : int64 ns UTC, where the hold-out begins.
+        period : (start_time, end_time), int64 ns UTC, of the hold-out.
         reason : why it was opened, in words.
 
         Returns
         -------
-        The number of openings so far on any of these symbols, this one included: only the first is unbiased.
+        The number of openings so far that share a symbol and a time with this one, which is included: only the first
+        is unbiased.
         """
         names = _checked_symbols(symbols)
+        start, end = (int(time) for time in period)
         with self._writing() as connection:
             opening = connection.execute(
-                "INSERT INTO opening (experiment, border, reason) VALUES (?, ?, ?)", (experiment, int(border), reason)
+                "INSERT INTO opening (experiment, border, reason, until) VALUES (?, ?, ?, ?)",
+                (experiment, start, reason, end),
             ).lastrowid
             connection.executemany("INSERT INTO opening_symbol VALUES (?, ?)", [(name, opening) for name in names])
-            query = _among("SELECT COUNT(*) FROM opening", "opening", symbols)
-            return int(connection.execute(*query).fetchone()[0])
+            query, values = _among("SELECT COUNT(*) FROM opening", "opening", symbols)
+            overlapping = f"{query} AND border <= ? AND (until IS NULL OR until >= ?)"
+            return int(connection.execute(overlapping, (*values, end, start)).fetchone()[0])
 
-    def holdout_openings(self, symbols: Sequence[str]) -> list[dict[str, Any]]:
-        """List the openings on any of these symbols, oldest first.
+    def holdout_openings(self, symbols: Sequence[str], period: tuple[int, int] | None = None) -> list[dict[str, Any]]:
+        """List the openings on any of these symbols, oldest first; with `period`, those that share a time with it.
 
         Returns
         -------
-        Dicts with ``number`` (in the whole ledger), ``experiment``, ``symbols``, ``border`` and ``reason``.
+        Dicts with ``number`` (in the whole ledger), ``experiment``, ``symbols``, ``border``, ``until`` (None in an old
+        ledger, which overlaps every later time) and ``reason``.
         """
-        query, values = _among("SELECT number, experiment, border, reason FROM opening", "opening", symbols)
+        query, values = _among("SELECT number, experiment, border, until, reason FROM opening", "opening", symbols)
         of_opening = "SELECT symbol FROM opening_symbol WHERE opening = ? ORDER BY symbol"
         with self._connected() as connection:
             return [
@@ -133,9 +154,11 @@ class Ledger:
                     "experiment": experiment,
                     "symbols": [row[0] for row in connection.execute(of_opening, (number,))],
                     "border": border,
+                    "until": until,
                     "reason": reason,
                 }
-                for number, experiment, border, reason in connection.execute(query + " ORDER BY number", values)
+                for number, experiment, border, until, reason in connection.execute(query + " ORDER BY number", values)
+                if period is None or (border <= period[1] and (until is None or until >= period[0]))
             ]
 
     @contextmanager

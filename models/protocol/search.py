@@ -20,7 +20,7 @@ from tradesieve.models.protocol.candidate_scores import CandidateScores, score_c
 from tradesieve.models.protocol.out_of_fold_sizes import out_of_fold_sizes
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
-from tradesieve.models.significance.permutation import RandomFilter, random_filter
+from tradesieve.models.significance.random_filters import RandomFilter, random_filter
 from tradesieve.models.splits import Fold
 
 Progress = Callable[[int, int, str], None]
@@ -33,7 +33,8 @@ class Trial:
     Parameters
     ----------
     candidate, application : what was tried.
-    sizes : float64 (n_trades,), each chosen without the fold of its trade; zeros for a failed trial.
+    sizes : float64 (n_trades,) of `SearchResult.judged`, each chosen without the fold of its trade; zeros for a failed
+        trial.
     fitness : what ranks the trial; NaN if it failed.
     measures : of the sizes.
     random : random filters of the same coverage, for comparison; None for a failed trial.
@@ -58,12 +59,15 @@ class SearchResult:
     Parameters
     ----------
     dataset : the development part.
+    judged : its rows that a fold tests, over their own period: all of them, or those after the first block of a
+        walk-forward split. Trials, baseline and random filters are measured on these.
     trials : the winner first, then best first; failed trials last.
     model, application : of the winner, fitted on all rows; None when every trial failed.
     scores : float64 (n_trades,), the winner's out-of-fold scores; NaN throughout without a winner.
     """
 
     dataset: Dataset
+    judged: Dataset
     trials: list[Trial]
     model: Model | None
     application: Application | None
@@ -76,8 +80,19 @@ class SearchResult:
 
     def trial_returns(self) -> np.ndarray:
         """Return the out-of-fold daily returns of the trials that did not fail: float64 (n_days, n_trials)."""
-        columns = [daily_returns(self.dataset, trial.sizes) for trial in self.trials if trial.error is None]
-        n_days = len(self.dataset.calendar.days(*self.dataset.period))
+        return self._returns([trial for trial in self.trials if trial.error is None])
+
+    def model_returns(self) -> np.ndarray:
+        """Return those of the best trial of each model: float64 (n_days, n_models)."""
+        best: dict[str, Trial] = {}
+        for trial in self.trials:
+            if trial.error is None:
+                best.setdefault(trial.candidate.key, trial)
+        return self._returns(list(best.values()))
+
+    def _returns(self, trials: Sequence[Trial]) -> np.ndarray:
+        columns = [daily_returns(self.judged, trial.sizes) for trial in trials]
+        n_days = len(self.judged.calendar.days(*self.judged.period))
         return np.stack(columns, axis=1) if columns else np.empty((n_days, 0))
 
 
@@ -111,7 +126,13 @@ def search(
     folds = plan.split(development)
     candidates = plan.candidates()
     scored = _scored(development, candidates, folds, plan, checkpoints, n_jobs, on_progress)
-    trials = [_trial(candidate, name, development, folds, plan) for candidate in scored for name in plan.applications]
+    tested = np.sort(np.concatenate([fold.test for fold in folds]))
+    judged = _judged(development, tested)
+    trials = [
+        _trial(candidate, name, development, folds, judged, tested, plan)
+        for candidate in scored
+        for name in plan.applications
+    ]
     # Failed trials go last; among equals the earlier candidate, which is the simpler one, stays ahead.
     trials.sort(key=lambda trial: -trial.fitness if math.isfinite(trial.fitness) else math.inf)
     scores = {one.candidate.key: one.scores for one in scored}
@@ -129,8 +150,8 @@ def search(
             trial.candidate, development.X, development.y, development.weight, seed=plan.seed
         )
         winner_first = [trial, *(other for other in trials if other is not trial)]
-        return SearchResult(development, winner_first, model, application, own)
-    return SearchResult(development, trials, None, None, np.full(len(development), np.nan))
+        return SearchResult(development, judged, winner_first, model, application, own)
+    return SearchResult(development, judged, trials, None, None, np.full(len(development), np.nan))
 
 
 def _scored(
@@ -161,30 +182,41 @@ def _scored(
     return [finished[candidate.key] for candidate in candidates]
 
 
-def _trial(scored: CandidateScores, application: str, dataset: Dataset, folds: Sequence[Fold], plan: Plan) -> Trial:
+def _judged(development: Dataset, tested: np.ndarray) -> Dataset:
+    """Return the rows that a fold tests; what could not be sized is no part of the comparison."""
+    if len(tested) == len(development):
+        return development
+    return development.take(tested, period=(int(development.decision_time[tested[0]]), development.period[1]))
+
+
+def _trial(
+    scored: CandidateScores,
+    application: str,
+    dataset: Dataset,
+    folds: Sequence[Fold],
+    judged: Dataset,
+    tested: np.ndarray,
+    plan: Plan,
+) -> Trial:
     if scored.error is not None:
-        return _failed(scored.candidate, application, dataset, scored.error)
+        return _failed(scored.candidate, application, judged, scored.error)
     fitness = fitness_named(plan.fitness)
     try:
         sizes, chosen = out_of_fold_sizes(
             application, scored.scores, dataset, folds, fitness=fitness, minimum_trades=plan.minimum_trades
         )
     except NoChoice as reason:
-        return _failed(scored.candidate, application, dataset, str(reason))
-    value = fitness(dataset, sizes, minimum_trades=plan.minimum_trades)
-    error = None if math.isfinite(value) else f"keeps {int(np.count_nonzero(sizes))} trades, or has no losing day"
-    return Trial(
-        scored.candidate,
-        application,
-        sizes,
-        value,
-        measure(dataset, sizes),
-        random_filter(dataset, sizes, seed=plan.seed),
-        chosen,
-        error,
-    )
+        return _failed(scored.candidate, application, judged, str(reason))
+    sizes = sizes[tested]
+    value = fitness(judged, sizes, minimum_trades=plan.minimum_trades)
+    measures = measure(judged, sizes)
+    error = None
+    if not math.isfinite(value):
+        error = f"keeps {measures.effective_trades:.0f} effective trades, or has no losing day"
+    random = random_filter(judged, sizes, seed=plan.seed)
+    return Trial(scored.candidate, application, sizes, value, measures, random, chosen, error)
 
 
-def _failed(candidate: Candidate, application: str, dataset: Dataset, error: str) -> Trial:
-    nothing = np.zeros(len(dataset))
-    return Trial(candidate, application, nothing, math.nan, measure(dataset, nothing), None, [], error)
+def _failed(candidate: Candidate, application: str, judged: Dataset, error: str) -> Trial:
+    nothing = np.zeros(len(judged))
+    return Trial(candidate, application, nothing, math.nan, measure(judged, nothing), None, [], error)

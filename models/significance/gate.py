@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import MINIMUM_TRADES, checked_sizes, daily_returns
+from tradesieve.models.fitness import (
+    MINIMUM_TRADES,
+    checked_sizes,
+    daily_returns,
+    effective_days,
+    effective_trades,
+    improvement_returns,
+)
 from tradesieve.models.json_values import json_safe
-from tradesieve.models.significance.bootstrap import bootstrap_lower_bounds
+from tradesieve.models.significance.bootstrap import sortino_lower_bound
 from tradesieve.models.significance.deflated_sharpe import deflated_sharpe
-from tradesieve.models.significance.overfitting import probability_of_overfitting
-from tradesieve.models.significance.permutation import permutation_test, rotation_test
-from tradesieve.strategies.statistics.daily_returns import sharpe
+from tradesieve.models.significance.overfitting import probability_of_loss
+from tradesieve.models.significance.random_filters import rotation_test
 
 CERTIFICATES = ("causality", "parity")
 """Certificates that the gate always requires."""
@@ -69,157 +75,194 @@ class GateLimits:
 
     Parameters
     ----------
-    minimum_trades : fewest trades that the filter must keep on the hold-out.
-    significance : highest p-value of the permutation test and of the rotation test.
-    confidence : of the lower bounds of the Sortino ratio and of its improvement.
-    deflated_sharpe : lowest probability that the Sharpe ratio exceeds the best of as many worthless trials.
-    overfitting : the probability of backtest overfitting must be below this.
+    minimum_trades : fewest effective trades that the filter must keep on the hold-out, see
+        `models.fitness.effective_number`.
+    minimum_days : fewest effective days on which they must exit.
+    significance : highest p-value of the rotation test.
+    confidence : of the lower bounds of the Sortino ratio and of the improvement.
+    deflated_sharpe : lowest probability that the Sharpe ratio of the improvement exceeds that of the best of as many
+        worthless trials.
+    probability_of_loss : the trial that wins on one half of the development part must lose on the other half less
+        often than this.
     """
 
     minimum_trades: int = MINIMUM_TRADES
+    minimum_days: int = 10
     significance: float = 0.05
     confidence: float = 0.95
     deflated_sharpe: float = 0.95
-    overfitting: float = 0.5
+    probability_of_loss: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.minimum_trades < 1:
-            raise BadInput(f"minimum_trades is {self.minimum_trades}, but must be at least 1")
-        for name in ("significance", "confidence", "deflated_sharpe", "overfitting"):
+        for name in ("minimum_trades", "minimum_days"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} is {getattr(self, name)}, but must be at least 1")
+        for name in ("significance", "confidence", "deflated_sharpe", "probability_of_loss"):
             if not 0 < getattr(self, name) < 1:
                 raise BadInput(f"{name} is {getattr(self, name)}, but must lie between 0 and 1")
+
+    def at_opening(self, number: int) -> GateLimits:
+        """Return the limits at the nth opening of a hold-out: the errors allowed on it are divided by the square of n.
+
+        So however often it is opened, all openings together are allowed less than twice the errors of the first.
+
+        Examples
+        --------
+        >>> GateLimits().at_opening(2).significance
+        0.0125
+        """
+        share = 1.0 / number**2
+        return replace(self, significance=self.significance * share, confidence=1 - (1 - self.confidence) * share)
+
+
+@dataclass(frozen=True, eq=False)
+class Development:
+    """What the development part knows of the winner and of the choice that was made there, all out of fold.
+
+    Parameters
+    ----------
+    improvement : float (n_days,), what the winner adds, see `models.fitness.improvement_returns`.
+    returns : float (n_days, n_models), daily returns of the best trial of each model.
+    n_trials : the ledger's count for these symbols, all experiments together; at least one.
+    trial_sharpes : float, Sharpe ratios of one day of the improvement by the trials that the ledger knows, NaN if
+        undefined.
+    """
+
+    improvement: np.ndarray
+    returns: np.ndarray
+    n_trials: int
+    trial_sharpes: np.ndarray
 
 
 def judge(
     *,
     holdout: Dataset,
     sizes: np.ndarray,
-    winner_returns_development: np.ndarray,
-    trial_returns_development: np.ndarray,
-    n_trials: int,
+    development: Development,
     certificates: Mapping[str, bool | str],
     limits: GateLimits | None = None,
+    opening: int = 1,
     seed: int,
 ) -> Gate:
     """Judge the winner by every condition of the gate.
 
-    1. On the hold-out, which no trial has seen: enough kept trades, the permutation and the rotation test, and lower
-       bounds of the filtered Sortino ratio and of its improvement over taking every trade.
-    2. On the development part's out-of-fold returns: the deflated Sharpe ratio and the probability of overfitting,
-       which correct for choosing the winner among the trials.
+    1. On the hold-out, which no trial has seen: enough effective trades and days, the rotation test, and lower bounds
+       of the Sortino ratio of the filtered trades and of what the filter adds to the same capital in every trade.
+    2. On the development part's out-of-fold returns: the deflated Sharpe ratio of the improvement, which corrects for
+       choosing the winner among the trials, and how often such a choice loses money.
     3. The certificates.
 
     Parameters
     ----------
-    holdout : the sealed rows, opened once.
+    holdout : the sealed rows.
     sizes : float (n_trades,), the winner's sizes on the hold-out.
-    winner_returns_development : float (n_days,), the winner's out-of-fold daily returns.
-    trial_returns_development : float (n_days, n_trials_here), of every trial that did not fail.
-    n_trials : the ledger's count for these symbols, all experiments together; at least the trials given here.
     certificates : True where one was earned; anything else fails, and a string is the reason. ``causality`` and
         ``parity`` fail when they are missing.
     limits : ``GateLimits()`` if None.
+    opening : how often this hold-out has been opened, this time included; see `GateLimits.at_opening`.
 
     Raises
     ------
-    BadInput, BadData : if a condition cannot be measured, or `n_trials` is less than the trials given.
+    BadInput, BadData : if a condition cannot be measured.
     """
-    limits = limits or GateLimits()
-    if trial_returns_development.ndim != 2 or n_trials < trial_returns_development.shape[1]:
-        raise BadInput(f"n_trials is {n_trials}, but trial_returns has shape {trial_returns_development.shape}")
+    limits = (limits or GateLimits()).at_opening(opening)
     sizes = checked_sizes(holdout, sizes)
     return Gate(
         (
-            _enough_trades(sizes, limits),
-            *_beats_chance(holdout, sizes, limits, seed),
+            *_enough_trades(holdout, sizes, limits),
+            _beats_chance(holdout, sizes, limits, seed),
             *_bounds(holdout, sizes, limits, seed),
-            _deflated(winner_returns_development, trial_returns_development, n_trials, limits),
-            _overfitting(trial_returns_development, limits),
+            _deflated(development, limits),
+            _loses(development, limits),
             *_certified(certificates),
         )
     )
 
 
-def _enough_trades(sizes: np.ndarray, limits: GateLimits) -> Condition:
+def _enough_trades(holdout: Dataset, sizes: np.ndarray, limits: GateLimits) -> tuple[Condition, Condition]:
     n_kept = int(np.count_nonzero(sizes))
-    passed = n_kept >= limits.minimum_trades
-    verdict = "enough to judge it" if passed else f"too few to judge it: at least {limits.minimum_trades} are needed"
-    reason = f"The filter kept {n_kept} of {len(sizes)} trades on the hold-out, {verdict}."
-    return Condition("trades_kept", float(n_kept), float(limits.minimum_trades), passed, reason)
-
-
-def _beats_chance(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed: int) -> tuple[Condition, Condition]:
-    shuffled, _ = permutation_test(holdout, sizes, seed=seed)
-    rotated, _ = rotation_test(holdout, sizes, seed=seed)
+    kept = f"The filter kept {n_kept} of {len(sizes)} trades on the hold-out; their capital counts as that of"
     return (
-        _chance("beats_random_filter", shuffled, "random filters that keep as many trades of each strategy", limits),
-        _chance("beats_other_times", rotated, "shifts of the same filter to other times", limits),
+        _enough("trades_kept", effective_trades(holdout, sizes), limits.minimum_trades, f"{kept} {{}} equal trades"),
+        _enough("days_traded", effective_days(holdout, sizes), limits.minimum_days, f"{kept} {{}} equal days"),
     )
 
 
-def _chance(name: str, p_value: float, rivals: str, limits: GateLimits) -> Condition:
+def _enough(name: str, value: float, minimum: int, what: str) -> Condition:
+    value = round(value, 6)  # a rounding error must not take a trade away
+    passed = value >= minimum
+    verdict = "enough to judge it" if passed else f"too few to judge it: at least {minimum} are needed"
+    return Condition(name, value, float(minimum), passed, f"{what.format(f'{value:.0f}')}, {verdict}.")
+
+
+def _beats_chance(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed: int) -> Condition:
+    p_value, _ = rotation_test(holdout, sizes, seed=seed)
     passed = p_value <= limits.significance
     if math.isnan(p_value):
         reason = "The filtered trades of the hold-out have no losing day, so there is no Sortino ratio to test."
     else:
         reason = (
-            f"Of {rivals}, {p_value:.1%} did at least as well on the hold-out; the limit is {limits.significance:.1%}."
+            f"Of random filters, which are shifts of the same filter to other times, {p_value:.1%} did at least as "
+            f"well on the hold-out; the limit is {limits.significance:.2%}."
         )
-    return Condition(name, p_value, limits.significance, passed, reason)
+    return Condition("beats_random_filter", p_value, limits.significance, passed, reason)
 
 
 def _bounds(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed: int) -> tuple[Condition, Condition]:
-    filtered, improvement = bootstrap_lower_bounds(
-        daily_returns(holdout, np.ones(len(holdout))),
-        daily_returns(holdout, sizes),
-        days_per_year=holdout.calendar.days_per_year,
-        confidence=limits.confidence,
-        seed=seed,
-    )
+    filtered, added = daily_returns(holdout, sizes), improvement_returns(holdout, sizes)
     return (
-        _bound("sortino_above_zero", filtered, "the Sortino ratio of the filtered trades on the hold-out", limits),
+        _bound("sortino_above_zero", filtered, "the filtered trades on the hold-out", holdout, limits, seed),
         _bound(
             "improvement_above_zero",
-            improvement,
-            "the improvement of the Sortino ratio over taking every trade",
+            added,
+            "what the filter adds to the same capital in every trade",
+            holdout,
             limits,
+            seed,
         ),
     )
 
 
-def _bound(name: str, bound: float, what: str, limits: GateLimits) -> Condition:
+def _bound(name: str, returns: np.ndarray, what: str, holdout: Dataset, limits: GateLimits, seed: int) -> Condition:
+    bound = sortino_lower_bound(
+        returns, days_per_year=holdout.calendar.days_per_year, confidence=limits.confidence, seed=seed
+    )
     if math.isnan(bound):
-        reason = f"There are too few losing days for a lower bound of {what}."
+        reason = f"There are too few losing days for a lower bound of the Sortino ratio of {what}."
     else:
-        reason = f"With {limits.confidence:.0%} confidence, {what} is above {bound:.2f}; it must be above zero."
+        reason = (
+            f"With {limits.confidence:.1%} confidence, the Sortino ratio of {what} is above {bound:.2f}; "
+            "it must be above zero."
+        )
     return Condition(name, bound, 0.0, bound > 0, reason)
 
 
-def _deflated(winner: np.ndarray, trials: np.ndarray, n_trials: int, limits: GateLimits) -> Condition:
-    ratios = np.array([sharpe(column, days_per_year=1.0) for column in trials.T])
-    value = deflated_sharpe(winner, n_trials=n_trials, trial_sharpes=ratios)
+def _deflated(development: Development, limits: GateLimits) -> Condition:
+    n_trials = development.n_trials
+    value = deflated_sharpe(development.improvement, n_trials=n_trials, trial_sharpes=development.trial_sharpes)
     if math.isnan(value):
         reason = (
-            "The deflated Sharpe ratio is undefined: the winner, or all but one of the trials, has no Sharpe ratio."
+            "The deflated Sharpe ratio is undefined: the winner's improvement, or that of all but one of the trials, "
+            "has no Sharpe ratio."
         )
     else:
         reason = (
-            f"After {n_trials} trials on these symbols, the probability that the winner's Sharpe ratio is better than "
-            f"the best of as many worthless trials is {value:.1%}; at least {limits.deflated_sharpe:.1%} is needed."
+            f"After {n_trials} trials on these symbols, the probability that the winner adds more than the best of as "
+            f"many worthless trials would is {value:.1%}; at least {limits.deflated_sharpe:.1%} is needed."
         )
     return Condition("deflated_sharpe", value, limits.deflated_sharpe, value >= limits.deflated_sharpe, reason)
 
 
-def _overfitting(trials: np.ndarray, limits: GateLimits) -> Condition:
-    value = probability_of_overfitting(trials)
+def _loses(development: Development, limits: GateLimits) -> Condition:
+    value, limit = probability_of_loss(development.returns), limits.probability_of_loss
     if math.isnan(value):
-        reason = "Overfitting cannot be measured: more days, or at least two different trials, are needed."
+        reason = "It cannot be measured whether the choice holds: more days, or a trial that succeeded, are needed."
     else:
         reason = (
-            f"The trial that wins on one half of the time ranks in the lower half on the other in {value:.1%} of the "
-            f"splits; it must be less than {limits.overfitting:.1%}."
+            f"The model that wins on one half of the development part loses money on the other in {value:.1%} of the "
+            f"splits; it must be less than {limit:.1%}."
         )
-    return Condition("overfitting", value, limits.overfitting, value < limits.overfitting, reason)
+    return Condition("probability_of_loss", value, limit, value < limit, reason)
 
 
 def _certified(certificates: Mapping[str, bool | str]) -> list[Condition]:

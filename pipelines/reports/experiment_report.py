@@ -20,7 +20,7 @@ def experiment_html(searched: SearchResult, judged: HoldoutResult | None) -> str
     judged : None while the hold-out is sealed, which the page then does not show.
     """
     winner = searched.winner
-    periods = [_capital(searched.dataset, np.zeros(len(searched.dataset)) if winner is None else winner.sizes)]
+    periods = [_capital(searched.judged, np.zeros(len(searched.judged)) if winner is None else winner.sizes)]
     if judged is not None:
         periods.append(_capital(judged.dataset, judged.sizes))
     return render(

@@ -14,7 +14,7 @@ from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.models.fitness import measure
 from tradesieve.models.protocol.leaderboard import compare_instances
-from tradesieve.models.significance.permutation import random_filter
+from tradesieve.models.significance.random_filters import random_filter
 from tradesieve.pipelines.experiment import parse_time
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.research_trades import load_model_chunk, research_trades
@@ -60,8 +60,8 @@ def evaluate(
     if trades.empty:
         raise BadInput(f"no trade closed after {format_time(start_time)}: import later bars or choose other strategies")
     symbols = sorted({instance.symbol for instance in instances})
-    opening = settings.ledger.open_holdout(artifact.manifest["experiment"], symbols, start_time, "model eval")
     dataset = _dataset(trades, instances, chunks, start_time)
+    opening = settings.ledger.open_holdout(artifact.manifest["experiment"], symbols, dataset.period, "model eval")
     sizes = trades["size"].to_numpy()
     return {
         "period": [format_time(time) for time in dataset.period],

@@ -7,12 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from tradesieve.market.calendars.trading_days import NEW_YORK, WEEKDAYS
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import FITNESS, Fitness, daily_returns, fitness_named, measure, measure_by_instance
+from tradesieve.models.fitness import (
+    FITNESS,
+    Fitness,
+    daily_returns,
+    fitness_named,
+    improvement_returns,
+    measure,
+    measure_by_instance,
+    ranked_sortino,
+)
 from tradesieve.strategies.statistics.daily_returns import equity, max_drawdown, sharpe, sortino
 
 
@@ -111,8 +121,10 @@ def test_measures_of_a_table_worked_by_hand(trades):
     dataset = replace(dataset, net_return=np.array([0.02, -0.01, 0.04, -0.09]), stake=np.array([0.5, 1.0, 1.0, 1.0]))
     measures = measure(dataset, np.array([1.0, 1.0, 0.5, 0.0]))
     assert (measures.n_trades, measures.coverage) == (3, 0.75)
-    assert measures.win_rate == pytest.approx(2 / 3)
-    assert measures.expectancy == pytest.approx(0.05 / 3)
+    # Capital 0.5, 1 and 0.5: size times stake.
+    assert measures.win_rate == pytest.approx((0.5 + 0.5) / 2)
+    assert measures.expectancy == pytest.approx((0.5 * 0.02 - 0.01 + 0.5 * 0.04) / 2)
+    assert measures.effective_trades == pytest.approx(2**2 / 1.5)
     assert measures.profit_factor == pytest.approx((0.01 + 0.02) / 0.01)
     assert measures.turnover == pytest.approx((0.5 + 1.0 + 0.5) / 2 / 10 * 365)
     returns = daily_returns(dataset, np.array([1.0, 1.0, 0.5, 0.0]))
@@ -135,12 +147,42 @@ def test_measures_of_nothing_kept_are_none_in_json(trades):
 @pytest.mark.parametrize("name", sorted(FITNESS))
 def test_every_fitness_needs_its_minimum_of_trades_and_sees_an_edge(trades, name):
     dataset, scores = trades(edge=0.05)
+    dataset = replace(dataset, stake=np.ones(len(dataset)))
     fitness = fitness_named(name)
     best_29, best_30 = (scores >= np.sort(scores)[-n] for n in (29, 30))
     assert math.isnan(fitness(dataset, best_29))
     assert math.isfinite(fitness(dataset, best_30))
     assert math.isfinite(fitness(dataset, best_29, minimum_trades=29))
     assert fitness(dataset, scores > 0.7) > fitness(dataset, np.ones(len(dataset))) > fitness(dataset, scores < 0.3)
+
+
+def test_among_losing_filters_the_rank_follows_the_money_not_the_risk(trades):
+    """Ranked by the Sortino ratio, losing filters rise with risk and with trading less."""
+    dataset, _ = trades(1000, drift=-0.01)
+    generator = np.random.default_rng(0)
+    filters = [(generator.random(1000) < share).astype(float) for share in np.linspace(0.1, 0.9, 60)]
+    measured = [measure(dataset, sizes) for sizes in filters]
+    ranks = [ranked_sortino(dataset, sizes) for sizes in filters]
+    assert max(ranks) < 0
+    np.testing.assert_allclose(ranks, [each.expectancy for each in measured])
+    coverage = [each.coverage for each in measured]
+    assert spearmanr([each.sortino for each in measured], coverage).statistic < -0.9
+    assert abs(spearmanr(ranks, coverage).statistic) < 0.4
+
+
+def test_the_rank_is_the_sortino_ratio_where_trades_earn(trades):
+    dataset, scores = trades(1000, edge=0.05)
+    assert ranked_sortino(dataset, scores > 0.6) == pytest.approx(measure(dataset, scores > 0.6).sortino)
+
+
+def test_what_a_filter_adds_does_not_come_from_trading_less(trades):
+    for drift in (-0.01, 0.01):
+        dataset, scores = trades(2000, drift=drift)
+        for sizes in (np.full(2000, 0.3), np.ones(2000), np.zeros(2000)):
+            np.testing.assert_allclose(improvement_returns(dataset, sizes), 0.0, atol=1e-12)
+        added = [improvement_returns(dataset, (scores > keep).astype(float)).sum() for keep in (0.2, 0.5, 0.8)]
+        baseline = abs(daily_returns(dataset, np.ones(2000)).sum())
+        assert max(np.abs(added)) < 0.1 * baseline
 
 
 def test_a_fitness_of_ones_own_and_a_typo(trades):

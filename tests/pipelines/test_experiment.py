@@ -102,7 +102,7 @@ def test_every_field_is_part_of_the_identity() -> None:
     others += [Experiment(symbols=("A",), plan=dataclasses.replace(plan, **{k: v})) for k, v in changes.items()]
     others += [
         Experiment(symbols=("A",), plan=dataclasses.replace(plan, gate=dataclasses.replace(plan.gate, **{name: 0.6})))
-        for name in ("confidence", "deflated_sharpe", "overfitting")
+        for name in ("confidence", "deflated_sharpe", "probability_of_loss")
     ]
     hashes = {other.hash for other in [Experiment(symbols=("A",)), *others]}
     assert len(hashes) == len(others) + 1

@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput
@@ -15,8 +16,14 @@ from tradesieve.models.protocol import ledger as ledger_module
 from tradesieve.models.protocol.ledger import Ledger
 
 
-def trial(candidate, application="threshold", fitness=1.0, sharpe=0.05):
-    return {"candidate": candidate, "application": application, "fitness": fitness, "sharpe": sharpe}
+def trial(candidate, application="threshold", fitness=1.0, sharpe=0.05, improvement=0.01):
+    return {
+        "candidate": candidate,
+        "application": application,
+        "fitness": fitness,
+        "sharpe": sharpe,
+        "improvement": improvement,
+    }
 
 
 @pytest.fixture
@@ -54,8 +61,41 @@ def test_failed_trials_count_and_have_no_sharpe(ledger):
     assert recorded_sharpes(ledger) == []
 
 
+def test_the_improvements_of_all_experiments_on_a_symbol_are_read_together(ledger):
+    ledger.record_trials("first", "BTC,ETH", [trial("a", improvement=0.02), trial("b", improvement=math.nan)])
+    ledger.record_trials("second", "ETH", [trial("a", improvement=-0.01)])
+    improvements = ledger.trial_improvements(["ETH"])
+    assert sorted(improvements[np.isfinite(improvements)]) == [-0.01, 0.02]
+    assert len(improvements) == 3
+    assert ledger.trial_improvements(["SOL"]).shape == (0,)
+
+
+def test_a_ledger_from_before_the_improvements_keeps_its_trials_and_openings(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE trial (experiment TEXT NOT NULL, candidate TEXT NOT NULL, application TEXT NOT NULL,
+                fitness REAL, sharpe REAL, PRIMARY KEY (experiment, candidate, application)) WITHOUT ROWID;
+            CREATE TABLE trial_symbol (symbol TEXT NOT NULL, experiment TEXT NOT NULL,
+                PRIMARY KEY (symbol, experiment)) WITHOUT ROWID;
+            CREATE TABLE opening (number INTEGER PRIMARY KEY, experiment TEXT NOT NULL, border INTEGER NOT NULL,
+                reason TEXT NOT NULL);
+            CREATE TABLE opening_symbol (symbol TEXT NOT NULL, opening INTEGER NOT NULL,
+                PRIMARY KEY (symbol, opening)) WITHOUT ROWID;
+            INSERT INTO trial VALUES ('old', 'a', 'threshold', 1.0, 0.1);
+            INSERT INTO trial_symbol VALUES ('BTC', 'old');
+            INSERT INTO opening VALUES (1, 'old', 100, 'the winner was fixed');
+            INSERT INTO opening_symbol VALUES ('BTC', 1);
+        """)
+    ledger = Ledger(path)
+    assert ledger.record_trials("new", "BTC", [trial("a")]) == 1
+    assert ledger.count_trials(["BTC"]) == 2
+    assert np.isnan(ledger.trial_improvements(["BTC"])).sum() == 1
+    assert ledger.open_holdout("new", ["BTC"], (500, 600), "an old opening has no end, so it may overlap") == 2
+
+
 def test_a_batch_is_recorded_whole_or_not_at_all(ledger):
-    with pytest.raises(BadInput, match="has no sharpe"):
+    with pytest.raises(BadInput, match="has no improvement, sharpe"):
         ledger.record_trials("first", "BTC", [trial("a"), {"candidate": "b", "application": "kelly", "fitness": 1.0}])
     with pytest.raises(BadInput, match="NOT NULL"):
         ledger.record_trials("first", "BTC", [trial("a"), trial(None)])
@@ -63,20 +103,30 @@ def test_a_batch_is_recorded_whole_or_not_at_all(ledger):
 
 
 def test_every_opening_of_a_holdout_is_counted_and_listed(ledger):
-    assert ledger.open_holdout("first", ["BTC", "ETH"], 100, "the winner was fixed") == 1
-    assert ledger.open_holdout("second", ["SOL"], 100, "another market") == 1
-    assert ledger.open_holdout("first", ["ETH"], 100, "once more") == 2
-    assert ledger.open_holdout("third", ["BTC", "SOL"], 200, "later") == 3
+    assert ledger.open_holdout("first", ["BTC", "ETH"], (100, 200), "the winner was fixed") == 1
+    assert ledger.open_holdout("second", ["SOL"], (100, 200), "another market") == 1
+    assert ledger.open_holdout("first", ["ETH"], (100, 200), "once more") == 2
+    assert ledger.open_holdout("third", ["BTC", "SOL"], (200, 300), "later, and the last day again") == 3
     assert ledger.holdout_openings(["ETH"]) == [
         {
             "number": 1,
             "experiment": "first",
             "symbols": ["BTC", "ETH"],
             "border": 100,
+            "until": 200,
             "reason": "the winner was fixed",
         },
-        {"number": 3, "experiment": "first", "symbols": ["ETH"], "border": 100, "reason": "once more"},
+        {
+            "number": 3,
+            "experiment": "first",
+            "symbols": ["ETH"],
+            "border": 100,
+            "until": 200,
+            "reason": "once more",
+        },
     ]
+    assert ledger.open_holdout("fourth", ["BTC", "SOL"], (301, 400), "days that nobody has seen") == 1
+    assert [each["number"] for each in ledger.holdout_openings(["BTC"], (150, 250))] == [1, 4]
     assert ledger.holdout_openings(["AAPL"]) == []
 
 
@@ -104,9 +154,10 @@ name, path = sys.argv[1:]
 ledger = Ledger(path)
 numbers = []
 for turn in range(25):
-    trial = {"candidate": f"{name}-{turn}", "application": "threshold", "fitness": 1.0, "sharpe": 0.1}
+    trial = {"candidate": f"{name}-{turn}", "application": "threshold", "fitness": 1.0, "sharpe": 0.1,
+        "improvement": 0.1}
     ledger.record_trials("shared", "BTC", [trial, trial | {"candidate": f"both-{turn}"}])
-    numbers.append(ledger.open_holdout(name, ["BTC"], turn, "race"))
+    numbers.append(ledger.open_holdout(name, ["BTC"], (0, 100), "race"))
 sys.stdout.write(",".join(map(str, numbers)))
 """
 
@@ -134,7 +185,7 @@ def test_two_processes_lose_nothing_and_never_get_the_same_number(tmp_path):
 
 def test_threads_share_one_ledger(ledger):
     def open_it(turn):
-        return ledger.open_holdout("threads", ["BTC"], turn, "race")
+        return ledger.open_holdout("threads", ["BTC"], (0, 100), "race")
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(open_it, range(40))) == list(range(1, 41))
@@ -147,7 +198,8 @@ from tradesieve.models.protocol.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
-trials = [{"candidate": f"c{i}" * 20, "application": "threshold", "fitness": 1.0, "sharpe": 0.1} for i in range(5000)]
+numbers = {"fitness": 1.0, "sharpe": 0.1, "improvement": 0.1}
+trials = [{"candidate": f"c{i}" * 20, "application": "threshold", **numbers} for i in range(5000)]
 try:
     ledger.record_trials("first", "BTC", trials)
 except BadInput as error:

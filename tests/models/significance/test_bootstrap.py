@@ -1,4 +1,4 @@
-"""Bootstrap bounds: they cover the truth as often as they say."""
+"""The bootstrap bound: it covers the truth as often as it says, on few and skewed days too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.significance.bootstrap import bootstrap_lower_bounds
+from tradesieve.models.significance.bootstrap import sortino_lower_bound
 from tradesieve.strategies.statistics.daily_returns import sortino
 
 
@@ -20,46 +20,65 @@ def test_the_lower_bound_is_below_the_truth_as_often_as_it_says():
     downside = math.sqrt(np.trapezoid(grid**2 * stats.norm.pdf(grid, mean, deviation), grid))
     true = mean / downside * math.sqrt(365)
     covered, wide_covered = 0, 0
-    for seed in range(300):
-        days = np.random.default_rng(seed).normal(mean, deviation, 500)
-        bound, _ = bootstrap_lower_bounds(days, days, days_per_year=365, n_resamples=300, seed=seed)
-        half, _ = bootstrap_lower_bounds(days, days, days_per_year=365, n_resamples=300, confidence=0.5, seed=seed)
+    for seed in range(200):
+        days = np.random.default_rng(seed).normal(mean, deviation, 250)
+        bound = sortino_lower_bound(days, days_per_year=365, n_resamples=300, seed=seed)
+        half = sortino_lower_bound(days, days_per_year=365, n_resamples=300, confidence=0.5, seed=seed)
         covered += bound <= true
         wide_covered += half <= true
         assert bound < half
-    assert covered / 300 == pytest.approx(0.95, abs=0.04)
-    assert wide_covered / 300 == pytest.approx(0.5, abs=0.1)
+    assert covered / 200 == pytest.approx(0.95, abs=0.05)
+    assert wide_covered / 200 == pytest.approx(0.5, abs=0.1)
 
 
-def test_the_improvement_is_bounded_on_the_same_days():
-    generator = np.random.default_rng(0)
-    baseline = generator.normal(0.0005, 0.01, 700)
-    filtered = np.where(baseline < -0.01, baseline / 2, baseline)
-    bounds = bootstrap_lower_bounds(baseline, filtered, days_per_year=365, seed=0)
-    gain = sortino(filtered, days_per_year=365) - sortino(baseline, days_per_year=365)
-    assert 0 < bounds[1] < gain
-    assert bounds[0] < sortino(filtered, days_per_year=365)
-    assert bootstrap_lower_bounds(baseline, baseline, days_per_year=365, seed=0)[1] == 0.0
-    assert bounds == bootstrap_lower_bounds(baseline, filtered, days_per_year=365, seed=0)
+def normal(generator, n):
+    return generator.standard_normal(n)
 
 
-def test_longer_blocks_widen_the_bound_of_persistent_returns():
-    season = np.convolve(np.random.default_rng(1).standard_normal(1040), np.ones(41) / 41, "valid")
-    days = 0.001 + 0.01 * season
-    single, blocks = (
-        bootstrap_lower_bounds(days, days, days_per_year=365, mean_block=length, seed=0)[0] for length in (1, 40)
+def sparse(generator, n):
+    """Three days in ten trade, with heavy tails."""
+    return np.where(generator.random(n) < 0.3, generator.standard_t(4, n), 0.0)
+
+
+def many_small_losses(generator, n):
+    return np.where(generator.random(n) < 0.9, -1.0, 9.0) * (1 + 0.2 * generator.standard_normal(n))
+
+
+def persistent(generator, n):
+    days = generator.standard_t(4, n + 50)
+    for day in range(1, n + 50):
+        days[day] += 0.25 * days[day - 1]
+    return days[50:]
+
+
+@pytest.mark.parametrize("n_days", [48, 96])
+@pytest.mark.parametrize("law", [normal, sparse, many_small_losses, persistent])
+def test_worthless_days_are_found_good_no_more_often_than_the_level(law, n_days):
+    """Percentiles of resampled ratios were above zero on 10.8 % of such series of 48 days, 7.6 % of 96."""
+    above = sum(
+        sortino_lower_bound(law(np.random.default_rng(seed), n_days), days_per_year=365, n_resamples=300, seed=seed) > 0
+        for seed in range(250)
     )
-    assert blocks < single - 1
+    assert above / 250 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 250)
+
+
+def test_the_bound_is_above_zero_for_what_surely_earns_and_is_the_same_each_time():
+    days = np.random.default_rng(0).normal(0.002, 0.01, 300)
+    bound = sortino_lower_bound(days, days_per_year=365, seed=0)
+    assert 0 < bound < sortino(days, days_per_year=365)
+    assert bound == sortino_lower_bound(days, days_per_year=365, seed=0)
 
 
 def test_bounds_without_enough_losing_days_are_nan():
     one_loss = np.full(100, 0.01)
     one_loss[3] = -0.01
-    assert np.isnan(bootstrap_lower_bounds(one_loss, one_loss, days_per_year=365, seed=0)).all()
-    assert np.isnan(bootstrap_lower_bounds(one_loss[:1], one_loss[:1], days_per_year=365, seed=0)).all()
-    with pytest.raises(BadInput, match="same days"):
-        bootstrap_lower_bounds(one_loss, one_loss[1:], days_per_year=365, seed=0)
-    with pytest.raises(BadInput, match=r"filtered_returns .* \[3\]"):
-        bootstrap_lower_bounds(one_loss, np.where(one_loss < 0, np.nan, 0), days_per_year=365, seed=0)
-    with pytest.raises(BadInput, match="mean_block"):
-        bootstrap_lower_bounds(one_loss, one_loss, days_per_year=365, mean_block=0.5, seed=0)
+    assert math.isnan(sortino_lower_bound(one_loss, days_per_year=365, seed=0))
+    assert math.isnan(sortino_lower_bound(one_loss[:1], days_per_year=365, seed=0))
+    with pytest.raises(BadInput, match="shape"):
+        sortino_lower_bound(one_loss[None], days_per_year=365, seed=0)
+    with pytest.raises(BadInput, match=r"returns .* \[3\]"):
+        sortino_lower_bound(np.where(one_loss < 0, np.nan, 0), days_per_year=365, seed=0)
+    with pytest.raises(BadInput, match="confidence"):
+        sortino_lower_bound(one_loss, days_per_year=365, confidence=0.1, seed=0)
+    with pytest.raises(BadInput, match="n_resamples"):
+        sortino_lower_bound(one_loss, days_per_year=365, n_resamples=0, seed=0)

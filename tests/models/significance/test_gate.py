@@ -8,36 +8,46 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.fitness import daily_returns
-from tradesieve.models.significance.gate import Condition, Gate, GateLimits, judge
+from tradesieve.market.timeframes import DAY
+from tradesieve.models.fitness import daily_returns, improvement_returns
+from tradesieve.models.significance.gate import Condition, Development, Gate, GateLimits, judge
+from tradesieve.strategies.statistics.daily_returns import sharpe
 
 EARNED = {"causality": True, "parity": True}
 NAMES = [
     "trades_kept",
+    "days_traded",
     "beats_random_filter",
-    "beats_other_times",
     "sortino_above_zero",
     "improvement_above_zero",
     "deflated_sharpe",
-    "overfitting",
+    "probability_of_loss",
     "causality_certificate",
     "parity_certificate",
 ]
+
+
+def developed(dataset, sizes, others, n_trials=20):
+    """What the development part knows of a winner, the best of these trials."""
+    improvements = [improvement_returns(dataset, one) for one in (sizes, *others)]
+    return Development(
+        improvement=improvements[0],
+        returns=np.column_stack([daily_returns(dataset, one) for one in (sizes, *others)]),
+        n_trials=n_trials,
+        trial_sharpes=np.array([sharpe(one, days_per_year=1.0) for one in improvements]),
+    )
 
 
 def verdict(trades, *, edge, seed=0, keep=0.6, n=1000, **changes):
     """Judge a filter on a hold-out, with a development of which it is the best of twenty trials."""
     holdout, scores = trades(n, seed=2 * seed, edge=edge)
     development, development_scores = trades(n, seed=2 * seed + 1, edge=edge)
-    winner = daily_returns(development, (development_scores > keep).astype(float))
     generator = np.random.default_rng(seed)
-    others = [daily_returns(development, generator.random(n) > keep) for _ in range(19)]
+    others = [(generator.random(n) > keep).astype(float) for _ in range(19)]
     arguments = {
         "holdout": holdout,
         "sizes": (scores > keep).astype(float),
-        "winner_returns_development": winner,
-        "trial_returns_development": np.column_stack([winner, *others]),
-        "n_trials": 20,
+        "development": developed(development, (development_scores > keep).astype(float), others),
         "certificates": EARNED,
         "seed": seed,
     }
@@ -77,31 +87,79 @@ def test_one_condition_that_fails_closes_the_gate_and_says_why(trades, changes, 
 def test_taking_every_trade_of_a_good_strategy_is_no_filter(trades):
     holdout, _ = trades(1000, edge=0.0, drift=0.01)
     gate = verdict(trades, edge=0.05, holdout=holdout, sizes=np.ones(1000))
-    assert failed(gate) == ["beats_random_filter", "beats_other_times", "improvement_above_zero"]
+    assert failed(gate) == ["beats_random_filter", "improvement_above_zero"]
 
 
 def test_trading_less_of_a_losing_strategy_is_no_filter(trades):
     holdout, _ = trades(1000, edge=0.0, drift=-0.01)
     few = np.random.default_rng(0).random(1000) > 0.8
-    assert {"beats_random_filter", "beats_other_times", "sortino_above_zero"} <= set(
+    assert {"beats_random_filter", "sortino_above_zero", "improvement_above_zero"} <= set(
         failed(verdict(trades, edge=0.05, holdout=holdout, sizes=few))
     )
 
 
+def test_one_winner_among_crumbs_is_one_trade(trades):
+    """Thirty sizes above zero, of which one carries the money: its Sortino ratio is in the billions."""
+    holdout, scores = trades(1000, edge=0.05)
+    kept = np.argsort(-scores)[:30]
+    sizes = np.zeros(1000)
+    sizes[kept] = 1e-9
+    sizes[kept[np.argmax(holdout.net_return[kept])]] = 1.0
+    gate = verdict(trades, edge=0.05, holdout=holdout, sizes=sizes)
+    assert {"trades_kept", "days_traded"} <= set(failed(gate))
+    assert gate.conditions[0].value == pytest.approx(1.0)
+
+
+def test_trades_of_one_day_are_one_day(trades):
+    holdout, _ = trades(1000, edge=0.05)
+    day = holdout.exit_time // DAY
+    busiest = np.bincount(day - day.min()).argmax() + day.min()
+    sizes = (day == busiest).astype(float)
+    gate = verdict(trades, edge=0.05, holdout=holdout, sizes=sizes, limits=GateLimits(minimum_trades=2))
+    assert "days_traded" in failed(gate)
+    assert gate.conditions[1].value == pytest.approx(1.0)
+
+
 def test_what_is_good_for_one_trial_is_luck_after_a_million(trades):
-    returns = np.random.default_rng(0).normal(0.0012, 0.01, 400)
+    development, scores = trades(1000, seed=1, edge=0.015)
+    generator = np.random.default_rng(0)
+    others = [(generator.random(1000) > 0.6).astype(float) for _ in range(19)]
+    sizes = (scores > 0.6).astype(float)
     few, many = (
-        verdict(trades, edge=0.05, winner_returns_development=returns, n_trials=n_trials) for n_trials in (20, 10**6)
+        verdict(trades, edge=0.05, development=developed(development, sizes, others, n_trials=n)) for n in (20, 10**12)
     )
+    assert "deflated_sharpe" not in failed(few)
     assert failed(many) == ["deflated_sharpe"]
     assert few.conditions[5].value > many.conditions[5].value
 
 
-def test_a_winner_chosen_among_noise_is_overfitting(trades):
+def test_the_deflated_sharpe_asks_what_the_filter_adds_not_whether_the_rules_earn(trades):
+    """Rules that earn, and filters that know nothing of it: the filtered trades have a high Sharpe ratio."""
+    passed = 0
+    for seed in range(20):
+        development, _ = trades(1000, seed=seed, drift=0.01)
+        generator = np.random.default_rng(seed)
+        sizes = [(generator.random(1000) > 0.6).astype(float) for _ in range(20)]
+        sizes.sort(key=lambda one: -sharpe(daily_returns(development, one), days_per_year=1.0))
+        assert sharpe(daily_returns(development, sizes[0]), days_per_year=365.0) > 3
+        gate = verdict(trades, edge=0.05, development=developed(development, sizes[0], sizes[1:]))
+        passed += "deflated_sharpe" not in failed(gate)
+    assert passed <= 2
+
+
+def test_a_choice_among_noise_loses_as_often_as_it_earns(trades):
     noise = np.random.default_rng(0).normal(0, 0.01, (400, 20))
     best = noise[:, np.argmax(noise.mean(axis=0))]
-    gate = verdict(trades, edge=0.05, winner_returns_development=best, trial_returns_development=noise, n_trials=20)
-    assert "deflated_sharpe" in failed(gate)
+    ratios = noise.mean(axis=0) / noise.std(axis=0)
+    gate = verdict(trades, edge=0.05, development=Development(best, noise, 20, ratios))
+    assert set(failed(gate)) == {"deflated_sharpe", "probability_of_loss"}
+
+
+def test_each_further_opening_costs_some_of_the_allowed_error(trades):
+    first, second, tenth = (verdict(trades, edge=0.0, seed=3, opening=number) for number in (1, 2, 10))
+    limits = [gate.conditions[2].threshold for gate in (first, second, tenth)]
+    assert limits == pytest.approx([0.05, 0.0125, 0.0005])
+    assert second.conditions[3].value < first.conditions[3].value, "a bound of more confidence is lower"
 
 
 @pytest.mark.parametrize("nothing", ["no trade kept", "no trade at all", "no loss"])
@@ -119,11 +177,12 @@ def test_what_is_undefined_never_passes(trades, nothing):
         edge=0.05,
         holdout=holdout,
         sizes=sizes,
-        winner_returns_development=np.zeros(50),
-        trial_returns_development=np.zeros((50, 3)),
+        development=Development(np.zeros(50), np.zeros((50, 0)), 3, np.full(3, np.nan)),
     )
     undefined = [condition for condition in gate.conditions if math.isnan(condition.value)]
-    assert [condition.name for condition in undefined] == NAMES[1:7]
+    # Without a loss, what the filter adds is still defined: it may add less than nothing on some days.
+    expected = [name for name in NAMES[2:7] if nothing != "no loss" or name != "improvement_above_zero"]
+    assert [condition.name for condition in undefined] == expected
     assert not any(condition.passed for condition in undefined)
 
 
@@ -150,5 +209,5 @@ def test_wrong_limits_and_counts_are_refused(trades):
         GateLimits(significance=5)
     with pytest.raises(BadInput, match="minimum_trades is 0"):
         GateLimits(minimum_trades=0)
-    with pytest.raises(BadInput, match="n_trials is 19"):
-        verdict(trades, edge=0.05, n_trials=19)
+    with pytest.raises(BadInput, match="minimum_days is 0"):
+        GateLimits(minimum_days=0)

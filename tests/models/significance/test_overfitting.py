@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.significance.overfitting import probability_of_overfitting
+from tradesieve.models.significance.overfitting import probability_of_loss, probability_of_overfitting
 from tradesieve.strategies.statistics.daily_returns import sharpe, sortino
 
 
@@ -52,3 +52,37 @@ def test_overfitting_counts_equal_trials_once_and_undefined_ones_last():
     for wrong in ({"n_blocks": 7}, {"n_blocks": 18}, {"ranked_by": "calmar"}):
         with pytest.raises(BadInput, match=next(iter(wrong))):
             probability_of_overfitting(trials, **wrong)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_probability_of_loss_is_its_definition(seed):
+    trials = np.random.default_rng(seed).normal(0, 0.01, (83, 7))
+    blocks = np.split(np.arange(83), np.arange(1, 6) * 83 // 6)
+    lost = []
+    for chosen in combinations(range(6), 3):
+        inside = np.concatenate([blocks[block] for block in chosen])
+        outside = np.setdiff1d(np.arange(83), inside)
+        ranks = []
+        for column in trials.T:
+            total = column[inside].sum()
+            ranks.append(sortino(column[inside], days_per_year=1) if total > 0 else total)
+        lost.append(trials[outside, int(np.argmax(ranks))].sum() <= 0)
+    assert probability_of_loss(trials, n_blocks=6) == pytest.approx(np.mean(lost))
+
+
+def test_a_choice_that_holds_is_seldom_a_loss_and_one_of_noise_often():
+    generator = np.random.default_rng(0)
+    noise = [generator.normal(0, 0.01, (300, 12)) for _ in range(40)]
+    # Twelve models of one edge: which of them wins is a coin toss, that it earns is not.
+    alike = [trials + 0.002 for trials in noise]
+    assert np.mean([probability_of_loss(trials) for trials in noise]) > 0.35
+    assert np.mean([probability_of_loss(trials) < 0.1 for trials in alike]) > 0.9
+    assert np.mean([probability_of_overfitting(trials) < 0.5 for trials in alike]) < 0.8
+
+
+def test_the_probability_of_loss_of_one_trial_and_of_none():
+    days = np.random.default_rng(0).normal(0.002, 0.01, (300, 1))
+    assert probability_of_loss(days) == 0.0
+    assert probability_of_loss(-days) == 1.0
+    assert math.isnan(probability_of_loss(days[:, :0]))
+    assert math.isnan(probability_of_loss(days[:19]))
