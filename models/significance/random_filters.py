@@ -87,9 +87,10 @@ def rotate(dataset: Dataset, sizes: np.ndarray, *, n_rotations: int, seed: int) 
     # Where a row's decision lies between the first (0) and the last one (just below 1).
     since_first = dataset.decision_time - dataset.decision_time[:1]
     position = since_first / (since_first[-1:] + 1)
-    grouped = (values[order] for values in (day, effect, capital, sizes, position))
-    sums = rotated_sums_nb(*grouped, offsets, n_days, n_rotations, np.random.default_rng(seed))
-    total, squared_downside, invested = sums.T
+    total, squared_downside, invested = rotated_sums_nb(
+        day[order], effect[order], capital[order], sizes[order], position[order], offsets, n_days, n_rotations,
+        np.random.default_rng(seed),
+    ).T  # fmt: skip
     with np.errstate(divide="ignore", invalid="ignore"):
         sortino = total / n_days / np.sqrt(squared_downside / n_days) * math.sqrt(dataset.calendar.days_per_year)
         expectancy = total / invested
