@@ -45,7 +45,7 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
     )
     part = "holdout" if result["by_instance"]["holdout"] else "development"
     console.table(f"Strategy by strategy, {_title(part)}", abbreviate(result["by_instance"][part]), _INSTANCES)
-    console.table("Without and with the filter", _comparison(result), _MEASURES)
+    console.table("Without and with the filter, each trade weighted by its capital", _comparison(result), _MEASURES)
     show_gate(console, result)
 
 
@@ -74,7 +74,8 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     period = " to ".join(found["period"])
     console.table(f"Strategy by strategy, {period}", abbreviate(found["by_instance"]), _INSTANCES)
     rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
-    console.table("Without and with the model", rows, {key: title for key, title in _MEASURES.items() if key != "part"})
+    columns = {key: title for key, title in _MEASURES.items() if key != "part"}
+    console.table("Without and with the model, each trade weighted by its capital", rows, columns)
     console.say(f"This period was opened {found['opening']} time(s) so far; each opening weakens its evidence.")
 
 
