@@ -28,6 +28,7 @@ from tradesieve.strategies.statistics.daily_returns import (
     sharpe,
     sortino,
 )
+from tradesieve.strategies.statistics.daily_returns import ranked_sortino as daily_ranked_sortino
 
 MINIMUM_TRADES = 30
 """With fewer effective trades a fitness is NaN: a ratio of a handful of trades is an accident."""
@@ -276,24 +277,19 @@ def _profit_factor(dataset: Dataset, sizes: np.ndarray) -> float:
 
 
 def ranked_sortino(dataset: Dataset, sizes: np.ndarray) -> float:
-    """Rank trades by their Sortino ratio where they earn, and by their return per unit of capital where they lose.
-
-    Below zero, a Sortino ratio rises with risk and falls with the number of trades; the return per unit of capital does
-    neither. Both are zero where the trades break even, so the order has no gap.
+    """Rank trades at these sizes: `strategies.statistics.daily_returns.ranked_sortino` of their daily returns.
 
     Returns
     -------
-    The annualised Sortino ratio if the daily returns add up to more than zero, else `Measures.expectancy`. NaN where
-    the one that applies is undefined.
+    The annualised Sortino ratio where the trades earn, else `Measures.expectancy`; NaN where that is undefined.
 
     Raises
     ------
     BadInput, BadData : as `daily_returns`.
     """
     returns = daily_returns(dataset, sizes)
-    if returns.sum() > 0:
-        return sortino(returns, days_per_year=dataset.calendar.days_per_year)
-    return _expectancy(dataset, checked_sizes(dataset, sizes))
+    capital = float(np.sum(checked_sizes(dataset, sizes) * dataset.stake)) / len(dataset.instance_names)
+    return daily_ranked_sortino(returns, capital=capital, days_per_year=dataset.calendar.days_per_year)
 
 
 @dataclass(frozen=True)

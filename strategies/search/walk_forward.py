@@ -29,7 +29,7 @@ from tradesieve.market.execution.intrabar import FinerBars, align_finer
 from tradesieve.market.instruments import Instrument
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.search.search_space import STAGES, SearchSpace
-from tradesieve.strategies.statistics.daily_returns import capital_effect, equity, exit_days, sortino
+from tradesieve.strategies.statistics.daily_returns import capital_effect, equity, exit_days, ranked_sortino, sortino
 from tradesieve.strategies.strategy import Strategy
 from tradesieve.strategies.trades import is_closed
 
@@ -147,15 +147,16 @@ def walk_forward(
         if on_progress is not None:
             on_progress(step, n_windows, f"{space.text} up to {format_time(border)}")
         search = _ParameterSearch(backtest, first, border, n_trials, minimum_trades, seed + step)
-        chosen, fitness = search.best(space)
-        days, count = backtest.days(chosen, border, end)
+        chosen = search.best(space)
+        searched, _, _ = backtest.days(chosen, first, border)
+        days, count, _ = backtest.days(chosen, border, end)
         walked.append(days)
-        out = sortino(days, days_per_year=backtest.days_per_year)
-        windows.append(Window(first, border, end, chosen.id, fitness, out, count))
+        before, after = (sortino(each, days_per_year=backtest.days_per_year) for each in (searched, days))
+        windows.append(Window(first, border, end, chosen.id, before, after, count))
     if on_progress is not None:
         on_progress(n_windows - 1, n_windows, f"{space.text} in hindsight")
     start = borders[1]
-    hindsight, _ = _ParameterSearch(backtest, start, last, n_trials, minimum_trades, seed + n_windows).best(space)
+    hindsight = _ParameterSearch(backtest, start, last, n_trials, minimum_trades, seed + n_windows).best(space)
     paths = {
         "out_of_sample": np.concatenate(walked),
         # Split at the same borders: a day that contains a border counts on both sides of it.
@@ -180,8 +181,8 @@ class _WindowBacktest:
     def days_per_year(self) -> float:
         return self.instrument.trading_calendar.days_per_year
 
-    def days(self, strategy: Strategy, start: int, end: int) -> tuple[np.ndarray, int]:
-        """Return the daily returns and the number of the trades decided after `start` and closed by `end`."""
+    def days(self, strategy: Strategy, start: int, end: int) -> tuple[np.ndarray, int, float]:
+        """Return the daily returns, the number and the capital of the trades decided after `start`, closed by `end`."""
         if strategy.id not in self._closed:
             trades = simulate(strategy, self.bars, self.instrument, finer=self.aligned_finer)
             closed = trades[is_closed(trades)]
@@ -191,7 +192,8 @@ class _WindowBacktest:
         kept = (known["decision_time"] > start) & (known["exit_time"] <= end)
         day, n_days = exit_days(known["exit_time"][kept], period=(start + 1, end), calendar=calendar)
         effect = capital_effect(known["stake"][kept], known["net_return"][kept], n_instances=1)
-        return np.bincount(day, weights=effect, minlength=n_days), int(kept.sum())
+        capital = float(known["stake"][kept].sum())
+        return np.bincount(day, weights=effect, minlength=n_days), int(kept.sum()), capital
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,8 +207,8 @@ class _ParameterSearch:
     minimum_trades: int
     seed: int
 
-    def best(self, space: SearchSpace) -> tuple[Strategy, float]:
-        """Search the entries, then the exits; return the best strategy and its Sortino ratio."""
+    def best(self, space: SearchSpace) -> Strategy:
+        """Search the entries, then the exits; return the best strategy."""
         found: dict[str, float] = {}
         fitness = self.fitness(space.make({}))
         for stage in STAGES:
@@ -218,12 +220,14 @@ class _ParameterSearch:
                 f"no parameters of {space.text} make {self.minimum_trades} trades with a downside up to "
                 f"{format_time(self.end)}: use more bars, fewer windows, or a smaller minimum of trades"
             )
-        return space.make(found), fitness
+        return space.make(found)
 
     def fitness(self, strategy: Strategy) -> float:
-        """Return the Sortino ratio of a strategy; NaN with fewer trades than the minimum."""
-        days, count = self.backtest.days(strategy, self.start, self.end)
-        return sortino(days, days_per_year=self.backtest.days_per_year) if count >= self.minimum_trades else math.nan
+        """Rank a strategy by `ranked_sortino`; NaN with fewer trades than the minimum."""
+        days, count, capital = self.backtest.days(strategy, self.start, self.end)
+        if count < self.minimum_trades:
+            return math.nan
+        return ranked_sortino(days, capital=capital, days_per_year=self.backtest.days_per_year)
 
     def _stage(self, space: SearchSpace, stage: str, fixed: Mapping[str, float]) -> tuple[dict[str, float], float]:
         import optuna

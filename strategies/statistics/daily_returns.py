@@ -129,6 +129,39 @@ def sortino(returns: np.ndarray, *, days_per_year: float, minimum_return: float 
     return float(excess.mean()) / downside * math.sqrt(days_per_year) if downside > 0 else math.nan
 
 
+def ranked_sortino(returns: np.ndarray, *, capital: float, days_per_year: float) -> float:
+    """Rank returns by their Sortino ratio where they earn, and by the return per unit of capital where they lose.
+
+    Below zero, a Sortino ratio rises with risk and falls with the number of trades; the return per unit of capital does
+    neither. Both are zero where the returns break even, so the order has no gap.
+
+    Parameters
+    ----------
+    returns : float64 (n_days,), one per trading day.
+    capital : what was traded to earn them, in the unit of the returns: entry notionals as a fraction of the capital.
+    days_per_year : from the market's calendar.
+
+    Returns
+    -------
+    The annualised Sortino ratio if the returns add up to more than zero, else their sum over `capital`; NaN where the
+    one that applies is undefined, or without capital.
+
+    Examples
+    --------
+    A calm loss of 1 % of ten units of capital, and a wilder one of 2 %, which has the better Sortino ratio:
+
+    >>> calm, wild = np.array([-0.05, -0.05]), np.array([-1.0, 0.8])
+    >>> [round(sortino(returns, days_per_year=365), 2) for returns in (calm, wild)]
+    [-19.1, -2.7]
+    >>> [ranked_sortino(returns, capital=10.0, days_per_year=365).__round__(6) for returns in (calm, wild)]
+    [-0.01, -0.02]
+    """
+    total = float(returns.sum())
+    if total > 0:
+        return sortino(returns, days_per_year=days_per_year)
+    return total / capital if capital > 0 else math.nan
+
+
 def sharpe(returns: np.ndarray, *, days_per_year: float) -> float:
     """Divide the mean return by its standard deviation, annualised (Sharpe, 1994); the risk-free rate is zero.
 
