@@ -20,7 +20,7 @@ from tradesieve.models.fitness import (
     improvement_returns,
 )
 from tradesieve.models.json_values import json_safe
-from tradesieve.models.significance.bootstrap import sortino_lower_bound
+from tradesieve.models.significance.bootstrap import lower_bound
 from tradesieve.models.significance.deflated_sharpe import deflated_sharpe
 from tradesieve.models.significance.overfitting import probability_of_loss
 from tradesieve.models.significance.random_filters import rotation_test
@@ -79,7 +79,7 @@ class GateLimits:
         `models.fitness.effective_number`.
     minimum_days : fewest effective days on which they must exit.
     significance : highest p-value of the rotation test.
-    confidence : of the lower bounds of the Sortino ratio and of the improvement.
+    confidence : of the lower bounds of the filtered trades and of the improvement.
     deflated_sharpe : lowest probability that the Sharpe ratio of the improvement exceeds that of the best of as many
         worthless trials.
     probability_of_loss : the trial that wins on one half of the development part must lose on the other half less
@@ -147,7 +147,8 @@ def judge(
     """Judge the winner by every condition of the gate.
 
     1. On the hold-out, which no trial has seen: enough effective trades and days, the rotation test, and lower bounds
-       of the Sortino ratio of the filtered trades and of what the filter adds to the same capital in every trade.
+       of the Sortino ratio of the filtered trades, and of the Sharpe ratio of what the filter adds to the same capital
+       in every trade.
     2. On the development part's out-of-fold returns: the deflated Sharpe ratio of the improvement, which corrects for
        choosing the winner among the trials, and how often such a choice loses money.
     3. The certificates.
@@ -209,32 +210,27 @@ def _beats_chance(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed:
 
 
 def _bounds(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed: int) -> tuple[Condition, Condition]:
-    filtered, added = daily_returns(holdout, sizes), improvement_returns(holdout, sizes)
-    return (
-        _bound("sortino_above_zero", filtered, "the filtered trades on the hold-out", holdout, limits, seed),
-        _bound(
-            "improvement_above_zero",
-            added,
-            "what the filter adds to the same capital in every trade",
-            holdout,
-            limits,
-            seed,
-        ),
-    )
-
-
-def _bound(name: str, returns: np.ndarray, what: str, holdout: Dataset, limits: GateLimits, seed: int) -> Condition:
-    bound = sortino_lower_bound(
-        returns, days_per_year=holdout.calendar.days_per_year, confidence=limits.confidence, seed=seed
-    )
-    if math.isnan(bound):
-        reason = f"There are too few losing days for a lower bound of the Sortino ratio of {what}."
-    else:
-        reason = (
-            f"With {limits.confidence:.1%} confidence, the Sortino ratio of {what} is above {bound:.2f}; "
-            "it must be above zero."
+    def bound(name: str, returns: np.ndarray, ratio: str, what: str) -> Condition:
+        value = lower_bound(
+            returns,
+            ratio=ratio,
+            days_per_year=holdout.calendar.days_per_year,
+            confidence=limits.confidence,
+            seed=seed,
         )
-    return Condition(name, bound, 0.0, bound > 0, reason)
+        if math.isnan(value):
+            reason = f"There are too few days, or too few losing ones, for a lower bound of {what}."
+        else:
+            reason = f"With {limits.confidence:.1%} confidence, {what} is above {value:.2f}; it must be above zero."
+        return Condition(name, value, 0.0, value > 0, reason)
+
+    filtered, added = daily_returns(holdout, sizes), improvement_returns(holdout, sizes)
+    adds = "the Sharpe ratio of what the filter adds to the same capital in every trade"
+    return (
+        bound("sortino_above_zero", filtered, "sortino", "the Sortino ratio of the filtered trades on the hold-out"),
+        # A good filter may add something on each day; a Sortino ratio would then be undefined.
+        bound("improvement_above_zero", added, "sharpe", adds),
+    )
 
 
 def _deflated(development: Development, limits: GateLimits) -> Condition:

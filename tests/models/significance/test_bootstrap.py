@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.significance.bootstrap import sortino_lower_bound
+from tradesieve.models.significance.bootstrap import lower_bound
 from tradesieve.strategies.statistics.daily_returns import sortino
 
 
@@ -22,8 +22,8 @@ def test_the_lower_bound_is_below_the_truth_as_often_as_it_says():
     covered, wide_covered = 0, 0
     for seed in range(200):
         days = np.random.default_rng(seed).normal(mean, deviation, 250)
-        bound = sortino_lower_bound(days, days_per_year=365, n_resamples=300, seed=seed)
-        half = sortino_lower_bound(days, days_per_year=365, n_resamples=300, confidence=0.5, seed=seed)
+        bound = lower_bound(days, days_per_year=365, n_resamples=300, seed=seed)
+        half = lower_bound(days, days_per_year=365, n_resamples=300, confidence=0.5, seed=seed)
         covered += bound <= true
         wide_covered += half <= true
         assert bound < half
@@ -51,34 +51,41 @@ def persistent(generator, n):
     return days[50:]
 
 
+@pytest.mark.parametrize("ratio", ["sortino", "sharpe"])
 @pytest.mark.parametrize("n_days", [48, 96])
 @pytest.mark.parametrize("law", [normal, sparse, many_small_losses, persistent])
-def test_worthless_days_are_found_good_no_more_often_than_the_level(law, n_days):
+def test_worthless_days_are_found_good_no_more_often_than_the_level(law, n_days, ratio):
     """Percentiles of resampled ratios were above zero on 10.8 % of such series of 48 days, 7.6 % of 96."""
-    above = sum(
-        sortino_lower_bound(law(np.random.default_rng(seed), n_days), days_per_year=365, n_resamples=300, seed=seed) > 0
+    bounds = [
+        lower_bound(
+            law(np.random.default_rng(seed), n_days), ratio=ratio, days_per_year=365, n_resamples=300, seed=seed
+        )
         for seed in range(250)
-    )
-    assert above / 250 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 250)
+    ]
+    assert np.mean(np.array(bounds) > 0) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 250)
 
 
 def test_the_bound_is_above_zero_for_what_surely_earns_and_is_the_same_each_time():
     days = np.random.default_rng(0).normal(0.002, 0.01, 300)
-    bound = sortino_lower_bound(days, days_per_year=365, seed=0)
+    bound = lower_bound(days, days_per_year=365, seed=0)
     assert 0 < bound < sortino(days, days_per_year=365)
-    assert bound == sortino_lower_bound(days, days_per_year=365, seed=0)
+    assert bound == lower_bound(days, days_per_year=365, seed=0)
 
 
 def test_bounds_without_enough_losing_days_are_nan():
     one_loss = np.full(100, 0.01)
     one_loss[3] = -0.01
-    assert math.isnan(sortino_lower_bound(one_loss, days_per_year=365, seed=0))
-    assert math.isnan(sortino_lower_bound(one_loss[:1], days_per_year=365, seed=0))
+    assert math.isnan(lower_bound(one_loss, days_per_year=365, seed=0))
+    assert lower_bound(one_loss, ratio="sharpe", days_per_year=365, seed=0) > 0
+    assert math.isnan(lower_bound(np.zeros(100), ratio="sharpe", days_per_year=365, seed=0))
+    assert math.isnan(lower_bound(one_loss[:1], days_per_year=365, seed=0))
     with pytest.raises(BadInput, match="shape"):
-        sortino_lower_bound(one_loss[None], days_per_year=365, seed=0)
+        lower_bound(one_loss[None], days_per_year=365, seed=0)
     with pytest.raises(BadInput, match=r"returns .* \[3\]"):
-        sortino_lower_bound(np.where(one_loss < 0, np.nan, 0), days_per_year=365, seed=0)
+        lower_bound(np.where(one_loss < 0, np.nan, 0), days_per_year=365, seed=0)
+    with pytest.raises(BadInput, match="ratio is 'calmar'"):
+        lower_bound(one_loss, ratio="calmar", days_per_year=365, seed=0)
     with pytest.raises(BadInput, match="confidence"):
-        sortino_lower_bound(one_loss, days_per_year=365, confidence=0.1, seed=0)
+        lower_bound(one_loss, days_per_year=365, confidence=0.1, seed=0)
     with pytest.raises(BadInput, match="n_resamples"):
-        sortino_lower_bound(one_loss, days_per_year=365, n_resamples=0, seed=0)
+        lower_bound(one_loss, days_per_year=365, n_resamples=0, seed=0)

@@ -180,7 +180,7 @@ def test_what_is_undefined_never_passes(trades, nothing):
         development=Development(np.zeros(50), np.zeros((50, 0)), 3, np.full(3, np.nan)),
     )
     undefined = [condition for condition in gate.conditions if math.isnan(condition.value)]
-    # Without a loss, what the filter adds is still defined: it may add less than nothing on some days.
+    # Without a loss, what the filter adds has a Sharpe ratio all the same.
     expected = [name for name in NAMES[2:7] if nothing != "no loss" or name != "improvement_above_zero"]
     assert [condition.name for condition in undefined] == expected
     assert not any(condition.passed for condition in undefined)
