@@ -147,8 +147,7 @@ def judge(
     """Judge the winner by every condition of the gate.
 
     1. On the hold-out, which no trial has seen: enough effective trades and days, the rotation test, and lower bounds
-       of the Sortino ratio of the filtered trades, and of the Sharpe ratio of what the filter adds to the same capital
-       in every trade.
+       of the Sortino ratio of the filtered trades, and of what the filter adds to the same capital in every trade.
     2. On the development part's out-of-fold returns: the deflated Sharpe ratio of the improvement, which corrects for
        choosing the winner among the trials, and how often such a choice loses money.
     3. The certificates.
@@ -225,11 +224,13 @@ def _bounds(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed: int) 
         return Condition(name, value, 0.0, value > 0, reason)
 
     filtered, added = daily_returns(holdout, sizes), improvement_returns(holdout, sizes)
-    adds = "the Sharpe ratio of what the filter adds to the same capital in every trade"
+    # A good filter may add something on every day, and has no Sortino ratio then. The Sharpe ratio holds its level less
+    # well where few days trade, so it is taken then only.
+    ratio = "sortino" if np.count_nonzero(added < 0) >= 2 else "sharpe"
+    adds = f"the {ratio.capitalize()} ratio of what the filter adds to the same capital in every trade"
     return (
         bound("sortino_above_zero", filtered, "sortino", "the Sortino ratio of the filtered trades on the hold-out"),
-        # A good filter may add something on each day; a Sortino ratio would then be undefined.
-        bound("improvement_above_zero", added, "sharpe", adds),
+        bound("improvement_above_zero", added, ratio, adds),
     )
 
 
