@@ -42,7 +42,7 @@ def searched() -> Any:
     winner = SimpleNamespace(
         candidate=SimpleNamespace(name="gbdt <net_return>"), application="threshold", sizes=np.array([0.0, 1.0])
     )
-    return SimpleNamespace(dataset=dataset_of([-0.1, 0.2], first_day=10), winner=winner)
+    return SimpleNamespace(judged=dataset_of([-0.1, 0.2], first_day=10), winner=winner)
 
 
 @pytest.fixture
