@@ -216,6 +216,28 @@ def read_columns(
     return dict(rows.columns), (*table.notes, *notes, *rows.notes)
 
 
+def price_scale_of(
+    path: Path,
+    *,
+    timeframe: Timeframe,
+    stamps: Stamps | None = None,
+    price_scale: float | None = None,
+    layout: Layout | None = None,
+) -> float:
+    """Return by what `read_file` divides every price: what is given, else the vendor's own scale, else 1.
+
+    Parameters
+    ----------
+    As `read_file`.
+
+    Raises
+    ------
+    BadInput : if the file is missing or of an unknown kind, or its table cannot be read.
+    """
+    options = ReadOptions(timeframe, stamps or Stamps(), price_scale)
+    return _read_table(Path(path), options, layout or Layout())[0].price_scale
+
+
 def _read_table(path: Path, options: ReadOptions, layout: Layout) -> tuple[VendorTable, tuple[str, str]]:
     """Read a table, completed by the user's options; also return the names in which a pair may be found."""
     if not path.is_file():

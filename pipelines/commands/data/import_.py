@@ -13,19 +13,18 @@ from tradesieve.market.bars import VALUES, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput, WrongTimeframe
 from tradesieve.market.sources.databases.connection import Database, is_database
 from tradesieve.market.sources.formats.bad_rows import BAD_ROWS
-from tradesieve.market.sources.reading import read_symbols
+from tradesieve.market.sources.reading import price_scale_of, read_symbols
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
+from tradesieve.pipelines.commands.data.price_checks import Read, check_prices
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.proposals import command_with
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import read_settings
 
-_Read = tuple[str, Bars, tuple[str, ...]]
-"""A file, the bars of one of its symbols, and notes on them."""
 _SHOWN = 3
 """Bars that a preview shows from either end."""
 
@@ -57,12 +56,17 @@ class _Request:
     show_default=True,
     help="What to do about rows that break a law of bars, such as a negative price: refuse the file, or drop the rows.",
 )
+@click.option(
+    "--accept-prices",
+    is_flag=True,
+    help="Store prices that are far from the stored ones, or that the symbol should not be able to cost.",
+)
 @click.option("--replace", is_flag=True, help="Replace the stored bars of this symbol and timeframe.")
 @click.option("--preview", is_flag=True, help="Show the first and last bars as they would be stored; store nothing.")
 @as_json
 def import_(
     files: tuple[str, ...], symbol: str | None, timeframe: str, file_options: FileOptions, table: str | None,
-    product: str | None, bad_rows: str, replace: bool, preview: bool, as_json: bool,
+    product: str | None, bad_rows: str, accept_prices: bool, replace: bool, preview: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Import bars from FILES, recognised by their content, or from a table of a database.
 
@@ -72,8 +76,9 @@ def import_(
     Kraken, KuCoin, OANDA, OKX and Polygon answer. Any other
     Parquet or CSV file has a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close
     and volume, or the names given by --columns. The timeframe is held against the times. Bars that have not closed,
-    repeated rows and rows without a price are left out; every correction is reported. Nothing is stored unless every
-    file can be read and every other bar passes the checks.
+    repeated rows and rows without a price are left out; every correction is reported. Prices that are far from the
+    stored ones, or from what the symbol can cost, are refused. Nothing is stored unless every file can be read and
+    every other bar passes the checks.
 
     Each symbol of a file of several is stored, or the one that --symbol names.
 
@@ -90,7 +95,13 @@ def import_(
     if symbol is not None:
         settings.bars.path(normalise_symbol(symbol), request.timeframe)
     with console.progress() as progress:
-        read = _read(files, request, progress)
+        read = check_prices(
+            settings.bars,
+            _read(files, request, progress),
+            replace=replace,
+            accept=accept_prices,
+            price_scale=lambda file: _price_scale(file, request),
+        )
         new = [0] * len(read) if preview else _store(settings.bars, read, replace, progress)
     several = len({bars.symbol for _, bars, _ in read}) > 1
     rows = [
@@ -113,7 +124,7 @@ def import_(
         console.say("nothing was stored; omit --preview to store these bars")
 
 
-def _store(store: BarStore, read: list[_Read], replace: bool, progress: Progress) -> list[int]:
+def _store(store: BarStore, read: list[Read], replace: bool, progress: Progress) -> list[int]:
     """Store the bars of each symbol, all parts of it or none; return how many of each part were new."""
     new = [0] * len(read)
     symbols = sorted({bars.symbol for _, bars, _ in read})
@@ -144,8 +155,8 @@ def _first_and_last(bars: Bars) -> list[dict[str, Any]]:
     ]
 
 
-def _read(files: tuple[str, ...], request: _Request, progress: Progress) -> list[_Read]:
-    read: list[_Read] = []
+def _read(files: tuple[str, ...], request: _Request, progress: Progress) -> list[Read]:
+    read: list[Read] = []
     first: set[str] = set()
     for done, file in enumerate(files):
         database = Database(file) if is_database(file) else None
@@ -181,6 +192,19 @@ def _read_file(file: str, request: _Request) -> list[tuple[Bars, tuple[str, ...]
         layout=request.file.layout,
         bad_rows=request.bad_rows,
         now=request.now,
+    )
+
+
+def _price_scale(file: str, request: _Request) -> float:
+    """Return by what the prices of a file were divided."""
+    if is_database(file):
+        return request.file.price_scale or 1.0
+    return price_scale_of(
+        Path(file),
+        timeframe=request.timeframe,
+        stamps=request.file.stamps,
+        price_scale=request.file.price_scale,
+        layout=request.file.layout,
     )
 
 
