@@ -124,7 +124,7 @@ def test_a_symbol_is_found_under_any_of_its_names():
         ("FET/USD", "fet-usd"), ("ETHUSDT", None), ("BTC-USD", None), ("no symbol", None),
     ):  # fmt: skip
         assert find_symbol(text, stored) == expected, text
-    with pytest.raises(BadInput, match=r"'BTCUSD' may be btc-usd or btcusd .: write one of these"):
+    with pytest.raises(BadInput, match="symbol 'BTCUSD' may be btc-usd or btcusd : write one of these"):
         find_symbol("BTCUSD", ["btc-usd", "btcusd "])
     assert find_symbol("BTCUSDT", ["BTCUSDT", "BTC-USDT"]) == "BTCUSDT", "as it is written comes first"
 
