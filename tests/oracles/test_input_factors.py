@@ -239,7 +239,7 @@ def test_decisions_that_do_not_fit_say_where(given, match):
         ("close_60m__slope__window_10", "write close_1h, not close_60m"),
         ("close_of_btcusd__slope__window_10", "write close_of_BTC-USD, not close_of_btcusd"),
         ("close_so_far__slope__window_10", "name it, as in close_1h_so_far"),
-        ("close_1w__slope__window_10", "'close_1w' is not an input"),
+        ("close_1y__slope__window_10", "'close_1y' is not an input"),
         ("results_1h__win_share__window_10", "not an input"),
         ("close__win_share__window_10", "win_share reads results, not 'close'"),
         ("results__slope__window_10", "slope reads close or open"),

@@ -80,7 +80,7 @@ def test_a_timeframe_may_be_written_otherwise(scorer: Scorer, make_request: Call
         ({"strategy": "breakout(lookback=21)"}, "strategy", "did you mean 'breakout(lookback=20)'?"),
         ({"symbol": "BTC-USDT"}, "symbol", "did you mean 'BTC-USD'?"),
         ({"symbol": "§" * 60}, "symbol", "known: BTC-USD, ETH-USD"),
-        ({"timeframe": "5min"}, "timeframe", "did you mean '5m'?"),
+        ({"timeframe": "5mi"}, "timeframe", "did you mean '5m'?"),
         ({"timeframe": "1h"}, "timeframe", "known: 5m"),
         ({"timeframe": "9" * 60}, "timeframe", "known: 5m"),
     ],
