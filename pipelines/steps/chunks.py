@@ -33,6 +33,7 @@ class Chunk:
     ----------
     finer : bars of a shorter timeframe, which settle what came first within a bar; None: no such bars.
     others : bars of the other symbols that the features read, by symbol.
+    unsuited : chosen strategies that do not run on the timeframe.
     """
 
     bars: Bars
@@ -40,6 +41,7 @@ class Chunk:
     strategies: tuple[Strategy, ...]
     finer: Bars | None = None
     others: Mapping[str, Bars] = field(default_factory=dict)
+    unsuited: tuple[Strategy, ...] = ()
 
     @property
     def symbol(self) -> str:
@@ -91,7 +93,7 @@ class Chunk:
 def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
     """Load the bars of an experiment, one chunk for each symbol and timeframe.
 
-    A strategy is left out at a timeframe it does not run on.
+    A strategy is left out at a timeframe it does not run on, and kept in `Chunk.unsuited`.
 
     Raises
     ------
@@ -132,6 +134,7 @@ def _load_chunk(
         suited,
         finer=load_finer(bars, experiment.settling_timeframe(), settings),
         others=load_others(others, bars, settings),
+        unsuited=tuple(strategy for strategy in strategies if not strategy.supports(timeframe)),
     )
     if chunk.finer is not None and not chunk.aligned_finer.covered_rate:
         raise BadInput(

@@ -16,7 +16,7 @@ from tradesieve.strategies.strategy import Strategy
 
 
 def explain_no_trades(chunks: Sequence[Chunk], traded: Collection[str]) -> dict[str, str]:
-    """Explain why instances have no trade.
+    """Explain why instances have no trade; also those of strategies that do not run on the timeframe.
 
     Parameters
     ----------
@@ -32,6 +32,9 @@ def explain_no_trades(chunks: Sequence[Chunk], traded: Collection[str]) -> dict[
             name = str(Instance(strategy.id, chunk.symbol, str(chunk.timeframe)))
             if name not in traded:
                 reasons[name] = _reason(strategy, chunk)
+        for strategy in chunk.unsuited:
+            name = str(Instance(strategy.id, chunk.symbol, str(chunk.timeframe)))
+            reasons[name] = f"it does not run on {chunk.timeframe} bars; choose a shorter timeframe"
     return reasons
 
 

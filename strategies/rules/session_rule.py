@@ -11,7 +11,7 @@ import numpy as np
 from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.sessions import BarSessions, Sessions, session_word
 from tradesieve.market.errors import BadInput
-from tradesieve.market.timeframes import HOUR, Timeframe
+from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 from tradesieve.strategies.strategy import Strategy
 
 _LONGEST_DAY = 25 * HOUR
@@ -44,6 +44,10 @@ class SessionRule(Strategy, ABC):
     def session_defaults(cls, session: str, given: Collection[str]) -> dict[str, str]:
         """Return the session, unless the session or the minute of the UTC day is given."""
         return {"session": session} if session and not {"session", cls.utc_minute} & set(given) else {}
+
+    def supports(self, timeframe: Timeframe) -> bool:
+        """Tell whether a bar lasts a day at most: a longer one, such as a week or month, covers several sessions."""
+        return timeframe.duration <= DAY
 
     def _check_session(self) -> None:
         if self.session:

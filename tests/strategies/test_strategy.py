@@ -151,3 +151,11 @@ def test_a_modified_rule_shows_the_lines_of_its_rule_and_runs_where_it_does(mark
         np.testing.assert_array_equal(lines[name], line)
     assert not modified.supports(parse_timeframe("1h"))
     assert modified.supports(parse_timeframe("5m"))
+
+
+@pytest.mark.parametrize("session", ["", "XNYS", "forex", "0930_America.New_York"])
+@pytest.mark.parametrize("rule", ["opening_range_breakout", "trend_day", "time_of_day"])
+def test_a_rule_of_sessions_does_not_run_on_bars_of_several_days(rule, session):
+    strategy = parse_strategy(f"{rule}(session={session})" if session else f"{rule}()")
+    for text, runs in {"5m": True, "4h": True, "1d": True, "2d": False, "7d": False, "1w": False, "1M": False}.items():
+        assert strategy.supports(parse_timeframe(text)) == runs

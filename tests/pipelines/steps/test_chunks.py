@@ -6,9 +6,14 @@ from dataclasses import replace
 import pytest
 
 from tradesieve.market.errors import BadInput
+from tradesieve.market.resampling import resample
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import instance_names, load_chunks
+from tradesieve.pipelines.steps.without_trades import explain_no_trades
+from tradesieve.strategies.instance import Instance
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +35,26 @@ def test_a_timeframe_on_which_none_runs_is_refused(home: Settings, small_experim
     )
     with pytest.raises(BadInput, match=r"timeframe_confirmation\(.*\) does not run on 1h bars; choose a shorter"):
         load_chunks(alone, home)
+
+
+@pytest.mark.parametrize("timeframe", ["1w", "1M"])
+def test_rules_of_sessions_are_left_out_of_weeks_and_months_with_the_reason(
+    home: Settings, small_experiment: Experiment, timeframe: str
+) -> None:
+    days, _ = SyntheticMarket(n_days=400, timeframe=parse_timeframe("1d")).generate("DAYS")
+    home.bars.append(resample(days, parse_timeframe(timeframe)))
+    rules = ("opening_range_breakout", "trend_day", "time_of_day")
+    experiment = replace(
+        small_experiment,
+        symbols=("DAYS",),
+        strategies=(*rules, "dip_buying"),
+        num_strategies=4,
+        timeframes=(timeframe,),
+    )
+    (chunk,) = load_chunks(experiment, home)
+    assert [strategy.name for strategy in chunk.strategies] == ["dip_buying"]
+    reasons = explain_no_trades([chunk], chunk.instance_names)
+    assert [Instance.parse(name).rule for name in reasons] == list(rules)
+    assert set(reasons.values()) == {f"it does not run on {timeframe} bars; choose a shorter timeframe"}
+    with pytest.raises(BadInput, match=f"does not run on {timeframe} bars; choose a shorter timeframe"):
+        load_chunks(replace(experiment, strategies=rules, num_strategies=3), home)
