@@ -36,6 +36,7 @@ from tradesieve.market.quality.findings import (
     zero_volume_finding,
 )
 from tradesieve.market.quality.gaps import find_gaps
+from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 
@@ -128,6 +129,7 @@ def check_columns(
     symbol: str,
     timeframe: Timeframe,
     calendar: str | None = None,
+    sessions: str | None = None,
     check_timeframe: bool = True,
 ) -> CheckResult:
     """Check a table that may break the laws of bars: each broken law is a finding.
@@ -140,6 +142,7 @@ def check_columns(
     columns : as `market.bars.broken_laws`.
     symbol, timeframe : of the table.
     calendar : as `check_bars`.
+    sessions : the name of the sessions within which the bars lie, see `market.session_bars`; None: on the UTC grid.
     check_timeframe : whether to refuse a table whose rows do not step by `timeframe`.
 
     Raises
@@ -160,10 +163,15 @@ def check_columns(
     rows = good[first]
     if len(rows) == 0:
         raise BadInput(f"{symbol}: all {len(is_broken)} rows break a law of bars: {', '.join(laws)}")
-    if overlaps(time, timeframe).any():
-        broken.append(overlap_finding(time, timeframe))
-        rows = rows[without_overlaps(time, timeframe)]
-    bars = Bars(symbol, timeframe, **{name: np.ascontiguousarray(columns[name][rows]) for name in COLUMNS})
+    short_bars = sessions is not None
+    if overlaps(time, timeframe, short_bars=short_bars).any():
+        broken.append(overlap_finding(time, timeframe, short_bars=short_bars))
+        rows = rows[without_overlaps(time, timeframe, short_bars=short_bars)]
+    kept = {name: np.ascontiguousarray(columns[name][rows]) for name in COLUMNS}
+    if sessions is None:
+        bars = Bars(symbol, timeframe, **kept)
+    else:
+        bars = SessionBars(symbol, timeframe, **kept, sessions=sessions)
     checked = check_bars(bars, calendar=calendar)
     return CheckResult(**{**vars(checked), "findings": (*broken, *checked.findings)})
 

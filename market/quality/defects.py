@@ -199,19 +199,20 @@ def find_off_grid(bars: Bars) -> np.ndarray:
     return np.flatnonzero(off)
 
 
-def without_overlaps(close_time: np.ndarray, timeframe: Timeframe) -> np.ndarray:
+def without_overlaps(close_time: np.ndarray, timeframe: Timeframe, *, short_bars: bool = False) -> np.ndarray:
     """Choose bars that do not overlap: those on the grid of most, without the ones that overlap an earlier one.
 
     Parameters
     ----------
     close_time : int64 ns UTC (n_bars,), ascending.
+    short_bars : as `market.bars.overlaps`.
 
     Returns
     -------
     int64 (n,): rows.
     """
     rows = np.flatnonzero(~off_phase(close_time, timeframe, grid_phase(close_time, timeframe)))
-    while (overlapping := overlaps(close_time[rows], timeframe)).any():
+    while (overlapping := overlaps(close_time[rows], timeframe, short_bars=short_bars)).any():
         # A bar that overlaps one which is removed may stay.
         overlapping[1:] &= ~overlapping[:-1]
         rows = rows[~overlapping]

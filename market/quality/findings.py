@@ -68,14 +68,15 @@ def law_finding(columns: Mapping[str, np.ndarray], law: str, rows: np.ndarray) -
     )  # fmt: skip
 
 
-def overlap_finding(close_time: np.ndarray, timeframe: Timeframe) -> Finding:
+def overlap_finding(close_time: np.ndarray, timeframe: Timeframe, *, short_bars: bool = False) -> Finding:
     """Report bars that open before the bar before them has closed; at least one does.
 
     Parameters
     ----------
     close_time : int64 ns UTC (n_bars,), ascending.
+    short_bars : as `market.bars.overlaps`.
     """
-    rows = np.flatnonzero(overlaps(close_time, timeframe))
+    rows = np.flatnonzero(overlaps(close_time, timeframe, short_bars=short_bars))
     details = tuple(
         {"time": format_time(close_time[row]), "time_before": format_time(close_time[row - 1])}
         for row in rows[:_DETAILS]

@@ -193,27 +193,30 @@ def read_columns(
     stamps: Stamps | None = None,
     price_scale: float | None = None,
     layout: Layout | None = None,
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    now: int | None = None,
+) -> tuple[dict[str, np.ndarray], str | None, tuple[str, ...]]:
     """Read the columns of a file as `read_file` does, whether they keep the laws of bars or not.
 
     Returns
     -------
-    As `formats.frames.columns_from_frame`, and the notes of `read_file`.
+    The columns and their sessions, as `formats.frames.columns_from_frame`, and the notes of `read_file`.
 
     Raises
     ------
-    BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, or it holds several
-        symbols.
+    BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, no bar has closed,
+        or it holds several symbols.
+    WrongTimeframe : if the bars last another time than `timeframe`.
     """
     path = Path(path)
     table, _ = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout or Layout())
     symbol_in_columns(table.frame, str(path))  # refuses several
-    frame, stamps, notes = read_times(table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path))
-    columns = columns_from_frame(
+    frame, stamps, notes = read_times(table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path), now=now)
+    check_timeframe(frame, timeframe=timeframe, stamps=stamps, name=str(path))
+    columns, sessions = columns_from_frame(
         frame, timeframe=timeframe, stamps=stamps, name=str(path), price_scale=table.price_scale
     )
     rows = oldest_first(columns)
-    return dict(rows.columns), (*table.notes, *notes, *rows.notes)
+    return dict(rows.columns), sessions, (*table.notes, *notes, *rows.notes)
 
 
 def price_scale_of(

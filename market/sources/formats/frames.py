@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -30,7 +28,7 @@ def bars_from_frame(
 
     1. Find the columns, and convert times and numbers (`columns_from_frame`).
     2. Reverse a table whose newest row comes first; leave out repeated rows and rows without a price.
-    3. Hold the steps between the rows against the timeframe.
+    3. Refuse rows that are closer to each other than the timeframe.
     4. Refuse rows that break a law of bars, or leave them out.
 
     Parameters
@@ -46,15 +44,16 @@ def bars_from_frame(
 
     Raises
     ------
-    BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times cannot be read or do
-        not step by `timeframe`.
+    BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times cannot be read or are
+        closer to each other than `timeframe`.
     BadData : if a bar breaks a law and is not to be left out; names the first five.
     """
-    columns = columns_from_frame(frame, timeframe=timeframe, stamps=stamps, name=name, price_scale=price_scale)
+    columns, sessions = columns_from_frame(
+        frame, timeframe=timeframe, stamps=stamps, name=name, price_scale=price_scale
+    )
     rows = leave_out_rows(oldest_first(columns), name=name)
     _check_steps(rows, timeframe, name)
     rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows)
-    _, sessions = _closes(_lower_case_columns(frame, name), timeframe, stamps, name)
     notes = (*_volume_notes(frame), *rows.notes)
     if sessions is None:
         return Bars(symbol, timeframe, **rows.columns), notes
@@ -63,7 +62,7 @@ def bars_from_frame(
 
 def columns_from_frame(
     frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps, name: str, price_scale: float = 1.0
-) -> dict[str, np.ndarray]:
+) -> tuple[dict[str, np.ndarray], str | None]:
     """Turn a table into the columns of bars, whether they keep the laws of bars or not.
 
     Parameters
@@ -73,20 +72,20 @@ def columns_from_frame(
     Returns
     -------
     close_time (int64 ns UTC), open, high, low, close and volume (float64, NaN where a value is missing), in the order
-    of the table.
+    of the table; and the name of the sessions within which the bars lie, see `bar_ends.close_times`.
 
     Raises
     ------
     BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times cannot be read.
     """
     frame = _lower_case_columns(frame, name)
-    close_time, _ = _closes(frame, timeframe, stamps, name)
+    close_time, sessions = _closes(frame, timeframe, stamps, name)
     if "volume" not in frame.columns:
         frame = frame.assign(volume=0.0)
     values = {column: _numbers(frame[column], name) for column in VALUES}
     if price_scale != 1.0:
         values |= {column: values[column] / price_scale for column in PRICES}
-    return {"close_time": close_time, **values}
+    return {"close_time": close_time, **values}, sessions
 
 
 def _closes(frame: pd.DataFrame, timeframe: Timeframe, stamps: Stamps, name: str) -> tuple[np.ndarray, str | None]:
@@ -163,6 +162,3 @@ def _check_steps(rows: NumberedRows, timeframe: Timeframe, name: str) -> None:
             f"{name}: row {rows.numbers[row]} at {format_time(time[row])} is {Timeframe(shortest)} after the "
             f"row before it, less than the timeframe {timeframe}; check the timeframe"
         )
-    common = math.gcd(*steps.tolist())
-    if common > timeframe.duration + slack and len(steps) >= 10:
-        raise BadInput(f"{name}: rows are {Timeframe(common)} apart, but the timeframe given is {timeframe}")

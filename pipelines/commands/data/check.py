@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from tradesieve.market.calendars.exchanges import check_calendar
-from tradesieve.market.errors import BadData, BadInput, Refused
+from tradesieve.market.errors import BadData, BadInput, Refused, WrongTimeframe
 from tradesieve.market.quality.checks import CheckResult, check_bars, check_columns
 from tradesieve.market.sources.reading import read_columns
 from tradesieve.market.storage.bar_store import BarStore
@@ -17,6 +19,7 @@ from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
 from tradesieve.pipelines.commands.data.stored import find_stored
 from tradesieve.pipelines.commands.shared.options import as_json
+from tradesieve.pipelines.commands.shared.proposals import command_with
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import split_commas
@@ -63,7 +66,8 @@ def check(
     grid, and gaps of more than 1 % of the trading time. Facts: smaller gaps, jumps, bars that a vendor filled in,
     constant prices, no volume, bars outside trading hours.
 
-    The command exits with 0 whatever it finds; with --strict, with 2 if it finds a defect.
+    FILES are read as `data import` reads them: the timeframe is held against their times, and bars that have not closed
+    are left out. The command exits with 0 whatever it finds; with --strict, with 2 if it finds a defect.
 
     \b
         tradesieve data check --symbols BTC-USD --plot
@@ -105,17 +109,33 @@ def _page(settings: Settings, plot: str | None) -> Path | None:
 def _check_files(
     files: tuple[Path, ...], timeframe: str, calendar: str | None, options: FileOptions, progress: Progress
 ) -> Iterator[tuple[CheckResult, dict[str, Any]]]:
-    parsed = parse_timeframe(timeframe)
+    parsed, now = parse_timeframe(timeframe), time.time_ns()
     for done, path in enumerate(files):
         progress("check", done, len(files), str(path))
-        columns, notes = read_columns(
-            path, timeframe=parsed, stamps=options.stamps, price_scale=options.price_scale, layout=options.layout
-        )
-        checked = check_columns(columns, symbol=path.name, timeframe=parsed, calendar=calendar)
+        columns, sessions, notes = _read_columns(path, parsed, options, now)
+        checked = check_columns(columns, symbol=path.name, timeframe=parsed, calendar=calendar, sessions=sessions)
         n_rows = len(columns["close_time"])
         n_broken = n_rows - len(checked.bars)
         broken = [f"{n_broken:,} of {n_rows:,} rows break a law"] if n_broken else []
         yield checked, {"file": str(path), "notes": [*notes, *broken], "repairs": []}
+
+
+def _read_columns(
+    path: Path, timeframe: Timeframe, options: FileOptions, now: int
+) -> tuple[dict[str, np.ndarray], str | None, tuple[str, ...]]:
+    try:
+        return read_columns(
+            path,
+            timeframe=timeframe,
+            stamps=options.stamps,
+            price_scale=options.price_scale,
+            layout=options.layout,
+            now=now,
+        )
+    except WrongTimeframe as error:
+        if error.timeframe is None:
+            raise
+        raise BadInput(f"{error.found}; check it with: {command_with(timeframe=error.timeframe)}") from error
 
 
 def _check_stored(

@@ -46,7 +46,7 @@ def test_a_table_whose_newest_row_comes_first_may_repeat_rows_too(tmp_path):
     assert bars.fingerprint == BARS.fingerprint
     assert notes[0] == "the newest row came first: reversed"
     assert notes[1].startswith("left out 1 row repeating an earlier one: row 50 at "), "the number is the file's"
-    columns, notes = read_columns(tmp_path / "a.parquet", timeframe=MINUTE)
+    columns, _, notes = read_columns(tmp_path / "a.parquet", timeframe=MINUTE)
     assert (len(columns["close_time"]), notes[-1]) == (61, "the newest row came first: reversed")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from tests.pipelines.command_runs import exit_code
 from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.errors import BadInput
 from tradesieve.market.quality.checks import check_bars
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.pipelines.commands.data import data
 from tradesieve.pipelines.reports.figures.quality_chart import quality_chart
 
 MINUTES = parse_timeframe("5m")
@@ -221,3 +225,62 @@ def test_stored_bars_that_overlap_are_found_and_refused_elsewhere(run: Run, home
     code, _, err = run("resample", "--symbol", "AAA", "--timeframe", "1h")
     assert code != 0
     assert "data check --symbols AAA --timeframe 5m" in err
+
+
+# -- files are read as an import reads them ----------------------------------------------------------------------------
+
+
+def table_of(times: pd.DatetimeIndex, path: Path) -> Path:
+    price = 100.0 + np.arange(len(times)) % 7
+    prices = dict.fromkeys(("open", "high", "low", "close"), price)
+    pd.DataFrame({"time": times.strftime("%Y-%m-%d %H:%M:%S")} | prices | {"volume": 1.0}).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("wrong", ["1m", "4h"])
+def test_a_timeframe_that_a_file_does_not_have_is_refused_with_a_command_that_works(
+    tmp_path: Path, home: Path, wrong: str
+) -> None:
+    path = table_of(pd.date_range("2024-01-01", periods=60, freq="h"), tmp_path / "my hours.csv")
+    refused = CliRunner().invoke(data, ["check", str(path), "--timeframe", wrong, "--stamp", "open"])
+    assert isinstance(refused.exception, BadInput)
+    program, group, *proposed = shlex.split(str(refused.exception).partition("check it with: ")[2])
+    assert (program, group, proposed[0]) == ("tradesieve", "data", "check")
+    shown = CliRunner().invoke(data, [*proposed, "--json"])
+    assert shown.exit_code == 0, shown.exception
+    assert json.loads(shown.stdout)["bars"][0]["timeframe"] == "1h"
+
+
+def test_bars_that_have_not_closed_are_left_out_of_a_check(run: Run, tmp_path: Path, home: Path) -> None:
+    hours = pd.date_range(pd.Timestamp.now("UTC").floor("h") - pd.Timedelta(hours=30), periods=36, freq="h")
+    code, out, _ = run("check", table_of(hours, tmp_path / "live.csv"), "--timeframe", "1h", "--json")
+    (row,) = json.loads(out)["bars"]
+    assert (code, row["bars"] in (30, 31)) == (0, True), "31 if the hour ended while the test ran"
+    assert any(note.startswith(f"left out {36 - row['bars']} bars not closed at ") for note in row["notes"])
+
+
+def test_two_grids_in_one_file_are_a_defect(run: Run, tmp_path: Path, home: Path) -> None:
+    days = pd.date_range("2023-01-02", periods=40, freq="D")
+    both = days.append(days + pd.Timedelta(hours=5)).sort_values()
+    # If most rows were less than a day apart, the timeframe would be refused.
+    few = days.append(both[both.hour == 5][:6]).sort_values()
+    code, out, err = run("check", table_of(few, tmp_path / "a.csv"), "--timeframe", "1d", "--strict", "--json")
+    assert (code, "--strict allows none" in err) == (2, True)
+    (row,) = json.loads(out)["bars"]
+    (overlap,) = [finding for finding in row["findings"] if finding["kind"] == "overlap"]
+    assert "days that close at 00:00 UTC, and days that close at 05:00 UTC" in overlap["worst"]
+    assert row["bars"] == 40
+
+
+@pytest.mark.parametrize(("timeframe", "frequency"), [("1M", "MS"), ("1w", "W-MON"), ("1d", "D")])
+@pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe"])
+def test_bars_that_end_with_a_day_of_their_zone_are_no_defect(
+    run: Run, tmp_path: Path, home: Path, timeframe: str, frequency: str, zone: str
+) -> None:
+    times = pd.date_range("2021-01-01", "2023-12-31", freq=frequency)
+    path = table_of(times, tmp_path / "a.csv")
+    code, out, err = run("check", path, "--timeframe", timeframe, "--timezone", zone, "--json")
+    assert (code, err) == (0, "")
+    (row,) = json.loads(out)["bars"]
+    assert row["bars"] == len(times)
+    assert not {"overlap", "broken_law"} & {finding["kind"] for finding in row["findings"]}
