@@ -60,6 +60,8 @@ class Factor:
     kernel : the function. Decision kernels return one number per decision; all others return one number for one window
         and are compiled by numba.
     parameters : the names of its parameters, in the order of its feature names; ``window`` is in bars.
+    takes_session : whether a feature may have a parameter `session` in place of its parameters: the sessions of a
+        market, as a word of `market.calendars.sessions.Sessions`.
     lookback : function of the parameters and the timeframe to the number of bars that one value reads.
     compiled : False for kernels that call a library and stay Python; their arguments are those of compiled ones.
     family : the module that defines it.
@@ -74,12 +76,13 @@ class Factor:
     kind: str
     kernel: Kernel
     parameters: tuple[str, ...]
-    lookback: Callable[[dict[str, float], Timeframe], int]
+    lookback: Callable[[dict[str, Any], Timeframe], int]
     compiled: bool = True
     family: str = ""
     terms: frozenset[str] = frozenset()
     frame_function: Kernel | None = None
     module: UserModule | None = None
+    takes_session: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -121,13 +124,13 @@ class Feature:
     name : parses back to this feature by `features.feature_names.parse_feature`.
     factor : the definition.
     input : the data that it reads.
-    values : the parameters, by name.
+    values : the parameters, by name: numbers, or the word of a session.
     """
 
     name: str
     factor: Factor
     input: FeatureInput
-    values: tuple[tuple[str, float], ...] = ()
+    values: tuple[tuple[str, Any], ...] = ()
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -203,9 +206,16 @@ def decision_factor(kernel: Kernel) -> Kernel:
     return decision_factor_of()(kernel)
 
 
-def decision_factor_of(*parameters: str, terms: tuple[str, ...] = ()) -> Callable[[Kernel], Kernel]:
-    """Register a function ``(decisions, *parameters) -> array`` that reads no bars, but the `terms` of the trade."""
-    return lambda kernel: _register(kernel, "decision", parameters, lambda values, timeframe: 0, terms)
+def decision_factor_of(
+    *parameters: str, terms: tuple[str, ...] = (), takes_session: bool = False
+) -> Callable[[Kernel], Kernel]:
+    """Register a function ``(decisions, *parameters) -> array`` that reads no bars, but the `terms` of the trade.
+
+    If it `takes_session`, it is also called as ``(decisions, session)``, see `Factor`.
+    """
+    return lambda kernel: _register(
+        kernel, "decision", parameters, lambda values, timeframe: 0, terms, takes_session=takes_session
+    )
 
 
 def _register(
@@ -214,10 +224,14 @@ def _register(
     parameters: tuple[str, ...],
     lookback: Callable[[dict[str, float], Timeframe], int],
     terms: tuple[str, ...] = (),
+    *,
+    takes_session: bool = False,
 ) -> Kernel:
     name = kernel.__name__.removesuffix("_nb")
     if name in FACTORS:
         raise BadInput(f"factor {name!r} is defined twice: in {FACTORS[name].family} and in {kernel.__module__}")
     family = kernel.__module__.rpartition(".")[2]
-    FACTORS[name] = Factor(name, kind, kernel, parameters, lookback, family=family, terms=frozenset(terms))
+    FACTORS[name] = Factor(
+        name, kind, kernel, parameters, lookback, family=family, terms=frozenset(terms), takes_session=takes_session
+    )
     return kernel

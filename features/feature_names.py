@@ -6,6 +6,7 @@ close_1h__slope__window_20     the same over the last 20 closed hours; see `feat
 bars_of_SPY__range__window_50  the same of another symbol
 close_aligned__slope__window_20    the slope from the side of the trade: of the mirrored market for a short
 clock__hour_sine               the factor `hour_sine` of the decision time
+clock__since_open__session_XNYS    minutes from the last open of a market; also session_0930_America.New_York
 trade__side                    the factor `side` of the trade itself
 results__win_share__window_20  the factor `win_share` of the instance's last 20 closed trades
 close__macd__fast_12__slow_26__signal_9    more parameters, in the factor's own order
@@ -22,6 +23,7 @@ import tradesieve.features.families  # noqa: F401  registers every factor
 from tradesieve.features.factor import FACTORS, Factor, Feature
 from tradesieve.features.inputs import parse_input
 from tradesieve.features.tsfresh.calculators import PREFIX, tsfresh_feature
+from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadInput, lookup
 
 # The limits of parameters that are whole numbers; those of user factors may be any number.
@@ -35,14 +37,16 @@ _USUAL = {
     "session_minute": 810,
 }  # fmt: skip
 
+_SESSION = re.compile(r"session_(?!minute_)(.+)")
+
 
 def parse_feature(name: str) -> Feature:
     """Parse a feature's name.
 
     Raises
     ------
-    Unknown : if no factor has that name.
-    BadInput : if the input or a parameter does not fit the factor, or a number is not in its shortest form.
+    Unknown : if no factor has that name, or there is no such exchange.
+    BadInput : if the input or a parameter does not fit the factor, or a value is not written as names have it.
     """
     input_name, _, rest = name.partition("__")
     factor_name, *pieces = rest.split("__")
@@ -55,9 +59,12 @@ def parse_feature(name: str) -> Feature:
         raise BadInput(f"feature {name!r}: {error}") from None
     if parsed.column not in factor.inputs:
         raise BadInput(f"feature {name!r}: {factor_name} reads {' or '.join(factor.inputs)}, not {input_name!r}")
+    if factor.takes_session and len(pieces) == 1 and (market := _SESSION.fullmatch(pieces[0])):
+        return Feature(name, factor, parsed, (("session", _parse_session(name, market[1])),))
     values = tuple(_parse_value(name, piece) for piece in pieces)
     if tuple(key for key, _ in values) != factor.parameters:
         expected = "__".join(f"{parameter}_<number>" for parameter in factor.parameters) or "no parameters"
+        expected += " or session_<market>" if factor.takes_session else ""
         raise BadInput(f"feature {name!r}: {factor_name} takes {expected}")
     for parameter, value in values:
         _check_value(name, parameter, value)
@@ -91,6 +98,13 @@ def _check_value(name: str, parameter: str, value: float) -> None:
         raise BadInput(f"feature {name!r}: {parameter} is a whole number {limits}, not {value:g}")
     if parameter == "threshold" and not 0 <= value <= 1:
         raise BadInput(f"feature {name!r}: threshold is between 0 and 1, not {value:g}")
+
+
+def _parse_session(name: str, market: str) -> str:
+    word = Sessions(market).word
+    if market != word:
+        raise BadInput(f"feature {name!r}: write session_{word}, not session_{market}")
+    return word
 
 
 def _parse_value(name: str, piece: str) -> tuple[str, float]:

@@ -181,6 +181,8 @@ def _expanded(items: Sequence[str], own: Mapping[str, Sequence[str]], within: tu
 def _combinations(pattern: str) -> Iterator[str]:
     alternatives = [part.split("|") for part in pattern.split("__")]
     for choices in alternatives[2:]:
-        parameter = choices[0].rpartition("_")[0]
+        # A market's session may have underscores of its own, as in session_0930_America.New_York.
+        is_market = choices[0].startswith("session_") and not choices[0].startswith("session_minute_")
+        parameter = "session" if is_market else choices[0].rpartition("_")[0]
         choices[1:] = [f"{parameter}_{value}" for value in choices[1:]]
     return ("__".join(chosen) for chosen in product(*alternatives))

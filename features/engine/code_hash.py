@@ -8,6 +8,7 @@ results that depend on more than can be followed function by function.
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import platform
 import sys
@@ -88,6 +89,11 @@ def _described(value: Any, seen: set[int]) -> Iterator[str]:
         if id(value) not in seen:
             seen.add(id(value))
             yield from _of_function(value, seen)
+    elif isinstance(value, type) and not _library(value.__module__):
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield from _named(value)
+            yield from _described([method for method in map(_method, vars(value).values()) if method], seen)
     else:
         yield from _named(value)
 
@@ -98,6 +104,8 @@ def _of_function(function: FunctionType, seen: set[int]) -> Iterator[str]:
     yield from _described((function.__defaults__, function.__kwdefaults__), seen)
     for cell in function.__closure__ or ():
         yield from _described(cell.cell_contents, seen)
+    for library in _imported(function.__code__):
+        yield f"{library} {_version(library)}"
     for name in _names(function.__code__):
         if name in function.__globals__:
             yield name
@@ -119,6 +127,18 @@ def _names(code: CodeType) -> list[str]:
         if isinstance(constant, CodeType):
             found.update(_names(constant))
     return sorted(found)
+
+
+def _method(value: Any) -> Any:
+    """Return the function of what a class has: a method or a property; None for anything else."""
+    function = getattr(value, "fget", getattr(value, "__func__", value))
+    return function if isinstance(function, FunctionType) else None
+
+
+def _imported(code: CodeType) -> list[str]:
+    """List the libraries that a function imports when it runs."""
+    names = {step.argval.partition(".")[0] for step in dis.get_instructions(code) if step.opname == "IMPORT_NAME"}
+    return sorted(name for name in names if _library(name))
 
 
 def _named(value: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The clock: time of day and week at the decision, as points on a circle so that midnight is near midnight.
 
-And minutes from openings and to closings: of sessions that begin or end at a minute of the UTC day, and of New York's.
+And minutes from openings and to closings: of sessions that begin or end at a minute of the UTC day, of the sessions of
+a market, and of New York's without holidays.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.factor import decision_factor, decision_factor_of
+from tradesieve.market.calendars.sessions import LONGEST_PAUSE, Sessions
 from tradesieve.market.timeframes import DAY
 
 _HOUR = DAY // 24
@@ -69,16 +71,39 @@ def month_end(decisions: Decisions) -> np.ndarray:
     return (end - decisions.time) / DAY
 
 
-@decision_factor_of("session_minute")
-def since_open(decisions: Decisions, session_minute: float) -> np.ndarray:
-    """Return the minutes since the session last opened, at `session_minute` of the UTC day: from 0 to below 1440."""
-    return (decisions.time - int(session_minute) * _MINUTE) % DAY / _MINUTE
+@decision_factor_of("session_minute", takes_session=True)
+def since_open(decisions: Decisions, session: float | str) -> np.ndarray:
+    """Return the minutes since the session last opened, also outside sessions: at a minute of the UTC day, or a market.
+
+    Parameters
+    ----------
+    session : a minute of the UTC day, then the result is from 0 to below 1440; or a market, as a word of
+        `market.calendars.sessions.Sessions`, with its holidays, half days and changes of the clocks.
+
+    Returns
+    -------
+    float64 (n,); NaN if the calendar of an exchange knows no earlier open.
+    """
+    if isinstance(session, str):
+        return _since_last(_session_times(decisions.time, session)[0], decisions.time)
+    return (decisions.time - int(session) * _MINUTE) % DAY / _MINUTE
 
 
-@decision_factor_of("session_minute")
-def to_close(decisions: Decisions, session_minute: float) -> np.ndarray:
-    """Return the minutes until the session next closes, at `session_minute` of the UTC day: from 0 to below 1440."""
-    return (int(session_minute) * _MINUTE - decisions.time) % DAY / _MINUTE
+@decision_factor_of("session_minute", takes_session=True)
+def to_close(decisions: Decisions, session: float | str) -> np.ndarray:
+    """Return the minutes until the session next closes, also outside sessions: at a minute of the UTC day, or a market.
+
+    Parameters
+    ----------
+    session : as in `since_open`.
+
+    Returns
+    -------
+    float64 (n,); 0 at the close; NaN if the calendar of an exchange knows no later close.
+    """
+    if isinstance(session, str):
+        return _until_next(_session_times(decisions.time, session)[1], decisions.time)
+    return (int(session) * _MINUTE - decisions.time) % DAY / _MINUTE
 
 
 @decision_factor
@@ -87,8 +112,7 @@ def since_new_york_open(decisions: Decisions) -> np.ndarray:
 
     Holidays count as sessions, so that no value depends on a table of holidays, which changes.
     """
-    openings = _new_york_times(decisions.time, _OPENING)
-    return (decisions.time - openings[np.searchsorted(openings, decisions.time, side="right") - 1]) / _MINUTE
+    return _since_last(_new_york_times(decisions.time, _OPENING), decisions.time)
 
 
 @decision_factor
@@ -97,8 +121,33 @@ def to_new_york_close(decisions: Decisions) -> np.ndarray:
 
     Holidays count as sessions and early closings as full days, as in `since_new_york_open`.
     """
-    closings = _new_york_times(decisions.time, _CLOSING)
-    return (closings[np.searchsorted(closings, decisions.time, side="left")] - decisions.time) / _MINUTE
+    return _until_next(_new_york_times(decisions.time, _CLOSING), decisions.time)
+
+
+def _since_last(times: np.ndarray, decision_time: np.ndarray) -> np.ndarray:
+    """Return the minutes from the last of ascending times to each decision; NaN if there is none."""
+    last = np.searchsorted(times, decision_time, side="right") - 1
+    found = last >= 0
+    minutes = np.full(len(decision_time), np.nan)
+    minutes[found] = (decision_time[found] - times[last[found]]) / _MINUTE
+    return minutes
+
+
+def _until_next(times: np.ndarray, decision_time: np.ndarray) -> np.ndarray:
+    """Return the minutes from each decision to the next of ascending times; NaN if there is none."""
+    after = np.searchsorted(times, decision_time, side="left")
+    found = after < len(times)
+    minutes = np.full(len(decision_time), np.nan)
+    minutes[found] = (times[after[found]] - decision_time[found]) / _MINUTE
+    return minutes
+
+
+def _session_times(decision_time: np.ndarray, session: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the opens and closes of a market's sessions, from before the decisions to after them."""
+    if len(decision_time) == 0:
+        return decision_time, decision_time
+    first, last = int(decision_time.min()), int(decision_time.max())
+    return Sessions(session).between(first - LONGEST_PAUSE, last + LONGEST_PAUSE)
 
 
 def _new_york_times(decision_time: np.ndarray, minute: int) -> np.ndarray:

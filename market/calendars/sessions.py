@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tradesieve.market.bars import Bars
 
 FOREX = "forex"
-_LONGEST_PAUSE = 20 * DAY
+LONGEST_PAUSE = 20 * DAY
 """No market rests longer between two sessions, but for wars."""
 _WITHOUT_SESSIONS = ("always", "weekdays", "24/5", "24/7")
 _ROLL = re.compile(r"(\d{1,2}):(\d{2}) (\S+)")
@@ -180,7 +180,7 @@ class Sessions:
         if len(close_time) == 0:
             return close_time
         n_days = self._days_of(timeframe)
-        margin = (n_days or 1) * _LONGEST_PAUSE
+        margin = (n_days or 1) * LONGEST_PAUSE
         opens, closes = self.cells(timeframe, int(close_time[0]) - margin, int(close_time[-1]))
         by_duration = close_time - timeframe.duration
         if len(opens) == 0:

@@ -59,3 +59,16 @@ def test_every_factor_has_an_example_that_reads_back():
     assert FACTORS["mean_pair"].source == "Brock, Lakonishok and LeBaron (1992), Simple technical trading rules"
     assert FACTORS["win_share"].equals == "(results > 0).rolling(window).mean()"
     assert FACTORS["win_share"].source == ""
+
+
+def test_alternatives_of_markets_are_markets():
+    names = expand(
+        ["clock__since_open|to_close__session_0930_America.New_York|XNYS", "clock__to_close__session_minute_5|9"]
+    )
+    markets = ("0930_America.New_York", "XNYS")
+    assert names == (
+        *(f"clock__{factor}__session_{market}" for factor in ("since_open", "to_close") for market in markets),
+        "clock__to_close__session_minute_5",
+        "clock__to_close__session_minute_9",
+    )
+    assert [parse_feature(name).name for name in names] == list(names)

@@ -53,7 +53,13 @@ VIEWS = (
     f"close_1h_of_{OTHER}__tsfresh_maximum__window_3", "close_of_BTC-USD__slope__window_20",
 )  # fmt: skip
 
-RAW = [*every_feature(), *VIEWS]
+SESSIONS = [
+    f"clock__{name}__session_{market}"
+    for name in ("since_open", "to_close")
+    for market in ("XNYS", "CMES", "forex", "0930_America.New_York")
+]
+
+RAW = [*every_feature(), *VIEWS, *SESSIONS]
 ALIGNED = [
     re.sub(r"^(.+?)(_of_.+?)?__", r"\1_aligned\2__", name, count=1)
     for name in RAW

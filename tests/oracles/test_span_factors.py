@@ -182,3 +182,70 @@ def test_new_york_opens_and_closes_when_its_calendar_says():
     assert FACTORS["since_new_york_open"].kernel(Decisions(saturday))[0] == (24 + 12 - 14.5) * 60
     assert FACTORS["to_new_york_close"].kernel(Decisions(saturday))[0] == (48 + 20 - 12) * 60
     assert FACTORS["to_new_york_close"].kernel(Decisions(saturday[:0])).shape == (0,)
+
+
+def clock_values(times: pd.DatetimeIndex, market: str) -> np.ndarray:
+    one = np.ones(len(times))
+    bars = Bars("X", parse_timeframe("1m"), times.as_unit("ns").asi8, one, one, one, one, one)
+    return compute(bars, bars.close_time, [f"clock__{name}__session_{market}" for name in ("since_open", "to_close")])
+
+
+@pytest.mark.parametrize("market", ["XNYS", "XLON", "XTKS", "CMES"])
+def test_minutes_of_an_exchange_are_those_of_its_calendar(market):
+    import exchange_calendars
+
+    calendar = exchange_calendars.get_calendar(market, start="2023-06-01", end="2025-06-01")
+    # Both changes of the clocks, half days, holidays, and times in and out of sessions, at opens and closes too.
+    times = pd.date_range("2023-10-20", "2025-01-05", freq="30min", tz="UTC").union(
+        pd.DatetimeIndex(calendar.opens["2023-11":"2024-12"]).union(calendar.closes["2023-11":"2024-12"])
+    )
+    found, minute = clock_values(times, market), pd.Timedelta("1min")
+    rows = np.random.default_rng(0).choice(len(times), 300, replace=False)
+    for row in rows:
+        time = times[row]
+        last = time if (calendar.opens == time).any() else calendar.previous_open(time)
+        following = time if (calendar.closes == time).any() else calendar.next_close(time)
+        assert found[row].tolist() == [(time - last) / minute, (following - time) / minute], time
+    closes = calendar.closes["2024-01":"2024-12"]
+    at_close = clock_values(pd.DatetimeIndex(closes), market)
+    lengths = (closes - calendar.opens["2024-01":"2024-12"]) / minute
+    # In Chicago a session opens when the one before it closes.
+    since = np.where(np.isin(closes, calendar.opens), 0.0, lengths)
+    assert at_close.tolist() == [[length, 0.0] for length in since]
+    if market == "XNYS":
+        assert sorted(set(lengths)) == [210.0, 390.0], "half days too"
+
+
+def test_minutes_of_days_that_begin_at_a_time_of_a_zone_are_those_of_pandas():
+    times = pd.date_range("2024-03-05", "2024-11-10", freq="10min", tz="UTC")
+    found = clock_values(times, "0930_America.New_York")
+    local = times.tz_convert("America/New_York")
+    today = local.normalize().tz_localize(None) + pd.Timedelta("9h30min")
+
+    def at(day_shift: int) -> pd.DatetimeIndex:
+        return (today + pd.Timedelta(days=day_shift)).tz_localize("America/New_York")
+
+    since = np.where(local >= at(0), (local - at(0)).total_seconds(), (local - at(-1)).total_seconds()) / 60
+    to = np.where(local <= at(0), (at(0) - local).total_seconds(), (at(1) - local).total_seconds()) / 60
+    np.testing.assert_array_equal(found, np.column_stack([since, to]))
+    assert found.max(axis=0).tolist() == [25 * 60 - 10, 25 * 60 - 10], "the day on which clocks go back"
+
+
+def test_minutes_of_forex_run_on_over_the_weekend():
+    times = pd.DatetimeIndex(["2024-03-08 22:00", "2024-03-09 12:00", "2024-03-10 21:00", "2024-03-11 20:00"], tz="UTC")
+    # Friday 17:00 in winter; Sunday and Monday in summer.
+    assert clock_values(times, "forex").tolist() == [[1440, 0], [2280, 3420], [0, 1440], [1380, 60]]
+
+
+def test_one_decision_has_the_minutes_of_all_of_them():
+    times = pd.date_range("2019-12-20", "2020-01-10", freq="37min", tz="UTC")
+    for market in ("XNYS", "XHKG", "forex", "0000_Pacific.Auckland"):
+        alone = np.concatenate([clock_values(times[[row]], market) for row in range(0, len(times), 11)])
+        assert alone.tobytes() == clock_values(times, market)[::11].tobytes()
+
+
+def test_minutes_that_no_calendar_knows_are_nan():
+    kernels = [FACTORS[name].kernel for name in ("since_open", "to_close")]
+    times = np.array(["1949-12-20", "1990-01-02T15:00"], dtype="datetime64[ns]").astype(np.int64)
+    assert [kernel(Decisions(times[:0]), "XNYS").shape for kernel in kernels] == [(0,), (0,)]
+    assert np.isfinite(kernels[0](Decisions(times), "XNYS")).all()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.engine import column_cache
+from tradesieve.features.engine import code_hash, column_cache
 from tradesieve.features.engine.code_hash import ENGINE, code_of, digest_of
 from tradesieve.features.engine.column_cache import FactorCache
 from tradesieve.features.engine.compute import compute
@@ -250,6 +250,7 @@ from tradesieve.features.engine.code_hash import code_of
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.feature_sets import WIDE
 names = [name for name in WIDE if "tsfresh" not in name]
+names += ["clock__since_open__session_XNYS", "clock__to_close__session_0930_Europe.London"]
 print(json.dumps({name: code_of(parse_feature(name)) for name in names}))
 """
 
@@ -266,8 +267,8 @@ def test_a_changed_kernel_is_other_code_and_the_others_are_not(tmp_path):
     first = codes(tmp_path)
     assert first == {name: code_of(parse_feature(name)) for name in first}, "wherever it lies, in any process"
 
-    def changed(file: str, old: str, new: str) -> set[str]:
-        path = tmp_path / "tradesieve" / "features" / file
+    def changed(file: str, old: str, new: str, *, room: str = "features") -> set[str]:
+        path = tmp_path / "tradesieve" / room / file
         source = path.read_text()
         assert source.count(old) == 1, (file, old)
         path.write_text(source.replace(old, new))
@@ -286,6 +287,13 @@ def test_a_changed_kernel_is_other_code_and_the_others_are_not(tmp_path):
     what_it_calls = changed("families/calendar_kernels.py", shift, shift.replace("1", "2"))
     assert what_it_calls >= last_day
     assert "slope" not in what_it_calls
+    of_markets = {"since_open", "to_close"}
+    hours = "begin = int(np.searchsorted(whole.close_time, start_time"
+    assert (
+        changed("calendars/exchanges.py", hours, hours.replace("begin =", "begin = 0 +"), room="market") == of_markets
+    )
+    rolls = "rolls = local.tz_convert"
+    assert changed("calendars/sessions.py", rolls, rolls.replace("=", "= (local) and"), room="market") == of_markets
     assert len(changed("engine/compute.py", "np.isfinite(matrix)", "np.isfinite( matrix)")) == len(
         {parse_feature(name).factor for name in first}
     ), "all go through the engine"
@@ -303,6 +311,17 @@ def test_the_engine_is_all_that_every_value_goes_through():
         named = {module.replace(".", "/") + ".py" for module in imported}
         waiting |= named - {"engine/code_hash.py", "feature_names.py", "requirements.py", "user_modules.py"}
     assert found == set(ENGINE)
+
+
+def test_a_library_that_is_imported_when_a_function_runs_is_part_of_it(monkeypatch):
+    features = [parse_feature(f"clock__since_open__session_{market}") for market in ("XNYS", "1700_Europe.London")]
+    before = [code_of(feature) for feature in (*features, parse_feature("clock__day_sine"))]
+    known = code_hash._version
+    monkeypatch.setattr(
+        code_hash, "_version", lambda library: "0" if library == "exchange_calendars" else known(library)
+    )
+    after = [code_of(feature) for feature in (*features, parse_feature("clock__day_sine"))]
+    assert [one != other for one, other in zip(before, after, strict=True)] == [True, True, False]
 
 
 def test_constants_closures_and_arrays_are_part_of_a_function():
