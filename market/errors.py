@@ -21,11 +21,11 @@ Value = TypeVar("Value")
 class TradesieveError(Exception):
     """An expected failure, explained in one line."""
 
-    proposals: tuple[Mapping[str, str], ...] = ()
-    """Options, by the names of their parameters, each of which would cure it; a command shows how to pass them."""
+    proposals: tuple[Mapping[str, str | None], ...] = ()
+    """Options by the names of their parameters (None: omit it), each of which may cure it; `data import` tries them."""
 
-    def proposing(self, *proposals: Mapping[str, str]) -> Self:
-        """Add options that would cure it, to be raised."""
+    def proposing(self, *proposals: Mapping[str, str | None]) -> Self:
+        """Add options that may cure it, to be raised."""
         self.proposals = proposals
         return self
 
@@ -63,6 +63,7 @@ class WrongTimeframe(BadInput):
     def __init__(self, found: str, timeframe: str | None) -> None:
         super().__init__(found if timeframe is None else f"{found}; pass --timeframe {timeframe}")
         self.found, self.timeframe = found, timeframe
+        self.proposals = () if timeframe is None else ({"timeframe": timeframe},)
 
 
 def lookup(kind: str, name: str, registry: Mapping[str, Value]) -> Value:

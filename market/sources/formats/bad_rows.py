@@ -102,7 +102,8 @@ def settle_broken(rows: NumberedRows, *, symbol: str, bad_rows: str) -> Numbered
             raise BadData(f"{symbol}: every row breaks a law of bars; the first {next(iter(laws))}")
         laws = broken_laws(rows.columns)
     if laws:
-        raise BadData(f"{symbol}: {_described(rows, laws)}")
+        error = BadData(f"{symbol}: {_described(rows, laws)}")
+        raise error if laws.keys() & set(ORDER_LAWS) else error.proposing({"bad_rows": "drop"})
     return rows
 
 

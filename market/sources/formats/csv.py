@@ -53,10 +53,11 @@ def read_csv(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame, tu
     header: int | None = 0
     if _is_row(cells):
         if not layout.names:
+            proposed = _proposed_names(cells)
             raise BadInput(
                 f"{path}: the first line holds values, not the names of columns: name them by position, as in "
-                f"--columns {_proposed_names(cells)}"
-            )
+                f"--columns {proposed}"
+            ).proposing({"columns": proposed})
         header = None
     elif layout.names:
         notes.append("the first line holds names: replaced by those of --columns")
@@ -125,8 +126,10 @@ def _is_row(cells: list[str]) -> bool:
 
 
 def _proposed_names(cells: list[str]) -> str:
-    times = ["date", "time"] if len(cells) > 1 and re.fullmatch(TIME_OF_DAY, cells[1].strip()) else ["time"]
-    return ",".join([*times, *PRICES, "volume"][: len(cells)])
+    symbol = ["symbol"] if re.fullmatch(r"[A-Za-z]{1,10}", cells[0].strip()) else []
+    second = cells[len(symbol) + 1].strip()
+    times = ["date", "time"] if re.fullmatch(TIME_OF_DAY, second) else ["time"]
+    return ",".join([*symbol, *times, *PRICES, "volume"][: len(cells)])
 
 
 def _wrong_encoding(path: Path, head: bytes, error: Exception) -> BadInput:
@@ -134,7 +137,8 @@ def _wrong_encoding(path: Path, head: bytes, error: Exception) -> BadInput:
 
     likely = [match.encoding for match in from_bytes(head)][:2]
     advice = f"; pass its --encoding, which may be {' or '.join(likely)}" if likely else ""
-    return BadInput(f"{path}: not valid CSV: {error}{advice}")
+    proposals: list[dict[str, str | None]] = [{"encoding": encoding} for encoding in likely]
+    return BadInput(f"{path}: not valid CSV: {error}{advice}").proposing(*proposals)
 
 
 def _not_valid(path: Path, error: Exception) -> BadInput:

@@ -10,6 +10,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.sources.formats.bad_rows import NumberedRows, leave_out_rows, oldest_first, settle_broken
 from tradesieve.market.sources.formats.bar_ends import close_times
+from tradesieve.market.sources.formats.column_names import proposed_columns
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES, Stamps, to_nanoseconds
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
@@ -122,12 +123,12 @@ def _time_column(frame: pd.DataFrame, name: str) -> str:
             return str(time_column)
         raise BadInput(
             f"{name}: no column volume, but {similar!r}: pass --columns volume='{similar}', or volume= for none"
-        )
+        ).proposing({"columns": f"volume={similar}"}, {"columns": "volume="})
     if time_column is None or missing:
         raise BadInput(
             f"{name}: no column {', '.join(missing)}; found {', '.join(map(str, frame.columns)) or 'none'}. "
             f"Expected a time column ({', '.join(TIME_NAMES)}), open, high, low, close and volume"
-        )
+        ).proposing(*proposed_columns(missing, list(map(str, frame.columns))))
     return time_column
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from tradesieve.market.bars import PRICES, VALUES
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.sources.formats.column_names import proposed_columns
 from tradesieve.market.sources.formats.date_and_time import find_pair, is_time_of_day, join_date_and_time
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES, parse_times
 
@@ -113,7 +114,9 @@ class Layout:
             return wanted
         same_letters = [column for column in columns if column.strip().lower() == wanted.strip().lower()]
         if not same_letters:
-            raise BadInput(f"{table}: no column {wanted!r} for {name}; found {', '.join(columns) or 'none'}")
+            raise BadInput(f"{table}: no column {wanted!r} for {name}; found {', '.join(columns) or 'none'}").proposing(
+                *proposed_columns([name], columns)
+            )
         return same_letters[0]
 
     def apply(self, frame: pd.DataFrame, *, name: str) -> pd.DataFrame:

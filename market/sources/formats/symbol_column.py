@@ -64,7 +64,7 @@ def resolve_symbol(
     raise BadInput(
         f"{path}: column {column} holds {text}, which is a different market from {wanted}: omit --symbol to store it "
         f"as {column_symbol}, or add --columns symbol= to store it as {wanted} anyway"
-    )
+    ).proposing({"symbol": None}, {"columns": "symbol="})
 
 
 def split_by_symbol(frame: pd.DataFrame, symbol: str | None, *, path: str) -> list[pd.DataFrame]:
@@ -92,7 +92,7 @@ def split_by_symbol(frame: pd.DataFrame, symbol: str | None, *, path: str) -> li
         listed = f"{', '.join(texts[:_LISTED])}{' and more' if len(texts) > _LISTED else ''}"
         raise BadInput(
             f"{path}: column {several[0]} holds {listed}, and not {symbol}: pass one of them as --symbol, or omit it"
-        )
+        ).proposing({"symbol": None})
     return [frame[column.astype("str") == text].reset_index(drop=True) for text in chosen]
 
 
@@ -129,12 +129,19 @@ def _by_file_name(symbol: str | None, names: Sequence[str], path: str) -> tuple[
     pair = pairs.pop() if len(pairs) == 1 else None
     if symbol is None:
         if pair is None:
-            raise BadInput(f"{path}: the file does not name its market: pass --symbol")
+            error = BadInput(f"{path}: the file does not name its market: pass --symbol")
+            raise error.proposing(*({"symbol": likely} for likely in _likely_symbol(names)))
         return pair, (f"the symbol is {pair}, from the name of the file",)
     wanted, notes = _normalised(symbol)
     if pair and not same_market(wanted, pair):
         notes = (*notes, f"the name of the file says {pair}; stored as {wanted}")
     return wanted, notes
+
+
+def _likely_symbol(names: Sequence[str]) -> list[str]:
+    """Return the first word of the name of a file, as in AAPL_1min.csv; nothing where it is no symbol."""
+    words = [re.split(r"[_\s.-]", name)[0].upper() for name in names]
+    return [word for word in words if re.search("[A-Z]", word) and symbol_or_none(word) is not None][:1]
 
 
 def _normalised(symbol: str) -> tuple[str, tuple[str, ...]]:

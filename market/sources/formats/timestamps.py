@@ -11,7 +11,7 @@ import pandas as pd
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.sources.formats.local_times import REPEATED_HOURS, to_utc
 from tradesieve.market.sources.formats.written_dates import DATE_ORDERS, parse_compact_dates, parse_written_dates
-from tradesieve.market.timeframes import SECOND
+from tradesieve.market.timeframes import DAY, SECOND
 
 # Exchanges that give both times often write the close a millisecond early: the open is the one on the grid.
 TIME_NAMES = ("open_time", "close_time", "time", "timestamp", "datetime", "date", "ts", "unix", "start")
@@ -27,6 +27,7 @@ READ_AS_UTC = "times without a zone are read as UTC; pass --timezone to change i
 _ZONED = r"[T ]\d{2}\S*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 # No market was recorded by machine before 1970, and no bar has closed after 2100: a unit that lands outside is wrong.
 _EARLIEST, _LATEST = 0, 4_102_444_800_000_000_000
+_FIRST_YEAR = 365 * DAY
 # From 2001 on the four units cannot be confused: each is a thousand times the one before.
 _UNAMBIGUOUS = 978_307_200_000_000_000
 
@@ -177,12 +178,22 @@ def _from_numbers(values: np.ndarray, stamps: Stamps, name: str, column: str) ->
         raise BadInput(
             f"{name}: column {column} holds {values[0]}, which is not a time between 2001 and 2100 in s, ms, us or ns "
             "since 1970; pass --time-unit, or write ISO 8601 times"
-        )
+        ).proposing(*_likely_unit(first, last))
     if not _EARLIEST <= first * UNITS[unit] <= last * UNITS[unit] <= _LATEST:
         raise BadInput(
             f"{name}: column {column} holds {values[0]}, which is not a time between 1970 and 2100 in {unit} since "
             "1970; check the time unit"
-        )
+        ).proposing(*_likely_unit(first, last))
     # Whole and fractional parts are scaled apart: a float cannot hold today's nanoseconds exactly.
     whole = np.floor(values).astype(np.int64)
     return whole * UNITS[unit] + np.rint((values - whole) * UNITS[unit]).astype(np.int64)
+
+
+def _likely_unit(first: float, last: float) -> list[dict[str, str | None]]:
+    """Propose the longest unit in which numbers are times after 1970, if there is one: it gives the latest times."""
+    proposals: list[dict[str, str | None]] = [
+        {"time_unit": unit}
+        for unit, factor in UNITS.items()
+        if first * factor > _FIRST_YEAR and last * factor <= _LATEST
+    ]
+    return proposals[:1]

@@ -47,7 +47,7 @@ def parse_written_numbers(
             raise BadInput(
                 f"{name}: column {column} holds {example!r}, whose comma may be a decimal sign: pass --decimal . if it "
                 "separates thousands, else --decimal ,"
-            )
+            ).proposing({"decimal": "."}, {"decimal": ","})
         plain = parts["number"].str.replace(",", "") + parts["suffix"].str.upper().map(_EXPONENTS)
         numbers = plain.astype("float64")
         notes.append(f"column {column} holds {text.iloc[0]}: read as {numbers.iloc[0]:.15g}")

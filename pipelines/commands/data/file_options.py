@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,11 @@ _OPTIONS = (
     click.option("--price-scale", type=float, help="Divide every price by this, such as 100000 for prices in points."),
 )
 
+_NAMES = (
+    "stamp", "time_unit", "timezone", "date_order", "repeated_hour", "time_format", "columns", "separator", "decimal",
+    "encoding", "price_scale",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class FileOptions:
@@ -63,29 +68,46 @@ class FileOptions:
     given: tuple[str, ...]
 
 
+def parse_file_options(options: Mapping[str, Any]) -> FileOptions:
+    """Parse the options of a command, {parameter: value}; those of no file are ignored.
+
+    Raises
+    ------
+    BadInput : if one of them is not valid.
+    """
+    columns = tuple(options["columns"])
+    names = parse_names(columns)
+    stamps = (options[name] for name in ("stamp", "time_unit", "timezone", "date_order", "repeated_hour"))
+    separator, decimal, time_format = options["separator"], options["decimal"], options["time_format"]
+    return FileOptions(
+        stamps=Stamps(*stamps),
+        price_scale=options["price_scale"],
+        layout=Layout(
+            {} if names else parse_columns(columns), separator, decimal, time_format, names, options["encoding"]
+        ),
+        given=tuple(f"--{name.replace('_', '-')}" for name in _NAMES if options[name]),
+    )
+
+
+def with_columns(given: tuple[str, ...], proposed: str) -> tuple[str, ...]:
+    """Add a value of ``--columns`` to those that were given: it replaces what they say about the same fields."""
+    names = parse_names(given)
+    if "=" not in proposed:
+        return (proposed,)
+    pairs = parse_columns([proposed])
+    if names:
+        fields = {column.lower(): name for name, column in pairs.items()}
+        return (",".join(fields.get(name, name) for name in names),)
+    return (",".join(f"{name}={column}" for name, column in {**parse_columns(given), **pairs}.items()),)
+
+
 def file_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options to a command, which receives them as one `FileOptions` named `file_options`."""
 
     @functools.wraps(command)
-    def with_options(
-        *args: Any, stamp: str | None, time_unit: str | None, timezone: str | None, date_order: str | None,
-        repeated_hour: str | None, time_format: str | None, columns: tuple[str, ...], separator: str | None,
-        decimal: str | None, encoding: str | None, price_scale: float | None, **others: Any,
-    ) -> None:  # fmt: skip
-        values = {
-            "--stamp": stamp, "--time-unit": time_unit, "--timezone": timezone, "--date-order": date_order,
-            "--repeated-hour": repeated_hour, "--time-format": time_format,
-            "--columns": columns, "--separator": separator, "--decimal": decimal, "--encoding": encoding,
-            "--price-scale": price_scale,
-        }  # fmt: skip
-        names = parse_names(columns)
-        options = FileOptions(
-            stamps=Stamps(stamp, time_unit, timezone, date_order, repeated_hour),
-            price_scale=price_scale,
-            layout=Layout({} if names else parse_columns(columns), separator, decimal, time_format, names, encoding),
-            given=tuple(name for name, value in values.items() if value),
-        )
-        command(*args, file_options=options, **others)
+    def with_options(*args: Any, **options: Any) -> None:
+        others = {name: value for name, value in options.items() if name not in _NAMES}
+        command(*args, file_options=parse_file_options(options), **others)
 
     for option in reversed(_OPTIONS):
         with_options = option(with_options)

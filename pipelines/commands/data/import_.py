@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tradesieve.market.bars import VALUES, Bars, format_time
-from tradesieve.market.errors import BadData, BadInput, WrongTimeframe
+from tradesieve.market.errors import BadData, BadInput, TradesieveError
 from tradesieve.market.sources.databases.connection import Database, is_database
 from tradesieve.market.sources.formats.bad_rows import BAD_ROWS
 from tradesieve.market.sources.reading import price_scale_of, read_symbols
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
-from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
+from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options, parse_file_options
+from tradesieve.pipelines.commands.data.import_proposals import Changes, with_commands
 from tradesieve.pipelines.commands.data.price_checks import Read, check_prices
 from tradesieve.pipelines.commands.shared.options import as_json
-from tradesieve.pipelines.commands.shared.proposals import command_with
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import read_settings
@@ -40,6 +42,18 @@ class _Request:
     file: FileOptions
     bad_rows: str
     now: int
+
+    def changed(self, options: Mapping[str, Any], changes: Changes) -> _Request:
+        """Change some of the options that the command was given."""
+        columns = {"columns": (changes["columns"],)} if changes.get("columns") else {}
+        changed = {**options, **changes, **columns}
+        return with_changes(
+            self,
+            symbol=changed["symbol"],
+            timeframe=parse_timeframe(changed["timeframe"]),
+            file=parse_file_options(changed),
+            bad_rows=changed["bad_rows"],
+        )
 
 
 @click.command("import")
@@ -92,16 +106,25 @@ def import_(
     """
     settings, console = read_settings(), Console(as_json=as_json)
     request = _Request(symbol, parse_timeframe(timeframe), table, product, file_options, bad_rows, time.time_ns())
+    options = click.get_current_context().params
     if symbol is not None:
         settings.bars.path(normalise_symbol(symbol), request.timeframe)
     with console.progress() as progress:
-        read = check_prices(
-            settings.bars,
-            _read(files, request, progress),
-            replace=replace,
-            accept=accept_prices,
-            price_scale=lambda file: _price_scale(file, request),
-        )
+
+        def read_with(changes: Changes) -> list[Read]:
+            changed = request.changed(options, changes)
+            return check_prices(
+                settings.bars,
+                _read(files, changed, progress),
+                replace=replace,
+                accept=accept_prices,
+                price_scale=lambda file: _price_scale(file, changed),
+            )
+
+        try:
+            read = read_with({})
+        except TradesieveError as error:
+            raise with_commands(error, options, read_with) from error
         new = [0] * len(read) if preview else _store(settings.bars, read, replace, progress)
     several = len({bars.symbol for _, bars, _ in read}) > 1
     rows = [
@@ -162,12 +185,7 @@ def _read(files: tuple[str, ...], request: _Request, progress: Progress) -> list
         database = Database(file) if is_database(file) else None
         name = database.name if database else file
         progress("read", done, len(files), name)
-        try:
-            parts = [_read_database(database, request)] if database else _read_file(file, request)
-        except WrongTimeframe as error:
-            if error.timeframe is None:
-                raise
-            raise BadInput(f"{error.found}; import it with: {command_with(timeframe=error.timeframe)}") from error
+        parts = [_read_database(database, request)] if database else _read_file(file, request)
         symbols = {bars.symbol for bars, _ in parts}
         first = first or symbols
         if symbols != first:

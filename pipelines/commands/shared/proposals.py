@@ -1,4 +1,4 @@
-"""Commands that a refusal proposes: the one that was run, with one option changed."""
+"""Commands that a refusal proposes: the one that was run, with some options changed."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import click
 from click.core import ParameterSource
 
 
-def command_with(**changes: str) -> str:
+def command_with(**changes: str | None) -> str:
     """Write the running command with other values of some of its options, to be copied into a shell.
 
     Parameters
     ----------
-    changes : {parameter of the command: its value}.
+    changes : {parameter of the command: its value, None to omit it}.
     """
     context = click.get_current_context()
     words: list[str] = []
     for parameter in context.command.params:
         name = str(parameter.name)
         if name in changes or context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
-            words += _words(parameter, changes.get(name, context.params[name]))
+            value = changes.get(name, context.params[name])
+            words += [] if value is None else _words(parameter, value)
     return f"tradesieve {context.command_path.removeprefix('tradesieve ')} {shlex.join(words)}"
 
 

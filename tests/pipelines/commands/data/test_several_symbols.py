@@ -87,6 +87,30 @@ def test_one_of_several_symbols_can_be_chosen(store, shape, request):
     assert "holds AAPL, MSFT, and not TSLA: pass one of them as --symbol, or omit it" in str(refused.exception)
 
 
+def test_a_refusal_of_a_later_symbol_names_those_that_are_stored(store, tmp_path, long):
+    assert run(long, "--symbol", "MSFT").exit_code == 0
+    path = tmp_path / "other.csv"
+    lines = long.read_text().splitlines()
+    row = next(number for number, line in enumerate(lines) if line.endswith(",MSFT"))
+    *before, volume, symbol = lines[row].split(",")
+    lines[row] = ",".join([*before, str(float(volume) + 1), symbol])
+    path.write_text("\n".join(lines))
+    refused = run(path)
+    assert refused.exit_code != 0
+    assert str(refused.exception).startswith("MSFT")
+    assert str(refused.exception).endswith("; stored before it: AAPL")
+    check(store, "AAPL", "MSFT")
+
+
+def test_a_symbol_of_several_that_breaks_a_law_stores_none(store, tmp_path, long):
+    path = tmp_path / "negative.csv"
+    lines = long.read_text().splitlines()
+    time, _, *others = lines[-1].split(",")
+    path.write_text("\n".join([*lines[:-1], ",".join([time, "-1", *others])]))
+    assert "MSFT: row 89" in str(run(path).exception)
+    assert store.list() == []
+
+
 def test_a_row_without_a_symbol_is_refused(store, tmp_path, long):
     path = tmp_path / "gap.csv"
     path.write_text(long.read_text().replace(",MSFT", ",", 1))
