@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -215,13 +216,14 @@ def broken_laws(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     time = columns["close_time"]
     earlier, later = time[:-1], time[1:]
     first = np.zeros(min(len(time), 1), np.bool_)
-    prices = [columns[name] for name in PRICES]
+    finite = functools.reduce(np.logical_and, (np.isfinite(columns[name]) for name in VALUES))
+    lowest = functools.reduce(np.minimum, (columns[name] for name in PRICES))
     # Every law but the first two concerns a single row. A missing price breaks one law only: NaN compares as False.
     laws = {
         ORDER_LAWS[0]: np.concatenate([first, later == earlier]),
         ORDER_LAWS[1]: np.concatenate([first, later < earlier]),
-        "has a missing value": ~np.logical_and.reduce([np.isfinite(columns[name]) for name in VALUES]),
-        "has a price that is not positive": np.minimum.reduce(prices) <= 0,
+        "has a missing value": ~finite,
+        "has a price that is not positive": lowest <= 0,
         "has a negative volume": columns["volume"] < 0,
         "has a low above its open or close": columns["low"] > np.minimum(columns["open"], columns["close"]),
         "has a high below its open or close": columns["high"] < np.maximum(columns["open"], columns["close"]),

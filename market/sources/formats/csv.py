@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import open_unpacked, read_head
 from tradesieve.market.sources.formats.date_and_time import TIME_OF_DAY
 from tradesieve.market.sources.formats.layout import Layout, has_decimal_commas
+from tradesieve.market.sources.formats.timestamps import TIME_NAMES
 from tradesieve.market.sources.formats.written_numbers import parse_written_numbers
 
 _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ISO_8601_DATE = r"\d{4}-\d{2}-\d{2}(?:$|[T ]\d{2}:)"
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
@@ -71,7 +74,10 @@ def read_csv(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame, tu
         if position < len(cells)
     }
     dtype = "str" if layout.needs_text else as_text
-    frame = parse_csv(path, sep=separator, header=header, dtype=dtype, encoding=encoding)
+    dates = [] if dtype == "str" or header is None else _iso_8601_columns(cells, lines[1:2], separator, as_text)
+    frame = parse_csv(
+        path, sep=separator, header=header, dtype=dtype, encoding=encoding, parse_dates=dates, date_format="ISO8601"
+    )
     frame = layout.apply(frame.rename(columns=lambda column: str(column).strip()), name=str(path))
     frame, number_notes = parse_written_numbers(
         _infer_numbers(frame) if dtype else frame, decimal=layout.decimal, name=str(path)
@@ -111,6 +117,18 @@ def _decoded_lines(path: Path, head: bytes, encoding: str) -> list[str]:
     if not lines or not lines[0].strip():
         raise BadInput(f"{path}: the file is empty")
     return [line.strip() for line in lines[: len(lines) if lines[-1].endswith(("\n", "\r")) else -1] or lines]
+
+
+def _iso_8601_columns(
+    names: list[str], first_row: list[str], separator: str, as_text: Collection[str | int]
+) -> list[str]:
+    """Return the columns of times that pandas may read as it parses, for speed; it leaves those it cannot as text."""
+    cells = next(csv.reader(first_row, delimiter=separator), [])
+    return [
+        name
+        for name, cell in zip(names, cells, strict=False)
+        if name.strip().lower() in TIME_NAMES and name not in as_text and re.match(_ISO_8601_DATE, cell)
+    ]
 
 
 def _separator(path: Path, first_line: str, layout: Layout) -> str:

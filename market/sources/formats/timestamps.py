@@ -152,10 +152,8 @@ def _may_be_dates(column: pd.Series, stamps: Stamps) -> bool:
 
 
 def _from_text(column: pd.Series, stamps: Stamps, name: str) -> tuple[pd.Series, tuple[str, ...]]:
-    # One file may hold two offsets, one for winter and one for summer: then every row has to carry its own.
     try:
-        every_row_zoned = bool(column.astype("str").str.contains(_ZONED, regex=True).all())
-        return pd.to_datetime(column, utc=every_row_zoned, format="ISO8601"), ()
+        return _from_iso_8601(column), ()
     except (ValueError, TypeError, AttributeError) as error:
         reason = str(error).partition(". ")[0].partition("\n")[0]
     try:
@@ -168,6 +166,16 @@ def _from_text(column: pd.Series, stamps: Stamps, name: str) -> tuple[pd.Series,
             f"{name}: column {column.name} holds {column.iloc[0]!r}, which is not a valid time; use ISO 8601 or "
             f"s, ms, us or ns since 1970, or pass --time-format: {reason}"
         ) from error
+
+
+def _from_iso_8601(column: pd.Series) -> pd.Series:
+    column = column.astype("object")  # once: pandas converts text from Arrow at every step
+    try:
+        return pd.to_datetime(column, format="ISO8601")
+    except ValueError:
+        # One file may hold two offsets, one for winter and one for summer: then every row has to carry its own.
+        every_row_zoned = bool(column.astype("str").str.contains(_ZONED, regex=True).all())
+        return pd.to_datetime(column, utc=every_row_zoned, format="ISO8601")
 
 
 def _from_numbers(values: np.ndarray, stamps: Stamps, name: str, column: str) -> np.ndarray:
@@ -184,6 +192,8 @@ def _from_numbers(values: np.ndarray, stamps: Stamps, name: str, column: str) ->
             f"{name}: column {column} holds {values[0]}, which is not a time between 1970 and 2100 in {unit} since "
             "1970; check the time unit"
         ).proposing(*_likely_unit(first, last))
+    if np.issubdtype(values.dtype, np.signedinteger):
+        return values.astype(np.int64) * UNITS[unit]
     # Whole and fractional parts are scaled apart: a float cannot hold today's nanoseconds exactly.
     whole = np.floor(values).astype(np.int64)
     return whole * UNITS[unit] + np.rint((values - whole) * UNITS[unit]).astype(np.int64)
