@@ -10,6 +10,7 @@ import numpy as np
 
 from tradesieve.market.bars import COLUMNS, Bars, broken_laws, format_time, overlaps
 from tradesieve.market.calendars.exchanges import check_calendar
+from tradesieve.market.calendars.sessions import Sessions, session_word
 from tradesieve.market.calendars.trading_hours import infer_hours
 from tradesieve.market.errors import BadInput
 from tradesieve.market.grid import grid_phase
@@ -36,7 +37,7 @@ from tradesieve.market.quality.findings import (
     zero_volume_finding,
 )
 from tradesieve.market.quality.gaps import find_gaps
-from tradesieve.market.session_bars import SessionBars
+from tradesieve.market.session_bars import SessionBars, own_sessions
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 
@@ -92,7 +93,8 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
 
     Parameters
     ----------
-    calendar : trading hours, see `market.calendars.exchanges.check_calendar`; None: inferred from the bars.
+    calendar : trading hours, see `market.calendars.exchanges.check_calendar`; None: inferred from the bars. Bars that
+        do not know their sessions may be cut by its sessions.
 
     Raises
     ------
@@ -103,10 +105,14 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
         raise BadInput(f"{bars.symbol} {bars.timeframe}: no bars to check")
     phase = grid_phase(bars.close_time, bars.timeframe)
     hours, reason = (check_calendar(calendar), "as given") if calendar else infer_hours(bars, phase)
-    gaps = find_gaps(bars, hours, phase=phase)
+    sessions = own_sessions(bars)
+    if sessions is None and calendar and session_word(calendar):
+        sessions = Sessions(calendar)
+    gaps = find_gaps(bars, hours, phase=phase, sessions=sessions)
     found = [
         bad_print_finding(bars, find_bad_prints(bars)), split_finding(bars, find_splits(bars)),
-        run_finding(bars, "frozen", find_frozen(bars)), off_grid_finding(bars), gap_finding(gaps), jump_finding(bars),
+        run_finding(bars, "frozen", find_frozen(bars)), off_grid_finding(bars, sessions), gap_finding(gaps),
+        jump_finding(bars),
         run_finding(bars, "filled", find_filled(bars)), run_finding(bars, "constant_price", find_constant(bars)),
         zero_volume_finding(bars), outside_finding(bars, gaps, hours),
     ]  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from tradesieve.market.bars import PRICES, VALUES, Bars, overlaps
+from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.grid import grid_phase, off_phase
 from tradesieve.market.quality.runs import Runs, find_runs
 from tradesieve.market.session_bars import own_sessions
@@ -184,13 +185,17 @@ def find_frozen(bars: Bars) -> Runs:
     return _equal_runs(same, at_least=_MIN_FROZEN_BARS)
 
 
-def find_off_grid(bars: Bars) -> np.ndarray:
+def find_off_grid(bars: Bars, sessions: Sessions | None = None) -> np.ndarray:
     """Return the rows that do not open on the grid of the others, see `market.grid.off_phase`.
 
     Bars within sessions are on the grid that begins with each session and ends with it, in part of a bar if need be.
+
+    Parameters
+    ----------
+    sessions : of bars that do not know their own; None: those of the bars.
     """
     off = off_phase(bars.close_time, bars.timeframe, grid_phase(bars.close_time, bars.timeframe))
-    sessions = own_sessions(bars)
+    sessions = own_sessions(bars) or sessions
     if sessions is not None and off.any():
         opens, closes = sessions.cells(bars.timeframe, int(bars.close_time[0]) - 1, int(bars.close_time[-1]))
         cell = np.minimum(np.searchsorted(closes, bars.close_time), len(closes) - 1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.market.bars import VALUES, Bars, format_time, overlaps
+from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.grid import grid_phase, grid_words, off_phase
 from tradesieve.market.quality.defects import BadPrints, Split, find_jumps, find_off_grid, find_zero_volume
 from tradesieve.market.quality.gaps import Gaps
@@ -184,9 +185,9 @@ def zero_volume_finding(bars: Bars) -> Finding | None:
     return run_finding(bars, "zero_volume", find_zero_volume(bars))
 
 
-def off_grid_finding(bars: Bars) -> Finding | None:
-    """Report bars off the grid."""
-    rows = find_off_grid(bars)
+def off_grid_finding(bars: Bars, sessions: Sessions | None) -> Finding | None:
+    """Report bars off the grid of their sessions, see `find_off_grid`."""
+    rows = find_off_grid(bars, sessions)
     if len(rows) == 0:
         return None
     times = tuple(
