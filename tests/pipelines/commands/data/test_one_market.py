@@ -56,7 +56,7 @@ def imported(path: Path, timeframe: str, *options: str) -> bool:
     return ended.exit_code == 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(timeframe=st.sampled_from(["1m", "15m", "1h", "4h", "1d", "1w"]), pieces=st.tuples(PIECES, PIECES))
 def test_two_files_of_one_market_give_the_clean_series_or_a_refusal(tmp_path, monkeypatch, timeframe, pieces):
     monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path))
@@ -74,7 +74,10 @@ def test_two_files_of_one_market_give_the_clean_series_or_a_refusal(tmp_path, mo
     an_hour_less = (parsed.duration >= DAY) & (steps == parsed.duration - HOUR)
     assert ((steps >= parsed.duration) | an_hour_less).all()
     if all(shift <= MILLISECOND for _, shift, *_ in pieces):
-        assert stored.fingerprint == whole.where(kept).fingerprint
+        # Days written in a time zone remember it, so not the fingerprint but every value and every open is the same.
+        clean = whole.where(kept)
+        for name in (*COLUMNS, "open_time"):
+            np.testing.assert_array_equal(getattr(stored, name), getattr(clean, name), err_msg=name)
 
 
 def write_binance(path: Path, bars: Bars) -> None:
