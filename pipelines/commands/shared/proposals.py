@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 
 import click
 from click.core import ParameterSource
 
+_SECRET = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
+"""A password in the URL of a database, before its host or in its query."""
+
 
 def command_with(**changes: str | None) -> str:
     """Write the running command with other values of some of its options, to be copied into a shell.
+
+    A password in the URL of a database is written as three asterisks.
 
     Parameters
     ----------
@@ -28,6 +34,7 @@ def command_with(**changes: str | None) -> str:
 
 def _words(parameter: click.Parameter, value: object) -> Iterable[str]:
     values = [str(each) for each in value] if isinstance(value, tuple) else [str(value)]
+    values = [_SECRET.sub("***", each) if "://" in each else each for each in values]
     if isinstance(parameter, click.Argument):
         return values
     option = max(parameter.opts, key=len)
