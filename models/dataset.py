@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,10 +31,12 @@ class Dataset:
     net_return : float64 (n_trades,), fraction of entry notional, after costs.
     stake : float64 (n_trades,), fraction of the instance's capital that the rule itself invests.
     instance : int64 (n_trades,), index into `instance_names`.
-    instance_names : every strategy instance that was run (``strategy|symbol|timeframe``), also those without a trade;
-        each holds an equal share of the capital.
+    instance_names : every strategy instance that was run (``strategy|symbol|timeframe``), also those without a trade,
+        but one for all that have the same trades; each holds an equal share of the capital.
     period : (start_time, end_time), int64 ns UTC, covered by the daily returns.
     calendar : the trading days within `period`.
+    same_trades_as : the one of `instance_names` that stands for it, by the name of each instance that was joined with
+        an earlier one of the same trades.
     """
 
     X: np.ndarray
@@ -49,6 +51,7 @@ class Dataset:
     instance_names: tuple[str, ...]
     period: tuple[int, int]
     calendar: TradingCalendar
+    same_trades_as: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.decision_time)
@@ -103,6 +106,7 @@ def dataset_from_trades(
     instance_names: Sequence[str],
     period: tuple[int, int],
     calendar: TradingCalendar,
+    same_trades_as: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Build a dataset from trades and their features.
 
@@ -110,9 +114,10 @@ def dataset_from_trades(
 
     Parameters
     ----------
-    trades : the trades table, in decision order.
+    trades : the trades table, in decision order; trades of the instances of `same_trades_as` are left out.
     X : float64 (n_trades, n_features).
-    feature_names, label, instance_names, period, calendar : see `Dataset` and `models.labels`.
+    feature_names, label, period, calendar, same_trades_as : see `Dataset` and `models.labels`.
+    instance_names : every strategy instance that was run, those of `same_trades_as` too.
 
     Raises
     ------
@@ -125,13 +130,17 @@ def dataset_from_trades(
         is_closed,
     )
 
-    kept = is_closed(trades)
-    if not kept.any():
+    joined = same_trades_as or {}
+    closed = is_closed(trades)
+    if not closed.any():
         raise BadInput("the strategies made no trade that closed: choose others, more symbols, or a longer time")
-    table = trades[kept]
-    instance = instance_codes(table, instance_names)
-    if instance.min() < 0:
-        raise BadInput(f"instance_names lacks {instance_of(table, int(np.argmin(instance)))}, which has trades")
+    codes = instance_codes(trades, instance_names)
+    if codes[closed].min() < 0:
+        row = int(np.argmax(closed & (codes < 0)))
+        raise BadInput(f"instance_names lacks {instance_of(trades, row)}, which has trades")
+    distinct = np.array([name not in joined for name in instance_names])
+    kept = closed & distinct[codes]
+    table, instance = trades[kept], (np.cumsum(distinct) - 1)[codes[kept]]
     return Dataset(
         X=np.ascontiguousarray(X[kept]),
         feature_names=tuple(feature_names),
@@ -142,7 +151,8 @@ def dataset_from_trades(
         net_return=table["net_return"].to_numpy(),
         stake=table["stake"].to_numpy(),
         instance=instance,
-        instance_names=tuple(instance_names),
+        instance_names=tuple(name for name in instance_names if name not in joined),
         period=period,
         calendar=calendar,
+        same_trades_as=joined,
     )

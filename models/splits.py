@@ -34,10 +34,19 @@ class Fold:
     test_period: tuple[int, int]
 
 
+def holdout_start(period: tuple[int, int], *, fraction: float = 0.2) -> int:
+    """Return the UTC midnight nearest to the start of the last `fraction` of a period, int64 ns UTC.
+
+    At midnight, each trading day belongs to one part only.
+    """
+    start, end = period
+    return round((end - fraction * (end - start)) / DAY) * DAY
+
+
 def split_holdout(dataset: Dataset, *, fraction: float = 0.2) -> tuple[Dataset, Dataset]:
     """Split off the last `fraction` of the period as the hold-out.
 
-    1. Set the border at the nearest UTC midnight, so that each trading day belongs to one part only.
+    1. Set the border, see `holdout_start`.
     2. Rows decided at the border or later are the hold-out, rows that ended before it are the development part.
     3. Rows decided before the border that end at it or later are purged and belong to neither part.
 
@@ -53,7 +62,7 @@ def split_holdout(dataset: Dataset, *, fraction: float = 0.2) -> tuple[Dataset, 
     if not 0 < fraction < 1:
         raise BadInput(f"fraction is {fraction}, but must lie between 0 and 1")
     start, end = dataset.period
-    border = round((end - fraction * (end - start)) / DAY) * DAY
+    border = holdout_start(dataset.period, fraction=fraction)
     if not start < border <= end:
         raise BadInput(f"a fraction of {fraction} of {(end - start) / DAY:.1f} days leaves a part without a day")
     development = dataset.take(dataset.exit_time < border, period=(start, border - 1))

@@ -81,7 +81,9 @@ class GivenManifest(_Part):
     run_id : the MLflow run, null before the release.
     created : ISO time.
     bars : fingerprint of each series.
-    instances : ``strategy|symbol|timeframe``, in the order of the dataset's ``instance_names``.
+    instances : ``strategy|symbol|timeframe`` of every instance that the model answers for, in the order in which the
+        application's parameters list them.
+    same_trades_as : of these, the one in the dataset that stands for it, by the name of each that was joined with it.
     data_span : first and last time of the development part, int64 ns UTC.
     n_trials : trials on these symbols.
     gate : the verdict.
@@ -100,6 +102,7 @@ class GivenManifest(_Part):
     data_span: Annotated[list[int], Field(min_length=2, max_length=2)]
     n_trials: int
     gate: Verdict
+    same_trades_as: dict[str, str] = {}
     override: Annotated[str | None, AfterValidator(_in_words)]
     model: TrainedModel
     modules: list[ModulePart] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -99,13 +100,15 @@ def compare_instances(dataset: Dataset, sizes: np.ndarray, *, seed: int) -> list
 
     Returns
     -------
-    As `models.fitness.measure_by_instance`, with ``random_sortino``.
+    As `models.fitness.measure_by_instance`, with ``random_sortino`` and ``n_joined``, the number of other instances of
+    the same trades that the row stands for.
     """
-    rows = measure_by_instance(dataset, sizes)
+    rows, joined = measure_by_instance(dataset, sizes), Counter(dataset.same_trades_as.values())
     for code, row in enumerate(rows):
         own = np.flatnonzero(dataset.instance == code)
         random = random_filter(dataset.take(own), sizes[own], seed=seed).as_dict() if len(own) else {}
         row["random_sortino"] = random.get("sortino")
+        row["n_joined"] = joined[row["instance"]]
     return rows
 
 

@@ -7,6 +7,7 @@ import click
 from tradesieve.pipelines.commands.paper import describe, show_paper
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import show_result
+from tradesieve.pipelines.commands.shared.trade_notes import describe_joined
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.runs.demo import MARKETS, run_demo
 from tradesieve.pipelines.settings import read_settings
@@ -34,6 +35,8 @@ def demo(market: str, as_json: bool) -> None:
     )
     console.json(done.result | {"market": market, "bento": done.bento, "paper": paper})
     show_result(console, done.result)
+    for line in describe_joined(done.result["data"]["same_trades_as"]):
+        console.say(line)
     if done.paper is not None:
         show_paper(console, done.paper)
         console.say(f"Bento: {done.bento}")

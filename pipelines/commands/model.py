@@ -13,7 +13,7 @@ from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_cos
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit
 from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_result
-from tradesieve.pipelines.commands.shared.trade_notes import describe_no_trades
+from tradesieve.pipelines.commands.shared.trade_notes import describe_joined, describe_no_trades
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.evaluation import evaluate
@@ -60,6 +60,7 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
     show_result(console, result)
     for line in (
         *describe_limit(count_chosen(chosen), options="--num-strategies"),
+        *describe_joined(result["data"].get("same_trades_as", {})),
         *describe_no_trades(result["data"].get("without_trades", {})),
     ):
         console.say(line)
@@ -88,6 +89,8 @@ def eval_(run_id: str | None, strategies: str | None, start: str | None, end: st
     console.json(found)
     show_costs(console, instruments, remedy="the model was trained on them")
     show_evaluation(console, found)
+    for line in describe_joined(found["same_trades_as"]):
+        console.say(line)
 
 
 @model.command()

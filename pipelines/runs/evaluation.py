@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ from tradesieve.pipelines.runs.research_trades import load_model_chunk, research
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk, calendar_of
 from tradesieve.strategies.instance import Instance
-from tradesieve.strategies.trades import pool_trades
+from tradesieve.strategies.statistics.duplicates import digest_instances, find_duplicates
+from tradesieve.strategies.trades import instance_codes, pool_trades
 
 
 def evaluate(
@@ -36,8 +37,9 @@ def evaluate(
     """Compare each strategy with and without the model, on trades decided after its training.
 
     1. Generate the trades of the model's instances, and score and size them.
-    2. Record the opening of the hold-out in the ledger.
-    3. Measure the trades as they are, as the model filters them, and under a random filter of the same coverage.
+    2. Join the instances that the training joined, as long as their trades are still the same.
+    3. Record the opening of the hold-out in the ledger.
+    4. Measure the trades as they are, as the model filters them, and under a random filter of the same coverage.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def evaluate(
 
     Returns
     -------
-    JSON-safe: ``baseline``, ``filtered``, ``random``, ``by_instance``, ``period``, ``opening``.
+    JSON-safe: ``baseline``, ``filtered``, ``random``, ``by_instance``, ``same_trades_as``, ``period``, ``opening``.
 
     Raises
     ------
@@ -60,7 +62,10 @@ def evaluate(
     if trades.empty:
         raise BadInput(f"no trade closed after {format_time(start_time)}: import later bars or choose other strategies")
     symbols = sorted({instance.symbol for instance in instances})
-    dataset = _dataset(trades, instances, chunks, start_time)
+    names = [str(instance) for instance in instances]
+    joined = _joined(trades, names, artifact.manifest.get("same_trades_as", {}))
+    trades = trades[~np.array([name in joined for name in names])[instance_codes(trades, names)]]
+    dataset = _dataset(trades, names, joined, chunks, start_time)
     opening = settings.ledger.open_holdout(artifact.manifest["experiment"], symbols, dataset.period, "model eval")
     sizes = trades["size"].to_numpy()
     return {
@@ -69,6 +74,7 @@ def evaluate(
         "filtered": measure(dataset, sizes).as_dict(),
         "random": random_filter(dataset, sizes, seed=0).as_dict(),
         "by_instance": compare_instances(dataset, sizes, seed=0),
+        "same_trades_as": joined,
         "opening": opening,
     }
 
@@ -114,15 +120,24 @@ def _scored_trades(
     return chunks, pool_trades(tables)
 
 
-def _dataset(trades: pd.DataFrame, instances: Sequence[Instance], chunks: Sequence[Chunk], start_time: int) -> Dataset:
+def _joined(trades: pd.DataFrame, names: Sequence[str], trained_as: Mapping[str, str]) -> dict[str, str]:
+    """Find the instances that were joined in training and have the same trades here."""
+    digests = digest_instances(trades, names)
+    return find_duplicates({name: trained_as.get(name, name).encode() + own for name, own in digests.items()})
+
+
+def _dataset(
+    trades: pd.DataFrame, names: Sequence[str], joined: Mapping[str, str], chunks: Sequence[Chunk], start_time: int
+) -> Dataset:
     end_time = max(int(chunk.bars.close_time[-1]) for chunk in chunks if len(chunk.bars))
     return dataset_from_trades(
         trades,
         np.empty((len(trades), 0)),
         (),
         label="won",
-        instance_names=[str(instance) for instance in instances],
+        instance_names=names,
         # What was known at midnight belongs to the day before, which is not part of this period.
         period=(start_time + 1, end_time),
         calendar=calendar_of(chunks),
+        same_trades_as=joined,
     )

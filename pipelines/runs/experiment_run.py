@@ -158,6 +158,7 @@ def _describe_data(chunks: Sequence[Chunk], development: Dataset, holdout: Datas
         "timeframes": sorted({str(chunk.timeframe) for chunk in chunks}),
         "strategies": list(dict.fromkeys(strategy.id for chunk in chunks for strategy in chunk.strategies)),
         "n_instances": len(development.instance_names),
+        "same_trades_as": dict(development.same_trades_as),
         "n_bars": sum(len(chunk.bars) for chunk in chunks),
         "development": [format_time(time) for time in development.period],
         "holdout": [format_time(time) for time in holdout.period],

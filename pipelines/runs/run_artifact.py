@@ -11,13 +11,16 @@ import numpy as np
 
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.requirements import requirements_of
+from tradesieve.models.applications.base import Application
+from tradesieve.models.applications.registry import from_parameters
 from tradesieve.models.artifact.artifact import load_artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
+from tradesieve.models.dataset import Dataset
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk
-from tradesieve.pipelines.steps.chunks import Chunk
+from tradesieve.pipelines.steps.chunks import Chunk, instance_names
 from tradesieve.strategies.instance import Instance
 
 RUN_CODE = ("market", "features", "strategies", "models")
@@ -35,6 +38,8 @@ def write_run_artifact(
 ) -> Path | None:
     """Write the artifact of the winner and return its folder; None without a winner.
 
+    It answers for every instance that was run: one that was joined with another is sized as that one is.
+
     Parameters
     ----------
     summary : see `models.protocol.leaderboard.summarise`.
@@ -43,16 +48,28 @@ def write_run_artifact(
         return None
     if folder.exists():  # written before a crash: from the same inputs, so it is the same artifact
         return load_artifact(folder).folder
-    features = experiment.feature_names()
+    features, chunks = experiment.feature_names(), [part.chunk for part in parts]
+    names = instance_names(chunks)
     write_artifact(
         folder,
         model=searched.model,
         features=features,
-        application=searched.application,
-        manifest=_manifest(experiment, [part.chunk for part in parts], searched, summary),
+        application=_for_instances(searched.application, searched.dataset, names),
+        manifest=_manifest(experiment, chunks, searched, summary) | {"instances": names},
         golden=_draw_golden(parts, features, seed=experiment.plan.seed),
     )
     return folder
+
+
+def _for_instances(application: Application, dataset: Dataset, names: Sequence[str]) -> Application:
+    """Give each of `names` the parameters of the dataset's instance that stands for it."""
+    position = {name: index for index, name in enumerate(dataset.instance_names)}
+    rows = [position[dataset.same_trades_as.get(name, name)] for name in names]
+    parameters = {
+        key: [value[row] for row in rows] if isinstance(value, list) else value
+        for key, value in application.parameters().items()
+    }
+    return from_parameters(application.name, parameters)
 
 
 def _manifest(
@@ -68,7 +85,7 @@ def _manifest(
         "code": code_fingerprint(*RUN_CODE),
         "dataset": searched.dataset.fingerprint,
         "bars": bars,
-        "instances": list(searched.dataset.instance_names),
+        "same_trades_as": dict(searched.dataset.same_trades_as),
         "data_span": list(searched.dataset.period),
         "n_trials": summary["n_trials"],
         "gate": summary["gate"] or {"open": False, "conditions": []},

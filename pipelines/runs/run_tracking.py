@@ -35,6 +35,9 @@ def track_run(
         tables={
             "leaderboard": [{key: _cell(value) for key, value in trial.items()} for trial in trials],
             "gate": [] if judged is None else judged.gate.as_dict()["conditions"],
+            "joined": [
+                {"instance": name, "same_trades_as": first} for name, first in searched.dataset.same_trades_as.items()
+            ],
         },
         files={"experiment.yaml": experiment.to_yaml(), "equity.html": experiment_html(searched, judged)},
         register=gate_open,
@@ -57,7 +60,12 @@ def _run_fields(result: Mapping[str, Any], experiment: Experiment, *, gate_open:
         "name": f"{'+'.join(experiment.symbols)} {'+'.join(experiment.timeframes)} {experiment.hash}",
         "params": experiment.as_dict() | {"winner": (result["winner"] or {}).get("name")},
         "metrics": metrics
-        | {"coverage": result["coverage"], "n_trials": result["n_trials"], "gate_open": float(gate_open)},
+        | {
+            "coverage": result["coverage"],
+            "n_trials": result["n_trials"],
+            "n_joined": len(result["data"]["same_trades_as"]),
+            "gate_open": float(gate_open),
+        },
     }
 
 

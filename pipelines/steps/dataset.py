@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.models.dataset import Dataset, dataset_from_trades
+from tradesieve.models.splits import holdout_start
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, calendar_of, instance_names, period_of
+from tradesieve.strategies.statistics.duplicates import find_copies
 
 
 def compute_features(
@@ -40,7 +42,7 @@ def compute_features(
 def build_dataset(
     experiment: Experiment, chunks: Sequence[Chunk], settings: Settings, *, progress: Progress = silent
 ) -> Dataset:
-    """Generate the trades of chunks and pool them with their features into one dataset.
+    """Generate the trades of chunks and pool them with their features into one dataset, see `pool_dataset`.
 
     Raises
     ------
@@ -54,6 +56,8 @@ def pool_dataset(
 ) -> Dataset:
     """Pool the trades of chunks with their features into one dataset, in decision order.
 
+    Instances with the same trades are joined: two copies of one set of trades are one, so the first in order stays.
+
     Raises
     ------
     BadInput : if no trade closed.
@@ -62,12 +66,15 @@ def pool_dataset(
     X = np.concatenate([compute_features(each, names, settings, progress=progress) for each in traded])
     trades = pd.concat([each.trades for each in traded], ignore_index=True)
     order = trades.sort_values(["decision_time", "strategy", "symbol", "timeframe"], kind="stable").index.to_numpy()
+    trades, every, period = trades.iloc[order].reset_index(drop=True), instance_names(chunks), period_of(chunks)
+    border = holdout_start(period, fraction=experiment.plan.holdout_fraction)
     return dataset_from_trades(
-        trades.iloc[order].reset_index(drop=True),
+        trades,
         X[order],
         names,
         label=experiment.plan.label,
-        instance_names=instance_names(chunks),
-        period=period_of(chunks),
+        instance_names=every,
+        period=period,
         calendar=calendar_of(chunks),
+        same_trades_as=find_copies(trades, every, holdout_start=border),
     )

@@ -10,6 +10,9 @@ import pandas as pd
 
 from tradesieve.strategies.trades import instance_codes
 
+_ORDERS = ["symbol", "timeframe", "decision_time", "entry_time", "exit_time", "side", "stake", "stop", "target"]
+"""When trades were open, on which side, and on what terms: no price that was paid or received, and no result."""
+
 
 def digest_instances(trades: pd.DataFrame, instance_names: Sequence[str]) -> dict[str, bytes]:
     """Hash the trades of each instance, in all columns except the strategy's.
@@ -32,6 +35,33 @@ def digest_instances(trades: pd.DataFrame, instance_names: Sequence[str]) -> dic
         for name, start, end in zip(instance_names, borders[:-1], borders[1:], strict=True)
         if end > start
     }
+
+
+def find_copies(trades: pd.DataFrame, instance_names: Sequence[str], *, holdout_start: int) -> dict[str, str]:
+    """Find the instances whose trades are those of an earlier one, without a look at results of the hold-out.
+
+    Two instances have the same trades if
+
+    1. all columns are equal in the trades that ended before the hold-out, and
+    2. symbol, timeframe, times, sides, stakes, stops and targets are equal in all trades, the hold-out's too.
+
+    The second comparison reads no price that was paid or received, no return and no reason of an exit. It tells whether
+    two sets of orders are one, which says nothing about whether they gained; and the one that is kept is the first in
+    order, whatever became of it. So the hold-out stays sealed.
+
+    Parameters
+    ----------
+    trades : the trades table, in decision order.
+    holdout_start : int64 ns UTC.
+
+    Returns
+    -------
+    As `find_duplicates`.
+    """
+    ended = trades[trades["exit_time"] < holdout_start]
+    before = digest_instances(ended, instance_names)
+    orders = digest_instances(trades[["strategy", *_ORDERS]], instance_names)
+    return find_duplicates({name: before.get(name, b"") + digest for name, digest in orders.items()})
 
 
 def find_duplicates(digests: Mapping[str, bytes]) -> dict[str, str]:

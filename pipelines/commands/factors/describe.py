@@ -22,6 +22,7 @@ from tradesieve.pipelines.commands.shared.table_output import (
     table_options,
     write_table,
 )
+from tradesieve.pipelines.commands.shared.trade_notes import describe_joined
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
@@ -129,6 +130,7 @@ def _told(description: FeatureProfile, found: pd.DataFrame, sealed: int) -> dict
         )
     return {
         "n_trades": len(description.development),
+        "same_trades_as": dict(description.development.same_trades_as),
         "development": [format_time(time) for time in description.development.period],
         "sealed_from": format_time(sealed),
         "against": description.against,
@@ -152,6 +154,8 @@ def _show(
         f"{len(development):,} trades of the development part, {first} to {last}; the hold-out from "
         f"{format_time(sealed)[:10]} on is sealed, and nothing of it is looked at"
     )
+    for line in describe_joined(development.same_trades_as):
+        console.say(line)
     asked = {name: name for name in COLUMNS if arranged.uses(name) and name not in _SHOWN}
     short = found.round(_DIGITS).assign(median=[float(f"{value:.3g}") for value in found["median"]])
     console.table("features at the decisions", rows_of(short), _SHOWN | asked)

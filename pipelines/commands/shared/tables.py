@@ -22,7 +22,7 @@ _CONDITIONS = {"passed": "passed", "name": "condition", "value": "value", "thres
 _INSTANCES = {
     "instance": "strategy", "baseline_sortino": "Sortino, all", "filtered_sortino": "filtered",
     "random_sortino": "random filter", "baseline_n_trades": "trades", "filtered_n_trades": "kept",
-    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "filtered",
+    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "filtered", "n_joined": "stands for",
 }  # fmt: skip
 _STRATEGY = re.compile(r"(?P<rule>\w+)\((?P<parameters>[^)]*)\)(?P<rest>.*)")
 _SHOWN_TRIALS = 8
@@ -44,9 +44,17 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
         {key: title for key, title in _TRIALS.items() if key != "error" or any(row["error"] for row in trials)},
     )
     part = "holdout" if result["by_instance"]["holdout"] else "development"
-    console.table(f"Strategy by strategy, {_title(part)}", abbreviate(result["by_instance"][part]), _INSTANCES)
+    _show_instances(console, _title(part), result["by_instance"][part])
     console.table("Without and with the filter, each trade weighted by its capital", _comparison(result), _MEASURES)
     show_gate(console, result)
+
+
+def _show_instances(console: Console, part: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print each instance, and for how many others of the same trades it stands where any were joined."""
+    joined = any(row.get("n_joined") for row in rows)
+    shown = [row | {"n_joined": f"{row['n_joined']} more" if row.get("n_joined") else ""} for row in abbreviate(rows)]
+    titles = {key: title for key, title in _INSTANCES.items() if joined or key != "n_joined"}
+    console.table(f"Strategy by strategy, {part}", shown, titles)
 
 
 def show_gate(console: Console, result: Mapping[str, Any]) -> None:
@@ -72,7 +80,7 @@ def show_gate(console: Console, result: Mapping[str, Any]) -> None:
 def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     """Print the evaluation of a model on bars that it was not trained on."""
     period = " to ".join(found["period"])
-    console.table(f"Strategy by strategy, {period}", abbreviate(found["by_instance"]), _INSTANCES)
+    _show_instances(console, period, found["by_instance"])
     rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
     columns = {key: title for key, title in _MEASURES.items() if key != "part"}
     console.table("Without and with the model, each trade weighted by its capital", rows, columns)

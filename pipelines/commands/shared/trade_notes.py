@@ -48,6 +48,22 @@ def describe_duplicates(duplicates: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def describe_joined(duplicates: Mapping[str, str]) -> list[str]:
+    """Return lines about instances that were joined with others of the same trades, or none.
+
+    Parameters
+    ----------
+    duplicates : as for `describe_duplicates`.
+    """
+    if not duplicates:
+        return []
+    n = pluralise(len(duplicates), "instance")
+    return [
+        f"{n} joined with an earlier one of the same trades, so that each trade counts once:",
+        *describe_duplicates(duplicates),
+    ]
+
+
 def describe_no_trades(reasons: Mapping[str, str]) -> list[str]:
     """Return a line for each reason why instances of a rule have no trade, and one for those beyond the first ten.
 
