@@ -134,12 +134,14 @@ def _lengths(open_time: np.ndarray, timeframe: Timeframe) -> np.ndarray:
 def _sessions(time: np.ndarray, timezone: str | None, timeframe: Timeframe) -> str | None:
     """Name the days of a time zone that begin when the bars do; None in UTC, or if they begin at several times of day.
 
-    Weeks and months begin at midnight, or on the evening before.
+    Weeks and months begin at midnight, or on the evening before; unless all of them are those of UTC.
     """
     if timezone in _UTC:
         return None
     of_day = _local(time, timezone) % DAY // MINUTE
     minute = int(np.argmax(np.bincount(of_day)))
+    if timeframe.calendar and minute and (timeframe.grid_start(time + 1) == time).all():
+        return None  # weeks or months of UTC on another clock; read as local ones, they would close hours early
     if timeframe.calendar and (minute * MINUTE < _NOON or (of_day != minute).any()):
         minute = 0
     name = f"{minute // 60:02d}:{minute % 60:02d} {timezone}"
