@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tradesieve.market.bars import COLUMNS, VALUES, Bars, format_time, overlaps
+from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput
-from tradesieve.market.grid import grid_phase, grid_words, off_phase
 from tradesieve.market.resampling import resample
 from tradesieve.market.session_bars import SessionBars, own_sessions
 from tradesieve.market.storage.files import atomic_write
+from tradesieve.market.storage.merging import merge
 from tradesieve.market.symbols import file_name_of, find_symbol, symbol_of_file_name
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
@@ -30,9 +30,6 @@ _REPAIRS = b"tradesieve.repairs"
 _IN_SESSIONS = b"tradesieve.sessions"
 """The metadata key of a Parquet file that holds `SessionBars`: the name of their sessions, or that it is unknown."""
 _UNKNOWN_SESSIONS = b"true"
-_GRID_ADVICE = (
-    "check --timezone and --stamp, import them under another --symbol, or use --replace to replace the stored bars"
-)
 Records = list[dict[str, Any]]
 """Repairs as plain values, see `market.quality.repairs.repair_bars`."""
 
@@ -114,7 +111,7 @@ class BarStore:
             for bars in parts:
                 if original is not None:
                     bars = _not_in_original(bars, original, repairs)
-                merged, n_new = (bars, len(bars)) if merged is None else _merge(merged, bars)
+                merged, n_new = (bars, len(bars)) if merged is None else merge(merged, bars)
                 new.append(n_new)
             if merged is not None and any(new):
                 _write(path, merged, repairs)
@@ -333,12 +330,12 @@ def _read_repairs(path: Path) -> tuple[dict[str, Any], ...]:
 
 def _with_later_bars(original: Bars, stored: Bars) -> Bars:
     """Add the bars to the original that were stored since. No repair adds a bar, so those that it lacks are new."""
-    return _merge(original, stored.where(~np.isin(stored.close_time, original.close_time)))[0]
+    return merge(original, stored.where(~np.isin(stored.close_time, original.close_time)))[0]
 
 
 def _not_in_original(bars: Bars, original: Bars, repairs: Sequence[dict[str, Any]]) -> Bars:
     """Drop the bars that are in the original, after checking that they are equal: their repaired form is stored."""
-    _merge(original, bars)
+    merge(original, bars)
     new = bars.where(~np.isin(bars.close_time, original.close_time))
     splits = [change["time"] for repair in repairs if repair["fix"] == "splits" for change in repair["changes"]]
     if splits and len(new) and format_time(new.close_time[0]) <= max(splits):
@@ -365,59 +362,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
-    """Add new bars to stored ones; return all of them and how many were new."""
-    _check_grid(stored, new)
-    known = np.isin(new.close_time, stored.close_time)
-    stored_rows = np.searchsorted(stored.close_time, new.close_time[known])
-    differs = np.array([getattr(new, name)[known] != getattr(stored, name)[stored_rows] for name in VALUES])
-    if differs.any():
-        row = int(np.argmax(differs.any(axis=0)))
-        name = VALUES[int(np.argmax(differs[:, row]))]
-        raise BadData(
-            f"{new.symbol} {new.timeframe}: {name} at {format_time(new.close_time[known][row])} is "
-            f"{getattr(new, name)[known][row]:g}, but {getattr(stored, name)[stored_rows][row]:g} is stored "
-            f"({int(differs.any(axis=0).sum())} such bars); use --replace to replace the stored bars"
-        )
-    time = np.concatenate([stored.close_time, new.close_time[~known]])
-    order = np.argsort(time, kind="stable")
-    sessions = _common_sessions(stored, new)
-    overlapping = np.flatnonzero(overlaps(time[order], stored.timeframe, short_bars=sessions is not None))
-    if len(overlapping):
-        earlier, later = time[order[overlapping[0] - 1]], time[order[overlapping[0]]]
-        raise BadData(
-            f"{new.symbol} {new.timeframe}: the bar that closes at {format_time(later)} opens before the one that "
-            f"closes at {format_time(earlier)} has closed ({len(overlapping)} such bars); one of them is stored, the "
-            f"other is new: {_GRID_ADVICE}"
-        )
-    columns = {name: np.concatenate([getattr(stored, name), getattr(new, name)[~known]])[order] for name in COLUMNS}
-    if sessions is None:
-        return Bars(stored.symbol, stored.timeframe, **columns), int((~known).sum())
-    return SessionBars(stored.symbol, stored.timeframe, **columns, sessions=sessions), int((~known).sum())
-
-
-def _common_sessions(stored: Bars, new: Bars) -> str | None:
-    """Return the sessions of both; those of one, where the other has none or does not know them; None: neither has."""
-    names = [bars.sessions for bars in (stored, new) if isinstance(bars, SessionBars)]
-    known = [name for name in names if name]
-    if len(set(known)) > 1 and len(new):
-        raise BadData(
-            f"{new.symbol} {new.timeframe}: the stored bars lie within sessions of {known[0]}, the new ones within "
-            f"{known[1]}, and a series has one grid: {_GRID_ADVICE}"
-        )
-    return known[0] if known else "" if names else None
-
-
-def _check_grid(stored: Bars, new: Bars) -> None:
-    """Refuse bars on another grid. Within sessions of a market, bars close at several phases."""
-    if len(stored) == 0 or len(new) == 0 or type(stored) is type(new) is SessionBars:
-        return
-    timeframe = stored.timeframe
-    stored_phase, new_phase = (grid_phase(bars.close_time, timeframe) for bars in (stored, new))
-    if off_phase(np.array([new_phase]), timeframe, stored_phase)[0]:
-        raise BadData(
-            f"{new.symbol}: the stored bars are {grid_words(stored.close_time, timeframe)}, the new ones are "
-            f"{grid_words(new.close_time, timeframe)}, and a series has one grid: {_GRID_ADVICE}"
-        )
