@@ -88,13 +88,15 @@ class CheckResult:
         }
 
 
-def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
+def check_bars(bars: Bars, *, calendar: str | None = None, reason: str = "as given") -> CheckResult:
     """Check bars for gaps and defects.
 
     Parameters
     ----------
-    calendar : trading hours, see `market.calendars.exchanges.check_calendar`; None: inferred from the bars. Bars that
-        do not know their sessions may be cut by its sessions.
+    calendar : trading hours, see `market.calendars.exchanges.check_calendar`; None: those of the market within whose
+        sessions the bars lie, else inferred from the bars. Bars that do not know their sessions may be cut by its
+        sessions.
+    reason : where the calendar comes from, for `CheckResult.calendar_reason`.
 
     Raises
     ------
@@ -104,8 +106,13 @@ def check_bars(bars: Bars, *, calendar: str | None = None) -> CheckResult:
     if len(bars) == 0:
         raise BadInput(f"{bars.symbol} {bars.timeframe}: no bars to check")
     phase = grid_phase(bars.close_time, bars.timeframe)
-    hours, reason = (check_calendar(calendar), "as given") if calendar else infer_hours(bars, phase)
     sessions = own_sessions(bars)
+    if calendar:
+        hours = check_calendar(calendar)
+    elif sessions is not None and not sessions.is_time_of_day:
+        hours, reason = sessions.name, "the sessions of the bars"
+    else:
+        hours, reason = infer_hours(bars, phase)
     if sessions is None and calendar and session_word(calendar):
         sessions = Sessions(calendar)
     gaps = find_gaps(bars, hours, phase=phase, sessions=sessions)
@@ -135,6 +142,7 @@ def check_columns(
     symbol: str,
     timeframe: Timeframe,
     calendar: str | None = None,
+    reason: str = "as given",
     sessions: str | None = None,
     check_timeframe: bool = True,
 ) -> CheckResult:
@@ -147,7 +155,7 @@ def check_columns(
     ----------
     columns : as `market.bars.broken_laws`.
     symbol, timeframe : of the table.
-    calendar : as `check_bars`.
+    calendar, reason : as `check_bars`.
     sessions : the name of the sessions within which the bars lie, see `market.session_bars`; None: on the UTC grid.
     check_timeframe : whether to refuse a table whose rows do not step by `timeframe`.
 
@@ -178,7 +186,7 @@ def check_columns(
         bars = Bars(symbol, timeframe, **kept)
     else:
         bars = SessionBars(symbol, timeframe, **kept, sessions=sessions)
-    checked = check_bars(bars, calendar=calendar)
+    checked = check_bars(bars, calendar=calendar, reason=reason)
     return CheckResult(**{**vars(checked), "findings": (*broken, *checked.findings)})
 
 

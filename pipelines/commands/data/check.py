@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.proposals import command_with
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
-from tradesieve.pipelines.experiment_assembly import split_commas
+from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import Settings, read_settings
 
@@ -40,6 +41,20 @@ _SHOWN_GAPS = 5
 _DEFAULT_PAGE = "reports/quality.html"
 
 
+@dataclass(frozen=True)
+class _Hours:
+    """The trading hours of stored bars: those given for all, else those of each symbol's instrument."""
+
+    given: str | None
+    by_symbol: Mapping[str, str]
+
+    def of(self, symbol: str) -> dict[str, Any]:
+        """Return the calendar of a symbol and its reason, as `market.quality.checks.check_bars` takes them."""
+        if self.given is None and symbol in self.by_symbol:
+            return {"calendar": self.by_symbol[symbol], "reason": "of its instrument in --config"}
+        return {"calendar": self.given, "reason": "as given"}
+
+
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--symbols", help="Stored symbols, separated by commas; all by default.")
@@ -48,7 +63,13 @@ _DEFAULT_PAGE = "reports/quality.html"
 )
 @click.option(
     "--calendar",
-    help="Trading hours: always, weekdays, forex, or an exchange such as XNYS; inferred from the bars by default.",
+    help="Trading hours: always, weekdays, forex, or an exchange such as XNYS; by default those of the instrument in "
+    "--config, or of the sessions of the bars, else inferred from the bars.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="YAML of an experiment: stored bars are checked on the calendars of its instruments.",
 )
 @click.option(
     "--plot", is_flag=False, flag_value=_DEFAULT_PAGE, help="Also write a page: to NAME.html, or to the state folder."
@@ -57,8 +78,8 @@ _DEFAULT_PAGE = "reports/quality.html"
 @file_options
 @as_json
 def check(
-    files: tuple[Path, ...], symbols: str | None, timeframe: str | None, calendar: str | None, plot: str | None,
-    strict: bool, as_json: bool, file_options: FileOptions,
+    files: tuple[Path, ...], symbols: str | None, timeframe: str | None, calendar: str | None, config: Path | None,
+    plot: str | None, strict: bool, as_json: bool, file_options: FileOptions,
 ) -> None:  # fmt: skip
     """Report defects of stored bars, or of FILES before they are imported. Nothing is changed.
 
@@ -71,6 +92,7 @@ def check(
 
     \b
         tradesieve data check --symbols BTC-USD --plot
+        tradesieve data check --config experiment.yaml --strict
         tradesieve data check btc.csv --timeframe 1m --strict
     """
     settings, console = read_settings(), Console(as_json=as_json)
@@ -81,11 +103,12 @@ def check(
         raise BadInput(f"{', '.join(file_options.given)}: only allowed with FILES, but none is named")
     with console.progress() as progress:
         if files:
-            if timeframe is None or symbols is not None:
-                raise BadInput("FILES need --timeframe, and do not allow --symbols")
+            if timeframe is None or symbols is not None or config is not None:
+                raise BadInput("FILES need --timeframe, and do not allow --symbols or --config; see --calendar")
             found = list(_check_files(files, timeframe, calendar, file_options, progress))
         else:
-            found = list(_check_stored(settings, symbols, timeframe, calendar, progress))
+            hours = _Hours(calendar, {} if config is None else _own_calendars(settings, config))
+            found = list(_check_stored(settings, symbols, timeframe, hours, progress))
         if page is not None:
             from tradesieve.pipelines.reports.quality_report import write_quality_report
 
@@ -139,7 +162,7 @@ def _read_columns(
 
 
 def _check_stored(
-    settings: Settings, symbols: str | None, timeframe: str | None, calendar: str | None, progress: Progress
+    settings: Settings, symbols: str | None, timeframe: str | None, hours: _Hours, progress: Progress
 ) -> Iterator[tuple[CheckResult, dict[str, Any]]]:
     stored = settings.bars.list()
     wanted_symbols = {find_stored(settings, symbol) for symbol in split_commas(symbols or "")}
@@ -153,16 +176,23 @@ def _check_stored(
         raise BadInput(f"no such bars of {wanted} are stored; see `tradesieve data list`")
     for done, (symbol, stored_timeframe) in enumerate(chosen):
         progress("check", done, len(chosen), f"{symbol} {stored_timeframe}")
-        checked = _check_series(settings.bars, symbol, stored_timeframe, calendar)
+        checked = _check_series(settings.bars, symbol, stored_timeframe, hours)
         yield checked, {"file": None, "notes": [], "repairs": list(settings.bars.repairs(symbol, stored_timeframe))}
 
 
-def _check_series(store: BarStore, symbol: str, timeframe: Timeframe, calendar: str | None) -> CheckResult:
+def _own_calendars(settings: Settings, config: Path) -> dict[str, str]:
+    """Return the calendar of each symbol whose instrument has one, or a kind from which it follows."""
+    experiment = assemble_experiment(settings, config=config)
+    described = [symbol for symbol, terms in experiment.instruments.items() if terms.keys() & {"calendar", "kind"}]
+    return {symbol: experiment.instrument(symbol).calendar for symbol in described}
+
+
+def _check_series(store: BarStore, symbol: str, timeframe: Timeframe, hours: _Hours) -> CheckResult:
     try:
-        return check_bars(store.load(symbol, timeframe), calendar=calendar)
+        return check_bars(store.load(symbol, timeframe), **hours.of(symbol))
     except BadData:  # stored by an earlier version
         columns = store.columns(symbol, timeframe)
-    return check_columns(columns, symbol=symbol, timeframe=timeframe, calendar=calendar, check_timeframe=False)
+    return check_columns(columns, symbol=symbol, timeframe=timeframe, check_timeframe=False, **hours.of(symbol))
 
 
 def _show(console: Console, found: list[tuple[CheckResult, dict[str, Any]]], page: Path | None) -> None:

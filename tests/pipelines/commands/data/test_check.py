@@ -174,6 +174,8 @@ def test_the_figure_marks_what_was_found() -> None:
         (("check", "--timezone", "UTC"), "--timezone: only allowed with FILES"),
         (("check", "--timeframe", "1d"), "no such bars of 1d are stored"),
         (("check", "missing.csv"), "FILES need --timeframe"),
+        (("check", "missing.csv", "--timeframe", "5m", "--config", "a.yaml"), "do not allow --symbols or --config"),
+        (("check", "--config", "missing.yaml"), "missing.yaml: cannot be read"),
         (("check", "missing.csv", "--timeframe", "5m"), "file not found"),
         (("repair", "--symbol", "AAB", "--timeframe", "5m", "--undo"), "did you mean 'AAA 5m'?"),
         (("repair", "--symbol", "AAA", "--timeframe", "5m"), "either --fix"),
@@ -225,6 +227,39 @@ def test_stored_bars_that_overlap_are_found_and_refused_elsewhere(run: Run, home
     code, _, err = run("resample", "--symbol", "AAA", "--timeframe", "1h")
     assert code != 0
     assert "data check --symbols AAA --timeframe 5m" in err
+
+
+# -- trading hours -----------------------------------------------------------------------------------------------------
+
+
+def hours_of(run: Run, *arguments: object) -> tuple[str, str]:
+    (row,) = json.loads(run("check", "--json", *arguments)[1])["bars"]
+    return row["calendar"], row["calendar_reason"]
+
+
+@pytest.mark.parametrize(
+    ("terms", "calendar"),
+    [({"calendar": "XLON"}, "XLON"), ({"kind": "stock"}, "XNYS"), ({"kind": "perpetual"}, "always")],
+)
+def test_stored_bars_are_checked_on_the_calendar_of_their_instrument(
+    run: Run, home: Path, terms: dict[str, str], calendar: str
+) -> None:
+    config = home / "experiment.yaml"
+    config.write_text(json.dumps({"symbols": ["AAA"], "instruments": {"AAA": terms}}))
+    assert hours_of(run, "--config", config) == (calendar, "of its instrument in --config")
+    assert hours_of(run, "--config", config, "--calendar", "weekdays") == ("weekdays", "as given")
+
+
+def test_an_instrument_without_a_calendar_leaves_the_hours_to_the_bars(run: Run, home: Path) -> None:
+    config = home / "experiment.yaml"
+    config.write_text(json.dumps({"symbols": ["AAA"], "instruments": {"AAA": {"taker_fee": 0.001}}}))
+    calendar, reason = hours_of(run, "--config", config)
+    assert (calendar, reason.partition(":")[0]) == ("always", "inferred")
+
+
+def test_bars_within_sessions_are_checked_on_their_own_market(run: Run, home: Path) -> None:
+    assert run("resample", "--symbol", "AAA", "--timeframe", "1h", "--sessions", "XNYS")[0] == 0
+    assert hours_of(run, "--timeframe", "1h") == ("XNYS", "the sessions of the bars")
 
 
 # -- files are read as an import reads them ----------------------------------------------------------------------------
