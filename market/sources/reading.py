@@ -4,8 +4,8 @@
 2. Each vendor of `VENDORS` is asked whether it recognises them; the one that does reads the table. Without one, or when
    the user describes the layout, `READERS` chooses a plain reader by the ending of the name: CSV or Parquet.
 3. `formats.symbol_column` decides the symbol: from the user, a column, or the name of the file.
-4. `formats.bar_times` converts times, leaves out bars that have not closed, and checks the timeframe.
-5. `formats.frames` converts prices and volumes, and checks the laws of bars.
+4. `formats.table_bars` converts times, prices and volumes, leaves out bars that have not closed, and checks the
+   timeframe and the laws of bars.
 
 What the user states overrides what the vendor is known for, which overrides the defaults. To add a vendor, write
 ``vendors/NAME.py`` (``vendors/yahoo.py`` is the smallest one) and add its `Vendor` to `VENDORS`; a sample file in
@@ -15,6 +15,7 @@ What the user states overrides what the vendor is known for, which overrides the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,11 @@ from tradesieve.market.sources.formats.archives import read_head
 from tradesieve.market.sources.formats.bad_rows import oldest_first
 from tradesieve.market.sources.formats.bar_times import check_timeframe, read_times
 from tradesieve.market.sources.formats.csv import read_csv
-from tradesieve.market.sources.formats.frames import bars_from_frame, columns_from_frame
+from tradesieve.market.sources.formats.frames import columns_from_frame
 from tradesieve.market.sources.formats.layout import Layout
 from tradesieve.market.sources.formats.parquet import read_parquet
 from tradesieve.market.sources.formats.symbol_column import resolve_symbol, split_by_symbol, symbol_in_columns
+from tradesieve.market.sources.formats.table_bars import TableBars, read_bars
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.alpaca import ALPACA
 from tradesieve.market.sources.vendors.alphavantage import ALPHAVANTAGE
@@ -96,13 +98,7 @@ def read_file(
     path : a file of a vendor in `VENDORS`, recognised by its content, or any other Parquet or CSV file, plain or packed
         by gzip or zip; see `formats.frames.bars_from_frame` for the columns.
     symbol : what the file holds, in any vendor's form; None: the symbol that the file names.
-    timeframe : of the bars in the file.
-    stamps : how the file writes time, where it differs from the vendor's way; by default a column ``close_time`` and
-        times that end in 59 seconds are closes, any other the open, in UTC, in a unit recognised by its size.
-    price_scale : every price is divided by it; by default the vendor's own, else 1.
-    layout : the layout of a plain table; no vendor is looked for then.
-    bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
-    now : int64 ns UTC: bars that close later are left out; None: none is.
+    timeframe, stamps, price_scale, layout, bad_rows, now : as in `vendors.base.ReadOptions`.
 
     Returns
     -------
@@ -112,89 +108,61 @@ def read_file(
     Raises
     ------
     BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, no bar has closed, it
-        names a different market from `symbol`, or no symbol is known.
+        names a different market from `symbol`, holds several symbols, or no symbol is known.
     WrongTimeframe : if the bars last another time than `timeframe`.
     BadData : if bars break a law and are not to be left out; names the first five rows.
     """
-    read = _read_parts(
-        Path(path), symbol, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout or Layout(), bad_rows, now,
-        split=False,
-    )  # fmt: skip
-    return read[0]
+    options = ReadOptions(timeframe, stamps or Stamps(), price_scale, layout or Layout(), bad_rows, now)
+    table, names = _read_table(path, options)
+    read = _table_bars(path, table, names, symbol, options)
+    return read.bars, read.notes
 
 
-def read_symbols(
-    path: Path,
-    *,
-    symbol: str | None,
-    timeframe: Timeframe,
-    stamps: Stamps | None = None,
-    price_scale: float | None = None,
-    layout: Layout | None = None,
-    bad_rows: str = "refuse",
-    now: int | None = None,
-) -> list[tuple[Bars, tuple[str, ...]]]:
+def read_symbols(path: Path, options: ReadOptions, *, symbol: str | None) -> list[TableBars]:
     """Read bars from a file of one or several symbols.
 
     Parameters
     ----------
-    As `read_file`; of a file of several symbols, `symbol` chooses one.
+    symbol : as in `read_file`; of a file of several symbols, it chooses one.
 
     Returns
     -------
-    What `read_file` returns, for each symbol, sorted by the name in the file.
+    The bars of each symbol and how they were read, sorted by the name in the file.
 
     Raises
     ------
     As `read_file`, and BadInput if none of several symbols is `symbol`.
     """
-    options = ReadOptions(timeframe, stamps or Stamps(), price_scale)
-    return _read_parts(Path(path), symbol, options, layout or Layout(), bad_rows, now, split=True)
+    table, names = _read_table(path, options)
+    frames = [table.frame] if _trusts_user(options) else split_by_symbol(table.frame, symbol, path=str(path))
+    return [_table_bars(path, table._replace(frame=frame), names, symbol, options) for frame in frames]
 
 
-def _read_parts(
-    path: Path, symbol: str | None, options: ReadOptions, layout: Layout, bad_rows: str, now: int | None, *, split: bool
-) -> list[tuple[Bars, tuple[str, ...]]]:
-    table, names = _read_table(path, options, layout)
-    trust_user = layout.columns.get("symbol") == ""
-    frames = split_by_symbol(table.frame, symbol, path=str(path)) if split and not trust_user else [table.frame]
-    tables = [table._replace(frame=frame) for frame in frames]
-    return [_checked_bars(path, part, names, symbol, options, trust_user, bad_rows, now) for part in tables]
-
-
-def _checked_bars(
-    path: Path, table: VendorTable, names: tuple[str, str], symbol: str | None, options: ReadOptions, trust_user: bool,
-    bad_rows: str, now: int | None,
-) -> tuple[Bars, tuple[str, ...]]:  # fmt: skip
-    timeframe = options.timeframe
+def _table_bars(
+    path: Path, table: VendorTable, names: tuple[str, str], symbol: str | None, options: ReadOptions
+) -> TableBars:
     stored_symbol, notes = resolve_symbol(
-        symbol, table.frame, path=str(path), names=names, trust_user=trust_user, market=table.market
+        symbol, table.frame, path=str(path), names=names, trust_user=_trusts_user(options), market=table.market
     )
-    frame, stamps, time_notes = read_times(
-        table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path), now=now
-    )
-    check_timeframe(frame, timeframe=timeframe, stamps=stamps, name=str(path))
-    bars, row_notes = bars_from_frame(
-        frame,
+    read = read_bars(
+        table.frame,
         symbol=stored_symbol,
-        timeframe=timeframe,
-        stamps=stamps,
+        timeframe=options.timeframe,
+        stamps=table.stamps,
         name=str(path),
         price_scale=table.price_scale,
-        bad_rows=bad_rows,
+        bad_rows=options.bad_rows,
+        now=options.now,
     )
-    return bars, (*table.notes, *notes, *time_notes, *row_notes)
+    return replace(read, notes=(*table.notes, *notes, *read.notes), left_out=table.left_out + read.left_out)
 
 
-def read_columns(
-    path: Path,
-    *,
-    timeframe: Timeframe,
-    stamps: Stamps | None = None,
-    price_scale: float | None = None,
-    layout: Layout | None = None,
-    now: int | None = None,
-) -> tuple[dict[str, np.ndarray], str | None, tuple[str, ...]]:
+def _trusts_user(options: ReadOptions) -> bool:
+    """Tell whether the user says that the table has no symbol column."""
+    return options.layout.columns.get("symbol") == ""
+
+
+def read_columns(path: Path, options: ReadOptions) -> tuple[dict[str, np.ndarray], str | None, tuple[str, ...]]:
     """Read the columns of a file as `read_file` does, whether they keep the laws of bars or not.
 
     Returns
@@ -205,53 +173,44 @@ def read_columns(
     ------
     BadInput : if the file is missing or of an unknown kind, its columns or times cannot be read, no bar has closed,
         or it holds several symbols.
-    WrongTimeframe : if the bars last another time than `timeframe`.
+    WrongTimeframe : if the bars last another time than the timeframe of `options`.
     """
-    path = Path(path)
-    table, _ = _read_table(path, ReadOptions(timeframe, stamps or Stamps(), price_scale), layout or Layout())
-    symbol_in_columns(table.frame, str(path))  # refuses several
-    frame, stamps, notes = read_times(table.frame, timeframe=timeframe, stamps=table.stamps, name=str(path), now=now)
-    check_timeframe(frame, timeframe=timeframe, stamps=stamps, name=str(path))
+    timeframe, name = options.timeframe, str(path)
+    table, _ = _read_table(path, options)
+    symbol_in_columns(table.frame, name)  # refuses several
+    times = read_times(table.frame, timeframe=timeframe, stamps=table.stamps, name=name, now=options.now)
+    check_timeframe(times.frame, timeframe=timeframe, stamps=times.stamps, name=name)
     columns, sessions = columns_from_frame(
-        frame, timeframe=timeframe, stamps=stamps, name=str(path), price_scale=table.price_scale
+        times.frame, timeframe=timeframe, stamps=times.stamps, name=name, price_scale=table.price_scale
     )
     rows = oldest_first(columns)
-    return dict(rows.columns), sessions, (*table.notes, *notes, *rows.notes)
+    return dict(rows.columns), sessions, (*table.notes, *times.notes, *rows.notes)
 
 
-def price_scale_of(
-    path: Path,
-    *,
-    timeframe: Timeframe,
-    stamps: Stamps | None = None,
-    price_scale: float | None = None,
-    layout: Layout | None = None,
-) -> float:
-    """Return by what `read_file` divides every price: what is given, else the vendor's own scale, else 1.
-
-    Parameters
-    ----------
-    As `read_file`.
+def price_scale_of(path: Path, options: ReadOptions) -> float:
+    """Return by what every price of a file is divided: what is given, else the vendor's own scale, else 1.
 
     Raises
     ------
     BadInput : if the file is missing or of an unknown kind, or its table cannot be read.
     """
-    options = ReadOptions(timeframe, stamps or Stamps(), price_scale)
-    return _read_table(Path(path), options, layout or Layout())[0].price_scale
+    return _read_table(path, options)[0].price_scale
 
 
-def _read_table(path: Path, options: ReadOptions, layout: Layout) -> tuple[VendorTable, tuple[str, str]]:
+def _read_table(path: Path, options: ReadOptions) -> tuple[VendorTable, tuple[str, str]]:
     """Read a table, completed by the user's options; also return the names in which a pair may be found."""
+    path = Path(path)
     if not path.is_file():
         raise BadInput(f"{path}: file not found")
     head, name = read_head(path)
+    layout = options.layout
     vendor = None if layout.is_described else next((each for each in VENDORS if each.recognises(head, name)), None)
     table = vendor.read(path, options) if vendor else _read_plain(path, name, head, layout)
     frame = table.frame.rename(columns=lambda column: str(column).strip().lower())
     stamps = options.stamps.with_defaults(table.stamps)
     notes = (*([f"recognised as {vendor.name}"] if vendor else []), *table.notes)
-    return VendorTable(frame, stamps, notes, options.price_scale or table.price_scale, table.market), (path.name, name)
+    price_scale = options.price_scale or table.price_scale
+    return table._replace(frame=frame, stamps=stamps, notes=notes, price_scale=price_scale), (path.name, name)
 
 
 def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> VendorTable:

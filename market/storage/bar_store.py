@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,42 +83,64 @@ class BarStore:
         return self.append_all([bars], replace=replace)[0]
 
     def append_all(self, parts: Sequence[Bars], *, replace: bool = False) -> tuple[int, ...]:
-        """Add bars of one symbol and timeframe, all parts or none; return how many of each part were new.
+        """Add bars of one or several series, all parts or none; return how many of each part were new.
 
         A bar that equals a stored one, as it is or as it was before a repair, is skipped. Repaired bars stay repaired.
-        The file is replaced as a whole, under a lock: a crash or a second process never leaves half of it.
+        Every part is checked and written before a file is replaced, each as a whole, under a lock: a refusal, a full
+        disk or a second process never leaves half of them.
 
         Parameters
         ----------
-        parts : the bars to add, in any order; at least one part.
-        replace : drop the stored bars first.
+        parts : the bars to add, in any order.
+        replace : drop the stored bars of these series first.
 
         Raises
         ------
         BadData : if a stored bar, or one of an earlier part, has the same time and different values; if the new bars
             are on another grid than the stored ones, or overlap them; if a new bar is older than a split for which the
             stored bars were repaired; or if the stored bars break a law.
-        BadInput : if the file cannot be written.
+        BadInput : if a file cannot be written.
         """
-        symbol, timeframe = parts[0].symbol, parts[0].timeframe
-        path = self.path(symbol, timeframe)
         with _locked(self.folder):
-            _remove_temporaries(path)
+            with ExitStack() as files:  # which replaces the stored ones when it closes
+                n_new = self._merge_all(parts, replace, files)
+            for path in {self.path(bars.symbol, bars.timeframe) for bars in parts}:
+                if not _read_repairs(path):
+                    _delete_original(path)
+        return n_new
+
+    def count_new(self, parts: Sequence[Bars], *, replace: bool = False) -> tuple[int, ...]:
+        """Return what `append_all` would, and store nothing.
+
+        Raises
+        ------
+        BadData : as `append_all`.
+        """
+        return self._merge_all(parts, replace, None)
+
+    def _merge_all(self, parts: Sequence[Bars], replace: bool, files: ExitStack | None) -> tuple[int, ...]:
+        """Merge parts with what is stored, and count the new bars of each.
+
+        The merged bars are written to temporary files that replace the stored ones when `files` closes.
+        """
+        series: dict[tuple[str, Timeframe], list[int]] = {}
+        for place, bars in enumerate(parts):
+            series.setdefault((bars.symbol, bars.timeframe), []).append(place)
+        n_new = [0] * len(parts)
+        for (symbol, timeframe), places in series.items():
+            path = self.path(symbol, timeframe)
             merged = None if replace or not path.exists() else self._read(path, symbol, timeframe)
             repairs = () if merged is None else _read_repairs(path)
             original = self._read(_original(path), symbol, timeframe) if repairs else None
-            new = []
-            for bars in parts:
+            for place in places:
+                bars = parts[place]
                 if original is not None:
                     bars = _not_in_original(bars, original, repairs)
-                merged, n_new = (bars, len(bars)) if merged is None else merge(merged, bars)
-                new.append(n_new)
-            if merged is not None and any(new):
-                _write(path, merged, repairs)
-                if not repairs:
-                    with suppress(OSError):
-                        _original(path).unlink(missing_ok=True)
-        return tuple(new)
+                merged, n_new[place] = (bars, len(bars)) if merged is None else merge(merged, bars)
+            if files is not None and merged is not None and any(n_new[place] for place in places):
+                _remove_temporaries(path)
+                _write_table(files.enter_context(atomic_write(path)), merged, repairs)
+        return tuple(n_new)
 
     def repairs(self, symbol: str, timeframe: Timeframe) -> tuple[dict[str, Any], ...]:
         """Return the records of the repairs of stored bars, see `market.quality.repairs`; empty if there are none."""
@@ -190,8 +212,7 @@ class BarStore:
                 os.replace(_original(path), path)
             else:
                 _write(path, restored, ())
-                with suppress(OSError):
-                    _original(path).unlink()
+                _delete_original(path)
         return len(repairs)
 
     def remove(self, symbol: str, timeframe: Timeframe, start: int | None = None, end: int | None = None) -> int:
@@ -309,15 +330,24 @@ def _delete(path: Path) -> None:
         path.parent.rmdir()  # fails, as it should, if another timeframe is stored
 
 
+def _delete_original(path: Path) -> None:
+    with suppress(OSError):
+        _original(path).unlink(missing_ok=True)
+
+
 def _write(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:
+    with atomic_write(path) as temporary:
+        _write_table(temporary, bars, repairs)
+
+
+def _write_table(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:
     table = pa.table({name: getattr(bars, name) for name in COLUMNS})
     metadata = {_REPAIRS: json.dumps(list(repairs), allow_nan=False).encode()} if repairs else {}
     if isinstance(bars, SessionBars):
         metadata[_IN_SESSIONS] = bars.sessions.encode() or _UNKNOWN_SESSIONS
     if metadata:
         table = table.replace_schema_metadata(metadata)
-    with atomic_write(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    pq.write_table(table, path, compression="zstd")
 
 
 def _read_repairs(path: Path) -> tuple[dict[str, Any], ...]:

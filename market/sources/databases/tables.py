@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from tradesieve.market.bars import VALUES, Bars
+from tradesieve.market.bars import VALUES
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.sources.databases.connection import Database
-from tradesieve.market.sources.formats.bar_times import check_timeframe, read_times
-from tradesieve.market.sources.formats.frames import bars_from_frame
 from tradesieve.market.sources.formats.layout import FIELDS, Layout
 from tradesieve.market.sources.formats.symbol_column import SYMBOL_COLUMNS
+from tradesieve.market.sources.formats.table_bars import TableBars, read_bars
 from tradesieve.market.sources.formats.timestamps import OPEN_NAMES, TIME_NAMES, Stamps
 from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.symbols import normalise_symbol, symbol_or_none
-from tradesieve.market.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnClause, Connection, TableClause
@@ -34,43 +33,30 @@ def read_table(
     table: str,
     *,
     symbol: str,
-    timeframe: Timeframe,
+    options: ReadOptions,
     product: str | None = None,
-    stamps: Stamps | None = None,
-    price_scale: float | None = None,
-    layout: Layout | None = None,
-    bad_rows: str = "refuse",
-    now: int | None = None,
-) -> tuple[Bars, tuple[str, ...]]:
+) -> TableBars:
     """Read the bars of one market from a table or view.
 
     1. Find the table, its columns, and how it writes the symbol.
     2. Read the rows in chunks, ordered by time.
-    3. Convert and check them as the rows of a file are (`formats.frames`).
+    3. Convert and check them as the rows of a file are (`formats.table_bars`).
 
     Parameters
     ----------
     table : its name, or SCHEMA.NAME.
-    symbol, timeframe : of the bars.
+    symbol : of the bars.
+    options : how the table is written: timestamps with or without a zone, dates, text or numbers; and the names of its
+        columns, by default ``product_id``, ``start``, open, high, low, close and volume.
     product : the symbol as the table writes it; None: `symbol`, or the one product whose normal form it is.
-    stamps : how the table writes time: timestamps with or without a zone, dates, text, or numbers.
-    price_scale : every price is divided by it.
-    layout : other names of its columns; by default ``product_id``, ``start``, open, high, low, close and volume.
-    bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
-    now : int64 ns UTC: bars that close later are left out; None: none is.
-
-    Returns
-    -------
-    The bars, and one note for each thing that is worth knowing about them.
 
     Raises
     ------
     BadInput : if the database cannot be read, the table, a column or the product is missing, or a value cannot be read.
-    WrongTimeframe : if the bars last another time than `timeframe`.
+    WrongTimeframe : if the bars last another time than the timeframe of `options`.
     BadData : if bars break a law and are not to be left out; names the first five rows in the order of time.
     """
-    options = ReadOptions(timeframe, stamps or Stamps(), price_scale)
-    layout, name = layout or Layout(), f"{database.name} {table}"
+    layout, name = options.layout, f"{database.name} {table}"
     symbol = normalise_symbol(symbol)
     with database.connected() as connection:
         schema, table_name = _find_table(connection, table, database.name)
@@ -81,18 +67,17 @@ def read_table(
     frame = Layout(time_format=layout.time_format).apply(frame, name=name)
     is_open = columns.get("time", "").lower() in OPEN_NAMES
     stamped = options.stamps.with_defaults(Stamps("open" if is_open else None))
-    frame, written, time_notes = read_times(frame, timeframe=timeframe, stamps=stamped, name=name, now=now)
-    check_timeframe(frame, timeframe=timeframe, stamps=written, name=name)
-    bars, row_notes = bars_from_frame(
+    read = read_bars(
         frame,
         symbol=symbol,
-        timeframe=timeframe,
-        stamps=written,
+        timeframe=options.timeframe,
+        stamps=stamped,
         name=name,
         price_scale=options.price_scale or 1.0,
-        bad_rows=bad_rows,
+        bad_rows=options.bad_rows,
+        now=options.now,
     )
-    return bars, (*notes, *time_notes, *row_notes)
+    return replace(read, notes=(*notes, *read.notes))
 
 
 def _find_table(connection: Connection, table: str, name: str) -> tuple[str | None, str]:

@@ -6,5 +6,5 @@ Nothing here knows a vendor: that is in `market.sources.vendors`.
 __all__ = [
     "archives", "written_dates", "local_times", "timestamps", "date_and_time", "layout",
     "written_numbers", "csv", "parquet", "symbol_column",
-    "bar_times", "bad_rows", "frames",
+    "left_out", "bar_times", "bad_rows", "frames", "table_bars",
 ]  # fmt: skip

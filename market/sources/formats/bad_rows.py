@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import ORDER_LAWS, PRICES, VALUES, broken_laws, format_time
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.sources.formats.left_out import NO_ROWS, LeftOut
 
 BAD_ROWS = ("refuse", "drop")
 """What is done about rows that break a law of bars: refuse the table, or leave them out."""
@@ -25,19 +26,28 @@ class NumberedRows:
     columns : as `formats.frames.columns_from_frame` returns them.
     numbers : int64 (n_rows,): the row of the table, from 0.
     notes : one sentence for each thing that was corrected or left out.
+    left_out : how many rows of the table are no longer among them.
     """
 
     columns: Mapping[str, np.ndarray]
     numbers: np.ndarray
     notes: tuple[str, ...] = ()
+    left_out: LeftOut = NO_ROWS
 
-    def without(self, rows: np.ndarray, reason: str) -> NumberedRows:
-        """Leave out the rows that a boolean array marks, and note which; unchanged when it marks none."""
+    def without(self, rows: np.ndarray, reason: str, *, counted_as: str) -> NumberedRows:
+        """Leave out the rows that a boolean array marks, and note which; unchanged when it marks none.
+
+        Parameters
+        ----------
+        reason : what the note says of them.
+        counted_as : the count of `LeftOut` that they add to.
+        """
         if not rows.any():
             return self
         kept = {name: values[~rows] for name, values in self.columns.items()}
         note = f"left out {_count(rows)} {reason}: {self.listed(rows)}"
-        return NumberedRows(kept, self.numbers[~rows], (*self.notes, note))
+        left_out = self.left_out + LeftOut(**{counted_as: int(rows.sum())})
+        return NumberedRows(kept, self.numbers[~rows], (*self.notes, note), left_out)
 
     def listed(self, rows: np.ndarray) -> str:
         """Name the first rows that a boolean array marks, with their times."""
@@ -66,8 +76,10 @@ def leave_out_rows(rows: NumberedRows, *, name: str) -> NumberedRows:
     BadData : if no row is left.
     """
     if (np.diff(rows.columns["close_time"]) <= 0).any():
-        rows = rows.without(pd.DataFrame(rows.columns).duplicated().to_numpy(), "repeating an earlier one")
-    rows = rows.without(np.logical_or.reduce([np.isnan(rows.columns[price]) for price in PRICES]), "without a price")
+        repeated = pd.DataFrame(rows.columns).duplicated().to_numpy()
+        rows = rows.without(repeated, "repeating an earlier one", counted_as="repeated")
+    without_price = np.logical_or.reduce([np.isnan(rows.columns[price]) for price in PRICES])
+    rows = rows.without(without_price, "without a price", counted_as="without_price")
     if len(rows.numbers) == 0:
         raise BadData(f"{name}: no row has an open, high, low and close")
     without_volume = np.isnan(rows.columns["volume"])
@@ -75,7 +87,7 @@ def leave_out_rows(rows: NumberedRows, *, name: str) -> NumberedRows:
         return rows
     note = f"{_count(without_volume)} without a volume, stored as 0: {rows.listed(without_volume)}"
     filled = {**rows.columns, "volume": np.where(without_volume, 0.0, rows.columns["volume"])}
-    return NumberedRows(filled, rows.numbers, (*rows.notes, note))
+    return replace(rows, columns=filled, notes=(*rows.notes, note))
 
 
 def settle_broken(rows: NumberedRows, *, symbol: str, bad_rows: str) -> NumberedRows:
@@ -97,7 +109,7 @@ def settle_broken(rows: NumberedRows, *, symbol: str, bad_rows: str) -> Numbered
     if bad_rows == "drop":
         for law in [law for law in laws if law not in ORDER_LAWS]:
             broken = broken_laws(rows.columns).get(law)
-            rows = rows if broken is None else rows.without(broken, f"whose bar {law}")
+            rows = rows if broken is None else rows.without(broken, f"whose bar {law}", counted_as="bad_rows")
         if len(rows.numbers) == 0:
             raise BadData(f"{symbol}: every row breaks a law of bars; the first {next(iter(laws))}")
         laws = broken_laws(rows.columns)

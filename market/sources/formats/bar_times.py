@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -10,6 +12,7 @@ from tradesieve.market.calendars.trading_days import WEEKDAY_NAMES
 from tradesieve.market.errors import BadInput, WrongTimeframe
 from tradesieve.market.grid import snap_to_seconds
 from tradesieve.market.sources.formats.bar_ends import calendar_notes, check_calendar, close_times, weekday
+from tradesieve.market.sources.formats.left_out import NO_ROWS, LeftOut
 from tradesieve.market.sources.formats.timestamps import (
     CLOSE_NAMES,
     OPEN_NAMES,
@@ -31,9 +34,31 @@ _SAMPLE = 1000
 """Rows whose length is looked at: every row of a file lasts as long."""
 
 
+@dataclass(frozen=True)
+class TimedTable:
+    """A table whose times are read, without the bars that have not closed.
+
+    Parameters
+    ----------
+    frame : the table, its time column in int64 ns UTC.
+    stamps : how that column is written.
+    notes : one sentence for each thing that is worth knowing.
+    timezone : the zone of the table's times: the one that was stated, else their own, else UTC.
+    left_out : how many rows are not closed, or of the future.
+    snapped : how many times were moved to a whole second.
+    """
+
+    frame: pd.DataFrame
+    stamps: Stamps
+    notes: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    left_out: LeftOut = NO_ROWS
+    snapped: int = 0
+
+
 def read_times(
     frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps, name: str, now: int | None = None
-) -> tuple[pd.DataFrame, Stamps, tuple[str, ...]]:
+) -> TimedTable:
     """Convert the times of a table, and leave out the bars that have not closed.
 
     1. Decide which end is stamped: as `stamps` says, else the name of the column. Times that end in 59 seconds, such as
@@ -51,8 +76,7 @@ def read_times(
 
     Returns
     -------
-    The table with its time column in int64 ns UTC, how that is written, and one note for each thing that is worth
-    knowing. A table without the columns of bars, or without rows, is returned as it is.
+    The table and how its times were read. One without the columns of bars, or without rows, is returned as it is.
 
     Raises
     ------
@@ -60,8 +84,8 @@ def read_times(
     """
     column = _time_column(frame)
     if column is None:
-        return frame, stamps, ()
-    time, notes = convert_times(frame[column], stamps, name=name)
+        return TimedTable(frame, stamps)
+    time, timezone, notes = convert_times(frame[column], stamps, name=name)
     meaning, time, end_notes = _closes_or_opens(time, column, stamps, timeframe)
     notes += end_notes
     time, n_snapped = snap_to_seconds(time, timeframe)
@@ -72,11 +96,13 @@ def read_times(
         notes += moved
     stamped = Stamps(meaning, "ns", stamps.timezone)
     notes += calendar_notes(time, stamped, timeframe)
-    closed, left_out = _closed(frame, close_times(time, stamped, timeframe)[0], now, name)
+    close_time = close_times(time, stamped, timeframe)[0]
+    closed, closed_notes = _closed(frame, close_time, now, name)
+    left_out = _left_out(close_time[~closed], timeframe, now)
     frame = frame.assign(**{column: time})
-    if left_out:
+    if closed_notes:
         frame = frame[closed].reset_index(drop=True)
-    return frame, stamped, (*notes, *left_out)
+    return TimedTable(frame, stamped, (*notes, *closed_notes), timezone, left_out, n_snapped)
 
 
 def check_timeframe(frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps, name: str) -> None:
@@ -222,6 +248,12 @@ def _closed(
     if not closed.any():
         raise BadInput(f"{name}: no bar has closed; {'; '.join(notes)}; check the time unit and the time zone")
     return closed, tuple(notes)
+
+
+def _left_out(close_time: np.ndarray, timeframe: Timeframe, now: int | None) -> LeftOut:
+    """Count bars that have not closed, those apart that have not even opened."""
+    future = 0 if now is None else int((close_time - timeframe.duration >= now).sum())
+    return LeftOut(not_closed=len(close_time) - future, future=future)
 
 
 def _bars(count: int) -> str:

@@ -1,6 +1,8 @@
-"""Frames: from a table as a vendor wrote it to checked bars. Every file and database table passes through here."""
+"""Frames: from a table whose times are read to checked bars."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +26,7 @@ def bars_from_frame(
     name: str,
     price_scale: float = 1.0,
     bad_rows: str = "refuse",
-) -> tuple[Bars, tuple[str, ...]]:
+) -> tuple[Bars, NumberedRows]:
     """Turn a table into bars, and report which rows were reversed, changed or left out.
 
     1. Find the columns, and convert times and numbers (`columns_from_frame`).
@@ -43,6 +45,10 @@ def bars_from_frame(
     price_scale : every price is divided by it.
     bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
 
+    Returns
+    -------
+    The bars, and the rows that they were made of, with notes and what was left out.
+
     Raises
     ------
     BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times cannot be read or are
@@ -55,10 +61,10 @@ def bars_from_frame(
     rows = leave_out_rows(oldest_first(columns), name=name)
     _check_steps(rows, timeframe, name)
     rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows)
-    notes = (*_volume_notes(frame), *rows.notes)
+    rows = replace(rows, notes=(*_volume_notes(frame), *rows.notes))
     if sessions is None:
-        return Bars(symbol, timeframe, **rows.columns), notes
-    return SessionBars(symbol, timeframe, **rows.columns, sessions=sessions), notes
+        return Bars(symbol, timeframe, **rows.columns), rows
+    return SessionBars(symbol, timeframe, **rows.columns, sessions=sessions), rows
 
 
 def columns_from_frame(

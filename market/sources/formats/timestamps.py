@@ -88,7 +88,7 @@ def to_nanoseconds(column: pd.Series, stamps: Stamps, *, name: str) -> np.ndarra
     return convert_times(column, stamps, name=name)[0]
 
 
-def convert_times(column: pd.Series, stamps: Stamps, *, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def convert_times(column: pd.Series, stamps: Stamps, *, name: str) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Convert a column of times.
 
     Parameters
@@ -98,7 +98,8 @@ def convert_times(column: pd.Series, stamps: Stamps, *, name: str) -> tuple[np.n
 
     Returns
     -------
-    int64 ns UTC (n_rows,); and notes on the order of day and month, and on a zone that is not stated.
+    int64 ns UTC (n_rows,); their time zone: the one that is stated, else that of the times, else UTC; and notes on the
+    order of day and month, and on a zone that is not stated.
 
     Raises
     ------
@@ -110,20 +111,22 @@ def convert_times(column: pd.Series, stamps: Stamps, *, name: str) -> tuple[np.n
         raise BadInput(f"{name}: the time of row {row} is missing")
     dates = parse_compact_dates(column.to_numpy()) if _may_be_dates(column, stamps) else None
     if dates is None and pd.api.types.is_numeric_dtype(column):
-        return _from_numbers(column.to_numpy(), stamps, name, str(column.name)), ()
+        return _from_numbers(column.to_numpy(), stamps, name, str(column.name)), stamps.timezone or "UTC", ()
     notes: tuple[str, ...] = ()
     if dates is not None:
         column = dates
     elif not pd.api.types.is_datetime64_any_dtype(column):
         column, notes = _from_text(column, stamps, name)
+    timezone = stamps.timezone or str(column.dt.tz or "UTC")
     if column.dt.tz is None:
         if stamps.timezone is None:
             notes += (READ_AS_UTC,)
         column = to_utc(column, stamps.timezone or "UTC", repeated_hour=stamps.repeated_hour, name=name)
     try:
-        return column.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy(), notes
+        time = column.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
     except ValueError as error:
         raise BadInput(f"{name}: column {column.name} holds {column.max()}, which is not a valid time") from error
+    return time, timezone, notes
 
 
 def parse_times(column: pd.Series, time_format: str, *, name: str) -> pd.Series:

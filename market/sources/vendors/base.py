@@ -18,19 +18,25 @@ import pandas as pd
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import first_lines
 from tradesieve.market.sources.formats.csv import parse_csv
+from tradesieve.market.sources.formats.layout import Layout
+from tradesieve.market.sources.formats.left_out import NO_ROWS, LeftOut
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.timeframes import Timeframe
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the user states about a file; it overrides what is known of its vendor.
+    """What the user states about a file or table, and what is done about its rows.
 
     Parameters
     ----------
-    timeframe : of the bars in the file.
-    stamps : how the file writes time; what is None is the vendor's way.
+    timeframe : of the bars.
+    stamps : how the file writes time. What is None is the vendor's way; else a column ``close_time`` and times that end
+        in 59 seconds are closes, any other the open, in UTC, in a unit recognised by its size.
     price_scale : every price is divided by it; None: the vendor's own, else 1.
+    layout : the layout of a plain table; no vendor is looked for where it is described.
+    bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
+    now : int64 ns UTC: bars that close later are left out; None: none is.
 
     Raises
     ------
@@ -40,6 +46,9 @@ class ReadOptions:
     timeframe: Timeframe
     stamps: Stamps = field(default_factory=Stamps)
     price_scale: float | None = None
+    layout: Layout = field(default_factory=Layout)
+    bad_rows: str = "refuse"
+    now: int | None = None
 
     def __post_init__(self) -> None:
         if self.price_scale is not None and not (np.isfinite(self.price_scale) and self.price_scale > 0):
@@ -56,6 +65,7 @@ class VendorTable(NamedTuple):
     notes : one sentence for each thing that was corrected or is worth knowing.
     price_scale : every price is to be divided by it.
     market : the symbol in its normal form, where the vendor means another market than its symbol column seems to say.
+    left_out : how many rows of the file are not in the frame.
     """
 
     frame: pd.DataFrame
@@ -63,6 +73,7 @@ class VendorTable(NamedTuple):
     notes: tuple[str, ...] = ()
     price_scale: float = 1.0
     market: str | None = None
+    left_out: LeftOut = NO_ROWS
 
 
 @dataclass(frozen=True)
@@ -141,13 +152,13 @@ def candles_frame(path: Path, rows: Any, columns: Sequence[str]) -> pd.DataFrame
     return pd.DataFrame(rows, columns=list(columns))
 
 
-def drop_duplicates(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Drop rows that equal an earlier one in every column, and note how many."""
+def drop_duplicates(frame: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, LeftOut]:
+    """Drop rows that equal an earlier one in every column, and note how many; also return the count."""
     repeated = frame.duplicated()
     if repeated.any():
         notes.append(f"dropped {int(repeated.sum())} rows that repeat an earlier one in every column")
         frame = frame[~repeated].reset_index(drop=True)
-    return frame
+    return frame, LeftOut(repeated=int(repeated.sum()))
 
 
 def ensure_oldest_first(frame: pd.DataFrame, time: str, notes: list[str]) -> pd.DataFrame:

@@ -27,10 +27,10 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
     The time zone is the one measured for the year; for any other year the user must give it.
     """
     notes: list[str] = []
-    frame = ascii_frame(path)
-    frame = drop_duplicates(frame, notes)
+    frame, left_out = drop_duplicates(ascii_frame(path), notes)
     if options.stamps.timezone is not None:
-        return VendorTable(ensure_sorted(frame, "time", notes), Stamps(meaning="open"), tuple(notes))
+        frame = ensure_sorted(frame, "time", notes)
+        return VendorTable(frame, Stamps(meaning="open"), tuple(notes), left_out=left_out)
     years = frame["time"].dt.year
     for year in sorted(set(years)):
         if year not in _MEASURED:
@@ -48,7 +48,7 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         except ValueError as error:
             raise BadInput(f"{path}: a time does not exist in {zone}: {str(error).partition(', try')[0]}") from error
     frame = ensure_sorted(frame.assign(time=pd.concat(parts)), "time", notes)
-    return VendorTable(frame, Stamps(meaning="open"), tuple(notes))
+    return VendorTable(frame, Stamps(meaning="open"), tuple(notes), left_out=left_out)
 
 
 HISTDATA = Vendor("HistData ASCII", _recognises, _read)

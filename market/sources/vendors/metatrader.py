@@ -56,10 +56,12 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         frame = frame.drop(columns="date")
     time_format = "%Y.%m.%d %H:%M" if "." in str(frame["time"].iloc[0])[:8] else "%Y-%m-%d %H:%M:%S"
     notes: list[str] = []
-    frame = drop_duplicates(frame.assign(time=parse_times(frame["time"], time_format, name=str(path))), notes)
+    frame = frame.assign(time=parse_times(frame["time"], time_format, name=str(path)))
+    frame, left_out = drop_duplicates(frame, notes)
     frame = ensure_sorted(frame, "time", notes)
     frame = _on_grid(frame, options.timeframe, notes)
-    return VendorTable(frame[["time", *PRICES, "volume"]], Stamps(meaning="open"), tuple(notes))
+    frame = frame[["time", *PRICES, "volume"]]
+    return VendorTable(frame, Stamps(meaning="open"), tuple(notes), left_out=left_out)
 
 
 def _split(path: Path, first: str) -> pd.DataFrame:

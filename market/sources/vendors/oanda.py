@@ -10,6 +10,7 @@ import pandas as pd
 from tradesieve.market.bars import PRICES
 from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import read_json
+from tradesieve.market.sources.formats.left_out import LeftOut
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
 
@@ -34,8 +35,9 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
     side = next((side for side in _SIDES if side in candles[0]), "mid")
     complete = [candle for candle in candles if candle.get("complete", True)]
     notes = [] if side == "mid" else [f"the prices are those of the {side}"]
-    if len(complete) < len(candles):
-        notes.append(f"dropped {len(candles) - len(complete)} incomplete candles")
+    n_incomplete = len(candles) - len(complete)
+    if n_incomplete:
+        notes.append(f"dropped {n_incomplete} incomplete candles")
     rows = [_row(path, number, candle, side) for number, candle in enumerate(complete)]
     frame = pd.DataFrame(rows, columns=["time", *PRICES, "volume"])
     seconds = pd.to_numeric(frame["time"], errors="coerce")
@@ -43,7 +45,7 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         frame = frame.assign(time=seconds)
     if isinstance(content.get("instrument"), str):
         frame = frame.assign(instrument=content["instrument"])
-    return VendorTable(frame, Stamps(meaning="open"), tuple(notes))
+    return VendorTable(frame, Stamps(meaning="open"), tuple(notes), left_out=LeftOut(not_closed=n_incomplete))
 
 
 def _row(path: Path, number: int, candle: dict[str, Any], side: str) -> list[Any]:

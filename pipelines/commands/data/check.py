@@ -15,6 +15,7 @@ from tradesieve.market.calendars.exchanges import check_calendar
 from tradesieve.market.errors import BadData, BadInput, Refused, WrongTimeframe
 from tradesieve.market.quality.checks import CheckResult, check_bars, check_columns
 from tradesieve.market.sources.reading import read_columns
+from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
@@ -132,10 +133,11 @@ def _page(settings: Settings, plot: str | None) -> Path | None:
 def _check_files(
     files: tuple[Path, ...], timeframe: str, calendar: str | None, options: FileOptions, progress: Progress
 ) -> Iterator[tuple[CheckResult, dict[str, Any]]]:
-    parsed, now = parse_timeframe(timeframe), time.time_ns()
+    parsed = parse_timeframe(timeframe)
+    read_options = options.read_options(parsed, now=time.time_ns())
     for done, path in enumerate(files):
         progress("check", done, len(files), str(path))
-        columns, sessions, notes = _read_columns(path, parsed, options, now)
+        columns, sessions, notes = _read_columns(path, read_options)
         checked = check_columns(columns, symbol=path.name, timeframe=parsed, calendar=calendar, sessions=sessions)
         n_rows = len(columns["close_time"])
         n_broken = n_rows - len(checked.bars)
@@ -143,18 +145,9 @@ def _check_files(
         yield checked, {"file": str(path), "notes": [*notes, *broken], "repairs": []}
 
 
-def _read_columns(
-    path: Path, timeframe: Timeframe, options: FileOptions, now: int
-) -> tuple[dict[str, np.ndarray], str | None, tuple[str, ...]]:
+def _read_columns(path: Path, options: ReadOptions) -> tuple[dict[str, np.ndarray], str | None, tuple[str, ...]]:
     try:
-        return read_columns(
-            path,
-            timeframe=timeframe,
-            stamps=options.stamps,
-            price_scale=options.price_scale,
-            layout=options.layout,
-            now=now,
-        )
+        return read_columns(path, options)
     except WrongTimeframe as error:
         if error.timeframe is None:
             raise

@@ -13,6 +13,8 @@ from tradesieve.market.sources.formats.layout import FIELDS, Layout, parse_colum
 from tradesieve.market.sources.formats.local_times import REPEATED_HOURS
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.formats.written_dates import DATE_ORDERS
+from tradesieve.market.sources.vendors.base import ReadOptions
+from tradesieve.market.timeframes import Timeframe
 
 _OPTIONS = (
     click.option(
@@ -66,6 +68,10 @@ class FileOptions:
     price_scale: float | None
     layout: Layout
     given: tuple[str, ...]
+
+    def read_options(self, timeframe: Timeframe, *, bad_rows: str = "refuse", now: int | None = None) -> ReadOptions:
+        """Complete what is stated about a file by the rest that reading it takes."""
+        return ReadOptions(timeframe, self.stamps, self.price_scale, self.layout, bad_rows, now)
 
 
 def parse_file_options(options: Mapping[str, Any]) -> FileOptions:

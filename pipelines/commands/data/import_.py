@@ -11,24 +11,22 @@ from typing import Any
 
 import click
 
-from tradesieve.market.bars import VALUES, Bars, format_time
-from tradesieve.market.errors import BadData, BadInput, TradesieveError
+from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.market.sources.databases.connection import Database, is_database
 from tradesieve.market.sources.formats.bad_rows import BAD_ROWS
+from tradesieve.market.sources.formats.table_bars import TableBars
 from tradesieve.market.sources.reading import price_scale_of, read_symbols
-from tradesieve.market.storage.bar_store import BarStore
+from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.symbols import normalise_symbol
-from tradesieve.market.timeframes import Timeframe, parse_timeframe
+from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options, parse_file_options
 from tradesieve.pipelines.commands.data.import_proposals import Changes, with_commands
+from tradesieve.pipelines.commands.data.import_result import show_import
 from tradesieve.pipelines.commands.data.price_checks import Read, check_prices
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import read_settings
-
-_SHOWN = 3
-"""Bars that a preview shows from either end."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +34,18 @@ class _Request:
     """What is imported; the same for every file."""
 
     symbol: str | None
-    timeframe: Timeframe
     table: str | None
     product: str | None
-    file: FileOptions
-    bad_rows: str
-    now: int
+    options: ReadOptions
 
     def changed(self, options: Mapping[str, Any], changes: Changes) -> _Request:
         """Change some of the options that the command was given."""
         columns = {"columns": (changes["columns"],)} if changes.get("columns") else {}
         changed = {**options, **changes, **columns}
-        return with_changes(
-            self,
-            symbol=changed["symbol"],
-            timeframe=parse_timeframe(changed["timeframe"]),
-            file=parse_file_options(changed),
-            bad_rows=changed["bad_rows"],
+        read_options = parse_file_options(changed).read_options(
+            parse_timeframe(changed["timeframe"]), bad_rows=changed["bad_rows"], now=self.options.now
         )
+        return with_changes(self, symbol=changed["symbol"], options=read_options)
 
 
 @click.command("import")
@@ -105,10 +97,12 @@ def import_(
         tradesieve data import postgresql://me@host/market --table candles --symbol BTC-USD --timeframe 1m
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    request = _Request(symbol, parse_timeframe(timeframe), table, product, file_options, bad_rows, time.time_ns())
+    parsed = parse_timeframe(timeframe)
+    read_options = file_options.read_options(parsed, bad_rows=bad_rows, now=time.time_ns())
+    request = _Request(symbol, table, product, read_options)
     options = click.get_current_context().params
     if symbol is not None:
-        settings.bars.path(normalise_symbol(symbol), request.timeframe)
+        settings.bars.path(normalise_symbol(symbol), parsed)
     with console.progress() as progress:
 
         def read_with(changes: Changes) -> list[Read]:
@@ -125,57 +119,10 @@ def import_(
             read = read_with({})
         except TradesieveError as error:
             raise with_commands(error, options, read_with) from error
-        new = [0] * len(read) if preview else _store(settings.bars, read, replace, progress)
-    several = len({bars.symbol for _, bars, _ in read}) > 1
-    rows = [
-        {"file": name, **({"symbol": bars.symbol} if several else {}), **_span(bars)}
-        | ({} if preview else {"new": n_new})
-        for (name, bars, _), n_new in zip(read, new, strict=True)
-    ]
-    with_notes = [row | {"notes": list(notes)} for row, (_, _, notes) in zip(rows, read, strict=True)]
-    shown = [row for _, bars, _ in read for row in _first_and_last(bars)] if preview else []
-    symbols = ", ".join(sorted({bars.symbol for _, bars, _ in read}))
-    answer = {"symbol": read[0][1].symbol, "timeframe": str(request.timeframe), "files": with_notes}
-    console.json(answer | ({"preview": shown} if preview else {}))
-    if preview:
-        console.table(f"{symbols} {request.timeframe}, as they would be stored, in UTC", shown)
-    console.table(f"{symbols} {request.timeframe}", rows)
-    for name, bars, notes in read:
-        for note in notes:
-            console.say(f"{name}: {bars.symbol + ': ' if several else ''}{note}")
-    if preview:
-        console.say("nothing was stored; omit --preview to store these bars")
-
-
-def _store(store: BarStore, read: list[Read], replace: bool, progress: Progress) -> list[int]:
-    """Store the bars of each symbol, all parts of it or none; return how many of each part were new."""
-    new = [0] * len(read)
-    symbols = sorted({bars.symbol for _, bars, _ in read})
-    for done, symbol in enumerate(symbols):
-        progress("store", done, len(symbols), symbol)
-        places = [place for place, (_, bars, _) in enumerate(read) if bars.symbol == symbol]
-        try:
-            counts = store.append_all([read[place][1] for place in places], replace=replace)
-        except BadData as error:
-            before = f"; stored before it: {', '.join(symbols[:done])}" if done else ""
-            raise BadData(f"{error}{before}") from error
-        for place, n_new in zip(places, counts, strict=True):
-            new[place] = n_new
-    return new
-
-
-def _first_and_last(bars: Bars) -> list[dict[str, Any]]:
-    """Describe the first and the last bars as they would be stored."""
-    rows = range(len(bars)) if len(bars) <= 2 * _SHOWN else [*range(_SHOWN), *range(len(bars) - _SHOWN, len(bars))]
-    return [
-        {
-            "symbol": bars.symbol,
-            "open_time": format_time(bars.open_time[row]),
-            "close_time": format_time(bars.close_time[row]),
-        }
-        | {name: float(getattr(bars, name)[row]) for name in VALUES}
-        for row in rows
-    ]
+        progress("store", 0, 1, ", ".join(sorted({part.bars.symbol for _, part in read})))
+        store = settings.bars.count_new if preview else settings.bars.append_all
+        n_new = store([part.bars for _, part in read], replace=replace)
+    show_import(console, read, n_new, preview=preview)
 
 
 def _read(files: tuple[str, ...], request: _Request, progress: Progress) -> list[Read]:
@@ -186,47 +133,32 @@ def _read(files: tuple[str, ...], request: _Request, progress: Progress) -> list
         name = database.name if database else file
         progress("read", done, len(files), name)
         parts = [_read_database(database, request)] if database else _read_file(file, request)
-        symbols = {bars.symbol for bars, _ in parts}
+        symbols = {part.bars.symbol for part in parts}
         first = first or symbols
         if symbols != first:
             raise BadInput(
                 f"{read[0][0]} holds {', '.join(sorted(first))}, and {name} holds {', '.join(sorted(symbols))}: import "
                 "one market at a time"
             )
-        read += [(name, bars, notes) for bars, notes in parts]
+        read += [(name, part) for part in parts]
     return read
 
 
-def _read_file(file: str, request: _Request) -> list[tuple[Bars, tuple[str, ...]]]:
+def _read_file(file: str, request: _Request) -> list[TableBars]:
     for option, value in (("--table", request.table), ("--product", request.product)):
         if value is not None:
             raise BadInput(f"{option} needs the URL of a database, but {file} is a file")
-    return read_symbols(
-        Path(file),
-        symbol=request.symbol,
-        timeframe=request.timeframe,
-        stamps=request.file.stamps,
-        price_scale=request.file.price_scale,
-        layout=request.file.layout,
-        bad_rows=request.bad_rows,
-        now=request.now,
-    )
+    return read_symbols(Path(file), request.options, symbol=request.symbol)
 
 
 def _price_scale(file: str, request: _Request) -> float:
     """Return by what the prices of a file were divided."""
     if is_database(file):
-        return request.file.price_scale or 1.0
-    return price_scale_of(
-        Path(file),
-        timeframe=request.timeframe,
-        stamps=request.file.stamps,
-        price_scale=request.file.price_scale,
-        layout=request.file.layout,
-    )
+        return request.options.price_scale or 1.0
+    return price_scale_of(Path(file), request.options)
 
 
-def _read_database(database: Database, request: _Request) -> tuple[Bars, tuple[str, ...]]:
+def _read_database(database: Database, request: _Request) -> TableBars:
     from tradesieve.market.sources.databases.tables import read_table
 
     symbol = request.symbol or request.product
@@ -236,19 +168,6 @@ def _read_database(database: Database, request: _Request) -> tuple[Bars, tuple[s
         database,
         request.table,
         symbol=symbol,
-        timeframe=request.timeframe,
+        options=request.options,
         product=request.product,
-        stamps=request.file.stamps,
-        price_scale=request.file.price_scale,
-        layout=request.file.layout,
-        bad_rows=request.bad_rows,
-        now=request.now,
     )
-
-
-def _span(bars: Bars) -> dict[str, Any]:
-    return {
-        "bars": len(bars),
-        "first_close": format_time(bars.close_time[0]),
-        "last_close": format_time(bars.close_time[-1]),
-    }

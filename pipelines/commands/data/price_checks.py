@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace as with_changes
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadData
 from tradesieve.market.quality.price_levels import far_from_stored, far_from_symbol, split_note
+from tradesieve.market.sources.formats.table_bars import TableBars
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.pipelines.commands.shared.proposals import command_with
 
-Read = tuple[str, Bars, tuple[str, ...]]
-"""A file, the bars of one of its symbols, and notes on them."""
+Read = tuple[str, TableBars]
+"""A file, and the bars of one of its symbols."""
 
 
 def check_prices(
@@ -36,13 +38,14 @@ def check_prices(
     stored = [] if replace else store.list()
     others: dict[str, list[Bars]] = {}
     checked = []
-    for file, bars, notes in read:
+    for file, part in read:
+        bars = part.bars
         known = others.setdefault(bars.symbol, _stored_bars(store, stored, bars))
         far = far_from_stored(bars, known) if known else far_from_symbol(bars)
         if far is not None and not accept:
             raise BadData(f"{file}: {far.description}; {_advice(file, far.scale, price_scale)}")
         note = far.description if far is not None else split_note(bars, known) if known else None
-        checked.append((file, bars, notes if note is None else (*notes, note)))
+        checked.append((file, part if note is None else with_changes(part, notes=(*part.notes, note))))
         known.append(bars)
     return checked
 

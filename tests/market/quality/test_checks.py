@@ -25,6 +25,7 @@ from tradesieve.market.quality.defects import (
 )
 from tradesieve.market.quality.gaps import find_gaps
 from tradesieve.market.sources.reading import read_columns, read_file
+from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import DAY, parse_timeframe
 
@@ -386,7 +387,7 @@ def test_the_hours_of_real_markets_are_guessed(shared_data) -> None:
 
 def test_a_real_file_that_the_store_refuses_is_told_as_a_whole(shared_data) -> None:
     path = shared_data / "dev" / "equity_1d" / "djia_HD_1d.parquet"
-    columns, _, _ = read_columns(path, timeframe=parse_timeframe("1d"))
+    columns, _, _ = read_columns(path, ReadOptions(parse_timeframe("1d")))
     checked = check_columns(columns, symbol="HD", timeframe=parse_timeframe("1d"))
     assert sorted(finding.count for finding in checked.findings if finding.kind == "broken_law") == [1, 1, 3, 9]
     assert (len(checked.bars), checked.calendar) == (3006, "XNYS")

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,22 @@ def test_a_full_disk_leaves_the_store_as_it_was(tmp_path, room):
         store.append(minutes(1, 4000))
     assert files_of(tmp_path) == before
     assert store.append(minutes(1, 4000)) == 2000
+
+
+def test_several_symbols_are_stored_together_or_not_at_all(tmp_path):
+    store = BarStore(tmp_path)
+    store.append(minutes(1, 50, symbol="ZZZ-USD"))
+    before = files_of(tmp_path)
+    parts = [minutes(40, 60, symbol="AAA-USD"), minutes(1, 4000, symbol="ZZZ-USD")]
+    with no_room(8000), pytest.raises(BadInput, match=r"ZZZ-USD.*cannot be written"):
+        store.append_all(parts)
+    other = replace(parts[1], volume=parts[1].volume + 1)
+    with pytest.raises(BadData, match=r"^ZZZ-USD 1m: volume"):
+        store.append_all([parts[0], other])
+    assert store.count_new(parts) == (20, 3950)
+    assert files_of(tmp_path) == before
+    assert store.append_all(parts) == (20, 3950)
+    assert [symbol for symbol, _ in store.list()] == ["AAA-USD", "ZZZ-USD"]
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from tradesieve.market.sources.databases.connection import Database, is_database
 from tradesieve.market.sources.databases.tables import read_table
 from tradesieve.market.sources.formats.layout import Layout
 from tradesieve.market.sources.formats.timestamps import READ_AS_UTC, Stamps
+from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.timeframes import parse_timeframe
 
 MINUTE = parse_timeframe("1m")
@@ -37,7 +38,9 @@ Fill = Callable[..., Database]
 def read(
     database: Database, table: str = "candles", *, symbol: str = "BTC-USD", **options: Any
 ) -> tuple[Bars, tuple[str, ...]]:
-    return read_table(database, table, symbol=symbol, timeframe=MINUTE, **options)
+    product = options.pop("product", None)
+    read = read_table(database, table, symbol=symbol, product=product, options=ReadOptions(MINUTE, **options))
+    return read.bars, read.notes
 
 
 def check(bars: Bars) -> None:

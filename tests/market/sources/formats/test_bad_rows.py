@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from tradesieve.market.bars import VALUES, Bars
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.sources.reading import read_columns, read_file
+from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.data import data
@@ -46,7 +47,7 @@ def test_a_table_whose_newest_row_comes_first_may_repeat_rows_too(tmp_path):
     assert bars.fingerprint == BARS.fingerprint
     assert notes[0] == "the newest row came first: reversed"
     assert notes[1].startswith("left out 1 row repeating an earlier one: row 50 at "), "the number is the file's"
-    columns, _, notes = read_columns(tmp_path / "a.parquet", timeframe=MINUTE)
+    columns, _, notes = read_columns(tmp_path / "a.parquet", ReadOptions(MINUTE))
     assert (len(columns["close_time"]), notes[-1]) == (61, "the newest row came first: reversed")
 
 

@@ -12,7 +12,7 @@ TIMES = pd.date_range("2024-02-10 09:30", periods=40, freq="11h13min", tz="UTC")
 
 
 def convert(texts: list[str], **stamps: str) -> tuple[list[str], tuple[str, ...]]:
-    time, notes = convert_times(pd.Series(texts, name="date"), Stamps(timezone="UTC", **stamps), name="a.csv")
+    time, _, notes = convert_times(pd.Series(texts, name="date"), Stamps(timezone="UTC", **stamps), name="a.csv")
     return [str(each) for each in pd.to_datetime(time, utc=True).tz_localize(None)], notes
 
 

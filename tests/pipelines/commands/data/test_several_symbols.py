@@ -87,7 +87,7 @@ def test_one_of_several_symbols_can_be_chosen(store, shape, request):
     assert "holds AAPL, MSFT, and not TSLA: pass one of them as --symbol, or omit it" in str(refused.exception)
 
 
-def test_a_refusal_of_a_later_symbol_names_those_that_are_stored(store, tmp_path, long):
+def test_a_later_symbol_that_is_refused_stores_none(store, tmp_path, long):
     assert run(long, "--symbol", "MSFT").exit_code == 0
     path = tmp_path / "other.csv"
     lines = long.read_text().splitlines()
@@ -95,11 +95,11 @@ def test_a_refusal_of_a_later_symbol_names_those_that_are_stored(store, tmp_path
     *before, volume, symbol = lines[row].split(",")
     lines[row] = ",".join([*before, str(float(volume) + 1), symbol])
     path.write_text("\n".join(lines))
-    refused = run(path)
-    assert refused.exit_code != 0
-    assert str(refused.exception).startswith("MSFT")
-    assert str(refused.exception).endswith("; stored before it: AAPL")
-    check(store, "AAPL", "MSFT")
+    for options in ((), ("--preview",)):
+        refused = run(path, *options)
+        assert refused.exit_code != 0
+        assert str(refused.exception).startswith("MSFT 1m: volume at 2023-01-01T00:01:00Z is")
+        check(store, "MSFT")
 
 
 def test_a_symbol_of_several_that_breaks_a_law_stores_none(store, tmp_path, long):
@@ -128,6 +128,50 @@ def test_a_ticker_without_prices_on_a_day_has_no_bar_then(store, tmp_path, wide)
     assert len(names) == len(tickers)
     assert run(path).exit_code == 0
     assert [len(store.load(symbol, MINUTE)) for symbol in SERIES] == [90, 89]
+
+
+READING = {
+    "timezone": "America/New_York", "stamp": "open", "timeframe": "1m", "not_closed": 0, "future": 0, "repeated": 0,
+    "without_price": 0, "bad_rows": 0, "snapped": 0,
+}  # fmt: skip
+
+
+def test_an_import_and_its_preview_say_how_rows_were_read_and_count_those_left_out(store, tmp_path):
+    opened = SERIES["AAPL"].open_time
+    now = pd.Timestamp.now("UTC")
+    times = [*pd.to_datetime(opened, utc=True), now.floor("min"), now.floor("min") + pd.Timedelta("1h")]
+    rows = pd.concat([frame("AAPL"), frame("AAPL")[:2]], ignore_index=True)
+    rows["time"] = pd.DatetimeIndex(times)
+    rows.loc[2, "high"], rows.loc[3, "close"] = rows.loc[2, "low"] / 2, None
+    rows.loc[4, "time"] += pd.Timedelta("500us")
+    rows = pd.concat([rows[:8], rows[7:8], rows[8:]])
+    msft = frame("MSFT").assign(symbol="MSFT")
+    both = pd.concat([rows.assign(symbol="AAPL"), msft])
+    both["time"] = both["time"].dt.tz_convert("America/New_York").dt.tz_localize(None)
+    both.to_csv(tmp_path / "both.csv", index=False)
+    options = ("--timezone", "America/New_York", "--bad-rows", "drop")
+    for preview in (("--preview",), ()):
+        shown = run(tmp_path / "both.csv", *options, *preview, "--json")
+        assert shown.exit_code == 0, shown.exception
+        aapl, msft_part = ({key: part[key] for key in READING} for part in json.loads(shown.stdout)["files"])
+        left_out = dict.fromkeys(("not_closed", "future", "repeated", "without_price", "bad_rows", "snapped"), 1)
+        assert aapl == READING | left_out
+        assert msft_part == READING
+    table = " ".join(run(tmp_path / "both.csv", *options, "--preview").output.split())
+    assert "file ┃ symbol ┃ timezone ┃ stamp ┃ timeframe ┃ not_closed ┃ future ┃ repeated" in table
+    assert "AAPL │ America/New_York │ open │ 1m │ 1 │ 1 │ 1 │ 1 │ 1 │ 1" in table
+
+
+def test_the_zone_of_times_is_the_one_that_they_state(store, tmp_path):
+    rows = frame("AAPL")
+    for times, zone in (
+        (rows["time"].dt.tz_convert("+02:00").map(pd.Timestamp.isoformat), "UTC+02:00"),
+        (rows["time"].dt.tz_localize(None), "UTC"),
+        (rows["time"].astype("int64") // 10**9, "UTC"),
+    ):
+        rows.assign(time=times).to_csv(tmp_path / "a.csv", index=False)
+        (file,) = json.loads(run(tmp_path / "a.csv", "--symbol", "X", "--preview", "--json").stdout)["files"]
+        assert (file["timezone"], file["stamp"], file["new"]) == (zone, "open", 90)
 
 
 def test_a_preview_shows_both_ends_and_stores_nothing(store, long):
