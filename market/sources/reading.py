@@ -23,7 +23,7 @@ import pandas as pd
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
-from tradesieve.market.sources.formats.archives import read_head
+from tradesieve.market.sources.formats.archives import is_utf_16, read_head
 from tradesieve.market.sources.formats.bad_rows import oldest_first
 from tradesieve.market.sources.formats.bar_times import check_timeframe, read_times
 from tradesieve.market.sources.formats.csv import read_csv
@@ -208,9 +208,16 @@ def _read_table(path: Path, options: ReadOptions) -> tuple[VendorTable, tuple[st
     table = vendor.read(path, options) if vendor else _read_plain(path, name, head, layout)
     frame = table.frame.rename(columns=lambda column: str(column).strip().lower())
     stamps = options.stamps.with_defaults(table.stamps)
-    notes = (*([f"recognised as {vendor.name}"] if vendor else []), *table.notes)
-    price_scale = options.price_scale or table.price_scale
-    return table._replace(frame=frame, stamps=stamps, notes=notes, price_scale=price_scale), (path.name, name)
+    notes = [f"recognised as {vendor.name}"] if vendor else []
+    if is_utf_16(path):
+        notes.append("the encoding is UTF-16")
+    table = table._replace(
+        frame=frame,
+        stamps=stamps,
+        notes=(*notes, *table.notes),
+        price_scale=options.price_scale or table.price_scale,
+    )
+    return table, (path.name, name)
 
 
 def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> VendorTable:

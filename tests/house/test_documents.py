@@ -10,6 +10,8 @@ import pytest
 
 from tests.house.architecture_diagram import BLOCK, ROOMS, diagram, levels, uses
 from tests.house.dependency_table import direct_dependencies, licence, purposes
+from tests.house.files_table import TABLE
+from tests.market.sources.shapes.written_shapes import shapes_as_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
@@ -72,6 +74,12 @@ def test_the_table_lists_each_direct_dependency_with_its_licence() -> None:
     for name in known:
         row = next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
         assert f"| {licence(distribution(name))} |" in row, row
+
+
+def test_the_readme_lists_every_shape_of_file_that_is_written_and_read() -> None:
+    shown = TABLE.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert shown is not None
+    assert shown[0] == shapes_as_markdown(), "run .venv/bin/python -m tests.house.files_table"
 
 
 def test_the_lock_file_carries_a_hash_of_every_package() -> None:

@@ -1,7 +1,11 @@
-"""The content of a file: plain, gzip, or the one member of a zip, never larger than a stated limit."""
+"""The content of a file: plain, gzip, or the one member of a zip, never larger than a stated limit.
+
+Text in UTF-16, which begins with a mark, is handed on in UTF-8: no reader meets it.
+"""
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -18,6 +22,7 @@ UNPACKED_LIMIT = 512 * 2**20
 """Bytes that a packed file may hold: about ten years of one-minute bars as text."""
 HEAD_BYTES = 64 * 2**10
 """Bytes at the beginning of a file by which its vendor is recognised."""
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
@@ -29,7 +34,18 @@ def read_head(path: Path) -> tuple[bytes, str]:
     BadInput : as `open_unpacked`.
     """
     with _stream(path) as (stream, name):
-        return stream.read(HEAD_BYTES), name
+        return _in_utf_8(stream.read(HEAD_BYTES), is_whole=False), name
+
+
+def is_utf_16(path: Path) -> bool:
+    """Tell whether the content of a file begins with the mark of UTF-16.
+
+    Raises
+    ------
+    BadInput : as `open_unpacked`.
+    """
+    with _stream(path) as (stream, _):
+        return stream.read(2) in _UTF_16_MARKS
 
 
 @contextmanager
@@ -38,15 +54,20 @@ def open_unpacked(path: Path) -> Iterator[BinaryIO]:
 
     Raises
     ------
-    BadInput : if it cannot be opened, is truncated or damaged, is a zip of none or several files, needs a password, or
-        holds more than `UNPACKED_LIMIT` bytes. The bytes are counted: the size that a zip states may be false.
+    BadInput : if it cannot be opened, is truncated or damaged, is a zip of none or several files, needs a password,
+        begins as UTF-16 and is not, or holds more than `UNPACKED_LIMIT` bytes. The bytes are counted: the size that a
+        zip states may be false.
     """
     with _stream(path) as (stream, _):
-        if not isinstance(stream, io.BufferedReader):
-            content = stream.read(UNPACKED_LIMIT + 1)
-            if len(content) > UNPACKED_LIMIT:
+        is_packed = not isinstance(stream, io.BufferedReader)
+        if is_packed or is_utf_16(path):
+            content = stream.read(UNPACKED_LIMIT + 1 if is_packed else -1)
+            if is_packed and len(content) > UNPACKED_LIMIT:
                 raise _too_large(path)
-            stream = cast(BinaryIO, io.BytesIO(content))
+            try:
+                stream = cast(BinaryIO, io.BytesIO(_in_utf_8(content, is_whole=True)))
+            except UnicodeDecodeError as error:
+                raise BadInput(f"{path}: not valid UTF-16: {error}") from error
         yield stream
 
 
@@ -94,6 +115,13 @@ def first_lines(head: bytes) -> list[str]:
     if b"\x00" in head or "\n" not in text:
         return []
     return [line.strip() for line in text[: text.rindex("\n")].splitlines()]
+
+
+def _in_utf_8(content: bytes, *, is_whole: bool) -> bytes:
+    if not content.startswith(_UTF_16_MARKS):
+        return content
+    # A part of a text may end within a character.
+    return codecs.getincrementaldecoder("utf-16")().decode(content, final=is_whole).encode()
 
 
 @contextmanager

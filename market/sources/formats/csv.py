@@ -14,13 +14,12 @@ import pandas as pd
 
 from tradesieve.market.bars import PRICES
 from tradesieve.market.errors import BadInput
-from tradesieve.market.sources.formats.archives import open_unpacked, read_head
+from tradesieve.market.sources.formats.archives import is_utf_16, open_unpacked, read_head
 from tradesieve.market.sources.formats.date_and_time import TIME_OF_DAY
 from tradesieve.market.sources.formats.layout import Layout, has_decimal_commas
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES
 from tradesieve.market.sources.formats.written_numbers import parse_written_numbers
 
-_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ISO_8601_DATE = r"\d{4}-\d{2}-\d{2}(?:$|[T ]\d{2}:)"
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)*|\.\d+)(?:[eE][+-]?\d+)?"
 
@@ -28,8 +27,8 @@ _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)*|\.\d+)(?:[eE][+-]?\d+)?"
 def read_csv(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Read a CSV file of any layout.
 
-    The encoding is UTF-8, or UTF-16 with its mark. The separator and whether there is a header are recognised from the
-    first line, and the decimal sign from the first rows.
+    The encoding is UTF-8, or UTF-16 with its mark, unless `layout` states another. The separator and whether there is a
+    header are recognised from the first line, and the decimal sign from the first rows.
 
     Parameters
     ----------
@@ -47,9 +46,7 @@ def read_csv(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame, tu
     layout = layout or Layout()
     notes: list[str] = []
     head, _ = read_head(path)
-    encoding = layout.encoding or ("utf-16" if head.startswith(_UTF_16_MARKS) else "utf-8-sig")
-    if encoding == "utf-16":
-        notes.append("the encoding is UTF-16")
+    encoding = "utf-8-sig" if layout.encoding is None or is_utf_16(path) else layout.encoding
     lines = _decoded_lines(path, head, encoding)
     separator = _separator(path, lines[0], layout)
     cells = next(csv.reader([lines[0]], delimiter=separator))

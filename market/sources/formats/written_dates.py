@@ -14,6 +14,7 @@ from tradesieve.market.errors import BadInput
 DATE_ORDERS = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 """The orders of day, month and year."""
 _SHORT_YEAR = re.compile(r"(\d{1,2}[-/. ](?:\d{1,2}|[A-Za-z]{3,9})[-/. ])(\d{2})(?=\D|$)")
+_TWELVE_HOURS = re.compile(r"(?<!\d)\d{1,2}((?::\d\d)*(?:\.\d+)?\s?)[AP]M\b", re.IGNORECASE)
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _SHOWN_FORMAT = "%Y-%m-%d"
 
@@ -82,7 +83,7 @@ def _guessed_formats(text: str) -> dict[str, str]:
     short_year = _SHORT_YEAR.match(text)
     if short_year:
         text = f"{short_year[1]}20{short_year[2]}{text[short_year.end() :]}"
-    text = re.sub(r"(?<!\d)0(\d:)", r"\1", text)  # 09:30 PM is not guessed, 9:30 PM is, in the same format
+    text = _TWELVE_HOURS.sub(r"9\1AM", text)  # 9:30 AM is guessed; 9:30 PM and 12:30 am, of the same format, are not
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the text settles the order
         guesses = [guess_datetime_format(text, dayfirst=day_first) for day_first in (True, False)]

@@ -24,6 +24,7 @@ from tradesieve.market.timeframes import HOUR, Timeframe
 
 _COLUMNS = ["date", "time", "open", "high", "low", "close", "volume"]
 _OLD_ROW = re.compile(r"\d{4}\.\d\d\.\d\d[,\t]\d\d:\d\d(:\d\d)?[,\t]")
+_DAY_ROW = re.compile(r"\d{4}\.\d\d\.\d\d[,\t]\d")
 _QUOTED = re.compile(r'"Time\tOpen\tHigh\tLow\tClose\tVolume"', re.IGNORECASE)
 
 
@@ -33,6 +34,7 @@ def _recognises(head: bytes, name: str) -> bool:
         _OLD_ROW.match(lines[0]) is not None
         or _QUOTED.fullmatch(lines[0]) is not None
         or (len(lines) > 1 and _split_header(lines[0]) and _OLD_ROW.match(lines[1]) is not None)
+        or (len(lines) > 1 and _day_header(lines[0]) and _DAY_ROW.match(lines[1]) is not None)
     )
 
 
@@ -52,8 +54,8 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         )
     else:
         frame = _split(path, first)
-        frame["time"] = frame["date"].astype("str") + " " + frame["time"].astype("str").str.slice(0, 5)
-        frame = frame.drop(columns="date")
+        time = frame["time"].astype("str").str.slice(0, 5) if "time" in frame.columns else "00:00"
+        frame = frame.assign(time=frame["date"].astype("str") + " " + time).drop(columns="date")
     time_format = "%Y.%m.%d %H:%M" if "." in str(frame["time"].iloc[0])[:8] else "%Y-%m-%d %H:%M:%S"
     notes: list[str] = []
     frame = frame.assign(time=parse_times(frame["time"], time_format, name=str(path)))
@@ -66,7 +68,7 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
 
 def _split(path: Path, first: str) -> pd.DataFrame:
     separator = "\t" if "\t" in first else ","
-    if not _split_header(first):
+    if not (_split_header(first) or _day_header(first)):
         width = len(first.split(separator))
         if width not in (7, 9):
             raise BadInput(f"{path}: the first row has {width} fields; a MetaTrader export has 7 or 9")
@@ -76,8 +78,16 @@ def _split(path: Path, first: str) -> pd.DataFrame:
 
 
 def _split_header(line: str) -> bool:
-    names = re.split(r"[,\t]", line.lower())
-    return [name.strip("<> ") for name in names[:6]] == _COLUMNS[:6]
+    return _names(line)[:6] == _COLUMNS[:6]
+
+
+def _day_header(line: str) -> bool:
+    """Tell whether a line names the columns of days, weeks or months, which version 5 writes without a time of day."""
+    return line.startswith("<") and _names(line)[:5] == ["date", *PRICES]
+
+
+def _names(line: str) -> list[str]:
+    return [name.strip("<> ") for name in re.split(r"[,\t]", line.lower())]
 
 
 def _on_grid(frame: pd.DataFrame, timeframe: Timeframe, notes: list[str]) -> pd.DataFrame:

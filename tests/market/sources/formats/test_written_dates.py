@@ -37,6 +37,12 @@ def test_days_are_read_in_any_common_order(form: str):
     assert convert([day.strftime(form) for day in days])[0] == [str(day) for day in days]
 
 
+@pytest.mark.parametrize("first", ["12:00 AM", "11:30 PM", "01:05 pm", "9:30 am", "12:00PM"])
+def test_the_first_time_may_be_of_any_hour_before_or_after_noon(first: str):
+    times = [f"2/13/2024 {first}", f"2/14/2024 {first}"]
+    assert convert(times)[0] == [str(pd.Timestamp(time)) for time in times]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [(20240213, "2024-02-13 00:00:00"), (20240213093000, "2024-02-13 09:30:00")]
 )

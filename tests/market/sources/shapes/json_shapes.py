@@ -160,8 +160,8 @@ def oanda(bars: Bars) -> Any:
 
 
 def shapes(
-    vendor: str, form: str, recognised_by: str, response: Response, *, stamped: str = "open",
-    names_symbol: bool = False, paged: bool = True,
+    written_by: str, form: str, response: Response, *, stamped: str = "open", names_symbol: bool = False,
+    paged: bool = True,
 ) -> list[Shape]:  # fmt: skip
     """Make the shapes of one response, and of several, one a line or in a list."""
     writers = {"": one_response}
@@ -169,10 +169,9 @@ def shapes(
         writers |= {", one response a line": one_response_a_line, ", responses in a list": list_of_responses}
     return [
         Shape(
-            vendor,
+            written_by,
             f"{form}{saved}",
             stamped,
-            recognised_by,
             write(response),
             "bars.json",
             names_symbol=names_symbol,
@@ -183,60 +182,29 @@ def shapes(
 
 
 JSON_SHAPES = (
+    *shapes("Alpaca", "JSON of one symbol", alpaca, names_symbol=True),
+    *shapes("Alpaca", "JSON of several symbols", alpaca_by_symbol, names_symbol=True),
+    *shapes("Binance", "JSON of klines", binance),
+    *shapes("Bitfinex", "JSON of candles (open, close, high, low)", bitfinex),
+    *shapes("BitMEX", "JSON of buckets", bitmex, stamped="close", names_symbol=True),
+    *shapes("Bybit", "JSON of spot klines", bybit, names_symbol=True),
     *shapes(
-        "Alpaca", "JSON of one symbol", "`bars`, a list of rows `t`, `o`, `h`, `l`, `c`, `v`", alpaca, names_symbol=True
+        "Bybit", "JSON of inverse klines, volume in the base currency", lambda bars: bybit(bars, "inverse"),
+        names_symbol=True, paged=False,
     ),
+    *shapes("CCXT, freqtrade", "JSON of candles (open, high, low, close)", ccxt),
+    *shapes("Coinbase", "JSON of the Exchange API", coinbase_exchange),
+    *shapes("Coinbase", "JSON of the Advanced Trade API", coinbase_advanced),
+    *shapes("Deribit", "JSON of chart data", deribit),
+    *shapes("Kraken", "JSON of OHLC, its last row under way", kraken, names_symbol=True),
+    *shapes("KuCoin", "JSON of spot klines", kucoin),
+    *shapes("KuCoin", "JSON of futures klines, volume in contracts", kucoin_futures),
+    *shapes("OANDA", "JSON of candles", oanda, names_symbol=True, paged=False),
+    *shapes("OKX", "JSON of candles", okx),
     *shapes(
-        "Alpaca", "JSON of several symbols", "`bars` by symbol, lists of rows `t`, `o`, `h`, `l`, `c`, `v`",
-        alpaca_by_symbol, names_symbol=True,
-    ),
-    *shapes("Binance", "JSON of klines", "rows of 12 numbers: open time, values, close time, ...", binance),
-    *shapes(
-        "Bitfinex", "JSON", "rows of milliseconds and prices that fit open, close, high, low only", bitfinex
-    ),
-    *shapes(
-        "BitMEX", "JSON of buckets", "rows with `timestamp`, `symbol`, prices, `trades`, `volume`, `vwap`", bitmex,
-        stamped="close", names_symbol=True,
-    ),
-    *shapes("Bybit", "JSON of spot klines, newest row first", "`result.list`, rows of 7", bybit, names_symbol=True),
-    *shapes(
-        "Bybit", "JSON of inverse klines; volume in the base currency", "`result.list`, rows of 7",
-        lambda bars: bybit(bars, "inverse"), names_symbol=True, paged=False,
-    ),
-    *shapes("CCXT, freqtrade", "JSON", "rows of milliseconds and prices that fit open, high, low, close", ccxt),
-    *shapes(
-        "Coinbase", "JSON of the Exchange API, newest row first",
-        "rows of seconds and prices that fit low, high, open, close only", coinbase_exchange,
-    ),
-    *shapes(
-        "Coinbase", "JSON of the Advanced Trade API, newest row first", "`candles`, rows with `start`",
-        coinbase_advanced,
-    ),
-    *shapes("Deribit", "JSON of chart data", "`result` with the lists `ticks`, `open`, `high`, ...", deribit),
-    *shapes(
-        "Kraken", "JSON of OHLC; its last row, which is under way, is left out", "`result` by pair, rows of 8 with "
-        "seconds", kraken, names_symbol=True,
-    ),
-    *shapes(
-        "KuCoin", "JSON of spot klines, newest row first", "`code` 200000, `data` with seconds", kucoin
-    ),
-    *shapes(
-        "KuCoin", "JSON of futures klines; volume in contracts", "`code` 200000, `data` with milliseconds",
-        kucoin_futures,
-    ),
-    *shapes("OANDA", "JSON", "`candles` with `mid`, `bid` or `ask`", oanda, names_symbol=True, paged=False),
-    *shapes(
-        "OKX", "JSON of candles, newest row first; rows with confirm 0 are left out", "`data`, rows of 9", okx
-    ),
-    *shapes(
-        "OKX", "JSON of candles of contracts; volume in the base currency", "`data`, rows of 9",
-        lambda bars: okx(bars, contracts=True), paged=False,
-    ),
-    *shapes(
-        "OKX", "JSON of the WebSocket channel", "`arg.instId`, and `data`, rows of 9", okx_channel, names_symbol=True,
+        "OKX", "JSON of candles of contracts, volume in the base currency", lambda bars: okx(bars, contracts=True),
         paged=False,
     ),
-    *shapes(
-        "Polygon", "JSON of aggregates", "`results`, rows `t`, `o`, `h`, `l`, `c`, `v`", polygon, names_symbol=True
-    ),
+    *shapes("OKX", "JSON of the WebSocket channel", okx_channel, names_symbol=True, paged=False),
+    *shapes("Polygon", "JSON of aggregates", polygon, names_symbol=True),
 )  # fmt: skip

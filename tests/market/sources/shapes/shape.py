@@ -1,10 +1,11 @@
-"""A shape of file: who writes it, how it is stamped and recognised, and a writer of bars in it."""
+"""A shape of file: who writes it, how it is stamped, what has to be stated about it, and a writer of bars in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tests.market.sources.shapes.seeded_bars import minutes
 from tradesieve.market.bars import VALUES, Bars
 
 
@@ -14,10 +15,9 @@ class Shape:
 
     Parameters
     ----------
-    vendor : who writes it, as the README names it.
+    written_by : who writes it, as the README names it.
     form : what is written, in a few words, such as ``JSON, newest row first``.
     stamped : which end of a bar the time is, as the README states it: ``open`` or ``close``.
-    recognised_by : what in the content tells it from every other shape.
     write : bars -> the file.
     file_name : of the file; nothing but its ending may matter.
     carries : the columns of bars that it holds to the bit, beside the times; a volume that is missing is read as 0.
@@ -25,18 +25,21 @@ class Shape:
     options : of the import command that the shape needs, such as ``("--timezone", "America/New_York")``.
     listed : whether it has a row of its own in the README's table; each JSON is also read with one response a line and
         with several in a list, which have none.
+    bars : which it is tried with. Where the shape loses digits, they have none that it loses.
+    symbols : of a file of several; the bars of each are `of_symbol`.
     """
 
-    vendor: str
+    written_by: str
     form: str
     stamped: str
-    recognised_by: str
     write: Callable[[Bars], bytes]
     file_name: str = "bars.csv"
     carries: tuple[str, ...] = VALUES
     names_symbol: bool = False
     options: tuple[str, ...] = ()
     listed: bool = True
+    bars: Bars = field(default_factory=minutes)
+    symbols: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.vendor}: {self.form}"
+        return f"{self.written_by}: {self.form}"
