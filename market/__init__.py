@@ -8,6 +8,7 @@ __all__ = [
     "timeframes",
     "symbols",
     "bars",
+    "positive_prices",
     "default_costs",
     "resampling",
     "instruments",

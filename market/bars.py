@@ -19,6 +19,8 @@ VALUES = (*PRICES, "volume")
 COLUMNS = ("close_time", *VALUES)
 ORDER_LAWS = ("has the same time as the row before it", "is earlier than the row before it")
 """The laws that concern a row and the one before it, as `broken_laws` words them."""
+NOT_POSITIVE = "has a price that is not positive"
+"""The law that bars may be free of, as `broken_laws` words it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +33,11 @@ class Bars:
     timeframe : how long each bar lasts.
     close_time : int64 ns UTC (n_bars,), strictly increasing: when the bar became known. A missing bar has no row. Weeks
         and months of the calendar end at midnight UTC; for those of a time zone or of an exchange see `SessionBars`.
-    open, high, low, close : float64 (n_bars,) in quote currency, positive, low <= open, close <= high.
+    open, high, low, close : float64 (n_bars,) in quote currency, low <= open, close <= high, and positive unless
+        `allow_negative`.
     volume : float64 (n_bars,) in base currency, not negative. Zero where a vendor gives none.
+    allow_negative : whether prices may be at or below zero, as those of oil on 2020-04-20 were. Such bars are stored,
+        checked and resampled; what computes returns needs `market.positive_prices.require_positive_prices`.
 
     Raises
     ------
@@ -52,6 +57,7 @@ class Bars:
     low: np.ndarray
     close: np.ndarray
     volume: np.ndarray
+    allow_negative: bool = False
 
     _may_be_short: ClassVar[bool] = False
 
@@ -202,12 +208,13 @@ def overlaps(close_time: np.ndarray, timeframe: Timeframe, *, short_bars: bool =
     return np.concatenate([np.zeros(min(len(close_time), 1), np.bool_), short])
 
 
-def broken_laws(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def broken_laws(columns: Mapping[str, np.ndarray], *, allow_negative: bool = False) -> dict[str, np.ndarray]:
     """Find the rows of a table that break a law of bars, except for those that overlap: see `overlaps`.
 
     Parameters
     ----------
     columns : arrays (n_rows,) under the names of `COLUMNS`, in any order of time; NaN is allowed.
+    allow_negative : whether prices may be at or below zero.
 
     Returns
     -------
@@ -223,7 +230,7 @@ def broken_laws(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         ORDER_LAWS[0]: np.concatenate([first, later == earlier]),
         ORDER_LAWS[1]: np.concatenate([first, later < earlier]),
         "has a missing value": ~finite,
-        "has a price that is not positive": lowest <= 0,
+        NOT_POSITIVE: (lowest <= 0) & (not allow_negative),
         "has a negative volume": columns["volume"] < 0,
         "has a low above its open or close": columns["low"] > np.minimum(columns["open"], columns["close"]),
         "has a high below its open or close": columns["high"] < np.maximum(columns["open"], columns["close"]),
@@ -237,7 +244,7 @@ def _check(bars: Bars) -> None:
         if getattr(bars, name).shape != (n,):
             raise BadData(f"{bars.symbol}: column {name} has shape {getattr(bars, name).shape}, expected {(n,)}")
     columns = {name: getattr(bars, name) for name in COLUMNS}
-    laws = broken_laws(columns)
+    laws = broken_laws(columns, allow_negative=bars.allow_negative)
     overlapping = overlaps(bars.close_time, bars.timeframe, short_bars=bars._may_be_short)
     if overlapping.any():
         laws["opens before the row before it has closed"] = overlapping

@@ -21,10 +21,13 @@ Value = TypeVar("Value")
 class TradesieveError(Exception):
     """An expected failure, explained in one line."""
 
-    proposals: tuple[Mapping[str, str | None], ...] = ()
-    """Options by the names of their parameters (None: omit it), each of which may cure it; `data import` tries them."""
+    proposals: tuple[Mapping[str, str | bool | None], ...] = ()
+    """Options by the names of their parameters, each of which may cure it; `data import` tries them.
 
-    def proposing(self, *proposals: Mapping[str, str | None]) -> Self:
+    True stands for a flag; None: omit the option.
+    """
+
+    def proposing(self, *proposals: Mapping[str, str | bool | None]) -> Self:
         """Add options that may cure it, to be raised."""
         self.proposals = proposals
         return self

@@ -7,7 +7,7 @@ import numpy as np
 from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadInput
-from tradesieve.market.session_bars import SessionBars
+from tradesieve.market.session_bars import make_bars
 from tradesieve.market.timeframes import DAY, Timeframe
 
 _NO_BARS = {name: np.empty(0) for name in COLUMNS}
@@ -53,7 +53,8 @@ def resample(bars: Bars, timeframe: Timeframe, *, sessions: Sessions | None = No
             f"{bars.symbol}: {bars.timeframe} bars cannot be resampled to {timeframe}, {_why_not(timeframe)}"
         )
     if sessions is None:
-        return Bars(bars.symbol, timeframe, **_aggregate(bars, timeframe.grid_end(bars.close_time)))
+        columns = _aggregate(bars, timeframe.grid_end(bars.close_time))
+        return make_bars(bars.symbol, timeframe, columns, sessions=None, allow_negative=bars.allow_negative)
     return _within_sessions(bars, timeframe, sessions)
 
 
@@ -72,7 +73,7 @@ def _within_sessions(bars: Bars, timeframe: Timeframe, sessions: Sessions) -> Ba
             "a calendar week or month"
         )
     if len(bars) == 0:
-        return SessionBars(bars.symbol, timeframe, **_NO_BARS, sessions=sessions.name)
+        return make_bars(bars.symbol, timeframe, _NO_BARS, sessions=sessions.name)
     span = int(bars.open_time[0]), int(bars.close_time[-1])
     opens, closes = sessions.between(*span)
     _check_edges(bars, sessions, opens, "begins")
@@ -89,7 +90,7 @@ def _within_sessions(bars: Bars, timeframe: Timeframe, sessions: Sessions) -> Ba
         cell_end = np.minimum(opens[session] + cell * timeframe.duration, closes[session])
     # A bar after the last close shows that the session is over, though it is not part of it.
     columns = _aggregate(bars.where(inside), cell_end, reached=int(bars.close_time[-1]))
-    return SessionBars(bars.symbol, timeframe, **columns, sessions=sessions.name)
+    return make_bars(bars.symbol, timeframe, columns, sessions=sessions.name, allow_negative=bars.allow_negative)
 
 
 def _check_edges(bars: Bars, sessions: Sessions, edges: np.ndarray, what: str) -> None:

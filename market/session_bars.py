@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.calendars.sessions import Sessions
-from tradesieve.market.timeframes import DAY
+from tradesieve.market.timeframes import DAY, Timeframe
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,30 @@ class SessionBars(Bars):
             return np.zeros(len(self), np.bool_)
         first, last = int(self.close_time.min()), int(self.close_time.max())
         return ~np.isin(self.close_time, sessions.cells(self.timeframe, first - 1, last)[1])
+
+
+def make_bars(
+    symbol: str,
+    timeframe: Timeframe,
+    columns: Mapping[str, np.ndarray],
+    *,
+    sessions: str | None,
+    allow_negative: bool = False,
+) -> Bars:
+    """Make bars from their columns, within sessions or on the UTC grid.
+
+    Parameters
+    ----------
+    columns : under the names of `market.bars.COLUMNS`.
+    sessions : as `SessionBars`; None: on the UTC grid.
+
+    Raises
+    ------
+    BadData : if a law is broken.
+    """
+    if sessions is None:
+        return Bars(symbol, timeframe, **columns, allow_negative=allow_negative)
+    return SessionBars(symbol, timeframe, **columns, allow_negative=allow_negative, sessions=sessions)
 
 
 def own_sessions(bars: Bars) -> Sessions | None:

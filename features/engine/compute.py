@@ -20,6 +20,7 @@ from tradesieve.features.feature_names import parse_features
 from tradesieve.features.inputs import FeatureInput
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
+from tradesieve.market.positive_prices import require_positive_prices
 from tradesieve.market.timeframes import Timeframe
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def compute(
     Raises
     ------
     BadInput : if a decision time is no bar's close, or a feature requires a term of the trade, results or another
-        symbol's bars that are missing.
+        symbol's bars that are missing, or a price is at or below zero.
 
     Notes
     -----
@@ -75,10 +76,12 @@ def compute(
     """
     decisions = at if isinstance(at, Decisions) else Decisions(at)
     parsed = parse_features(features)
+    bars = require_positive_prices(bars)
+    others = {symbol: require_positive_prices(other) for symbol, other in (others or {}).items()}
     _check_terms(parsed, decisions)
     plan = _plan(parsed, bars.timeframe)
     stops = _stops(bars, decisions.time)
-    matrix = _at_each_close(plan, len(parsed), bars, decisions, stops, others or {})
+    matrix = _at_each_close(plan, len(parsed), bars, decisions, stops, others)
     for group in plan.of_trades:
         history = history_of_bars(FeatureInput("bars"), bars, decisions.time, stops, {})
         group.fill(history, matrix, _terms(decisions))

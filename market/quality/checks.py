@@ -14,6 +14,7 @@ from tradesieve.market.calendars.sessions import Sessions, session_word
 from tradesieve.market.calendars.trading_hours import infer_hours
 from tradesieve.market.errors import BadInput
 from tradesieve.market.grid import grid_phase
+from tradesieve.market.positive_prices import not_positive
 from tradesieve.market.quality.defects import (
     find_bad_prints,
     find_constant,
@@ -29,6 +30,7 @@ from tradesieve.market.quality.findings import (
     gap_finding,
     jump_finding,
     law_finding,
+    negative_price_finding,
     off_grid_finding,
     outside_finding,
     overlap_finding,
@@ -37,7 +39,7 @@ from tradesieve.market.quality.findings import (
     zero_volume_finding,
 )
 from tradesieve.market.quality.gaps import find_gaps
-from tradesieve.market.session_bars import SessionBars, own_sessions
+from tradesieve.market.session_bars import make_bars, own_sessions
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
 
 
@@ -116,10 +118,11 @@ def check_bars(bars: Bars, *, calendar: str | None = None, reason: str = "as giv
     if sessions is None and calendar and session_word(calendar):
         sessions = Sessions(calendar)
     gaps = find_gaps(bars, hours, phase=phase, sessions=sessions)
+    positive = bars.where(~not_positive(bars)) if bars.allow_negative else bars  # moves are measured by ratios
     found = [
-        bad_print_finding(bars, find_bad_prints(bars)), split_finding(bars, find_splits(bars)),
+        bad_print_finding(positive, find_bad_prints(positive)), split_finding(positive, find_splits(positive)),
         run_finding(bars, "frozen", find_frozen(bars)), off_grid_finding(bars, sessions), gap_finding(gaps),
-        jump_finding(bars),
+        jump_finding(positive), negative_price_finding(bars),
         run_finding(bars, "filled", find_filled(bars)), run_finding(bars, "constant_price", find_constant(bars)),
         zero_volume_finding(bars), outside_finding(bars, gaps, hours),
     ]  # fmt: skip
@@ -144,6 +147,7 @@ def check_columns(
     calendar: str | None = None,
     reason: str = "as given",
     sessions: str | None = None,
+    allow_negative: bool = False,
     check_timeframe: bool = True,
 ) -> CheckResult:
     """Check a table that may break the laws of bars: each broken law is a finding.
@@ -157,6 +161,7 @@ def check_columns(
     symbol, timeframe : of the table.
     calendar, reason : as `check_bars`.
     sessions : the name of the sessions within which the bars lie, see `market.session_bars`; None: on the UTC grid.
+    allow_negative : whether prices may be at or below zero.
     check_timeframe : whether to refuse a table whose rows do not step by `timeframe`.
 
     Raises
@@ -164,7 +169,7 @@ def check_columns(
     BadInput : if no row keeps the laws, or the rows do not step by `timeframe`.
     Unknown : if there are no such trading hours.
     """
-    laws = broken_laws(columns)
+    laws = broken_laws(columns, allow_negative=allow_negative)
     broken = [law_finding(columns, law, rows) for law, rows in laws.items()]
     is_broken = np.zeros(len(columns["close_time"]), np.bool_)
     for law, rows in laws.items():
@@ -182,10 +187,7 @@ def check_columns(
         broken.append(overlap_finding(time, timeframe, short_bars=short_bars))
         rows = rows[without_overlaps(time, timeframe, short_bars=short_bars)]
     kept = {name: np.ascontiguousarray(columns[name][rows]) for name in COLUMNS}
-    if sessions is None:
-        bars = Bars(symbol, timeframe, **kept)
-    else:
-        bars = SessionBars(symbol, timeframe, **kept, sessions=sessions)
+    bars = make_bars(symbol, timeframe, kept, sessions=sessions, allow_negative=allow_negative)
     checked = check_bars(bars, calendar=calendar, reason=reason)
     return CheckResult(**{**vars(checked), "findings": (*broken, *checked.findings)})
 

@@ -106,8 +106,8 @@ def find_jumps(bars: Bars, *, scales: float = JUMP_SCALES) -> np.ndarray:
     int64 (n,): rows.
     """
     true_range, floor = _true_range(bars)
-    moves = np.abs(np.diff(np.log(bars.close), prepend=np.log(bars.close[0])))
-    is_adjacent = np.diff(bars.close_time, prepend=bars.close_time[0]) == bars.timeframe.duration
+    moves = np.abs(np.diff(np.log(bars.close), prepend=np.log(bars.close[:1])))
+    is_adjacent = np.diff(bars.close_time, prepend=bars.close_time[:1]) == bars.timeframe.duration
     if bars.timeframe.calendar:
         is_adjacent[1:] = bars.timeframe.steps(bars.close_time) == 1
     far = [
@@ -131,7 +131,7 @@ def find_splits(bars: Bars) -> tuple[Split, ...]:
     split. A step over ten days without a bar is not judged.
     """
     day = (bars.open_time + bars.close_time) // 2 // DAY
-    first = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
+    first = np.flatnonzero(np.diff(day, prepend=day[:1] - 1))
     if len(first) < 3:
         return ()
     last = np.append(first[1:], len(bars)) - 1

@@ -18,7 +18,7 @@ def describe(bars: Bars) -> dict[str, Any]:
 
     Returns
     -------
-    n_returns : from one close to the next, gaps included.
+    n_returns : from one close to the next, gaps included, see `returns_of`.
     return_mean, return_std, return_skew, return_excess_kurtosis : of the returns as fractions (population moments, as
         `scipy.stats.skew` and `kurtosis`); None where they are not defined.
     return_quantiles, volume_quantiles : {quantile: value} at `QUANTILES`.
@@ -27,7 +27,7 @@ def describe(bars: Bars) -> dict[str, Any]:
     """
     from scipy.stats import kurtosis, skew
 
-    returns = np.diff(bars.close) / bars.close[:-1]
+    returns = returns_of(bars)
     moved = len(returns) > 1 and float(np.ptp(returns)) > 0
     hours = np.bincount(bars.open_time // HOUR % 24, minlength=24)
     days = np.bincount((bars.open_time // DAY + 3) % 7, minlength=7)
@@ -44,6 +44,15 @@ def describe(bars: Bars) -> dict[str, Any]:
         "bars_by_hour": {str(hour): int(count) for hour, count in enumerate(hours)},
         "bars_by_weekday": dict(zip(WEEKDAY_NAMES, days.tolist(), strict=True)),
     }
+
+
+def returns_of(bars: Bars) -> np.ndarray:
+    """Return the returns from one close to the next as fractions, without those from or to a price at or below zero."""
+    before, after = bars.close[:-1], bars.close[1:]
+    if bars.allow_negative:
+        positive = (before > 0) & (after > 0)
+        before, after = before[positive], after[positive]
+    return (after - before) / before
 
 
 def _quantiles(values: np.ndarray) -> dict[str, float]:

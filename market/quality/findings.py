@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.market.bars import VALUES, Bars, format_time, overlaps
+from tradesieve.market.bars import NOT_POSITIVE, VALUES, Bars, format_time, overlaps
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.grid import grid_phase, grid_words, off_phase
+from tradesieve.market.positive_prices import not_positive
 from tradesieve.market.quality.defects import BadPrints, Split, find_jumps, find_off_grid, find_zero_volume
 from tradesieve.market.quality.gaps import Gaps
 from tradesieve.market.quality.runs import Runs
@@ -57,6 +58,9 @@ def law_finding(columns: Mapping[str, np.ndarray], law: str, rows: np.ndarray) -
     """Report the rows that break a law."""
     row = int(np.argmax(rows))
     values = ", ".join(f"{name} {columns[name][row]:g}" for name in VALUES)
+    advice = "the store refuses the file: fix these rows at their source"
+    if law == NOT_POSITIVE:
+        advice += "; if the market traded there, import it with --allow-negative"
     details = tuple(
         {"row": int(bad), "time": format_time(columns["close_time"][bad])}
         | {name: _plain(columns[name][bad]) for name in VALUES}
@@ -64,8 +68,7 @@ def law_finding(columns: Mapping[str, np.ndarray], law: str, rows: np.ndarray) -
     )
     return Finding(
         kind="broken_law", defect=True, count=int(rows.sum()), unit="rows", worst=f"row {row} {law}: {values}",
-        first_time=int(columns["close_time"][row]), details=details,
-        advice="the store refuses the file: fix these rows at their source",
+        first_time=int(columns["close_time"][row]), details=details, advice=advice,
     )  # fmt: skip
 
 
@@ -239,6 +242,20 @@ def jump_finding(bars: Bars) -> Finding | None:
         kind="jump", defect=False, count=len(rows), unit="bars", details=details, times=bars.close_time[rows],
         worst=f"{details[0]['return']:+.1%} at {details[0]['time']}", first_time=int(bars.close_time[rows[0]]),
         advice="these moves lasted: news, thin trading, or two series joined; inspect them",
+    )  # fmt: skip
+
+
+def negative_price_finding(bars: Bars) -> Finding | None:
+    """Report bars with a price at or below zero."""
+    rows = np.flatnonzero(not_positive(bars))
+    if len(rows) == 0:
+        return None
+    order = np.argsort(bars.low[rows], kind="stable")[:_DETAILS]
+    details = tuple({"time": format_time(bars.close_time[row]), "low": float(bars.low[row])} for row in rows[order])
+    return Finding(
+        kind="negative_price", defect=False, count=len(rows), unit="bars", details=details, times=bars.close_time[rows],
+        worst=f"{details[0]['low']:g} at {details[0]['time']}", first_time=int(bars.close_time[rows[0]]),
+        advice="no return can be computed there: simulate and train on a period without such a bar",
     )  # fmt: skip
 
 

@@ -82,10 +82,10 @@ def plausible_prices(symbol: str) -> tuple[float, float] | None:
 def far_from_symbol(bars: Bars) -> FarPrices | None:
     """Compare the median price with what the symbol can cost; None if it can cost that, or that is not known."""
     plausible = plausible_prices(bars.symbol)
-    if plausible is None:
+    price = float(np.median(bars.close))
+    if plausible is None or price <= 0:  # only where the import allows it
         return None
     lowest, highest = plausible
-    price = float(np.median(bars.close))
     if lowest <= price <= highest:
         return None
     scales = _SCALES if price > highest else tuple(1 / scale for scale in _SCALES)
@@ -102,13 +102,15 @@ def far_from_symbol(bars: Bars) -> FarPrices | None:
 def far_from_stored(bars: Bars, stored: Sequence[Bars]) -> FarPrices | None:
     """Compare prices with those of other bars of the symbol, where they are nearest in time; None if they fit.
 
+    Prices at or below zero are not compared.
+
     Parameters
     ----------
     bars : at least one.
     stored : other bars of the same symbol, at any timeframe; at least one series, of at least one bar each.
     """
     levels = _nearest_levels(bars, stored)
-    if 1 / _FAR < levels.factor < _FAR:
+    if not levels.are_positive or 1 / _FAR < levels.factor < _FAR:
         return None
     return FarPrices(levels.in_words(bars), float(10.0 ** round(np.log10(levels.factor))))
 
@@ -122,7 +124,9 @@ def split_note(bars: Bars, stored: Sequence[Bars]) -> str | None:
     """
     levels = _nearest_levels(bars, stored)
     lowest, highest = _SPLIT_LIKE
-    if levels.pause > _LONGEST_PAUSE or not lowest <= max(levels.factor, 1 / levels.factor) <= highest:
+    if not levels.are_positive or levels.pause > _LONGEST_PAUSE:
+        return None
+    if not lowest <= max(levels.factor, 1 / levels.factor) <= highest:
         return None
     return f"{levels.in_words(bars)}: after a split, adjust the older ones with `tradesieve data repair`"
 
@@ -135,6 +139,10 @@ class _Levels(NamedTuple):
     stored: float
     stored_time: int
     stored_timeframe: Timeframe
+
+    @property
+    def are_positive(self) -> bool:
+        return self.new > 0 and self.stored > 0
 
     @property
     def factor(self) -> float:

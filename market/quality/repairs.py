@@ -14,6 +14,7 @@ import numpy as np
 
 from tradesieve.market.bars import PRICES, VALUES, Bars, format_time
 from tradesieve.market.errors import BadInput, lookup
+from tradesieve.market.positive_prices import not_positive
 from tradesieve.market.quality.defects import find_bad_prints, find_filled, find_frozen, find_splits
 from tradesieve.market.quality.findings import split_words
 from tradesieve.market.quality.runs import Runs
@@ -31,11 +32,13 @@ class Repair:
     name : of `REPAIRS` and of ``--fix``.
     does : one sentence.
     apply : bars -> (bars, changes as plain values, in order of time); the same bars if there are none.
+    by_ratios : whether it measures moves by ratios of prices, which have to be positive.
     """
 
     name: str
     does: str
     apply: Callable[[Bars], tuple[Bars, Changes]]
+    by_ratios: bool = False
 
 
 def clip_bad_prints(bars: Bars) -> tuple[Bars, Changes]:
@@ -105,8 +108,10 @@ def drop_filled(bars: Bars) -> tuple[Bars, Changes]:
 REPAIRS = {
     repair.name: repair
     for repair in (
-        Repair("bad_prints", "clips prices far outside the range of their neighbours to that range", clip_bad_prints),
-        Repair("splits", "divides prices before a split by its ratio, and multiplies volumes", adjust_splits),
+        Repair(
+            "bad_prints", "clips prices far outside the range of their neighbours to that range", clip_bad_prints, True
+        ),
+        Repair("splits", "divides prices before a split by its ratio, and multiplies volumes", adjust_splits, True),
         Repair("frozen", "removes the copies of a bar that a frozen feed repeated", drop_frozen),
         Repair("filled", "removes bars without volume that repeat the last close", drop_filled),
     )
@@ -130,7 +135,7 @@ def repair_bars(bars: Bars, names: Sequence[str], *, requested_at: str) -> tuple
     Raises
     ------
     Unknown : if there is no such repair.
-    BadInput : if none is named.
+    BadInput : if none is named, or prices are at or below zero and a repair measures moves by ratios.
     """
     if not names:
         raise BadInput(f"no repair is named; known: {', '.join(REPAIRS)}")
@@ -140,6 +145,11 @@ def repair_bars(bars: Bars, names: Sequence[str], *, requested_at: str) -> tuple
     for repair in REPAIRS.values():
         if repair.name in names and len(bars):
             before = bars.fingerprint
+            if bars.allow_negative and repair.by_ratios and not_positive(bars).any():
+                raise BadInput(
+                    f"{bars.symbol} {bars.timeframe}: --fix {repair.name} measures moves by ratios, and some prices "
+                    "are at or below zero; correct them at their source and import them with --replace"
+                )
             bars, changes = repair.apply(bars)
             if changes:
                 records.append(

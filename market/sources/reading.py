@@ -90,6 +90,7 @@ def read_file(
     layout: Layout | None = None,
     bad_rows: str = "refuse",
     now: int | None = None,
+    allow_negative: bool = False,
 ) -> tuple[Bars, tuple[str, ...]]:
     """Read bars from a file, and report what was corrected.
 
@@ -98,7 +99,7 @@ def read_file(
     path : a file of a vendor in `VENDORS`, recognised by its content, or any other Parquet or CSV file, plain or packed
         by gzip or zip; see `formats.frames.bars_from_frame` for the columns.
     symbol : what the file holds, in any vendor's form; None: the symbol that the file names.
-    timeframe, stamps, price_scale, layout, bad_rows, now : as in `vendors.base.ReadOptions`.
+    timeframe, stamps, price_scale, layout, bad_rows, now, allow_negative : as in `vendors.base.ReadOptions`.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def read_file(
     WrongTimeframe : if the bars last another time than `timeframe`.
     BadData : if bars break a law and are not to be left out; names the first five rows.
     """
-    options = ReadOptions(timeframe, stamps or Stamps(), price_scale, layout or Layout(), bad_rows, now)
+    options = ReadOptions(timeframe, stamps or Stamps(), price_scale, layout or Layout(), bad_rows, now, allow_negative)
     table, names = _read_table(path, options)
     read = _table_bars(path, table, names, symbol, options)
     return read.bars, read.notes
@@ -153,6 +154,7 @@ def _table_bars(
         price_scale=table.price_scale,
         bad_rows=options.bad_rows,
         now=options.now,
+        allow_negative=options.allow_negative,
     )
     return replace(read, notes=(*table.notes, *notes, *read.notes), left_out=table.left_out + read.left_out)
 

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.positive_prices import require_positive_prices
 from tradesieve.market.resampling import resample
-from tradesieve.market.session_bars import SessionBars, own_sessions
+from tradesieve.market.session_bars import SessionBars, make_bars, own_sessions
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.storage.merging import merge
 from tradesieve.market.symbols import file_name_of, find_symbol, symbol_of_file_name
@@ -30,6 +31,8 @@ _REPAIRS = b"tradesieve.repairs"
 _IN_SESSIONS = b"tradesieve.sessions"
 """The metadata key of a Parquet file that holds `SessionBars`: the name of their sessions, or that it is unknown."""
 _UNKNOWN_SESSIONS = b"true"
+_ALLOW_NEGATIVE = b"tradesieve.allow_negative"
+"""The metadata key of a Parquet file whose prices may be at or below zero."""
 Records = list[dict[str, Any]]
 """Repairs as plain values, see `market.quality.repairs.repair_bars`."""
 
@@ -242,14 +245,19 @@ class BarStore:
                 _write(path, kept, repairs)
         return len(stored) - len(kept)
 
-    def load(self, symbol: str, timeframe: Timeframe) -> Bars:
+    def load(self, symbol: str, timeframe: Timeframe, *, start: int | None = None, end: int | None = None) -> Bars:
         """Read the bars of a symbol, resampled from the longest stored timeframe that divides `timeframe`.
 
         Bars within known sessions are resampled within them, others on the UTC grid.
 
+        Parameters
+        ----------
+        start, end : int64 ns UTC: bars with start < close_time <= end are returned; None leaves that side open.
+
         Raises
         ------
-        BadInput : if there is no such stored timeframe; lists what is stored.
+        BadInput : if there is no such stored timeframe; lists what is stored. If a price is at or below zero, see
+            `market.positive_prices.require_positive_prices`; `stored_bars` returns such bars.
         BadData : if the stored bars break a law of bars.
         """
         self.path(symbol, timeframe)  # checks the symbol
@@ -264,24 +272,39 @@ class BarStore:
             )
         source = max(sources)
         bars = self._read(self.path(symbol, source), symbol, source)
-        return bars if source == timeframe else resample(bars, timeframe, sessions=own_sessions(bars))
+        bars = bars if source == timeframe else resample(bars, timeframe, sessions=own_sessions(bars))
+        return require_positive_prices(bars.between(start, end))
+
+    def allows_negative(self, symbol: str, timeframe: Timeframe | None = None) -> bool:
+        """Return whether the prices of stored bars may be at or below zero, at a timeframe or (None) at any."""
+        timeframes = [each for name, each in self.list() if name == symbol and timeframe in (None, each)]
+        return any(_ALLOW_NEGATIVE in _read_metadata(self.path(symbol, each)) for each in timeframes)
 
     def columns(self, symbol: str, timeframe: Timeframe) -> dict[str, np.ndarray]:
         """Read the columns of one stored file, whether they keep the laws of bars or not."""
         return _read_columns(self.path(symbol, timeframe), symbol, timeframe)[0]
 
+    def stored_bars(self, symbol: str, timeframe: Timeframe) -> Bars:
+        """Read the bars of one stored file, whatever their prices.
+
+        Raises
+        ------
+        BadInput : if nothing is stored, or the file cannot be read.
+        BadData : if the stored bars break a law of bars.
+        """
+        return self._read(self.path(symbol, timeframe), symbol, timeframe)
+
     def span(self, symbol: str, timeframe: Timeframe) -> tuple[int, int, int]:
         """Return (first close_time, last close_time, number of bars) of one stored file, times in ns UTC."""
-        bars = self._read(self.path(symbol, timeframe), symbol, timeframe)
+        bars = self.stored_bars(symbol, timeframe)
         return int(bars.close_time[0]), int(bars.close_time[-1]), len(bars)
 
     @staticmethod
     def _read(path: Path, symbol: str, timeframe: Timeframe) -> Bars:
-        columns, sessions = _read_columns(path, symbol, timeframe)
+        columns, metadata = _read_columns(path, symbol, timeframe)
+        sessions, allow_negative = _sessions_in(metadata), _ALLOW_NEGATIVE in metadata
         try:
-            if sessions is None:
-                return Bars(symbol, timeframe, **columns)
-            return SessionBars(symbol, timeframe, **columns, sessions=sessions)
+            return make_bars(symbol, timeframe, columns, sessions=sessions, allow_negative=allow_negative)
         except BadData as error:
             raise BadData(
                 f"{timeframe} bars are stored that break a law of bars: {error}; see `tradesieve data check --symbols "
@@ -289,8 +312,8 @@ class BarStore:
             ) from error
 
 
-def _read_columns(path: Path, symbol: str, timeframe: Timeframe) -> tuple[dict[str, np.ndarray], str | None]:
-    """Return the stored columns, and the sessions of `SessionBars`, empty where they are unknown."""
+def _read_columns(path: Path, symbol: str, timeframe: Timeframe) -> tuple[dict[str, np.ndarray], Mapping[bytes, bytes]]:
+    """Return the stored columns and the metadata of the file."""
     try:
         table = pq.read_table(path)
         columns = {name: table[name].to_numpy() for name in COLUMNS}
@@ -299,8 +322,13 @@ def _read_columns(path: Path, symbol: str, timeframe: Timeframe) -> tuple[dict[s
     except (pa.ArrowException, KeyError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise BadInput(f"{path}: the stored bars cannot be read: {reason}; import them again with --replace") from error
-    sessions = (table.schema.metadata or {}).get(_IN_SESSIONS)
-    return columns, None if sessions is None else sessions.decode() if sessions != _UNKNOWN_SESSIONS else ""
+    return columns, table.schema.metadata or {}
+
+
+def _sessions_in(metadata: Mapping[bytes, bytes]) -> str | None:
+    """Return the sessions of `SessionBars`, empty where they are unknown; None for bars on the UTC grid."""
+    sessions = metadata.get(_IN_SESSIONS)
+    return None if sessions is None else sessions.decode() if sessions != _UNKNOWN_SESSIONS else ""
 
 
 def _original(path: Path) -> Path:
@@ -345,16 +373,22 @@ def _write_table(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> N
     metadata = {_REPAIRS: json.dumps(list(repairs), allow_nan=False).encode()} if repairs else {}
     if isinstance(bars, SessionBars):
         metadata[_IN_SESSIONS] = bars.sessions.encode() or _UNKNOWN_SESSIONS
+    if bars.allow_negative:
+        metadata[_ALLOW_NEGATIVE] = b"true"
     if metadata:
         table = table.replace_schema_metadata(metadata)
     pq.write_table(table, path, compression="zstd")
 
 
-def _read_repairs(path: Path) -> tuple[dict[str, Any], ...]:
+def _read_metadata(path: Path) -> Mapping[bytes, bytes]:
     try:
-        kept = (pq.read_schema(path).metadata or {}).get(_REPAIRS)
+        return pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError):
-        return ()  # reading the bars reports the error
+        return {}  # reading the bars reports the error
+
+
+def _read_repairs(path: Path) -> tuple[dict[str, Any], ...]:
+    kept = _read_metadata(path).get(_REPAIRS)
     return tuple(json.loads(kept)) if kept else ()
 
 

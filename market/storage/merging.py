@@ -7,7 +7,7 @@ import numpy as np
 from tradesieve.market.bars import COLUMNS, VALUES, Bars, format_time, overlaps
 from tradesieve.market.errors import BadData
 from tradesieve.market.grid import grid_phase, grid_words, off_phase
-from tradesieve.market.session_bars import SessionBars
+from tradesieve.market.session_bars import SessionBars, make_bars
 
 _GRID_ADVICE = (
     "check --timezone and --stamp, import them under another --symbol, or use --replace to replace the stored bars"
@@ -50,9 +50,9 @@ def merge(stored: Bars, new: Bars) -> tuple[Bars, int]:
             f"other is new: {_GRID_ADVICE}"
         )
     columns = {name: np.concatenate([getattr(stored, name), getattr(new, name)[~known]])[order] for name in COLUMNS}
-    if sessions is None:
-        return Bars(stored.symbol, stored.timeframe, **columns), int((~known).sum())
-    return SessionBars(stored.symbol, stored.timeframe, **columns, sessions=sessions), int((~known).sum())
+    allow_negative = stored.allow_negative or new.allow_negative
+    merged = make_bars(stored.symbol, stored.timeframe, columns, sessions=sessions, allow_negative=allow_negative)
+    return merged, int((~known).sum())
 
 
 def _common_sessions(stored: Bars, new: Bars) -> str | None:

@@ -31,7 +31,9 @@ def load_model_chunk(
     ------
     BadInput : if bars are not stored.
     """
-    bars = settings.bars.load(symbol, parse_timeframe(timeframe)).between(None, end_time)
+    # Of a market whose prices may be at or below zero, the model knows the period that it was trained on.
+    start_time = artifact.manifest["data_span"][0] - 1 if settings.bars.allows_negative(symbol) else None
+    bars = settings.bars.load(symbol, parse_timeframe(timeframe), start=start_time, end=end_time)
     settle_with = artifact.manifest.get("settle_with")
     return Chunk(
         bars,

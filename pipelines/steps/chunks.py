@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.requirements import Requirements, other_symbols
 from tradesieve.market.bars import Bars
@@ -21,6 +23,7 @@ from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.grouping import Backtest
 from tradesieve.strategies.strategy import Strategy
 
+_NEVER = int(np.iinfo(np.int64).min)
 TRADES_CODE = ("market", "strategies")
 """The rooms whose code trades follow from."""
 
@@ -120,7 +123,8 @@ def _load_chunk(
     symbol: str,
     timeframe: Timeframe,
 ) -> Chunk:
-    bars = settings.bars.load(symbol, timeframe).between(*experiment.period())
+    start, end = experiment.period()
+    bars = settings.bars.load(symbol, timeframe, start=start, end=end)
     if len(bars) == 0:
         bounds = {"after": experiment.start, "up to": experiment.end}
         period = " and ".join(f"{word} {time}" for word, time in bounds.items() if time is not None)
@@ -153,23 +157,26 @@ def load_finer(bars: Bars, timeframe: Timeframe | None, settings: Settings) -> B
     """
     if timeframe is None or timeframe >= bars.timeframe or len(bars) == 0:
         return None
-    return settings.bars.load(bars.symbol, timeframe).between(int(bars.open_time[0]), int(bars.close_time[-1]))
+    return settings.bars.load(bars.symbol, timeframe, start=int(bars.open_time[0]), end=int(bars.close_time[-1]))
 
 
 def load_others(symbols: Collection[str], bars: Bars, settings: Settings) -> dict[str, Bars]:
     """Load the bars of other symbols, at the timeframe of some bars and up to their end.
 
+    Where the prices of a symbol may be at or below zero, its bars from the start of the others on are loaded.
+
     Raises
     ------
-    BadInput : if there are none of a symbol.
+    BadInput : if there are none of a symbol, or a price is at or below zero.
     """
     found = {}
     for symbol in sorted(symbols):
+        start = int(bars.open_time[0]) if len(bars) and settings.bars.allows_negative(symbol) else None
+        end = int(bars.close_time[-1]) if len(bars) else _NEVER
         try:
-            stored = settings.bars.load(symbol, bars.timeframe)
+            found[symbol] = settings.bars.load(symbol, bars.timeframe, start=start, end=end)
         except BadInput as error:
             raise BadInput(f"features read {symbol} beside {bars.symbol}: {error}") from error
-        found[symbol] = stored.between(None, int(bars.close_time[-1])) if len(bars) else stored[:0]
     return found
 
 

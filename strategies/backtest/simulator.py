@@ -17,6 +17,7 @@ from tradesieve.market.execution.order_entry import REJECTED, classify_signal_nb
 from tradesieve.market.execution.records import BAR, ORDER, POSITION, TRADE, terms_of
 from tradesieve.market.execution.time_search import first_at_or_after_nb, first_missing_nb
 from tradesieve.market.instruments import Instrument, require_tick_fits
+from tradesieve.market.positive_prices import require_positive_prices
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Policy, Strategy
 from tradesieve.strategies.trades import trades_frame
@@ -70,8 +71,8 @@ def simulate(
 
     Raises
     ------
-    BadInput : if the instrument is of another symbol or its tick does not fit the price, or `finer` does not fit the
-        bars.
+    BadInput : if the instrument is of another symbol or its tick does not fit the price, `finer` does not fit the
+        bars, or a price is at or below zero.
 
     Examples
     --------
@@ -85,6 +86,7 @@ def simulate(
     if instrument.symbol != bars.symbol:
         raise BadInput(f"{bars.symbol} bars cannot be traded on the terms of {instrument.symbol}")
     require_tick_fits(instrument, bars)
+    bars = require_positive_prices(bars)
     state = InstanceState()
     signals = strategy.signals(bars) if decided is None else strategy.apply_modifiers(decided, bars)
     closed = run_signals(bars, signals, instrument, state, policy=strategy.policy, finer=finer)

@@ -76,6 +76,7 @@ def read_table(
         price_scale=options.price_scale or 1.0,
         bad_rows=options.bad_rows,
         now=options.now,
+        allow_negative=options.allow_negative,
     )
     return replace(read, notes=(*notes, *read.notes))
 

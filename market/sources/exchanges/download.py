@@ -10,6 +10,7 @@ import numpy as np
 
 from tradesieve.market.bars import VALUES, Bars, format_time
 from tradesieve.market.errors import BadInput
+from tradesieve.market.session_bars import make_bars
 from tradesieve.market.sources.exchanges.ccxt_client import ExchangeMarket
 from tradesieve.market.sources.exchanges.stored_candles import StoredCandles
 from tradesieve.market.storage.bar_store import BarStore
@@ -201,8 +202,9 @@ class _BatchWriter:
             return
         candles, self._waiting = np.concatenate(self._waiting), []
         symbol, timeframe = self.market.symbol, self.market.timeframe
-        values = {name: candles[:, place] for place, name in enumerate(VALUES, start=1)}
-        bars = Bars(symbol, timeframe, close_time=_open_times(candles) + timeframe.duration, **values)
+        columns = {name: candles[:, place] for place, name in enumerate(VALUES, start=1)}
+        columns["close_time"] = _open_times(candles) + timeframe.duration
+        bars = make_bars(symbol, timeframe, columns, sessions=None)
         self.n_new += self.store.append(bars)
         oldest = int(bars.open_time[0])
         self.first_time = oldest if self.first_time is None else min(self.first_time, oldest)

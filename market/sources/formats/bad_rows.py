@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tradesieve.market.bars import ORDER_LAWS, PRICES, VALUES, broken_laws, format_time
+from tradesieve.market.bars import NOT_POSITIVE, ORDER_LAWS, PRICES, VALUES, broken_laws, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.sources.formats.left_out import NO_ROWS, LeftOut
 
@@ -90,13 +90,14 @@ def leave_out_rows(rows: NumberedRows, *, name: str) -> NumberedRows:
     return replace(rows, columns=filled, notes=(*rows.notes, note))
 
 
-def settle_broken(rows: NumberedRows, *, symbol: str, bad_rows: str) -> NumberedRows:
+def settle_broken(rows: NumberedRows, *, symbol: str, bad_rows: str, allow_negative: bool = False) -> NumberedRows:
     """Refuse rows that break a law of bars, or leave them out.
 
     Parameters
     ----------
     bad_rows : one of `BAD_ROWS`. Rows out of order, or two that share a time, are always refused: which of them is
         right is not known.
+    allow_negative : keep rows with a price at or below zero, and note which; otherwise they break a law.
 
     Raises
     ------
@@ -105,18 +106,22 @@ def settle_broken(rows: NumberedRows, *, symbol: str, bad_rows: str) -> Numbered
     """
     if bad_rows not in BAD_ROWS:
         raise BadInput(f"bad rows are refused or left out: {' or '.join(BAD_ROWS)}, not {bad_rows!r}")
-    laws = broken_laws(rows.columns)
+    laws = broken_laws(rows.columns, allow_negative=allow_negative)
     if bad_rows == "drop":
         for law in [law for law in laws if law not in ORDER_LAWS]:
-            broken = broken_laws(rows.columns).get(law)
+            broken = broken_laws(rows.columns, allow_negative=allow_negative).get(law)
             rows = rows if broken is None else rows.without(broken, f"whose bar {law}", counted_as="bad_rows")
         if len(rows.numbers) == 0:
             raise BadData(f"{symbol}: every row breaks a law of bars; the first {next(iter(laws))}")
-        laws = broken_laws(rows.columns)
+        laws = broken_laws(rows.columns, allow_negative=allow_negative)
     if laws:
         error = BadData(f"{symbol}: {_described(rows, laws)}")
-        raise error if laws.keys() & set(ORDER_LAWS) else error.proposing({"bad_rows": "drop"})
-    return rows
+        may_be_right = [{"allow_negative": True}] if NOT_POSITIVE in laws else []
+        raise error if laws.keys() & set(ORDER_LAWS) else error.proposing({"bad_rows": "drop"}, *may_be_right)
+    negative = np.logical_or.reduce([rows.columns[price] <= 0 for price in PRICES])
+    if not negative.any():
+        return rows
+    return replace(rows, notes=(*rows.notes, f"kept {_count(negative)} at or below zero: {rows.listed(negative)}"))
 
 
 def _described(rows: NumberedRows, laws: Mapping[str, np.ndarray]) -> str:
@@ -125,7 +130,10 @@ def _described(rows: NumberedRows, laws: Mapping[str, np.ndarray]) -> str:
     described = "; ".join(_description(rows, row, laws) for row in first)
     more = int(broken.sum()) - len(first)
     ending = f"; and {more} more" if more else ""
-    return f"{described}{ending}" + ("" if laws.keys() & set(ORDER_LAWS) else "; --bad-rows drop leaves out such rows")
+    if laws.keys() & set(ORDER_LAWS):
+        return f"{described}{ending}"
+    negative = ", --allow-negative keeps prices at or below zero that the market had" * (NOT_POSITIVE in laws)
+    return f"{described}{ending}; --bad-rows drop leaves out such rows{negative}"
 
 
 def _description(rows: NumberedRows, row: int, laws: Mapping[str, np.ndarray]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tradesieve.market.bars import PRICES, VALUES, Bars, format_time
 from tradesieve.market.errors import BadInput
-from tradesieve.market.session_bars import SessionBars
+from tradesieve.market.session_bars import make_bars
 from tradesieve.market.sources.formats.bad_rows import NumberedRows, leave_out_rows, oldest_first, settle_broken
 from tradesieve.market.sources.formats.bar_ends import close_times
 from tradesieve.market.sources.formats.column_names import proposed_columns
@@ -26,6 +26,7 @@ def bars_from_frame(
     name: str,
     price_scale: float = 1.0,
     bad_rows: str = "refuse",
+    allow_negative: bool = False,
 ) -> tuple[Bars, NumberedRows]:
     """Turn a table into bars, and report which rows were reversed, changed or left out.
 
@@ -44,6 +45,7 @@ def bars_from_frame(
     name : what errors call the table.
     price_scale : every price is divided by it.
     bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
+    allow_negative : whether prices may be at or below zero; bars that have such a price say so.
 
     Returns
     -------
@@ -60,11 +62,10 @@ def bars_from_frame(
     )
     rows = leave_out_rows(oldest_first(columns), name=name)
     _check_steps(rows, timeframe, name)
-    rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows)
+    rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows, allow_negative=allow_negative)
     rows = replace(rows, notes=(*_volume_notes(frame), *rows.notes))
-    if sessions is None:
-        return Bars(symbol, timeframe, **rows.columns), rows
-    return SessionBars(symbol, timeframe, **rows.columns, sessions=sessions), rows
+    has_negative = bool((rows.columns["low"] <= 0).any())
+    return make_bars(symbol, timeframe, rows.columns, sessions=sessions, allow_negative=has_negative), rows
 
 
 def columns_from_frame(

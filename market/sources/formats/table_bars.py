@@ -46,6 +46,7 @@ def read_bars(
     price_scale: float = 1.0,
     bad_rows: str = "refuse",
     now: int | None = None,
+    allow_negative: bool = False,
 ) -> TableBars:
     """Turn a table into bars.
 
@@ -73,6 +74,7 @@ def read_bars(
         name=name,
         price_scale=price_scale,
         bad_rows=bad_rows,
+        allow_negative=allow_negative,
     )
     return TableBars(
         bars,

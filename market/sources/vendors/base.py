@@ -37,6 +37,7 @@ class ReadOptions:
     layout : the layout of a plain table; no vendor is looked for where it is described.
     bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
     now : int64 ns UTC: bars that close later are left out; None: none is.
+    allow_negative : whether prices may be at or below zero; by default such a row breaks a law.
 
     Raises
     ------
@@ -49,6 +50,7 @@ class ReadOptions:
     layout: Layout = field(default_factory=Layout)
     bad_rows: str = "refuse"
     now: int | None = None
+    allow_negative: bool = False
 
     def __post_init__(self) -> None:
         if self.price_scale is not None and not (np.isfinite(self.price_scale) and self.price_scale > 0):

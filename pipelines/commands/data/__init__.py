@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from tradesieve.market.bars import format_time
@@ -15,6 +18,9 @@ from tradesieve.pipelines.commands.data.resample import resample
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.settings import read_settings
+
+_SHOWN = {name: name for name in ("symbol", "timeframe", "bars", "first_close", "last_close", "notes", "repaired")}
+"""Columns of the table of stored bars."""
 
 
 @click.group()
@@ -38,18 +44,27 @@ def list_(as_json: bool) -> None:
     settings, console = read_settings(), Console(as_json=as_json)
     rows = []
     for symbol, timeframe in settings.bars.list():
-        first, last, count = settings.bars.span(symbol, timeframe)
+        bars = settings.bars.stored_bars(symbol, timeframe)
         rows.append(
             {
                 "symbol": symbol,
                 "timeframe": str(timeframe),
-                "bars": count,
-                "first_close": format_time(first),
-                "last_close": format_time(last),
+                "bars": len(bars),
+                "first_close": format_time(bars.close_time[0]),
+                "last_close": format_time(bars.close_time[-1]),
+                "has_volume": bars.has_volume,
+                "allows_negative": bars.allow_negative,
                 "repaired": ", ".join(record["fix"] for record in settings.bars.repairs(symbol, timeframe)) or None,
             }
         )
     console.json({"bars": rows})
-    console.table("stored bars", rows) if rows else console.say(
-        "no bars are stored; see `tradesieve data import --help`"
-    )
+    if not rows:
+        console.say("no bars are stored; see `tradesieve data import --help`")
+        return
+    console.table("stored bars", [row | {"notes": _notes(row)} for row in rows], _SHOWN)
+
+
+def _notes(row: Mapping[str, Any]) -> str | None:
+    """Return what limits the use of a series."""
+    notes = ["no volume"] * (not row["has_volume"]) + ["prices at or below zero"] * row["allows_negative"]
+    return ", ".join(notes) or None

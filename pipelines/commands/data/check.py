@@ -182,10 +182,13 @@ def _own_calendars(settings: Settings, config: Path) -> dict[str, str]:
 
 def _check_series(store: BarStore, symbol: str, timeframe: Timeframe, hours: _Hours) -> CheckResult:
     try:
-        return check_bars(store.load(symbol, timeframe), **hours.of(symbol))
+        return check_bars(store.stored_bars(symbol, timeframe), **hours.of(symbol))
     except BadData:  # stored by an earlier version
         columns = store.columns(symbol, timeframe)
-    return check_columns(columns, symbol=symbol, timeframe=timeframe, check_timeframe=False, **hours.of(symbol))
+    return check_columns(
+        columns, symbol=symbol, timeframe=timeframe, check_timeframe=False,
+        allow_negative=store.allows_negative(symbol, timeframe), **hours.of(symbol),
+    )  # fmt: skip
 
 
 def _show(console: Console, found: list[tuple[CheckResult, dict[str, Any]]], page: Path | None) -> None:

@@ -69,9 +69,16 @@ class FileOptions:
     layout: Layout
     given: tuple[str, ...]
 
-    def read_options(self, timeframe: Timeframe, *, bad_rows: str = "refuse", now: int | None = None) -> ReadOptions:
+    def read_options(
+        self,
+        timeframe: Timeframe,
+        *,
+        bad_rows: str = "refuse",
+        now: int | None = None,
+        allow_negative: bool = False,
+    ) -> ReadOptions:
         """Complete what is stated about a file by the rest that reading it takes."""
-        return ReadOptions(timeframe, self.stamps, self.price_scale, self.layout, bad_rows, now)
+        return ReadOptions(timeframe, self.stamps, self.price_scale, self.layout, bad_rows, now, allow_negative)
 
 
 def parse_file_options(options: Mapping[str, Any]) -> FileOptions:

@@ -43,7 +43,10 @@ class _Request:
         columns = {"columns": (changes["columns"],)} if changes.get("columns") else {}
         changed = {**options, **changes, **columns}
         read_options = parse_file_options(changed).read_options(
-            parse_timeframe(changed["timeframe"]), bad_rows=changed["bad_rows"], now=self.options.now
+            parse_timeframe(changed["timeframe"]),
+            bad_rows=changed["bad_rows"],
+            now=self.options.now,
+            allow_negative=changed["allow_negative"],
         )
         return with_changes(self, symbol=changed["symbol"], options=read_options)
 
@@ -63,6 +66,12 @@ class _Request:
     help="What to do about rows that break a law of bars, such as a negative price: refuse the file, or drop the rows.",
 )
 @click.option(
+    "--allow-negative",
+    is_flag=True,
+    help="Store prices at or below zero, for a market that had them, as oil on 2020-04-20. What computes returns "
+    "refuses a period with such a price.",
+)
+@click.option(
     "--accept-prices",
     is_flag=True,
     help="Store prices that are far from the stored ones, or that the symbol should not be able to cost.",
@@ -72,7 +81,8 @@ class _Request:
 @as_json
 def import_(
     files: tuple[str, ...], symbol: str | None, timeframe: str, file_options: FileOptions, table: str | None,
-    product: str | None, bad_rows: str, accept_prices: bool, replace: bool, preview: bool, as_json: bool,
+    product: str | None, bad_rows: str, allow_negative: bool, accept_prices: bool, replace: bool, preview: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Import bars from FILES, recognised by their content, or from a table of a database.
 
@@ -98,7 +108,9 @@ def import_(
     """
     settings, console = read_settings(), Console(as_json=as_json)
     parsed = parse_timeframe(timeframe)
-    read_options = file_options.read_options(parsed, bad_rows=bad_rows, now=time.time_ns())
+    read_options = file_options.read_options(
+        parsed, bad_rows=bad_rows, now=time.time_ns(), allow_negative=allow_negative
+    )
     request = _Request(symbol, table, product, read_options)
     options = click.get_current_context().params
     if symbol is not None:

@@ -14,7 +14,10 @@ _SHOWN = 3
 _MOST_CHANGES = 5
 """So many refusals are followed, each with a proposal of its own."""
 
-Changes = Mapping[str, str | None]
+_OF_ROWS = {"bad_rows", "allow_negative"}
+"""What is done about bad rows is only decided where nothing else is wrong."""
+
+Changes = Mapping[str, str | bool | None]
 Read = Callable[[Changes], object]
 """Reads the files with some options changed."""
 
@@ -44,13 +47,14 @@ def _changes_that_read(
 ) -> Iterator[Changes]:
     is_certain = is_certain and (not before or len(error.proposals) == 1)
     for proposal in error.proposals:
-        if (before and "bad_rows" in proposal) or ("timeframe" in proposal and not is_certain):
+        if (before and proposal.keys() & _OF_ROWS) or ("timeframe" in proposal and not is_certain):
             continue
         changes = {**before, **proposal}
         columns = proposal.get("columns")
-        if columns is not None:
+        if isinstance(columns, str):
             given = before.get("columns")
-            changes["columns"] = with_columns(options["columns"] if given is None else (given,), columns)[0]
+            known = (given,) if isinstance(given, str) else options["columns"]
+            changes["columns"] = with_columns(known, columns)[0]
         if changes == before or len(changes) > _MOST_CHANGES:
             continue
         try:

@@ -54,7 +54,8 @@ def _stored_bars(store: BarStore, stored: Sequence[tuple[str, Timeframe]], bars:
     timeframes = [timeframe for symbol, timeframe in stored if symbol == bars.symbol]
     if not timeframes:
         return []
-    return [store.load(bars.symbol, bars.timeframe if bars.timeframe in timeframes else max(timeframes))]
+    timeframe = bars.timeframe if bars.timeframe in timeframes else max(timeframes)
+    return [store.stored_bars(bars.symbol, timeframe)]
 
 
 def _advice(file: str, scale: float | None, price_scale: Callable[[str], float]) -> str:

@@ -49,7 +49,7 @@ def remove(
             f"{format_time(last)}"
         )
     if dry_run:
-        n_removed = len(settings.bars.load(symbol, parsed).between(start_time, end_time))
+        n_removed = len(settings.bars.stored_bars(symbol, parsed).between(start_time, end_time))
     else:
         n_removed = settings.bars.remove(symbol, parsed, start_time, end_time)
     n_left = n_stored - n_removed

@@ -53,7 +53,7 @@ def repair(symbol: str, timeframe: str, fix: str | None, dry_run: bool, undo: bo
         return
     names, requested_at = split_commas(fix or ""), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if dry_run:
-        _, records = repair_bars(settings.bars.load(symbol, parsed), names, requested_at=requested_at)
+        _, records = repair_bars(settings.bars.stored_bars(symbol, parsed), names, requested_at=requested_at)
     else:
         records = settings.bars.repair(symbol, parsed, lambda bars: repair_bars(bars, names, requested_at=requested_at))
     console.json({"symbol": symbol, "timeframe": str(parsed), "dry_run": dry_run, "repairs": records})

@@ -46,7 +46,7 @@ def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, a
     source = min(shorter)
     with console.progress() as progress:
         progress("resample", 0, 1, f"{symbol} {source} to {longer}")
-        stored = settings.bars.load(symbol, source)
+        stored = settings.bars.stored_bars(symbol, source)
         bars = resampled(stored, longer, sessions=session_hours or own_sessions(stored))
         if len(bars) == 0:
             raise BadInput(f"the {source} bars of {symbol} make no complete bar of {longer}")

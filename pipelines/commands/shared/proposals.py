@@ -13,14 +13,14 @@ _SECRET = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
 """A password in the URL of a database, before its host or in its query."""
 
 
-def command_with(**changes: str | None) -> str:
+def command_with(**changes: str | bool | None) -> str:
     """Write the running command with other values of some of its options, to be copied into a shell.
 
     A password in the URL of a database is written as three asterisks.
 
     Parameters
     ----------
-    changes : {parameter of the command: its value, None to omit it}.
+    changes : {parameter of the command: its value, True for a flag, None to omit it}.
     """
     context = click.get_current_context()
     words: list[str] = []

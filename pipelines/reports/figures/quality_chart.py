@@ -8,6 +8,7 @@ import numpy as np
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.quality.checks import CheckResult
+from tradesieve.market.quality.distribution import returns_of
 from tradesieve.market.quality.findings import Finding
 from tradesieve.pipelines.reports.figures.plotly_figures import PLAIN, dates, new_figure
 
@@ -25,6 +26,7 @@ _COLOURS = {
     "jump": "#1f77b4",
     "filled": "#bcbd22",
     "constant_price": "#17becf",
+    "negative_price": "#e377c2",
 }
 """Kind of finding: colour of its marks. Other kinds are in the table alone."""
 
@@ -42,7 +44,7 @@ def quality_chart(checked: CheckResult) -> Figure:
     _draw_prices(figure, bars)
     for finding in checked.findings:
         _mark(figure, bars, finding)
-    returns = np.diff(bars.close) / bars.close[:-1]
+    returns = returns_of(bars)
     bar = {"marker_color": PLAIN, "showlegend": False, "row": 2}
     if len(returns):
         counts, edges = np.histogram(returns, bins=81, range=_central_range(returns))
@@ -63,7 +65,7 @@ def _draw_prices(figure: Figure, bars: Bars) -> None:
     figure.add_scatter(
         x=time, y=close, name="close", mode="lines", line={"width": 1, "color": PLAIN}, showlegend=False, row=1, col=1
     )
-    wide = bars.low.min() * 5 < bars.high.max()
+    wide = 0 < bars.low.min() * 5 < bars.high.max()
     figure.update_yaxes(title_text="close, low to high", type="log" if wide else None, row=1, col=1)
 
 
@@ -93,8 +95,9 @@ def _marked_prices(bars: Bars, times: np.ndarray) -> tuple[np.ndarray, np.ndarra
     distinct = np.unique(times)
     shown = distinct[np.unique(np.linspace(0, len(distinct) - 1, _MOST_MARKS).astype(np.int64))]
     rows = np.searchsorted(bars.close_time, shown)
-    typical = np.sqrt(bars.open[rows] * bars.close[rows])
-    high_is_farther = bars.high[rows] * bars.low[rows] > typical**2
+    # By ratios; of a bar at or below zero the low is what is marked.
+    high_is_farther = bars.high[rows] * bars.low[rows] > bars.open[rows] * bars.close[rows]
+    high_is_farther &= bars.low[rows] > 0
     return dates(shown), np.where(high_is_farther, bars.high[rows], bars.low[rows])
 
 

@@ -84,7 +84,7 @@ def test_rows_that_break_a_law_are_refused_or_dropped(tmp_path, column, value, l
     with pytest.raises(BadData, match=f"^BTC-USD: row 10 at .* {law}: ") as refused:
         read(frame, tmp_path)
     assert str(refused.value).count("; row ") == 4, "the first five are shown"
-    assert str(refused.value).endswith("; and 3 more; --bad-rows drop leaves out such rows")
+    assert "; and 3 more; --bad-rows drop leaves out such rows" in str(refused.value)
     bars, notes = read(frame, tmp_path, bad_rows="drop")
     assert bars.fingerprint == BARS.where(~frame.index.isin(range(10, 18))).fingerprint
     assert notes[0].startswith(f"left out 8 rows whose bar {law}: row 10 at ")

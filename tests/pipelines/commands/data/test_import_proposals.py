@@ -79,7 +79,8 @@ PROPOSALS: dict[str, tuple[str, str | bytes, str, tuple[str, ...], int]] = {
     "wrong time unit": (
         "a.csv", table(MINUTES.as_unit("ms").astype("int64")), "--time-unit s", ("--time-unit ms",), 1,
     ),
-    "negative price": ("a.csv", table(MINUTES).replace("2,3,1,2,5", "2,3,-1,2,5", 1), "", ("--bad-rows drop",), 1),
+    "high below low": ("a.csv", table(MINUTES).replace("2,3,1,2,5", "2,0.5,1,2,5", 1), "", ("--bad-rows drop",), 1),
+    "negative price": ("a.csv", table(MINUTES).replace("2,3,1,2,5", "2,3,-1,2,5", 1), "", (), 2),
     "symbol of the file's name": ("AAPL_1min.csv", table(MINUTES), "--symbol=", ("--symbol AAPL",), 1),
     "another symbol": ("a.csv", with_symbol(table(MINUTES), "AAPL"), "", (), 2),
     "none of several symbols": ("a.csv", with_symbol(table(MINUTES), "AAPL", "MSFT"), "", (), 1),
