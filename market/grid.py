@@ -78,8 +78,8 @@ def snap_to_seconds(time: np.ndarray, timeframe: Timeframe) -> tuple[np.ndarray,
     >>> snap_to_seconds(np.array([60 * SECOND - MILLISECOND, 120 * SECOND + 2 * MILLISECOND]), minute)
     (array([ 60000000000, 120002000000]), 1)
     """
-    if timeframe.duration % SECOND:
+    if timeframe.duration % SECOND or not (time % SECOND).any():
         return time, 0
-    second = (time + SECOND // 2) // SECOND * SECOND
-    jitters = (time != second) & (np.abs(time - second) <= MILLISECOND)
-    return np.where(jitters, second, time), int(jitters.sum())
+    off = (time + SECOND // 2) % SECOND - SECOND // 2
+    jitters = (off != 0) & (np.abs(off) <= MILLISECOND)
+    return np.where(jitters, time - off, time), int(jitters.sum())

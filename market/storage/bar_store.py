@@ -377,7 +377,9 @@ def _write_table(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> N
         metadata[_ALLOW_NEGATIVE] = b"true"
     if metadata:
         table = table.replace_schema_metadata(metadata)
-    pq.write_table(table, path, compression="zstd")
+    # Times are a step apart, and hardly a price repeats: without dictionaries, half the time and fewer bytes.
+    delta = {"close_time": "DELTA_BINARY_PACKED"}
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, column_encoding=delta)
 
 
 def _read_metadata(path: Path) -> Mapping[bytes, bytes]:

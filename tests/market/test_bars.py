@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tradesieve.market.bars import COLUMNS, PRICES, Bars, format_time
+from tradesieve.market.bars import COLUMNS, PRICES, VALUES, Bars, broken_laws, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.session_bars import SessionBars
 from tradesieve.market.timeframes import parse_timeframe
@@ -63,6 +63,21 @@ def test_the_first_offending_row_is_named_whichever_law_it_breaks():
         bars(high={2: 100.0}, open={5: np.nan})
     with pytest.raises(BadData, match=r"row 1 .* has a missing value"):
         bars(open={1: np.nan}, close_time={4: START})
+
+
+@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1.0, -0.0, 0.0, 1e-9, 99.0, 100.0, 101.5, 103.0, 1e300])
+def test_a_row_breaks_a_law_whatever_its_value_is_or_keeps_them_all(name, value):
+    row = {column: values[3] for column, values in columns(**{name: {3: value}}).items()}
+    lawful = (
+        all(np.isfinite(row[column]) for column in VALUES)
+        and 0 < row["low"] <= min(row["open"], row["close"])
+        and max(row["open"], row["close"]) <= row["high"]
+        and row["volume"] >= 0
+    )
+    laws = broken_laws(columns(**{name: {3: value}}))
+    assert [law for law, broken in laws.items() if broken.tolist() != [False] * 3 + [True] + [False] * 4] == []
+    assert bool(laws) is not lawful
 
 
 def test_every_offending_row_is_counted():

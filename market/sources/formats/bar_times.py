@@ -131,7 +131,6 @@ def check_timeframe(frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps
 
 
 def _check_steps(frame: pd.DataFrame, time: np.ndarray, timeframe: Timeframe, stamps: Stamps, name: str) -> None:
-    begins_on = weekday(time, stamps.timezone)
     steps = np.abs(np.diff(time))
     steps = steps[steps > 0]
     length = _length(frame, stamps.timezone)
@@ -141,7 +140,8 @@ def _check_steps(frame: pd.DataFrame, time: np.ndarray, timeframe: Timeframe, st
             f"{name}: bars last {_in_words(length)} by their times of open and close, but the timeframe given is "
             f"{timeframe}",
             length,
-            begins_on,
+            time,
+            stamps,
         )
     if len(steps) == 0:
         return
@@ -153,17 +153,19 @@ def _check_steps(frame: pd.DataFrame, time: np.ndarray, timeframe: Timeframe, st
             f"{name}: row {row} at {format_time(time[row])} is {Timeframe(commonest)} after the row before it, less "
             f"than the timeframe {timeframe}; check the timeframe",
             commonest,
-            begins_on,
+            time,
+            stamps,
         )
     if is_common and timeframe != CALENDAR_MONTH and timeframe.duration > DAY and _are_months(lengths):
-        raise _wrong(f"{name}: rows are a month apart, but the timeframe given is {timeframe}", 31 * DAY, begins_on)
+        raise _wrong(f"{name}: rows are a month apart, but the timeframe given is {timeframe}", 31 * DAY, time, stamps)
     # Minutes without trades are absent, which makes many steps longer, but leaves some of one minute.
     matching = counts[(lengths >= shortest) & (lengths <= longest)].sum()
     if is_common and commonest > timeframe.duration and 2 * counts.max() > len(steps) > 10 * matching:
         raise _wrong(
             f"{name}: rows are {_in_words(commonest)} apart, but the timeframe given is {timeframe}",
             commonest,
-            begins_on,
+            time,
+            stamps,
         )
     if timeframe.calendar and is_common and lengths.min() > longest:
         raise WrongTimeframe(
@@ -173,7 +175,7 @@ def _check_steps(frame: pd.DataFrame, time: np.ndarray, timeframe: Timeframe, st
     common = int(np.gcd.reduce(lengths))
     if common > longest and len(steps) >= 2 * _FEWEST_STEPS:
         raise _wrong(
-            f"{name}: rows are {_in_words(common)} apart, but the timeframe given is {timeframe}", common, begins_on
+            f"{name}: rows are {_in_words(common)} apart, but the timeframe given is {timeframe}", common, time, stamps
         )
 
 
@@ -205,10 +207,8 @@ def _closes_or_opens(
 def _early_by(time: np.ndarray, timeframe: Timeframe) -> int:
     """Return how long before the full minute, or a shorter bar's full close, most times are; 0 if they are not."""
     grid = min(timeframe.duration, MINUTE)
-    for early in _EARLY:
-        if 60 * early <= grid and 2 * np.count_nonzero((time + early) % grid == 0) > len(time):
-            return early
-    return 0
+    early = grid - time % grid
+    return next((each for each in _EARLY if 60 * each <= grid and 2 * np.count_nonzero(early == each) > len(time)), 0)
 
 
 def _first_on_grid(time: np.ndarray, timeframe: Timeframe) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -297,10 +297,10 @@ def _are_months(lengths: np.ndarray) -> bool:
     return len(np.unique(days)) > 1 and bool(((days >= 28) & (days <= 31)).all())
 
 
-def _wrong(found: str, length: int, begins_on: str) -> WrongTimeframe:
+def _wrong(found: str, length: int, time: np.ndarray, stamps: Stamps) -> WrongTimeframe:
     if _is_month(length):
         return WrongTimeframe(found, str(CALENDAR_MONTH))
-    if length == CALENDAR_WEEK.duration and begins_on == WEEKDAY_NAMES[0]:
+    if length == CALENDAR_WEEK.duration and weekday(time, stamps.timezone) == WEEKDAY_NAMES[0]:
         return WrongTimeframe(found, str(CALENDAR_WEEK))
     # A length that nobody trades comes from times in another unit.
     return WrongTimeframe(found, str(Timeframe(length)) if length % SECOND == 0 else None)

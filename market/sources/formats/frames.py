@@ -158,14 +158,13 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
 def _check_steps(rows: NumberedRows, timeframe: Timeframe, name: str) -> None:
     time = rows.columns["close_time"]
     steps = np.diff(time)
-    steps = steps[steps > 0]  # `settle_broken` reports a step of zero or back, with its row
-    if len(steps) == 0:
-        return
     # A day that begins at local midnight lasts 23 or 25 hours when the clocks change.
     slack = HOUR if timeframe.duration >= DAY else 0
-    shortest = int(steps.min())
-    if shortest < timeframe.shortest - slack:
-        row = int(np.argmax(np.diff(time) == shortest)) + 1
+    # `settle_broken` reports a step of zero or back, with its row.
+    too_short = (steps > 0) & (steps < timeframe.shortest - slack)
+    if too_short.any():
+        shortest = int(steps[too_short].min())
+        row = int(np.argmax(steps == shortest)) + 1
         raise BadInput(
             f"{name}: row {rows.numbers[row]} at {format_time(time[row])} is {Timeframe(shortest)} after the "
             f"row before it, less than the timeframe {timeframe}; check the timeframe"
