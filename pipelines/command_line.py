@@ -103,7 +103,8 @@ def main() -> None:
 
 
 def _end(text: str, code: int) -> None:
-    click.echo(f"tradesieve: {' '.join(text.split())}", err=True)
+    # In one line; a proposed command keeps its tabs and spaces.
+    click.echo(f"tradesieve: {' '.join(line.strip() for line in text.splitlines())}", err=True)
     sys.exit(code)
 
 

@@ -40,7 +40,7 @@ from tradesieve.market.quality.findings import (
 )
 from tradesieve.market.quality.gaps import find_gaps
 from tradesieve.market.session_bars import make_bars, own_sessions
-from tradesieve.market.timeframes import DAY, HOUR, Timeframe
+from tradesieve.market.timeframes import Timeframe
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,6 @@ def check_columns(
     reason: str = "as given",
     sessions: str | None = None,
     allow_negative: bool = False,
-    check_timeframe: bool = True,
 ) -> CheckResult:
     """Check a table that may break the laws of bars: each broken law is a finding.
 
@@ -162,11 +161,10 @@ def check_columns(
     calendar, reason : as `check_bars`.
     sessions : the name of the sessions within which the bars lie, see `market.session_bars`; None: on the UTC grid.
     allow_negative : whether prices may be at or below zero.
-    check_timeframe : whether to refuse a table whose rows do not step by `timeframe`.
 
     Raises
     ------
-    BadInput : if no row keeps the laws, or the rows do not step by `timeframe`.
+    BadInput : if no row keeps the laws.
     Unknown : if there are no such trading hours.
     """
     laws = broken_laws(columns, allow_negative=allow_negative)
@@ -177,8 +175,6 @@ def check_columns(
             is_broken |= rows
     good = np.flatnonzero(~is_broken)
     time, first = np.unique(columns["close_time"][good], return_index=True)
-    if check_timeframe:
-        _check_timeframe(time, symbol, timeframe)
     rows = good[first]
     if len(rows) == 0:
         raise BadInput(f"{symbol}: all {len(is_broken)} rows break a law of bars: {', '.join(laws)}")
@@ -190,14 +186,3 @@ def check_columns(
     bars = make_bars(symbol, timeframe, kept, sessions=sessions, allow_negative=allow_negative)
     checked = check_bars(bars, calendar=calendar, reason=reason)
     return CheckResult(**{**vars(checked), "findings": (*broken, *checked.findings)})
-
-
-def _check_timeframe(time: np.ndarray, symbol: str, timeframe: Timeframe) -> None:
-    steps = np.diff(time)
-    slack = HOUR if timeframe.duration >= DAY else 0
-    if len(steps) < 10:
-        return
-    if (steps < timeframe.shortest - slack).mean() > 0.5 or steps.min() > timeframe.duration + slack:
-        raise BadInput(
-            f"{symbol}: most rows are {Timeframe(int(np.median(steps)))} apart, but the timeframe given is {timeframe}"
-        )

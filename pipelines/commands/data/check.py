@@ -186,7 +186,7 @@ def _check_series(store: BarStore, symbol: str, timeframe: Timeframe, hours: _Ho
     except BadData:  # stored by an earlier version
         columns = store.columns(symbol, timeframe)
     return check_columns(
-        columns, symbol=symbol, timeframe=timeframe, check_timeframe=False,
+        columns, symbol=symbol, timeframe=timeframe,
         allow_negative=store.allows_negative(symbol, timeframe), **hours.of(symbol),
     )  # fmt: skip
 

@@ -145,7 +145,7 @@ def test_a_stored_series_that_overlaps_is_refused_and_check_finds_it(tmp_path):
     ):
         with pytest.raises(BadData, match=refusal):
             use()
-    checked = check_columns(store.columns("X", WEEK), symbol="X", timeframe=WEEK, check_timeframe=False)
+    checked = check_columns(store.columns("X", WEEK), symbol="X", timeframe=WEEK)
     (finding,) = [finding for finding in checked.findings if finding.kind == "overlap"]
     assert (finding.count, finding.defect, len(checked.bars)) == (59, True, 30)
     for day in ("Monday", "Thursday"):

@@ -297,7 +297,7 @@ def test_bars_that_have_not_closed_are_left_out_of_a_check(run: Run, tmp_path: P
 def test_two_grids_in_one_file_are_a_defect(run: Run, tmp_path: Path, home: Path) -> None:
     days = pd.date_range("2023-01-02", periods=40, freq="D")
     both = days.append(days + pd.Timedelta(hours=5)).sort_values()
-    # If most rows were less than a day apart, the timeframe would be refused.
+    # If the commonest step were less than a day, the timeframe would be refused.
     few = days.append(both[both.hour == 5][:6]).sort_values()
     code, out, err = run("check", table_of(few, tmp_path / "a.csv"), "--timeframe", "1d", "--strict", "--json")
     assert (code, "--strict allows none" in err) == (2, True)
