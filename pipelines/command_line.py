@@ -82,7 +82,7 @@ def main() -> None:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        tradesieve.main(standalone_mode=False)
+        tradesieve.main(prog_name="tradesieve", standalone_mode=False)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except SystemExit as end:

@@ -41,6 +41,12 @@ def proposed_columns(missing: Sequence[str], columns: Sequence[str]) -> list[dic
     return [] if unknown or not pairs else [{"columns": ",".join(pairs)}]
 
 
+def likely_volumes(columns: Sequence[str]) -> list[str]:
+    """Return the columns that may hold a volume, by a name that is known for one or holds a part of it."""
+    known = _NAMES["volume"].split("|")
+    return [column for column in columns if "vol" in column.lower() or column.strip().lower().rstrip(".") in known]
+
+
 def _column(name: str, columns: Sequence[str]) -> str | None:
     """Return the column whose whole name is known for a field, else the only one that has a word which is."""
     known = set(_NAMES.get(name, name).split("|"))

@@ -12,9 +12,13 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.session_bars import make_bars
 from tradesieve.market.sources.formats.bad_rows import NumberedRows, leave_out_rows, oldest_first, settle_broken
 from tradesieve.market.sources.formats.bar_ends import close_times
-from tradesieve.market.sources.formats.column_names import proposed_columns
+from tradesieve.market.sources.formats.column_names import likely_volumes, proposed_columns
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES, Stamps, to_nanoseconds
+from tradesieve.market.sources.formats.written_numbers import COMMA_NUMBER, is_missing
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
+
+_LIKELY = 2
+"""So many columns that may hold the volume are proposed."""
 
 
 def bars_from_frame(
@@ -31,9 +35,10 @@ def bars_from_frame(
     """Turn a table into bars, and report which rows were reversed, changed or left out.
 
     1. Find the columns, and convert times and numbers (`columns_from_frame`).
-    2. Reverse a table whose newest row comes first; leave out repeated rows and rows without a price.
-    3. Refuse rows that are closer to each other than the timeframe.
-    4. Refuse rows that break a law of bars, or leave them out.
+    2. Refuse rows with a cell that is not a number, or leave them out.
+    3. Reverse a table whose newest row comes first; leave out repeated rows and rows without a price.
+    4. Refuse rows that are closer to each other than the timeframe.
+    5. Refuse rows that break a law of bars, or leave them out.
 
     Parameters
     ----------
@@ -44,7 +49,7 @@ def bars_from_frame(
     stamps : how it writes time.
     name : what errors call the table.
     price_scale : every price is divided by it.
-    bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
+    bad_rows : ``refuse`` or ``drop`` rows that break a law of bars, or have a cell that is not a number.
     allow_negative : whether prices may be at or below zero; bars that have such a price say so.
 
     Returns
@@ -57,10 +62,16 @@ def bars_from_frame(
         closer to each other than `timeframe`.
     BadData : if a bar breaks a law and is not to be left out; names the first five.
     """
+    frame = _lower_case_columns(frame, name)
+    is_text = np.zeros(len(frame), np.bool_)
+    if bad_rows == "drop":
+        frame, is_text = _without_text(frame)
     columns, sessions = columns_from_frame(
         frame, timeframe=timeframe, stamps=stamps, name=name, price_scale=price_scale
     )
-    rows = leave_out_rows(oldest_first(columns), name=name)
+    rows = oldest_first(columns)
+    rows = rows.without(is_text[rows.numbers], "with a cell that is not a number", counted_as="bad_rows")
+    rows = leave_out_rows(rows, name=name)
     _check_steps(rows, timeframe, name)
     rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows, allow_negative=allow_negative)
     rows = replace(rows, notes=(*_volume_notes(frame), *rows.notes))
@@ -125,12 +136,13 @@ def _time_column(frame: pd.DataFrame, name: str) -> str:
     if time_column is None:
         missing.insert(0, "time")
     if missing == ["volume"]:
-        similar = next((str(column) for column in frame.columns if "vol" in str(column)), None)
-        if similar is None:
+        likely = likely_volumes(list(map(str, frame.columns)))
+        if not likely:
             return str(time_column)
+        named = " or ".join(f"volume='{column}'" for column in likely)
         raise BadInput(
-            f"{name}: no column volume, but {similar!r}: pass --columns volume='{similar}', or volume= for none"
-        ).proposing({"columns": f"volume={similar}"}, {"columns": "volume="})
+            f"{name}: no column volume, but {', '.join(map(repr, likely))}: pass --columns {named}, or volume= for none"
+        ).proposing(*({"columns": f"volume={column}"} for column in (*likely[:_LIKELY], "")))
     if time_column is None or missing:
         raise BadInput(
             f"{name}: no column {', '.join(missing)}; found {', '.join(map(str, frame.columns)) or 'none'}. "
@@ -144,15 +156,38 @@ def _volume_notes(frame: pd.DataFrame) -> tuple[str, ...]:
     return () if has_volume else ("no column volume: stored as 0, so factors of volume say nothing",)
 
 
-def _numbers(column: pd.Series, name: str) -> np.ndarray:
+def _without_text(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Empty the cells of bars that are no numbers; also mark their rows."""
+    texts = {name: _text_cells(frame[name]) for name in VALUES if name in frame.columns}
+    marked = {name: cells for name, cells in texts.items() if cells.any()}
+    frame = frame.assign(**{name: frame[name].mask(cells) for name, cells in marked.items()})
+    return frame, np.logical_or.reduce([np.zeros(len(frame), np.bool_), *marked.values()])
+
+
+def _text_cells(column: pd.Series) -> np.ndarray:
+    """Mark the cells that are neither numbers nor missing."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = pd.to_numeric(column, errors="coerce")
-    text = numbers.isna() & column.notna()
-    if text.any():
-        row = int(np.argmax(text))
-        raise BadInput(f"{name}: row {row} has {column.iloc[row]!r} in column {column.name}, which is not a number")
-    return numbers.to_numpy(dtype=np.float64)
+        return np.zeros(len(column), np.bool_)
+    is_text = pd.to_numeric(column, errors="coerce").isna() & column.notna()
+    return (is_text & ~is_missing(column.astype("str"))).to_numpy(np.bool_)
+
+
+def _numbers(column: pd.Series, name: str) -> np.ndarray:
+    is_text = _text_cells(column)
+    if is_text.any():
+        raise _not_a_number(column, is_text, name)
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _not_a_number(column: pd.Series, is_text: np.ndarray, name: str) -> BadInput:
+    """Make the error of cells that are no numbers: they may have a decimal comma, or be few enough to be left out."""
+    row = int(np.argmax(is_text))
+    found = f"{name}: row {row} has {column.iloc[row]!r} in column {column.name}, which is not a number"
+    if column[is_text].astype("str").str.fullmatch(COMMA_NUMBER).all():
+        return BadInput(f"{found}; pass --decimal , if its comma is a decimal sign").proposing({"decimal": ","})
+    if 2 * np.count_nonzero(is_text) < len(column):
+        return BadInput(found).proposing({"bad_rows": "drop"})
+    return BadInput(found)
 
 
 def _check_steps(rows: NumberedRows, timeframe: Timeframe, name: str) -> None:

@@ -15,14 +15,13 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.sources.formats.column_names import proposed_columns
 from tradesieve.market.sources.formats.date_and_time import find_pair, is_time_of_day, join_date_and_time
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES, parse_times
+from tradesieve.market.sources.formats.written_numbers import COMMA_NUMBER, is_missing
 
 FIELDS = ("time", "close_time", *VALUES, "symbol")
 """The fields of a bar that a column can hold."""
 _IGNORED = "-"
 _OPTIONAL = ("volume", "symbol")
 _SEPARATORS = {",": ",", ";": ";", "\t": "\t", "|": "|", "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
-# Groups of thousands are separated by points or by spaces.
-_COMMA_NUMBER = r"[+-]?(?:\d+|\d{1,3}(?:[. \u00a0\u202f]\d{3})+)(?:,\d*)?(?:[eE][+-]?\d+)?"
 
 
 @dataclass(frozen=True)
@@ -243,12 +242,13 @@ def _comma_numbers(column: pd.Series, name: str) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column):
         return column
     text = column.str.strip()
-    wrong = text.notna() & ~text.str.fullmatch(_COMMA_NUMBER).astype("bool") & (text != "")
+    text = text.where(~is_missing(text))
+    wrong = text.notna() & ~text.str.fullmatch(COMMA_NUMBER).astype("bool")
     if wrong.any():
         row = int(np.argmax(wrong))
         raise BadInput(
             f"{name}: row {row} has {column.iloc[row]!r} in column {column.name}, which is not a number with a decimal "
             "comma"
-        )
+        ).proposing({"decimal": "."})
     plain = text.str.replace(r"[. \u00a0\u202f]", "", regex=True).str.replace(",", ".")
     return pd.to_numeric(plain)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.errors import BadInput
-from tradesieve.market.timeframes import DAY
+from tradesieve.market.timeframes import DAY, HOUR
 
 REPEATED_HOURS = ("first", "second")
 """Which of the two a time in a repeated hour is, where the order of rows does not tell."""
@@ -45,11 +45,7 @@ def to_utc(times: pd.Series, timezone: str, *, repeated_hour: str | None, name: 
         return pd.Series(first, index=times.index)
     exists = index.tz_localize(timezone, ambiguous=np.ones(len(index), np.bool_), nonexistent="NaT").notna()
     if not exists.all():
-        row = int(np.argmin(exists))
-        raise BadInput(
-            f"{name}: row {row} has {index[row]}, which does not exist in {timezone}, where the clocks skip it; check "
-            "--timezone"
-        )
+        raise _skipped(int(np.argmin(exists)), index, timezone, name)
     is_second = _second_ones(local, second.asi8 - first.asi8, repeated_hour, timezone, name)
     return pd.Series(first.where(~is_second, second), index=times.index)
 
@@ -88,6 +84,20 @@ def _second_ones(
         else:
             is_second[block] = repeated_hour == "second"
     return is_second
+
+
+def _skipped(row: int, index: pd.DatetimeIndex, timezone: str, name: str) -> BadInput:
+    """Make the error of a time that does not exist; clocks that are never changed have it, and so has UTC."""
+    day_before = index[row] - pd.Timedelta(DAY)
+    instant = day_before.tz_localize(timezone, nonexistent="shift_forward", ambiguous=False).tz_convert("UTC")
+    hours = (day_before - instant.tz_localize(None)) / pd.Timedelta(HOUR)
+    # The sign of such a zone is that of UTC less its time.
+    unchanged = [f"Etc/GMT{-hours:+.0f}"] if hours and hours == round(hours) else []
+    zones = [*unchanged, "UTC"]
+    return BadInput(
+        f"{name}: row {row} has {index[row]}, which does not exist in {timezone}, where the clocks skip it: check the "
+        f"zone; pass --timezone {' or --timezone '.join(zones)} if clocks are not changed"
+    ).proposing(*({"timezone": zone} for zone in zones))
 
 
 def _undecided(row: int, local: np.ndarray, timezone: str, name: str) -> BadInput:

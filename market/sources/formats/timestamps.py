@@ -10,6 +10,7 @@ import pandas as pd
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.sources.formats.local_times import REPEATED_HOURS, to_utc
+from tradesieve.market.sources.formats.time_formats import likely_formats
 from tradesieve.market.sources.formats.written_dates import DATE_ORDERS, parse_compact_dates, parse_written_dates
 from tradesieve.market.timeframes import DAY, SECOND
 
@@ -143,11 +144,18 @@ def parse_times(column: pd.Series, time_format: str, *, name: str) -> pd.Series:
     try:
         times = pd.to_datetime(column.astype("str"), format=time_format, errors="coerce", utc="%z" in time_format)
     except ValueError as error:
-        raise BadInput(f"the time format {time_format!r} is not valid: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise _other_format(f"the time format {time_format!r} is not valid: {reason}", column) from error
     if times.isna().any():
         row = int(np.argmax(times.isna()))
-        raise BadInput(f"{name}: row {row} has {column.iloc[row]!r}, which does not match the format {time_format}")
+        found = f"{name}: row {row} has {column.iloc[row]!r}, which does not match the format {time_format}"
+        raise _other_format(found, column)
     return times
+
+
+def _other_format(found: str, column: pd.Series) -> BadInput:
+    """Make the error of a time format, with others that read the column."""
+    return BadInput(found).proposing(*({"time_format": form} for form in (None, *likely_formats(column))))
 
 
 def _may_be_dates(column: pd.Series, stamps: Stamps) -> bool:
@@ -168,7 +176,7 @@ def _from_text(column: pd.Series, stamps: Stamps, name: str) -> tuple[pd.Series,
         raise BadInput(
             f"{name}: column {column.name} holds {column.iloc[0]!r}, which is not a valid time; use ISO 8601 or "
             f"s, ms, us or ns since 1970, or pass --time-format: {reason}"
-        ) from error
+        ).proposing(*({"time_format": form} for form in likely_formats(column))) from error
 
 
 def _from_iso_8601(column: pd.Series) -> pd.Series:

@@ -7,8 +7,17 @@ import pandas as pd
 from tradesieve.market.bars import VALUES
 from tradesieve.market.errors import BadInput
 
+COMMA_NUMBER = r"[+-]?(?:\d+|\d{1,3}(?:[. \u00a0\u202f]\d{3})+)(?:,\d*)?(?:[eE][+-]?\d+)?"
+"""A number with a decimal comma; groups of thousands are separated by points or by spaces."""
 _WRITTEN = r"(?P<currency>[$€£¥]?)(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?)(?P<suffix>[KMBkmb]?)"
+_MISSING = r"[-\u2013\u2014.]*"
+"""Dashes or points stand for a value that is missing, as an empty cell does."""
 _EXPONENTS = {"": "", "K": "e3", "M": "e6", "B": "e9"}
+
+
+def is_missing(text: pd.Series) -> pd.Series:
+    """Mark the cells that hold nothing but dashes or points."""
+    return text.str.fullmatch(_MISSING).fillna(False).astype("bool")
 
 
 def parse_written_numbers(
@@ -25,7 +34,7 @@ def parse_written_numbers(
 
     Returns
     -------
-    The table, and a note on each column that was converted.
+    The table, and a note on each column with such a number.
 
     Raises
     ------
@@ -37,7 +46,7 @@ def parse_written_numbers(
     settled = decimal == "." or any(pd.api.types.is_float_dtype(frame[column]) for column in columns)
     settled = settled or any(text.str.contains(r"\.|,.*,", regex=True).fillna(False).any() for text in texts.values())
     for column, text in texts.items():
-        text = text[text.notna() & (text != "")]
+        text = text[text.notna() & ~is_missing(text)]
         parts = text.str.extract(f"^{_WRITTEN}$")
         with_currency = parts["currency"].fillna("") != ""
         if text.empty or parts["number"].isna().any() or with_currency.nunique() > 1:
@@ -50,6 +59,8 @@ def parse_written_numbers(
             ).proposing({"decimal": "."}, {"decimal": ","})
         plain = parts["number"].str.replace(",", "") + parts["suffix"].str.upper().map(_EXPONENTS)
         numbers = plain.astype("float64")
-        notes.append(f"column {column} holds {text.iloc[0]}: read as {numbers.iloc[0]:.15g}")
+        written = parts.index[with_currency | (parts["suffix"] != "") | text.str.contains(",")]
+        if len(written):
+            notes.append(f"column {column} holds {text[written[0]]}: read as {numbers[written[0]]:.15g}")
         frame = frame.assign(**{str(column): numbers.reindex(frame.index)})
     return frame, tuple(notes)

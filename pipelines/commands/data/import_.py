@@ -63,7 +63,8 @@ class _Request:
     type=click.Choice(BAD_ROWS),
     default="refuse",
     show_default=True,
-    help="What to do about rows that break a law of bars, such as a negative price: refuse the file, or drop the rows.",
+    help="What to do about rows that break a law of bars, such as a negative price, or have a cell that is not a "
+    "number: refuse the file, or drop the rows.",
 )
 @click.option(
     "--allow-negative",

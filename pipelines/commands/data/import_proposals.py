@@ -49,6 +49,8 @@ def _changes_that_read(
     for proposal in error.proposals:
         if (before and proposal.keys() & _OF_ROWS) or ("timeframe" in proposal and not is_certain):
             continue
+        if before.keys() & proposal.keys() - {"columns"}:  # what was decided on the way stays
+            continue
         changes = {**before, **proposal}
         columns = proposal.get("columns")
         if isinstance(columns, str):

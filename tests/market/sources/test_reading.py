@@ -248,7 +248,7 @@ def test_rows_out_of_order_and_twice_are_named(tmp_path):
         read(tmp_path / "a.csv", rows(START) + f"{START},100,102,99,101,6\n{START + 60},{ROW}\n")
 
 
-@pytest.mark.parametrize("cell", ["abc", "1 000", "1,5", "-", "0x10", "True"])
+@pytest.mark.parametrize("cell", ["abc", "1 000", "1,5", "--5", "0x10", "True"])
 def test_a_cell_that_is_no_number_is_named_with_its_row(tmp_path, cell):
     text = rows(START).replace(",", ";") + f"{START + 60};100;102;99;{cell};5\n"
     with pytest.raises(BadInput, match=r"row 1 has .* in column close, which is not a number"):

@@ -66,6 +66,30 @@ def test_a_currency_of_one_cell_is_no_number(tmp_path: Path) -> None:
         read_file(path, symbol="X", timeframe=DAY)
 
 
+@pytest.mark.parametrize("mark", ["-", "--", "\u2014", "."])
+@pytest.mark.parametrize("volume", ["68.5K", "1,234.5", "7"])
+def test_a_dash_is_a_missing_value(tmp_path: Path, mark: str, volume: str) -> None:
+    path = tmp_path / "a.csv"
+    rows = (f'2024-03-04,1,3,1,2,"{volume}"', f"2024-03-05,1,3,1,2,{mark}", f"2024-03-06,1,3,1,{mark},5")
+    path.write_text("\n".join(["time,open,high,low,close,volume", *rows]) + "\n")
+    bars, notes = read_file(path, symbol="X", timeframe=DAY)
+    assert bars.volume.tolist() == [{"68.5K": 68500.0, "1,234.5": 1234.5, "7": 7.0}[volume], 0.0]
+    assert any("1 row without a volume, stored as 0: row 1" in note for note in notes)
+    assert any("left out 1 row without a price: row 2" in note for note in notes)
+
+
+def test_rows_with_a_cell_that_is_no_number_can_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "time,open,high,low,close,volume\n2024-03-06,1,3,1,2,7\n2024-03-05,1,halt,1,2,7\n2024-03-04,1,3,1,2,7\n"
+    )
+    with pytest.raises(BadInput, match="row 1 has 'halt' in column high, which is not a number"):
+        read_file(path, symbol="X", timeframe=DAY)
+    bars, notes = read_file(path, symbol="X", timeframe=DAY, bad_rows="drop")
+    assert len(bars) == 2
+    assert "left out 1 row with a cell that is not a number: row 1 at 2024-03-06T00:00:00Z" in notes
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_table_without_a_volume_is_read_and_said(tmp_path: Path, suffix: str) -> None:
     frame = pd.DataFrame({name: getattr(BARS, name) for name in PRICES}).assign(time=pd.to_datetime(BARS.open_time))

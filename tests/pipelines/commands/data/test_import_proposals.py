@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.pipelines.command_runs import exit_code
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.pipelines.commands.data import data
 
@@ -18,6 +19,7 @@ CHINESE = "日期,开盘,最高,最低,收盘,成交量"
 VALUES = "2,3,1,2,5"
 MINUTES = pd.date_range("2024-01-02 09:30", periods=40, freq="min")
 DAYS = pd.date_range("2024-01-02", periods=9, freq="D")
+SPRING = pd.date_range("2024-03-10 00:30", periods=40, freq="30min")
 AUTUMN = pd.to_datetime(["2023-11-05 01:30", "2023-11-05 03:30", "2023-11-05 04:30"])
 
 
@@ -70,6 +72,16 @@ PROPOSALS: dict[str, tuple[str, str | bytes, str, tuple[str, ...], int]] = {
         "a.csv", table(MINUTES, CHINESE).encode("gbk"), "", ("--encoding gb", "time=日期"), 1,
     ),
     "another name of volume": ("a.csv", table(MINUTES, f"{NAMES}_usd"), "", ("--columns volume=",), 2),
+    "several names of volume": (
+        "a.csv", table(MINUTES, f"{NAMES}_btc,volume_usd", values=f"{VALUES},10"), "", ("--columns volume=",), 3,
+    ),
+    "a letter for the volume": ("a.csv", table(MINUTES, "time,open,high,low,close,v"), "", ("--columns volume=",), 2),
+    "decimal comma in some cells": (
+        "a.csv", table(MINUTES, values='2,3,1,"2,5",5'), "", ("--decimal ,",), 1,
+    ),
+    "decimal point where a comma was stated": (
+        "a.csv", table(MINUTES, values="2,3,1,2.5,5"), "--decimal ,", ("--decimal .",), 1,
+    ),
     "decimal or thousands": (
         "a.csv", table(MINUTES, values='"2,345","2,400","2,300","2,345",5'), "", ("--decimal",), 2,
     ),
@@ -81,6 +93,21 @@ PROPOSALS: dict[str, tuple[str, str | bytes, str, tuple[str, ...], int]] = {
     ),
     "high below low": ("a.csv", table(MINUTES).replace("2,3,1,2,5", "2,0.5,1,2,5", 1), "", ("--bad-rows drop",), 1),
     "negative price": ("a.csv", table(MINUTES).replace("2,3,1,2,5", "2,3,-1,2,5", 1), "", (), 2),
+    "a price that is no number": (
+        "a.csv", table(MINUTES).replace("2,3,1,2,5", "2,3,low,2,5", 1), "", ("--bad-rows drop",), 1,
+    ),
+    "a column that holds no numbers": ("a.csv", table(MINUTES, values="2,3,low,2,5"), "", (), 0),
+    "time before date": ("a.csv", table(MINUTES.strftime("%H.%M %Y-%m-%d")), "", ("--time-format '%H.%M %Y-",), 1),
+    "time of day with points, day or month first": (
+        "a.csv", table(MINUTES.strftime("%m/%d/%Y %H.%M")), "", ("--time-format", "%H.%M"), 2,
+    ),
+    "another time format": (
+        "a.csv", table(MINUTES.strftime("%Y%m%d_%H%M")), "--time-format %Y-%m-%d", ("--time-format %Y%m%d_%H%M",), 1,
+    ),
+    "a time format that is not needed": ("a.csv", table(MINUTES), "--time-format '%d.%m.%Y %H:%M'", (), 2),
+    "a time that the clocks skip": (
+        "a.csv", table(SPRING), "--timezone America/New_York --timeframe 30m", ("--timezone",), 2,
+    ),
     "symbol of the file's name": ("AAPL_1min.csv", table(MINUTES), "--symbol=", ("--symbol AAPL",), 1),
     "another symbol": ("a.csv", with_symbol(table(MINUTES), "AAPL"), "", (), 2),
     "none of several symbols": ("a.csv", with_symbol(table(MINUTES), "AAPL", "MSFT"), "", (), 1),
@@ -111,7 +138,7 @@ def test_every_command_that_is_proposed_reads_the_file(tmp_path: Path, monkeypat
     timeframe = [] if "--timeframe" in given else ["--timeframe", "1m"]
     refused = run([str(path), *symbol, *timeframe, *given])
     assert refused.exit_code != 0
-    message = " ".join(str(refused.exception).split())
+    message = str(refused.exception)
     commands = [each for each in message.partition("; import it with: ")[2].split(" or: ") if each]
     assert len(commands) == count, message
     assert not (tmp_path / "refused" / "bars").exists()
@@ -123,3 +150,12 @@ def test_every_command_that_is_proposed_reads_the_file(tmp_path: Path, monkeypat
         read = run(arguments)
         assert read.exit_code == 0, (command, read.exception)
         assert BarStore(tmp_path / f"home {number}" / "bars").list()
+
+
+def test_a_proposed_command_keeps_its_spaces_on_the_command_line(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path))
+    path = tmp_path / "two  spaces.csv"
+    path.write_text(table(MINUTES, "GMT  time,Open,High,Low,Close,Volume"))
+    assert exit_code(monkeypatch, "data", "import", path, "--symbol", "TEST", "--timeframe", "1m") == 2
+    _, *arguments = shlex.split(capsys.readouterr().err.partition("; import it with: ")[2])
+    assert exit_code(monkeypatch, *arguments) == 0
