@@ -12,10 +12,10 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.timeframes import DAY, Timeframe, parse_timeframe
 
 _STEPS = 12

@@ -8,11 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import click
 
+from tradesieve.market.caches import CacheWarning
 from tradesieve.market.errors import TradesieveError
 
 _QUIET = {
@@ -81,6 +84,7 @@ def main() -> None:
     """Run the command line."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    _show_cache_warnings()
     try:
         tradesieve.main(prog_name="tradesieve", standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -100,6 +104,21 @@ def main() -> None:
         if disk_error is None:
             raise
         _end(disk_error, 2)
+
+
+def _show_cache_warnings() -> None:
+    """Show what is wrong with a cache in one line, once; other warnings as Python does."""
+    show, shown = warnings.showwarning, set[str]()
+
+    def show_once(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        if not issubclass(category, CacheWarning):
+            show(message, category, *place, **options)
+        elif str(message) not in shown:
+            shown.add(str(message))
+            click.echo(f"tradesieve: {message}", err=True)
+
+    warnings.showwarning = show_once
+    warnings.simplefilter("always", CacheWarning)
 
 
 def _end(text: str, code: int) -> None:

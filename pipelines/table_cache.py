@@ -2,6 +2,7 @@
 
 Since a key hashes content and code, what is stored under it is what would be computed. Files are written atomically and
 carry checksums; a damaged one counts as missing. Several processes may share a cache, since they write the same bytes.
+A table that cannot be stored is computed again where it is needed, and a warning says so.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tradesieve.market.storage.files import atomic_write, prune
+from tradesieve.market.storage.files import mark_as_used, prune, write_cached
 
 
 @dataclass(frozen=True)
@@ -44,27 +45,25 @@ class TableCache:
             table = pd.read_parquet(path, page_checksum_verification=True, partitioning=None)
             if list(table.columns) != list(columns):
                 return None
-            os.utime(path)  # for `prune`: the most recently used is deleted last
-            return table
         except (OSError, ValueError, KeyError, TypeError, NotImplementedError):
             return None
+        mark_as_used(path)
+        return table
 
-    def write(self, table: pd.DataFrame, name: str) -> None:
-        """Store a table.
+    def write(self, table: pd.DataFrame, name: str) -> bool:
+        """Store a table; return whether it could be stored."""
 
-        Raises
-        ------
-        BadInput : if it cannot be written.
-        """
-        with atomic_write(self.path(name)) as temporary:
+        def write_table(path: Path) -> None:
             # Without checksums, a flipped bit would be read as another number.
             table.to_parquet(
-                temporary,
+                path,
                 index=False,
                 compression="zstd",
                 use_dictionary=dictionary_columns(table),
                 write_page_checksum=True,
             )
+
+        return write_cached(self.path(name), write_table, folder=self.folder)
 
     def prune(self) -> int:
         """Delete tables until the rest takes at most `limit` bytes; return the number deleted."""

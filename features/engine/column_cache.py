@@ -4,13 +4,12 @@ The key of a feature's column hashes the content of the bars, and of other symbo
 with the terms that it may read, and its code (`features.engine.code_hash`). So a second run reads what the first one
 computed, one more feature in a set is one feature to compute, and a changed kernel is computed again while the others
 are read. Files are written whole and end in a digest; a damaged one counts as missing. Several processes may share a
-cache, since they write the same values.
+cache, since they write the same values. What cannot be stored is computed all the same, with a warning.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +24,7 @@ from tradesieve.features.engine.compute import compute
 from tradesieve.features.factor import Feature
 from tradesieve.features.feature_names import parse_features
 from tradesieve.market.bars import Bars
-from tradesieve.market.storage.files import atomic_write, prune
+from tradesieve.market.storage.files import mark_as_used, prune, write_cached
 from tradesieve.market.symbols import file_name_of
 
 _DIGEST = 32
@@ -76,7 +75,7 @@ class FactorCache:
 
         Raises
         ------
-        BadInput : as `features.engine.compute.compute`, and if the folder cannot be written.
+        BadInput : as `features.engine.compute.compute`.
         """
         decisions = at if isinstance(at, Decisions) else Decisions(at)
         parsed = parse_features(features)
@@ -90,11 +89,17 @@ class FactorCache:
             on_progress(first, len(missing), parsed[places[0]].name)
             columns[places] = compute(bars, decisions, [parsed[place] for place in places], others=others).T
             for place in places:
-                _write(paths[place], columns[place])
+                self._write(paths[place], columns[place])
         if missing:
             on_progress(len(missing), len(missing), "")
             prune(self.folder, self.limit)
         return _side_by_side(columns)
+
+    def _write(self, path: Path, column: np.ndarray) -> None:
+        content = BytesIO()
+        np.save(content, column, allow_pickle=False)
+        whole = content.getvalue() + hashlib.sha256(content.getvalue()).digest()
+        write_cached(path, lambda temporary: temporary.write_bytes(whole), folder=self.folder)
 
     def _paths(
         self, bars: Bars, decisions: Decisions, features: Sequence[Feature], others: Mapping[str, Bars]
@@ -134,18 +139,10 @@ def _read(path: Path, column: np.ndarray) -> bool:
         if shape != column.shape or kind != column.dtype:
             return False
         column[:] = np.frombuffer(content, dtype=kind, count=len(column), offset=head.tell())
-        os.utime(path)  # the least recently used files are deleted first
-        return True
     except (OSError, ValueError):
         return False
-
-
-def _write(path: Path, column: np.ndarray) -> None:
-    content = BytesIO()
-    np.save(content, column, allow_pickle=False)
-    whole = content.getvalue()
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(whole + hashlib.sha256(whole).digest())
+    mark_as_used(path)
+    return True
 
 
 def _side_by_side(columns: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numba import float64, from_dtype, int64, njit, types
+from numba import float64, from_dtype, int64, types
 from numba.core.errors import NumbaExperimentalFeatureWarning
 from numba.typed import List
 
@@ -22,6 +22,7 @@ from tradesieve.features.engine.code_hash import digest_of
 from tradesieve.features.engine.history import History
 from tradesieve.features.factor import Feature, Kernel
 from tradesieve.features.inputs import BAR_COLUMNS
+from tradesieve.market.kernel_cache import njit
 
 _BLOCK = 64  # windows that one kernel after another runs over, while they are in the processor's cache
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.timeframes import Timeframe
 
 

@@ -7,7 +7,9 @@ above or far from a mean, even in windows without variation, where rounding may 
 from __future__ import annotations
 
 import numpy as np
-from numba import float64, njit, types
+from numba import float64, types
+
+from tradesieve.market.kernel_cache import njit
 
 _ANY = [float64(types.Array(float64, 1, "C", readonly=readonly)) for readonly in (False, True)]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from tradesieve.market.kernel_cache import njit
 
 FILES = tuple(sorted(Path(__file__).parent.glob("*.py")))
 """The files that cached machine code depends on: kernels, and the records and constants that they use."""

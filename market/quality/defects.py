@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import PRICES, VALUES, Bars, overlaps
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.grid import grid_phase, off_phase
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.quality.runs import Runs, find_runs
 from tradesieve.market.session_bars import own_sessions
 from tradesieve.market.timeframes import DAY, Timeframe

@@ -1,14 +1,15 @@
-"""Files of the state folder: atomic writes, and pruning to a size."""
+"""Files of the state folder: atomic writes, and caches, which are pruned to a size and never fail."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 
+from tradesieve.market.caches import warn_of_cache
 from tradesieve.market.errors import BadInput
 
 _ABANDONED_AFTER = 3600.0
@@ -40,11 +41,39 @@ def atomic_write(path: Path) -> Iterator[Path]:
                 path.parent.rmdir()  # fails, as it should, if the folder is not empty
 
 
+def write_cached(path: Path, write: Callable[[Path], object], *, folder: Path) -> bool:
+    """Write a file of a cache, as `atomic_write` does; a warning says why if it cannot be written.
+
+    Parameters
+    ----------
+    write : called with the temporary path to write to.
+    folder : of the whole cache, which the warning names.
+
+    Returns
+    -------
+    Whether the file was written.
+    """
+    try:
+        with atomic_write(path) as temporary:
+            write(temporary)
+    except BadInput as error:
+        warn_of_cache(folder, error.__cause__ or error)
+        return False
+    return True
+
+
+def mark_as_used(path: Path) -> None:
+    """Set the time of a file that `prune` goes by, where this user may."""
+    with suppress(OSError):
+        os.utime(path)
+
+
 def prune(folder: Path, limit: int) -> int:
-    """Delete the least recently used files until the rest takes at most `limit` bytes.
+    """Delete the least recently used files of a cache until the rest takes at most `limit` bytes.
 
     Temporary files count too once they are an hour old, as killed runs leave them; another process may be writing a
-    younger one. Folders stay, since another process may be about to write into one.
+    younger one. Folders stay, since another process may be about to write into one. A warning says why if a file cannot
+    be deleted.
 
     Returns
     -------
@@ -53,7 +82,7 @@ def prune(folder: Path, limit: int) -> int:
     found = []
     abandoned = time.time() - _ABANDONED_AFTER
     for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # another process may prune too
+        with suppress(OSError):  # another process may prune too, and files of other users may be out of reach
             state = path.stat()
             in_use = path.name.startswith(".") and state.st_mtime > abandoned
             if S_ISREG(state.st_mode) and not in_use:
@@ -62,7 +91,11 @@ def prune(folder: Path, limit: int) -> int:
     for _, size, path in sorted(found):
         if excess <= 0:
             break
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            warn_of_cache(folder, error)
+            break
         excess -= size
         deleted += 1
     return deleted

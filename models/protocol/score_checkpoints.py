@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tradesieve.market.storage.files import atomic_write
+from tradesieve.market.storage.files import write_cached
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.protocol.candidate_scores import CandidateScores
 
@@ -34,14 +34,13 @@ class ScoreCheckpoints:
         return {key: scores for key, scores in loaded.items() if scores is not None}
 
     def save(self, scored: CandidateScores) -> None:
-        """Save a finished candidate.
+        """Save a finished candidate; a warning says why if it cannot be saved."""
 
-        Raises
-        ------
-        BadInput : if the folder cannot be written.
-        """
-        with atomic_write(self._path(scored.candidate)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, scores=scored.scores, error=scored.error or "", seconds=scored.seconds)
+        def write(path: Path) -> None:
+            with open(path, "wb") as file:
+                np.savez(file, scores=scored.scores, error=scored.error or "", seconds=scored.seconds)
+
+        write_cached(self._path(scored.candidate), write, folder=self.folder)
 
     def _load(self, candidate: Candidate) -> CandidateScores | None:
         try:

@@ -5,11 +5,12 @@ They release the GIL and draw from the generator that they are given.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from tradesieve.market.kernel_cache import njit
 
-@numba.njit(cache=True, nogil=True)
+
+@njit(cache=True, nogil=True)
 def sums_of_sizes_nb(
     day: np.ndarray, effect: np.ndarray, capital: np.ndarray, sizes: np.ndarray, n_days: int
 ) -> tuple[float, float, float]:
@@ -32,7 +33,7 @@ def sums_of_sizes_nb(
     return total, squared_downside, invested
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def rotated_sums_nb(
     day: np.ndarray,
     effect: np.ndarray,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -25,6 +27,8 @@ from tradesieve.strategies.trades import TRADE_COLUMNS, check_trades, pool_trade
 
 BATCH_SIZE = 32
 """Strategies in a batch: few enough to bound memory, enough to amortise handing over the bars."""
+
+_N_WORKERS = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,52 +68,73 @@ def iter_trades(
     1. Simulate the batches that are not stored, on all cores, and store each once it is finished.
     2. Read each batch once and yield it, in the order of the chunks.
 
-    Raises
-    ------
-    BadInput : if the cache cannot be written.
+    Batches that could not be stored are simulated when it is their turn, as many at a time as there are cores.
     """
     cache = settings.trades
     batches = [batch for chunk in chunks for batch in split_batches(chunk)]
     missing = [batch for batch in batches if batch.name not in cache]
     _simulate_all(missing, cache, progress)
     simulated = {batch.name for batch in missing}
-    for batch in batches:
-        trades = cache.read(batch.name, TRADE_COLUMNS)
-        if trades is None:  # damaged, or deleted by another process in the meantime
-            trades = _simulate(batch)
-            cache.write(trades, batch.name)
-        elif batch.name not in simulated:
+    for batch, trades in _read_all(batches, cache):
+        if batch.name not in simulated:
             progress("trades", 1, 1, f"{batch.chunk.name}: read {len(trades)}")
         yield batch, trades
     if missing:
         cache.prune()
 
 
-def _simulate_all(batches: Sequence[TradeBatch], cache: TableCache, progress: Progress) -> None:
-    """Simulate and store batches on all cores, reporting the time left once it can be estimated."""
-    import joblib
+def _read_all(batches: Sequence[TradeBatch], cache: TableCache) -> Iterator[tuple[TradeBatch, pd.DataFrame]]:
+    """Read batches in order; simulate those that could not be stored."""
+    for first in range(0, len(batches), _N_WORKERS):
+        group = batches[first : first + _N_WORKERS]
+        absent = [batch for batch in group if batch.name not in cache]
+        simulated = dict(zip([batch.name for batch in absent], _on_all_cores(_simulate, absent), strict=True))
+        for batch in group:
+            trades = simulated.pop(batch.name, None)
+            if trades is None:
+                trades = cache.read(batch.name, TRADE_COLUMNS)
+            if trades is None:  # damaged, or deleted by another process in the meantime
+                trades = _simulate(batch)
+                cache.write(trades, batch.name)
+            yield batch, trades
 
-    n_workers, total = os.cpu_count() or 1, sum(len(batch.strategies) for batch in batches)
+
+def _simulate_all(batches: Sequence[TradeBatch], cache: TableCache, progress: Progress) -> None:
+    """Simulate and store batches on all cores, reporting the time left once it can be estimated.
+
+    Stops once a batch cannot be stored: it would have to be simulated again.
+    """
+    total = sum(len(batch.strategies) for batch in batches)
     bars_left, done, timed_bars, seconds = sum(batch.n_bars for batch in batches), 0, 0, 0.0
     if batches:
         progress("trades", 0, total, f"{batches[0].chunk.name}: {total} instances")
-    # Threads: the kernels release the GIL, so bars are shared and nothing is imported twice.
-    workers = joblib.Parallel(n_jobs=n_workers, backend="threading", return_as="generator_unordered")
-    stored = workers(joblib.delayed(_simulate_and_store)(batch, cache) for batch in batches)
-    for place, (batch, took) in enumerate(stored):
+    is_writable = threading.Event()
+    is_writable.set()
+
+    def simulate_and_store(batch: TradeBatch) -> tuple[TradeBatch, float]:
+        started = time.monotonic()
+        if is_writable.is_set() and not cache.write(_simulate(batch), batch.name):
+            is_writable.clear()
+        return batch, time.monotonic() - started
+
+    for place, (batch, took) in enumerate(_on_all_cores(simulate_and_store, batches)):
         done, bars_left = done + len(batch.strategies), bars_left - batch.n_bars
         # The first batch of each worker may have compiled the kernels, so its time says nothing about the others.
-        if place >= n_workers:
+        if place >= _N_WORKERS:
             timed_bars, seconds = timed_bars + batch.n_bars, seconds + took
-        left = f", about {seconds / timed_bars * bars_left / n_workers:.0f} s left" if timed_bars and bars_left else ""
+        left = f", about {seconds / timed_bars * bars_left / _N_WORKERS:.0f} s left" if timed_bars and bars_left else ""
         progress("trades", done, total, batch.chunk.name + left)
 
 
-def _simulate_and_store(batch: TradeBatch, cache: TableCache) -> tuple[TradeBatch, float]:
-    """Simulate and store a batch; return it with the seconds it took."""
-    started = time.monotonic()
-    cache.write(_simulate(batch), batch.name)
-    return batch, time.monotonic() - started
+def _on_all_cores(work: Callable[[TradeBatch], Any], batches: Sequence[TradeBatch]) -> Iterator[Any]:
+    """Yield the result of each batch, in order."""
+    if not batches:
+        return iter(())
+    import joblib
+
+    # Threads: the kernels release the GIL, so bars are shared and nothing is imported twice.
+    workers = joblib.Parallel(n_jobs=_N_WORKERS, backend="threading", return_as="generator")
+    return workers(joblib.delayed(work)(batch) for batch in batches)
 
 
 def _simulate(batch: TradeBatch) -> pd.DataFrame:

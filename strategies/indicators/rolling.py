@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.kernel_cache import njit
 
 _BLOCK = 8192
 

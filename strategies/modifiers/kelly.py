@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.strategies.modifiers.base import Modifier
 from tradesieve.strategies.modifiers.signal_prices import decision_rows, entry_price, replace_columns

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.timeframes import DAY
 from tradesieve.strategies.modifiers.base import Modifier, WindowModifier
 from tradesieve.strategies.modifiers.signal_prices import decision_rows, entry_price, initial_risk, replace_columns

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.strategies.indicators.pivots import pivot_highs_nb
 from tradesieve.strategies.rules.bracket_orders import bracket_signals

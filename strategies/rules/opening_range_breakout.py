@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.timeframes import MINUTE, Timeframe
 from tradesieve.strategies.rules.session_rule import SessionRule
 from tradesieve.strategies.signals import Signals, make_signals

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.timeframes import DAY, MINUTE, Timeframe
 from tradesieve.strategies.rules.bracket_orders import bracket_signals
 from tradesieve.strategies.rules.session_rule import SessionRule

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 
 from tradesieve.market.bars import Bars
+from tradesieve.market.kernel_cache import njit
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.strategies.indicators.rolling import lagged
 from tradesieve.strategies.rules.bracket_orders import MAX_STOP_DISTANCE, MAX_TARGET_DISTANCE

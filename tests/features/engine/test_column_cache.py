@@ -12,10 +12,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile, copytree, ignore_patterns
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 
+from tests.unwritable import as_nobody
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine import code_hash, column_cache
 from tradesieve.features.engine.code_hash import ENGINE, code_of, digest_of
@@ -25,6 +27,7 @@ from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.feature_sets import MINIMAL, STANDARD
 from tradesieve.market.bars import Bars
+from tradesieve.market.caches import CacheWarning
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = (
@@ -147,13 +150,40 @@ def test_a_damaged_file_is_computed_again(cache, bars, at, damage):
             "another column": other.read_bytes()[:-1] + b"?",
         }[damage])  # fmt: skip
     if damage == "a folder":
-        with pytest.raises(Exception, match="cannot be written"):
-            cache.compute(bars, at, names)
+        with pytest.warns(CacheWarning, match="factors cannot be used"):
+            assert cache.compute(bars, at, names).tobytes() == good.tobytes()
         return
     told = Told()
     assert cache.compute(bars, at, names, on_progress=told).tobytes() == good.tobytes()
     assert told.computed == 1
     assert path.read_bytes() == whole, "and is whole afterwards"
+
+
+def test_a_cache_that_cannot_be_used_changes_no_value(tmp_path, cache, bars, at):
+    good = cache.compute(bars, at, MINIMAL[:4])
+    (tmp_path / "file").touch()
+    blocked = FactorCache(tmp_path / "file", 10**9)
+    with pytest.warns(CacheWarning, match=f"the cache {tmp_path}/file cannot be used: a file is where"):
+        assert blocked.compute(bars, at, MINIMAL[:4]).tobytes() == good.tobytes()
+
+
+def test_a_read_only_cache_is_read(bars, at):
+    with TemporaryDirectory() as name:
+        cache = FactorCache(Path(name) / "factors", 10**9)
+        Path(name).chmod(0o755)
+        good = cache.compute(bars, at, MINIMAL[:4])
+        folders = [cache.folder, *(path for path in cache.folder.rglob("*") if path.is_dir())]
+        for folder in folders:
+            folder.chmod(0o555)
+        try:
+            with as_nobody():
+                assert computed(cache, bars, at, MINIMAL[:4]) == 0
+                with pytest.warns(CacheWarning, match="factors cannot be used: Permission denied"):
+                    more = cache.compute(bars, at, MINIMAL[:6])
+        finally:
+            for folder in folders:
+                folder.chmod(0o755)
+    assert more[:, :4].tobytes() == good.tobytes()
 
 
 def test_no_flipped_bit_is_read_as_another_number(cache, bars, at):

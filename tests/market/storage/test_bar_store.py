@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.unwritable import as_nobody, no_room
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.storage.bar_store import BarStore
@@ -149,17 +147,6 @@ def test_a_stored_file_that_is_broken_is_named_with_the_way_out(tmp_path):
         store.load("BTC-USD", MINUTE)
 
 
-@contextmanager
-def no_room(n_bytes: int) -> Iterator[None]:
-    """Let no file grow beyond `n_bytes`: what a full disk does, and what root cannot escape."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("room", [0, 100, 1500])
 def test_a_full_disk_leaves_the_store_as_it_was(tmp_path, room):
     store = BarStore(tmp_path)
@@ -185,19 +172,6 @@ def test_several_symbols_are_stored_together_or_not_at_all(tmp_path):
     assert files_of(tmp_path) == before
     assert store.append_all(parts) == (20, 3950)
     assert [symbol for symbol, _ in store.list()] == ["AAA-USD", "ZZZ-USD"]
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Give up the rights of root, which no file mode stops."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def test_a_folder_that_cannot_be_written_is_named_and_stays_as_it_was():

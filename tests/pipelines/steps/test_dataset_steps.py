@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.unwritable import no_room
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.market.bars import Bars
+from tradesieve.market.caches import CacheWarning
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps import trade_batches
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, calendar_of, instance_names, load_chunks, period_of
 from tradesieve.pipelines.steps.dataset import build_dataset, compute_features
@@ -292,9 +295,31 @@ def test_instruments_of_two_calendars_count_every_day(small_experiment: Experime
     assert calendar_of([chunk("weekdays"), chunk("always")]).days_per_year == 365
 
 
-def test_a_folder_in_the_way_is_said(small_experiment: Experiment, make_home: MakeHome, few_bars: Bars) -> None:
+def test_caches_that_cannot_be_used_change_no_result(
+    small_experiment: Experiment, make_home: MakeHome, few_bars: Bars, home: Settings
+) -> None:
+    blocked = make_home(bars=few_bars)
+    for folder in ("trades", "factors"):
+        (blocked.home / folder).write_text("a file")
+    good = build_dataset(small_experiment, load_chunks(small_experiment, home), home)
+    with pytest.warns(CacheWarning) as warned:
+        made = build_dataset(small_experiment, load_chunks(small_experiment, blocked), blocked)
+    assert made.fingerprint == good.fingerprint
+    assert {str(each.message).partition(":")[0] for each in warned} == {
+        f"the cache {blocked.home}/{folder} cannot be used" for folder in ("trades", "factors")
+    }
+
+
+def test_a_cache_that_fills_up_on_the_way_changes_no_trade(
+    small_experiment: Experiment, make_home: MakeHome, few_bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trade_batches, "BATCH_SIZE", 1)
     settings = make_home(bars=few_bars)
-    (settings.home / "trades").write_text("a file")
     (chunk,) = load_chunks(small_experiment, settings)
-    with pytest.raises(BadInput, match="cannot be written"):
-        generate_trades(chunk, settings)
+    assert len(chunk.strategies) > 1
+    trades = generate_trades(chunk, settings)
+    smallest = min(path.stat().st_size for path in (settings.home / "trades").rglob("*.parquet"))
+    again = make_home(bars=few_bars)
+    with no_room(smallest + 1), pytest.warns(CacheWarning, match="trades cannot be used: "):
+        with_less_room = generate_trades(load_chunks(small_experiment, again)[0], again)
+    pd.testing.assert_frame_equal(with_less_room, trades)

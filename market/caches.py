@@ -1,0 +1,27 @@
+"""Caches that cannot be used: whatever is wrong with one, its work is done without it, and a warning says so.
+
+A cache holds what can be computed again, so it never makes a command fail. Stores of results do.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+
+class CacheWarning(UserWarning):
+    """A cache cannot be read or written; results are the same, and take longer."""
+
+
+def warn_of_cache(folder: Path | str, error: BaseException) -> None:
+    """Warn that a cache cannot be used, naming its folder and the reason.
+
+    The same warning may be given for every file; `pipelines.command_line` shows it once.
+    """
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        reason = "a file is where a folder should be"
+    else:
+        text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        reason = text.partition("\n")[0]
+    message = f"the cache {folder} cannot be used: {reason}; continuing without it, with the same results"
+    warnings.warn(message, CacheWarning, stacklevel=2)
