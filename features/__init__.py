@@ -11,6 +11,7 @@ __all__ = [
     "feature_names",
     "feature_sets",
     "requirements",
+    "volume_features",
     "decisions",
     "engine",
     "invariants",

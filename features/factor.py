@@ -70,6 +70,8 @@ class Factor:
         one value per bar. Features never use its values; `features.invariants.frame_factors` compares them with those
         of the windows.
     module : the user module that defines it; None for built-in factors.
+    reads_volume : whether its kernel reads the volume of whole bars. Of a user module this is not declared, see
+        `features.volume_features.reads_volume`.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Factor:
     frame_function: Kernel | None = None
     module: UserModule | None = None
     takes_session: bool = False
+    reads_volume: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -179,10 +182,15 @@ def series_factor_of(
 
 
 def bars_factor(
-    *parameters: str, lookback: Callable[[dict[str, float], Timeframe], int] = _window
+    *parameters: str,
+    lookback: Callable[[dict[str, float], Timeframe], int] = _window,
+    reads_volume: bool = False,
 ) -> Callable[[Kernel], Kernel]:
-    """Register a kernel ``(close_time, open, high, low, close, volume, parameters) -> float`` of whole bars."""
-    return lambda kernel: _register(kernel, "bars", parameters, lookback)
+    """Register a kernel ``(close_time, open, high, low, close, volume, parameters) -> float`` of whole bars.
+
+    If its values depend on the volume, it `reads_volume`.
+    """
+    return lambda kernel: _register(kernel, "bars", parameters, lookback, reads_volume=reads_volume)
 
 
 def results_factor(kernel: Kernel) -> Kernel:
@@ -226,12 +234,14 @@ def _register(
     terms: tuple[str, ...] = (),
     *,
     takes_session: bool = False,
+    reads_volume: bool = False,
 ) -> Kernel:
     name = kernel.__name__.removesuffix("_nb")
     if name in FACTORS:
         raise BadInput(f"factor {name!r} is defined twice: in {FACTORS[name].family} and in {kernel.__module__}")
     family = kernel.__module__.rpartition(".")[2]
     FACTORS[name] = Factor(
-        name, kind, kernel, parameters, lookback, family=family, terms=frozenset(terms), takes_session=takes_session
-    )
+        name, kind, kernel, parameters, lookback, family=family, terms=frozenset(terms), takes_session=takes_session,
+        reads_volume=reads_volume,
+    )  # fmt: skip
     return kernel

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tradesieve.features.factor import Feature
 from tradesieve.features.requirements import Requirements
+from tradesieve.features.volume_features import without_volume
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.timeframes import DAY, Timeframe
 from tradesieve.models.artifact.artifact import Artifact
@@ -151,6 +154,31 @@ class DecisionBars:
                 field=f"{field}.close_time[{row}]",
                 hint="send bars of the request's timeframe, with their close times in nanoseconds since 1970 UTC",
             )
+
+
+def require_volume(features: Sequence[Feature], window: Bars, others: Mapping[str, Bars]) -> None:
+    """Refuse bars without the volume that features read, unless the price did not move: then nothing traded.
+
+    Raises
+    ------
+    Problem : 422, names the features and the symbol.
+    """
+    if window.has_volume and all(bars.has_volume for bars in others.values()):
+        return
+    moving = [each for each in features if _moved(others.get(each.input.symbol or "", window))]
+    missing = without_volume(moving, window, others)
+    if missing:
+        raise Problem(
+            422,
+            "no-volume",
+            f"{', '.join(missing)} read volume, but {' and '.join(dict.fromkeys(missing.values()))}",
+            field="others" if window.has_volume else "bars",
+            hint="send the volume of each bar; for a feed without volumes, train a model without these features",
+        )
+
+
+def _moved(bars: Bars) -> bool:
+    return bool(bars.high.max() > bars.low.min())
 
 
 def bar_warnings(window: Bars, others: dict[str, Bars]) -> list[str]:

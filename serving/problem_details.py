@@ -21,6 +21,7 @@ _TITLES = {
     "unknowable-bars": "The window holds bars from after the decision",
     "off-grid": "A time is not on the timeframe's grid",
     "no-window": "The service has no bars",
+    "no-volume": "The bars have no volume",
     "missing-term": "The model needs more to decide",
     "conflicting-bars": "The bars contradict those the service has",
     "too-large": "The body is too large",

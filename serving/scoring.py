@@ -15,7 +15,7 @@ from tradesieve.market.symbols import find_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.bar_windows import BarWindows
-from tradesieve.serving.decision_bars import DecisionBars, bar_warnings
+from tradesieve.serving.decision_bars import DecisionBars, bar_warnings, require_volume
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
 from tradesieve.strategies.instance import Instance
@@ -84,7 +84,8 @@ class Scorer:
         Raises
         ------
         Problem : 404 for names that the model does not know, 409 if the service's own windows do not fit, 422 if the
-            bars of the request do not, or the request lacks what the model requires.
+            bars of the request do not, the request lacks what the model requires, or bars lack the volume that it
+            reads.
         """
         request = self._with_known_symbol(request, self._parts["symbol"])
         instance, timeframe = self._instance(request)
@@ -92,6 +93,7 @@ class Scorer:
         decision = _decision(request, required)
         window = self._bars.own(request, timeframe, required)
         others = self._bars.others(request, timeframe, required) if required.others else {}
+        require_volume(self.artifact.features, window, others)
         score = self.artifact.score(window, decision, others=others)
         size = float(self.artifact.sizes(score, [instance])[0])
         threshold = self._thresholds[instance]

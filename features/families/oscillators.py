@@ -160,7 +160,7 @@ def macd_line_nb(values, parameters):  # type: ignore[no-untyped-def]
     return line / values[-1] if values[-1] != 0.0 else np.nan
 
 
-@bars_factor("window", lookback=windows(more=1))
+@bars_factor("window", lookback=windows(more=1), reads_volume=True)
 def money_flow_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Return the share of turnover in bars whose typical price rose, of those where it changed, 0 to 100.
 

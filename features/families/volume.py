@@ -1,4 +1,4 @@
-"""Volume: how busy the market is against its own recent past. NaN where a vendor gives no volume."""
+"""Volume: how busy the market is against its own recent past. Refused where a vendor gives no volume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def relative_nb(values, parameters):  # type: ignore[no-untyped-def]
     return values[-1] / mean if mean > 0.0 else np.nan
 
 
-@bars_factor("window")
+@bars_factor("window", reads_volume=True)
 def volume_balance_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Return the share of volume traded in rising bars less that in falling bars. NaN when nothing traded.
 
@@ -31,7 +31,7 @@ def volume_balance_nb(close_time, open_, high, low, close, volume, parameters): 
     return signed / total if total > 0.0 else np.nan
 
 
-@bars_factor("window")
+@bars_factor("window", reads_volume=True)
 def on_balance_slope_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Fit a line to the on-balance volume of the window; divide its slope per bar by the mean volume.
 
@@ -54,7 +54,7 @@ def on_balance_slope_nb(close_time, open_, high, low, close, volume, parameters)
     return moment / spread / (total / n) if total > 0.0 else np.nan
 
 
-@bars_factor("window")
+@bars_factor("window", reads_volume=True)
 def vwap_distance_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Divide the last close by the window's volume-weighted typical price, less 1. NaN when nothing traded.
 
@@ -69,7 +69,7 @@ def vwap_distance_nb(close_time, open_, high, low, close, volume, parameters):  
     return close[-1] / (paid / total) - 1.0 if total > 0.0 else np.nan
 
 
-@bars_factor("window")
+@bars_factor("window", reads_volume=True)
 def illiquidity_amihud_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Average the absolute return per turnover of the bars that traded, times their average turnover.
 
@@ -89,7 +89,7 @@ def illiquidity_amihud_nb(close_time, open_, high, low, close, volume, parameter
     return moved / n * (turned / n) if n > 0 else np.nan
 
 
-@bars_factor("window")
+@bars_factor("window", reads_volume=True)
 def volume_move_share_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Return the share of volume that traded in bars of more than the average range. NaN when nothing traded.
 

@@ -183,7 +183,7 @@ def zero_volume_finding(bars: Bars) -> Finding | None:
     if not (bars.volume > 0).any():
         return Finding(
             kind="no_volume", defect=False, count=len(bars), unit="bars", worst="every bar",
-            first_time=int(bars.close_time[0]), advice="the vendor gives no volumes: do not use volume factors",
+            first_time=int(bars.close_time[0]), advice="the vendor gives no volumes: factors of volume are refused",
         )  # fmt: skip
     return run_finding(bars, "zero_volume", find_zero_volume(bars))
 

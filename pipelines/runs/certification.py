@@ -9,6 +9,7 @@ import numpy as np
 from tradesieve.features.invariants.features import check_features
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
+from tradesieve.pipelines.steps.chunk_features import features_of
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk
 from tradesieve.strategies.invariants import check_strategy
 
@@ -24,11 +25,11 @@ def certify(
     """
     found: dict[str, list[str]] = {"causality": [], "parity": []}
     seed = experiment.plan.seed
+    names = features_of(experiment, [part.chunk for part in parts]).names
     for done, part in enumerate(parts):
         progress("certify", done, len(parts), part.chunk.name)
         decisions = part.decisions[np.unique(part.decisions.time, return_index=True)[1]]
         if len(decisions):
-            names = experiment.feature_names()
             for violation in check_features(part.bars, decisions, names, others=part.others, seed=seed):
                 found[violation.certificate].append(str(violation))
         for strategy in part.chunk.strategies:

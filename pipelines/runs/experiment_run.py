@@ -25,6 +25,7 @@ from tradesieve.pipelines.runs.factor_checks import require_invariants
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, write_run_artifact
 from tradesieve.pipelines.runs.run_tracking import track_run
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_features import features_of
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, load_chunks
 from tradesieve.pipelines.steps.dataset import pool_dataset
@@ -37,7 +38,8 @@ def run_experiment(
 ) -> dict[str, Any]:
     """Run an experiment, or return the stored result of the same experiment on the same bars with the same code.
 
-    1. Load the bars, and check the user's own factors on those before the hold-out.
+    1. Load the bars, choose the features that they have the volume for, and check the user's own factors on those
+       before the hold-out.
     2. Simulate the trades, compute their features, and split off the sealed hold-out.
     3. Search on the development part, and refit the winner on all of it.
     4. Certify on the development part that rules and factors are causal and that live values equal batch values.
@@ -55,11 +57,13 @@ def run_experiment(
 
     Raises
     ------
-    BadInput : if bars are missing or make no trades, or the state folder cannot be written.
+    BadInput : if bars are missing or make no trades, a named feature reads a volume that they do not have, or the
+        state folder cannot be written.
     Refused : if a user's factor breaks an invariant; names it, and the first time at which it is broken.
     """
     started = time.perf_counter()
     chunks = load_chunks(experiment, settings)
+    features = features_of(experiment, chunks)
     folder = _run_folder(experiment, chunks, settings)
     result_path = folder / ("sealed.json" if seal else "result.json")
     stored = _read_result(result_path)
@@ -77,7 +81,8 @@ def run_experiment(
     artifact = write_run_artifact(artifact_folder, experiment, parts, searched, summary)
     result = {
         "experiment": experiment.hash,
-        "data": _describe_data(chunks, development, holdout) | {"without_trades": without_trades},
+        "data": _describe_data(chunks, development, holdout)
+        | {"without_trades": without_trades, "features_left_out": dict(features.left_out)},
         **summary,
         "certificates": certificates,
         "artifact": None if artifact is None else str(artifact),

@@ -15,6 +15,7 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import Refused
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
+from tradesieve.pipelines.steps.chunk_features import features_of
 from tradesieve.pipelines.steps.chunks import Chunk, period_of
 
 _MOST_BARS = 20_000
@@ -75,7 +76,8 @@ def require_invariants(
     ------
     Refused : at the first violation; names the feature, the invariant and the first time.
     """
-    own = [feature for feature in parse_features(experiment.feature_names()) if feature.factor.module is not None]
+    features = parse_features(features_of(experiment, chunks).names)
+    own = [feature for feature in features if feature.factor.module is not None]
     if not own:
         return
     first, last = period_of(chunks)

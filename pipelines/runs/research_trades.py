@@ -8,10 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from tradesieve.features.volume_features import without_volume
 from tradesieve.market.instruments import Instrument, instrument_from
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_features import refuse_volume_features
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, load_finer, load_others
 from tradesieve.strategies.instance import Instance
@@ -29,18 +31,22 @@ def load_model_chunk(
 
     Raises
     ------
-    BadInput : if bars are not stored.
+    BadInput : if bars are not stored, or have no volume and the model reads it.
     """
     # Of a market whose prices may be at or below zero, the model knows the period that it was trained on.
     start_time = artifact.manifest["data_span"][0] - 1 if settings.bars.allows_negative(symbol) else None
     bars = settings.bars.load(symbol, parse_timeframe(timeframe), start=start_time, end=end_time)
     settle_with = artifact.manifest.get("settle_with")
+    others = load_others(artifact.requirements(timeframe, symbol).others, bars, settings)
+    missing = without_volume(artifact.features, bars, others)
+    if missing:
+        refuse_volume_features(missing, "the model was trained with volume; give it bars that have one")
     return Chunk(
         bars,
         model_instrument(artifact, symbol),
         tuple(parse_strategy(each.strategy) for each in artifact.instances if each.series == (symbol, timeframe)),
         finer=load_finer(bars, None if settle_with is None else parse_timeframe(settle_with), settings),
-        others=load_others(artifact.requirements(timeframe, symbol).others, bars, settings),
+        others=others,
     )
 
 

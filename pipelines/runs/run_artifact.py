@@ -19,6 +19,7 @@ from tradesieve.models.dataset import Dataset
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint
+from tradesieve.pipelines.steps.chunk_features import features_of
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk
 from tradesieve.pipelines.steps.chunks import Chunk, instance_names
 from tradesieve.strategies.instance import Instance
@@ -48,7 +49,8 @@ def write_run_artifact(
         return None
     if folder.exists():  # written before a crash: from the same inputs, so it is the same artifact
         return load_artifact(folder).folder
-    features, chunks = experiment.feature_names(), [part.chunk for part in parts]
+    chunks = [part.chunk for part in parts]
+    features = features_of(experiment, chunks).names
     names = instance_names(chunks)
     write_artifact(
         folder,

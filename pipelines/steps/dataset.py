@@ -12,6 +12,7 @@ from tradesieve.models.splits import holdout_start
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_features import features_of
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, calendar_of, instance_names, period_of
 from tradesieve.strategies.statistics.duplicates import find_copies
@@ -57,12 +58,14 @@ def pool_dataset(
     """Pool the trades of chunks with their features into one dataset, in decision order.
 
     Instances with the same trades are joined: two copies of one set of trades are one, so the first in order stays.
+    Features are chosen as by `chunk_features.features_of`.
 
     Raises
     ------
-    BadInput : if no trade closed.
+    BadInput : if no trade closed, or a feature that is named reads a volume which the bars do not have.
     """
-    names, chunks = experiment.feature_names(), [each.chunk for each in traded]
+    chunks = [each.chunk for each in traded]
+    names = features_of(experiment, chunks).names
     X = np.concatenate([compute_features(each, names, settings, progress=progress) for each in traded])
     trades = pd.concat([each.trades for each in traded], ignore_index=True)
     order = trades.sort_values(["decision_time", "strategy", "symbol", "timeframe"], kind="stable").index.to_numpy()

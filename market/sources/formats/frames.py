@@ -74,7 +74,7 @@ def bars_from_frame(
     rows = leave_out_rows(rows, name=name)
     _check_steps(rows, timeframe, name)
     rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows, allow_negative=allow_negative)
-    rows = replace(rows, notes=(*_volume_notes(frame), *rows.notes))
+    rows = replace(rows, notes=(*_volume_notes(frame, rows.columns["volume"]), *rows.notes))
     has_negative = bool((rows.columns["low"] <= 0).any())
     return make_bars(symbol, timeframe, rows.columns, sessions=sessions, allow_negative=has_negative), rows
 
@@ -151,9 +151,12 @@ def _time_column(frame: pd.DataFrame, name: str) -> str:
     return time_column
 
 
-def _volume_notes(frame: pd.DataFrame) -> tuple[str, ...]:
-    has_volume = any(str(column).strip().lower() == "volume" for column in frame.columns)
-    return () if has_volume else ("no column volume: stored as 0, so factors of volume say nothing",)
+def _volume_notes(frame: pd.DataFrame, volume: np.ndarray) -> tuple[str, ...]:
+    if (volume > 0).any():
+        return ()
+    has_column = any(str(column).strip().lower() == "volume" for column in frame.columns)
+    found = "no row has a volume" if has_column else "no column volume: stored as 0"
+    return (f"{found}, so factors of volume are refused",)
 
 
 def _without_text(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

@@ -14,6 +14,7 @@ from tradesieve.features.feature_sets import SETS
 from tradesieve.features.invariants.features import INVARIANTS
 from tradesieve.features.requirements import other_symbols
 from tradesieve.features.user_modules import default_features, load_user_modules
+from tradesieve.features.volume_features import reads_volume
 from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.market.storage.files import atomic_write
@@ -25,6 +26,7 @@ from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.factor_checks import check_on
 from tradesieve.pipelines.settings import Settings, read_settings
+from tradesieve.pipelines.steps.chunk_features import ChunkFeatures, describe_left_out, features_of
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks, load_others
 from tradesieve.pipelines.steps.dataset import compute_features
@@ -68,6 +70,7 @@ def _listed(factor: Factor, timeframe: Timeframe) -> dict[str, Any]:
         "factor": factor.name, "feature": example.name if example else factor.name, "family": factor.family,
         "looks_at": factor.kind, "parameters": ", ".join(factor.parameters),
         "lookback": example.lookback(timeframe) if example else None,
+        "reads_volume": example is not None and reads_volume(example, timeframe),
         "formula": factor.formula, "equals": factor.equals, "source": factor.source,
     }  # fmt: skip
 
@@ -82,18 +85,23 @@ def compute_(output: Path, as_json: bool, **given: Any) -> None:
     if output.suffix not in (".parquet", ".csv"):
         raise BadInput(f"{output}: the output file has to end in .parquet or .csv")
     experiment = assemble_experiment(settings, **given)
-    names = list(experiment.feature_names())
+    chunks = load_chunks(experiment, settings)
+    features = features_of(experiment, chunks)
+    names = list(features.names)
     tables = []
     with console.progress() as progress:
-        for chunk in load_chunks(experiment, settings):
+        for chunk in chunks:
             traded = TradedChunk(chunk, generate_trades(chunk, settings, progress=progress))
             matrix = compute_features(traded, names, settings, progress=progress)
             tables.append(pd.concat([traded.trades, pd.DataFrame(matrix, columns=names)], axis=1))
     table = pd.concat(tables, ignore_index=True)
     with atomic_write(output) as temporary:
         table.to_csv(temporary, index=False) if output.suffix == ".csv" else table.to_parquet(temporary, index=False)
-    console.json({"output": str(output), "n_trades": len(table), "features": names})
+    left_out = dict(features.left_out)
+    console.json({"output": str(output), "n_trades": len(table), "features": names, "features_left_out": left_out})
     console.say(f"{len(names)} features of {len(table):,} trades, written to {output}")
+    for line in describe_left_out(left_out):
+        console.say(line)
 
 
 @factors.command()
@@ -110,7 +118,8 @@ def check(times: int, as_json: bool, **given: Any) -> None:
     another order: no value may change. Without stored bars, checks on a synthetic market.
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    histories, names, seed = _to_check(settings, given)
+    histories, features, seed = _to_check(settings, given)
+    names = features.names
     rows: list[dict[str, Any]] = []
     sentences: list[str] = []
     with console.progress() as progress:
@@ -129,15 +138,21 @@ def check(times: int, as_json: bool, **given: Any) -> None:
     culprits = list(
         dict.fromkeys(row["feature"] for row in rows if any(row[invariant] != "holds" for invariant in INVARIANTS))
     )
-    console.json({"passed": not culprits, "culprits": culprits, "violations": sentences, "features": rows})
+    left_out = dict(features.left_out)
+    console.json(
+        {
+            "passed": not culprits, "culprits": culprits, "violations": sentences, "features": rows,
+            "features_left_out": left_out,
+        }
+    )  # fmt: skip
     console.table("invariants of the features: holds, or the first time at which it is broken", rows)
-    for sentence in sentences:
+    for sentence in (*sentences, *describe_left_out(left_out)):
         console.say(sentence)
     if culprits:
         raise Refused(f"{len(culprits)} of {len(names)} features break an invariant: {', '.join(culprits)}")
 
 
-def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], list[str], int]:
+def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], ChunkFeatures, int]:
     """Return the bars to check on, the features to check, and the seed."""
     if given["config"] is None and given["symbols"] is None and not settings.bars.list():
         given["symbols"] = "SYNTHETIC"
@@ -149,8 +164,9 @@ def _to_check(settings: Settings, given: dict[str, Any]) -> tuple[list[Bars], li
         modules = load_user_modules(split_commas(given["modules"]))
         given["features"] = ",".join(feature.name for module in modules for feature in default_features(module))
     experiment = assemble_experiment(settings, **given)
-    bars = market or [chunk.bars for chunk in load_chunks(experiment, settings)]
-    return bars, list(experiment.feature_names()), experiment.plan.seed
+    chunks = [] if market else load_chunks(experiment, settings)
+    bars = market or [chunk.bars for chunk in chunks]
+    return bars, features_of(experiment, chunks, refuse=not whole_module), experiment.plan.seed
 
 
 factors.add_command(describe)

@@ -26,6 +26,7 @@ from tradesieve.pipelines.commands.shared.trade_notes import describe_joined
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.steps.chunk_features import describe_left_out, features_of
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset
 from tradesieve.pipelines.steps.feature_profile import (
@@ -89,6 +90,7 @@ def describe(
     settings = read_settings()
     experiment = assemble_experiment(settings, **given)
     chunks = load_chunks(experiment, settings)
+    left_out = dict(features_of(experiment, chunks).left_out)
     with console.progress() as progress:
         dataset = build_dataset(experiment, chunks, settings, progress=progress)
         development, holdout = split_holdout(dataset, fraction=experiment.plan.holdout_fraction)
@@ -102,8 +104,10 @@ def describe(
     if output is not None:
         write_table(found, output)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
-    console.json(_told(description, found, holdout.period[0]) | written)
+    console.json(_told(description, found, holdout.period[0]) | {"features_left_out": left_out} | written)
     _show(console, description, found, arranged, holdout.period[0])
+    for line in describe_left_out(left_out):
+        console.say(line)
     if output is not None:
         console.say(f"{len(found):,} features with {len(COLUMNS)} columns each, written to {output}")
     if html is not None:

@@ -97,7 +97,7 @@ def test_a_table_without_a_volume_is_read_and_said(tmp_path: Path, suffix: str) 
     frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
     bars, notes = read_file(path, symbol="BTC-USD", timeframe=MINUTE)
     assert (bars.close.tolist(), bars.volume.any()) == (BARS.close.tolist(), False)
-    assert "no column volume: stored as 0, so factors of volume say nothing" in notes
+    assert "no column volume: stored as 0, so factors of volume are refused" in notes
 
 
 def test_a_column_that_may_be_the_volume_is_proposed(tmp_path: Path) -> None:
@@ -118,4 +118,4 @@ def test_the_published_shapes_are_read(shared_data: Path) -> None:
     assert (len(bars), bars.open[0], bars.volume[0]) == (60, 1100.0, 877_000.0)
     bars, notes = read_file(formats / "tradingview_iso.csv", symbol="X", timeframe=MINUTE)
     assert len(bars) == 60
-    assert "no column volume: stored as 0, so factors of volume say nothing" in notes
+    assert "no column volume: stored as 0, so factors of volume are refused" in notes
