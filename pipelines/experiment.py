@@ -53,6 +53,8 @@ class Experiment:
     modules : Python files with the user's own factors, by path from the current folder (``my_factors.py``) or by import
         name, see `features.user_modules`; a file comes after those that it imports.
     features : the name of a set, or a list of features, sets and patterns, see `features.feature_sets.expand`.
+        Where bars have no volume, sets and patterns are computed without the features that read it, and one that is
+        named by itself is refused, see `pipelines.steps.chunk_features`.
     feature_sets : the user's own sets by name, lists of the same kinds, for `features` to name.
     plan : how the dataset is searched and judged, see `models.protocol.plan.Plan`.
     """
