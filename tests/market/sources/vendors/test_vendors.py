@@ -320,7 +320,7 @@ def test_a_year_that_was_not_measured_needs_its_clock(tmp_path):
         read(tmp_path / "a.csv", histdata(2015))
     bars, notes = read(tmp_path / "a.csv", histdata(2015), stamps=Stamps(timezone="Etc/GMT+5"))
     assert pd.to_datetime(bars.open_time[0], unit="ns").hour == 15
-    assert notes == ("recognised as HistData ASCII",)
+    assert notes == ("recognised as HistData ASCII", "no row has a volume, so factors of volume are refused")
 
 
 def test_a_row_that_is_written_twice_is_left_out_once(tmp_path):
