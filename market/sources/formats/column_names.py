@@ -8,12 +8,12 @@ from collections.abc import Sequence
 _NAMES = {
     "time": "gmt time|local time|date time|date/time|datetime|timestamp|time|day|"
     "datum|zeit|zeitpunkt|heure|fecha|hora|data|日期|时间|時間|交易日期|trade_date|日付|日時|날짜|дата|время|tarih",
-    "open": "o|open|first|erster|eröffnung|eroeffnung|ouverture|ouv|apertura|abertura|开盘|開盤|开盘价|始値|시가|откр|"
-    "открытие|açılış",
+    "open": "o|open|first|erster|eröffnung|eröffn|eroeffnung|ouverture|ouv|apertura|abertura|开盘|開盤|开盘价|始値|"
+    "시가|откр|открытие|açılış",
     "high": "h|high|max|hoch|höchst|hoechst|plus haut|haut|máximo|maximo|máxima|maxima|massimo|最高|最高价|高値|고가|"
     "макс|максимум|yüksek",
     "low": "l|low|min|tief|tiefst|plus bas|bas|mínimo|minimo|mínima|minima|最低|最低价|安値|저가|мин|минимум|düşük",
-    "close": "c|close|last|price|schluss|schlusskurs|letzter|dernier|clôture|cloture|clot|cierre|último|ultimo|"
+    "close": "c|close|last|price|schluss|zuletzt|schlusskurs|letzter|dernier|clôture|cloture|clot|cierre|último|ultimo|"
     "chiusura|fechamento|收盘|收盤|收盘价|終値|종가|закрытие|цена|kapanış|şimdi",
     "volume": "v|volume|vol|volumen|volumes|成交量|出来高|거래량|объём|объем|hac",
 }

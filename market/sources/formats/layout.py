@@ -15,7 +15,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.sources.formats.column_names import proposed_columns
 from tradesieve.market.sources.formats.date_and_time import find_pair, is_time_of_day, join_date_and_time
 from tradesieve.market.sources.formats.timestamps import TIME_NAMES, parse_times
-from tradesieve.market.sources.formats.written_numbers import COMMA_NUMBER, is_missing
+from tradesieve.market.sources.formats.written_numbers import WRITTEN_COMMA_NUMBER, is_missing
 
 FIELDS = ("time", "close_time", *VALUES, "symbol")
 """The fields of a bar that a column can hold."""
@@ -243,7 +243,7 @@ def _comma_numbers(column: pd.Series, name: str) -> pd.Series:
         return column
     text = column.str.strip()
     text = text.where(~is_missing(text))
-    wrong = text.notna() & ~text.str.fullmatch(COMMA_NUMBER).astype("bool")
+    wrong = text.notna() & ~text.str.fullmatch(WRITTEN_COMMA_NUMBER).astype("bool")
     if wrong.any():
         row = int(np.argmax(wrong))
         raise BadInput(
@@ -251,4 +251,6 @@ def _comma_numbers(column: pd.Series, name: str) -> pd.Series:
             "comma"
         ).proposing({"decimal": "."})
     plain = text.str.replace(r"[. \u00a0\u202f]", "", regex=True).str.replace(",", ".")
-    return pd.to_numeric(plain)
+    numbers = pd.to_numeric(plain, errors="coerce")
+    # `parse_written_numbers` converts those with a currency or K, M and B.
+    return numbers if numbers.isna().equals(plain.isna()) else plain

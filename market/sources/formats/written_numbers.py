@@ -9,6 +9,7 @@ from tradesieve.market.errors import BadInput
 
 COMMA_NUMBER = r"[+-]?(?:\d+|\d{1,3}(?:[. \u00a0\u202f]\d{3})+)(?:,\d*)?(?:[eE][+-]?\d+)?"
 """A number with a decimal comma; groups of thousands are separated by points or by spaces."""
+WRITTEN_COMMA_NUMBER = rf"[$€£¥]?{COMMA_NUMBER}[KMBkmb]?"
 _WRITTEN = r"(?P<currency>[$€£¥]?)(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?)(?P<suffix>[KMBkmb]?)"
 _MISSING = r"[-\u2013\u2014.]*"
 """Dashes or points stand for a value that is missing, as an empty cell does."""

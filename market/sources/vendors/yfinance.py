@@ -10,7 +10,10 @@ from tradesieve.market.sources.formats.archives import first_lines, read_head
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable, csv_frame
 
-_FIRST_CELLS = (("price", "ticker", "date"), ("price", "ticker", "datetime"))
+_FIRST_CELLS = tuple(
+    (*levels, time) for levels in (("price", "ticker"), ("ticker", "price")) for time in ("date", "datetime")
+)
+"""The first cells of the three lines; tickers come first with ``group_by="ticker"``."""
 
 
 def _recognises(head: bytes, name: str) -> bool:
@@ -19,7 +22,9 @@ def _recognises(head: bytes, name: str) -> bool:
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:
     """Read the bars of each ticker, one below the other."""
-    names, tickers = (line.split(",")[1:] for line in first_lines(read_head(path)[0])[:2])
+    lines = (line.split(",") for line in first_lines(read_head(path)[0])[:2])
+    levels = {line[0].lower(): line[1:] for line in lines}
+    names, tickers = levels["price"], levels["ticker"]
     table = csv_frame(path, skiprows=3, header=None, names=[str(place) for place in range(len(names) + 1)])
     parts = []
     for ticker in dict.fromkeys(tickers):

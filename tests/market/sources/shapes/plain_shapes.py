@@ -50,11 +50,20 @@ def two_compact_columns(bars: Bars) -> bytes:
 
 def investing(bars: Bars) -> bytes:
     """Write quoted cells, the newest day first: thousands in prices, K and M in volumes."""
-    rows = [
-        (date, f"{close:,.2f}", f"{opened:,.2f}", f"{high:,.2f}", f"{low:,.2f}", with_suffix(volume), "0.10%")
-        for date, opened, high, low, close, volume in stamped(bars, opens(bars).strftime("%m/%d/%Y"))
-    ]
+    rows = investing_rows(bars, "%m/%d/%Y")
     return csv('"Date","Price","Open","High","Low","Vol.","Change %"', map(quoted, rows[::-1]))
+
+
+def investing_german(bars: Bars) -> bytes:
+    """Write the same with points between thousands and a comma before decimals."""
+    turn = str.maketrans(".,", ",.")
+    rows = [(row[0], *(cell.translate(turn) for cell in row[1:])) for row in investing_rows(bars, "%d.%m.%Y")]
+    return csv('"Datum","Zuletzt","Eröffn.","Hoch","Tief","Vol.","+/- %"', map(quoted, rows[::-1]))
+
+
+def investing_rows(bars: Bars, date: str) -> list[tuple[str, ...]]:
+    rows = stamped(bars, opens(bars).strftime(date), ("close", "open", "high", "low", "volume"))
+    return [(row[0], *(f"{price:,.2f}" for price in row[1:5]), with_suffix(row[5]), "0.10%") for row in rows]
 
 
 def nasdaq(bars: Bars) -> bytes:
@@ -156,6 +165,12 @@ PLAIN_SHAPES = (
     Shape(
         "Investing.com", "CSV of days, such as 1,234.56 and 68.03K", "open", investing, bars=ROUNDED_DAYS,
         options=("--columns", "close=Price,volume=Vol."),
+    ),
+    Shape(
+        "Investing.com", "the same in German, 1.234,56 and 68,03K", "open", investing_german, bars=ROUNDED_DAYS,
+        options=(
+            "--decimal", ",", "--columns", "time=Datum,open=Eröffn.,high=Hoch,low=Tief,close=Zuletzt,volume=Vol.",
+        ),
     ),
     Shape(
         "Kibot", "text without names of columns", "open", kibot, "bars.txt",

@@ -27,6 +27,12 @@ def metastock(bars: Bars) -> bytes:
     return csv(METASTOCK, [("BTCUSD", *row) for row in stamped(bars, opens(bars).strftime("%Y%m%d,%H%M"))])
 
 
+def metastock_without_zeros(bars: Bars) -> bytes:
+    """Write 5 for 00:05, between semicolons."""
+    rows = stamped(bars, [f"{time:%Y%m%d};{100 * time.hour + time.minute}" for time in opens(bars)])
+    return csv(METASTOCK.replace(",", ";"), [("BTCUSD", *row) for row in rows], ";")
+
+
 def metatrader_4(bars: Bars) -> bytes:
     return csv("", stamped(bars, opens(bars).strftime("%Y.%m.%d,%H:%M")))
 
@@ -96,6 +102,10 @@ PROGRAM_SHAPES = (
     ),
     Shape("Lean", "CSV of hours", "open", lean, bars=bars_from("2023-01-01", "1h")),
     Shape("MetaStock", "text", "open", metastock, "bars.txt", names_symbol=True),
+    Shape(
+        "MetaStock", "text between semicolons, 5 for 00:05", "open", metastock_without_zeros, "bars.txt",
+        names_symbol=True,
+    ),
     Shape("MetaTrader", "CSV of version 4", "open", metatrader_4),
     Shape("MetaTrader", "the same with names of columns", "open", metatrader_4_with_header),
     Shape("MetaTrader", "the same in UTF-16", "open", lambda bars: utf_16(metatrader_4(bars))),

@@ -96,7 +96,7 @@ def yahoo(bars: Bars) -> bytes:
     return csv("Date,Open,High,Low,Close,Adj Close,Volume", [(*row[:5], row[4] / 2, row[5]) for row in rows])
 
 
-def yfinance(bars: Bars, *tickers: str) -> bytes:
+def yfinance(bars: Bars, *tickers: str, tickers_first: bool = False) -> bytes:
     """Write three lines of names, and the columns of each ticker beside those of the one before it."""
     names = ("close", "high", "low", "open", "volume")
     columns = [values(of_symbol(bars, place), *names) for place in range(len(tickers))]
@@ -106,6 +106,7 @@ def yfinance(bars: Bars, *tickers: str) -> bytes:
     ]
     cells = [(name.capitalize(), ticker) for ticker in tickers for name in names]
     header = [("Price", *(name for name, _ in cells)), ("Ticker", *(ticker for _, ticker in cells))]
+    header = header[::-1] if tickers_first else header
     return csv("", [*header, ("Datetime", *("" for _ in cells)), *rows])
 
 
@@ -138,5 +139,10 @@ VENDOR_TABLE_SHAPES = (
     Shape(
         "yfinance", "CSV of several tickers", "open", lambda bars: yfinance(bars, "BTC-USD", "ETH-USD"),
         names_symbol=True, symbols=("BTC-USD", "ETH-USD"),
+    ),
+    Shape(
+        "yfinance", "CSV of several tickers, grouped by ticker", "open",
+        lambda bars: yfinance(bars, "BTC-USD", "ETH-USD", tickers_first=True), names_symbol=True,
+        symbols=("BTC-USD", "ETH-USD"), listed=False,
     ),
 )  # fmt: skip

@@ -55,6 +55,14 @@ PROPOSALS: dict[str, tuple[str, str | bytes, str, tuple[str, ...], int]] = {
         "a.csv", table(MINUTES, "Local time,Bid open,Bid high,Bid low,Bid close,Volume"), "", ("open=bid open",), 1,
     ),
     "letters": ("a.csv", table(MINUTES, "t_stamp,o,h,l,c,v"), "--columns time=t_stamp", ("time=t_stamp,", "c,"), 1),
+    "German names and numbers": (
+        "a.csv",
+        table(
+            DAYS.strftime("%d.%m.%Y"), "Datum,Zuletzt,Eröffn.,Hoch,Tief,Vol.",
+            values='"2.345,00","2.346,50","2.350,00","2.300,00","6,5K"',
+        ),
+        "--timeframe 1d", ("--decimal ,", "close=zuletzt"), 1,
+    ),
     "a name that is not there": (
         "a.csv", table(MINUTES, "Stamp,Open,High,Low,Last,Volume"), "--columns time=Stamp,close=Close",
         ("time=Stamp,close=Last",), 1,
