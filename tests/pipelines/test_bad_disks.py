@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,10 @@ set -e
 mount -t tmpfs -o size={size} none "$MOUNT"
 cp -a "$FROM"/. "$MOUNT"/
 {then}
-before=$(cd "$MOUNT" && find . -type f | sort | xargs sha256sum | sha256sum)
+before=$(cd "$MOUNT" && find . -type f -size +0 | sort | xargs sha256sum | sha256sum)
 code=0
 "$PYTHON" -m pipelines.command_line "$@" || code=$?
-after=$(cd "$MOUNT" && find . -type f | sort | xargs sha256sum | sha256sum)
+after=$(cd "$MOUNT" && find . -type f -size +0 | sort | xargs sha256sum | sha256sum)
 test "$before" = "$after" || echo "CHANGED" >&2
 exit $code
 """
@@ -143,13 +144,21 @@ def test_a_read_only_disk_is_refused(
 def test_a_full_file_system_is_refused(
     make_home: Callable[..., Settings], tmp_path: Path, small_bars: Bars, config: Path
 ) -> None:
-    """Every byte is taken before the command begins."""
+    """Every byte is taken before the command begins: it goes on without its caches, up to what has to be stored."""
     home = make_home().home
     frame_of(small_bars).to_parquet(tmp_path / "bars.parquet")
     fill = 'dd if=/dev/zero of="$MOUNT/filler" bs=4096 2>/dev/null || true'
-    for arguments in (
-        ["data", "import", tmp_path / "bars.parquet", "--symbol", "NEW", "--timeframe", "15m"],
-        ["model", "experiment", "--config", config],
+    importing = ["data", "import", tmp_path / "bars.parquet", "--symbol", "NEW", "--timeframe", "15m"]
+    for arguments, unused, stopped_by in (
+        (importing, set(), "cannot be written: No space left on device"),
+        (["model", "experiment", "--config", config], {"trades", "factors", "scores"}, "disk is full"),
     ):
         found = in_mount(home, tmp_path / "mount", *arguments, size="6m", then=fill)
-        refuses(found, "cannot be", "No space left")
+        *caches, last = (line for line in found.err.splitlines() if line.startswith("tradesieve: "))
+        refuses(replace(found, err=last), stopped_by)
+        names = {
+            line.partition(" cannot be used: No space left on device; continuing without it")[0] for line in caches
+        }
+        assert len(names) == len(caches)
+        assert {Path(name).name for name in names} == unused
+        assert "CHANGED" not in found.err

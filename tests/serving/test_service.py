@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.serving.wrong_requests import mutated, problem_of
 from tradesieve.features.decisions import Decisions
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
@@ -24,8 +25,6 @@ from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.export import point_to
 
 pytestmark = pytest.mark.slow
-
-PROBLEM_KEYS = {"type", "title", "status", "detail", "field", "hint"}
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +43,6 @@ def server(start_server: Callable[..., Any], pointer: Path) -> Any:
 def http(server: Any) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=10.0) as client:
         yield client
-
-
-def problem_of(response: httpx.Response) -> dict[str, Any]:
-    """Check that a refusal is a problem that says what to do."""
-    assert 400 <= response.status_code < 500, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    problem = response.json()
-    assert set(problem) == PROBLEM_KEYS
-    assert problem["status"] == response.status_code
-    assert problem["type"].startswith("urn:tradesieve:")
-    assert problem["detail"]
-    assert problem["hint"]
-    assert "Traceback" not in response.text
-    return problem
 
 
 def test_a_decision_is_the_models(http: httpx.Client, artifact: Artifact, make_request: Callable[..., dict]) -> None:
@@ -236,48 +221,6 @@ def test_broken_connections_harm_nobody(server: Any, http: httpx.Client, make_re
         with socket.create_connection((host, int(port)), timeout=5) as connection:
             connection.sendall(sent)
     assert http.post("/score", json=make_request()).status_code == 200
-
-
-NASTY = (
-    None, True, False, 0, -0.0, 1, -1, 2**31, 2**63 - 1, 2**63, 2**64, -(2**63), 10**30, 10**400, 0.5, 1e308, -1e308,
-    5e-324, float("nan"), float("inf"), float("-inf"), "", " ", "0", "1", "NaN", "long", "short", "5m", "0m",
-    "99999999d", "BTC-USD", "breakout(lookback=20)", "x" * 301, "é\u0000\u202e", "'; DROP TABLE", "../../etc/passwd",
-    "2026-01-01T00:00:00Z", "2026-01-01", "9999-12-31T23:59:59Z", [], {}, [[]], [{}], [None], {"close_time": []},
-    {"close_time": 1}, [1] * 50, {"a": {"b": {"c": [1, {"d": None}]}}}, [float("nan")] * 3,
-)  # fmt: skip
-
-
-def mutated(content: Any, chance: random.Random) -> Any:
-    """Change a request somewhere: a value, a key, the order or the number of values."""
-    content = json.loads(json.dumps(content))
-    for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        place: Any = content
-        if chance.random() < 0.6 and isinstance(content.get("bars"), dict) and content["bars"]:
-            place = content["bars"]
-            if chance.random() < 0.7:
-                inner = place[chance.choice(list(place))]
-                place = inner if isinstance(inner, list) and inner else place
-        if isinstance(place, list):
-            index = chance.randrange(len(place))
-            action = chance.randrange(4)
-            if action == 0:
-                place[index] = chance.choice(NASTY)
-            elif action == 1:
-                del place[index]
-            elif action == 2:
-                place.insert(index, chance.choice(NASTY))
-            else:
-                chance.shuffle(place)
-        elif place:
-            key = chance.choice(list(place))
-            action = chance.randrange(3)
-            if action == 0:
-                place[key] = chance.choice(NASTY)
-            elif action == 1:
-                del place[key]
-            else:
-                place[chance.choice(("", "x", "Strategy", "bars", "side", "volume"))] = chance.choice(NASTY)
-    return content
 
 
 def test_two_thousand_wrong_requests_and_never_a_500(

@@ -8,15 +8,8 @@ from typing import Any
 import pandas as pd
 
 from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.vendors import json_responses
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
-from tradesieve.market.sources.vendors.json_responses import (
-    first_response,
-    is_row,
-    join_tables,
-    list_in,
-    read_responses,
-    rows_table,
-)
 from tradesieve.market.symbols import perpetual
 
 _PRICES = ("start", "open", "high", "low", "close")
@@ -25,12 +18,12 @@ _SETTLED_IN_BASE, _SPOT = "inverse", "spot"
 
 
 def _rows(response: Any) -> list[Any] | None:
-    return list_in(response, "result", "list")
+    return json_responses.list_in(response, "result", "list")
 
 
 def _recognises(head: bytes, name: str) -> bool:
-    rows = _rows(first_response(head))
-    return rows is not None and len(rows) > 0 and is_row(rows[0], (len(_PRICES), len(_COLUMNS)), 1e11)
+    rows = _rows(json_responses.first_response(head))
+    return rows is not None and len(rows) > 0 and json_responses.is_row(rows[0], (len(_PRICES), len(_COLUMNS)), 1e11)
 
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:
@@ -39,15 +32,15 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
     The volume of an inverse contract counts dollars, and its turnover the base currency: the turnover is the volume.
     """
     tables, notes = [], list[str]()
-    for response in read_responses(path):
+    for response in json_responses.read_responses(path):
         rows = _rows(response) or []
-        table = rows_table(path, rows, _COLUMNS if rows and len(rows[0]) == len(_COLUMNS) else _PRICES)
+        table = json_responses.rows_table(path, rows, _COLUMNS if rows and len(rows[0]) == len(_COLUMNS) else _PRICES)
         result = response.get("result", {}) if isinstance(response, dict) else {}
         if result.get("category") == _SETTLED_IN_BASE and "turnover" in table:
             table = table.assign(volume=table["turnover"])
             notes = ["volumes of inverse contracts are in dollars: the turnover, in the base currency, is stored"]
         tables.append(_with_symbol(table, result))
-    frame, joined = join_tables(path, tables, "start")
+    frame, joined = json_responses.join_tables(path, tables, "start")
     return VendorTable(frame, Stamps(meaning="open", unit="ms"), (*joined, *notes))
 
 

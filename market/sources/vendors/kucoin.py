@@ -6,15 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.vendors import json_responses
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
-from tradesieve.market.sources.vendors.json_responses import (
-    first_response,
-    is_row,
-    join_tables,
-    list_in,
-    read_responses,
-    rows_table,
-)
 
 _SPOT = ("start", "open", "close", "high", "low", "volume", "turnover")
 _FUTURES = ("start", "open", "high", "low", "close", "volume", "turnover")
@@ -24,21 +17,22 @@ _FIRST_MILLISECOND = 1e11
 
 
 def _rows(response: Any) -> list[Any] | None:
-    rows = list_in(response, "data")
+    rows = json_responses.list_in(response, "data")
     return rows if rows is not None and response.get("code") == _OK else None
 
 
 def _recognises(head: bytes, name: str) -> bool:
-    rows = _rows(first_response(head))
-    return rows is not None and len(rows) > 0 and is_row(rows[0], (6, 7), 1e8)
+    rows = _rows(json_responses.first_response(head))
+    return rows is not None and len(rows) > 0 and json_responses.is_row(rows[0], (6, 7), 1e8)
 
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:
     """Read klines of spot markets, or of futures, whose volume counts contracts."""
-    pages = [rows for rows in map(_rows, read_responses(path)) if rows]
-    is_spot = all(is_row(rows[0], (7,), 0, _FIRST_MILLISECOND) for rows in pages)
+    pages = [rows for rows in map(_rows, json_responses.read_responses(path)) if rows]
+    is_spot = all(json_responses.is_row(rows[0], (7,), 0, _FIRST_MILLISECOND) for rows in pages)
     columns = _SPOT if is_spot else _FUTURES
-    frame, notes = join_tables(path, [rows_table(path, rows, columns[: len(rows[0])]) for rows in pages], "start")
+    tables = [json_responses.rows_table(path, rows, columns[: len(rows[0])]) for rows in pages]
+    frame, notes = json_responses.join_tables(path, tables, "start")
     if is_spot:
         notes.append("prices are in the order open, close, high, low")
     else:

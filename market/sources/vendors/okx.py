@@ -8,15 +8,8 @@ from typing import Any
 import pandas as pd
 
 from tradesieve.market.sources.formats.timestamps import Stamps
+from tradesieve.market.sources.vendors import json_responses
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
-from tradesieve.market.sources.vendors.json_responses import (
-    first_response,
-    is_row,
-    join_tables,
-    list_in,
-    read_responses,
-    rows_table,
-)
 
 _PRICES = ("ts", "open", "high", "low", "close")
 # The candles of an index have no volume, and those from before 2022 only the first two.
@@ -29,26 +22,26 @@ _KUCOIN = "200000"
 
 
 def _rows(response: Any) -> list[Any] | None:
-    rows = list_in(response, "data")
+    rows = json_responses.list_in(response, "data")
     return None if rows is None or response.get("code") == _KUCOIN else rows
 
 
 def _recognises(head: bytes, name: str) -> bool:
-    rows = _rows(first_response(head))
-    return rows is not None and len(rows) > 0 and is_row(rows[0], tuple(_COLUMNS), 1e11)
+    rows = _rows(json_responses.first_response(head))
+    return rows is not None and len(rows) > 0 and json_responses.is_row(rows[0], tuple(_COLUMNS), 1e11)
 
 
 def _read(path: Path, options: ReadOptions) -> VendorTable:
     """Read candles; those with ``confirm`` 0 have not closed, and are left out with the others that have not."""
     tables = []
-    for response in read_responses(path):
+    for response in json_responses.read_responses(path):
         rows = _rows(response) or []
-        table = rows_table(path, rows, _COLUMNS.get(len(rows[0]), _COLUMNS[9]) if rows else _COLUMNS[9])
+        table = json_responses.rows_table(path, rows, _COLUMNS.get(len(rows[0]), _COLUMNS[9]) if rows else _COLUMNS[9])
         subscription = response.get("arg") if isinstance(response, dict) else None
         if isinstance(subscription, dict) and isinstance(subscription.get("instId"), str):
             table = table.assign(symbol=subscription["instId"])
         tables.append(table)
-    frame, notes = join_tables(path, tables, "ts")
+    frame, notes = json_responses.join_tables(path, tables, "ts")
     if _counts_contracts(frame):
         frame = frame.assign(volume=frame["volume_currency"])
         notes.append("volumes are in contracts: the volume in the base currency is stored")

@@ -3,101 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from tradesieve.market.execution.fill_rule import advance_nb, close_out_nb
-from tradesieve.market.execution.order_entry import submit_signal_nb
-from tradesieve.market.execution.records import BAR, EXIT_REASONS, PRICE_RANGE, TRADE, terms_of
-from tradesieve.market.instruments import Instrument
-from tradesieve.strategies.backtest.simulator import InstanceState
-from tradesieve.strategies.signals import make_signals
+from tests.market.execution.one_instance import COSTLY, FREE, QUIET, Instance, Signal, play
+from tradesieve.market.execution.records import EXIT_REASONS
 from tradesieve.strategies.strategy import Policy
-
-NONE = math.nan
-FREE = Instrument("X", maker_fee=0.0, taker_fee=0.0, half_spread=0.0, slippage=0.0)
-COSTLY = Instrument("X", maker_fee=0.001, taker_fee=0.002, half_spread=0.003, slippage=0.001)
-PLAIN = Policy()
-QUIET = (100.0, 100.5, 99.5, 100.0)
-
-
-Prices = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Signal:
-    """A signal; the first is decided at time 0, before the first bar, which closes at time 1."""
-
-    side: float = 1.0
-    limit: float = NONE
-    trigger: float = NONE
-    stop: float = NONE
-    target: float = NONE
-    partials: tuple[tuple[float, float], ...] = ()
-    trail: float = NONE
-    break_even: float = NONE
-    max_hold: int = 0
-    leave_at: int = 0
-    exit_wait: int = 0
-    expiry: int = 1
-    stake: float = 1.0
-
-    def record(self, time: int) -> np.record:
-        """Lay it out for the kernels."""
-        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("side", "partials")}
-        prices, shares = np.array(self.partials or [(NONE, NONE)]).T
-        return make_signals(
-            np.array([time]), self.side, partial_target=prices, partial_share=shares, **columns
-        ).records[0]
-
-
-@dataclass
-class Instance:
-    """One instance under the fill rule, as the simulator and the paper broker drive it."""
-
-    instrument: Instrument = FREE
-    policy: Policy = PLAIN
-    state: InstanceState = field(default_factory=InstanceState)
-    time: int = 0
-
-    def offer(self, signal: Signal, tag: int = 0) -> int:
-        terms = terms_of(self.instrument)
-        return submit_signal_nb(*self.state.records, signal.record(self.time), tag, terms, self.policy.record)
-
-    def bar(
-        self,
-        prices: Prices,
-        *,
-        finer: Sequence[tuple[float, float]] = (),
-        time: int | None = None,
-        untraded: bool = False,
-    ) -> list[np.void]:
-        """Advance by a bar; `finer` holds the high and low of each finer bar of it."""
-        self.time = self.time + 1 if time is None else time
-        trades = np.zeros(2, TRADE)
-        bar = np.array([(self.time, *prices, 0, len(finer), untraded)], BAR)[0]
-        ranges = np.array(list(finer), PRICE_RANGE)
-        n_closed = advance_nb(*self.state.records, bar, ranges, terms_of(self.instrument), self.policy.record, trades)
-        return list(trades[:n_closed])
-
-    def end(self, prices: Prices) -> list[np.void]:
-        trades = np.zeros(1, TRADE)
-        bar = np.array([(self.time, *prices, 0, 0, 0)], BAR)[0]
-        n_closed = close_out_nb(*self.state.records, bar, terms_of(self.instrument), trades[0])
-        return list(trades[:n_closed])
-
-
-def play(signal: Signal, *bars: Prices, instrument: Instrument = FREE) -> Any:
-    """Offer one signal, live through the bars; return the closed trade, or None."""
-    instance = Instance(instrument)
-    assert instance.offer(signal)
-    closed = [trade for prices in bars for trade in instance.bar(prices)]
-    assert len(closed) <= 1
-    return closed[0] if closed else None
 
 
 def mirrored(case: Any) -> Any:
@@ -441,45 +354,3 @@ def test_market_fills_are_rounded_against_us_and_resting_orders_lie_on_the_grid(
     filled = play(limit, (100, 101, 98.5, 100), (100, 102.5, 99, 100), (100, 103, 99, 100), instrument=coarse)
     assert (filled["entry_price"], filled["exit_price"], filled["exit_time"]) == (99.0, 103.0, 3)
     assert filled["cost"] == 0.0
-
-
-# Bars in which nothing traded: an order waits for the next bar with trades, or fills in any bar.
-WAITING = replace(FREE, fill_without_trades=False)
-UNTRADED = {
-    "a market order": (Signal(max_hold=1), (101, 102, 100, 101), (103, 104, 102, 103), 103.0),
-    "a trigger order": (Signal(trigger=102, max_hold=1, expiry=2), (101, 103, 100, 101), (103, 104, 102, 103), 103.0),
-    "a limit order": (Signal(limit=99, max_hold=1, expiry=2), (100, 101, 98, 100), (98, 99, 97, 98), 98.0),
-}
-
-
-@pytest.mark.parametrize("name", UNTRADED)
-def test_an_entry_waits_for_a_bar_with_trades_or_is_counted(name):
-    signal, untraded, traded, price = UNTRADED[name]
-    for instrument, n_untraded in ((WAITING, 0), (FREE, 1)):
-        instance = Instance(instrument)
-        instance.offer(signal)
-        closed = instance.bar(untraded, untraded=True) + instance.bar(traded) + instance.bar(QUIET)
-        assert [int(trade["n_untraded_fills"]) for trade in closed] == [n_untraded]
-        assert (closed[0]["entry_price"] == price) == (instrument is WAITING)
-
-
-def test_a_stop_that_is_passed_while_nothing_trades_fills_at_the_next_open_with_trades():
-    for instrument, expected in ((WAITING, (3, 96.5, 0)), (FREE, (2, 97.0, 1))):
-        instance = Instance(instrument)
-        instance.offer(Signal(stop=98))
-        assert instance.bar(QUIET) == []
-        closed = instance.bar((97.0, 97.5, 96.0, 97.0), untraded=True) + instance.bar((96.5, 97.0, 96.0, 96.5))
-        assert [(int(t["exit_time"]), t["exit_price"], int(t["n_untraded_fills"])) for t in closed] == [expected]
-
-
-def test_a_bar_without_trades_counts_for_the_time_exit_and_the_expiry():
-    instance = Instance(WAITING)
-    instance.offer(Signal(max_hold=2))
-    assert [instance.bar(QUIET), instance.bar(QUIET, untraded=True)] == [[], []]
-    assert instance.bar(QUIET, untraded=True) == [], "the exit is due, and waits"
-    (left,) = instance.bar((101, 102, 100, 101))
-    assert (left["exit_price"], left["bars_held"], EXIT_REASONS[left["exit_reason"]]) == (101.0, 3, "time")
-    instance.offer(Signal(limit=99))
-    instance.bar((98, 99, 97, 98), untraded=True)
-    assert instance.bar((98, 99, 97, 98)) == []
-    assert not instance.state.position[0]["open"], "the order expired"

@@ -4,84 +4,34 @@ from __future__ import annotations
 
 import gzip
 import json
-import zipfile
-from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.market.errors import BadData, BadInput
+from tests.market.sources.vendors.vendor_files import (
+    BARS,
+    CLOSE_ROWS,
+    CSV_ROWS,
+    ISO,
+    MINUTE,
+    OHLCV,
+    OPENS,
+    candles,
+    joined,
+    klines,
+    lines,
+    oanda,
+    read,
+    zipped,
+)
+from tradesieve.market.bars import COLUMNS
+from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.archives import read_head
 from tradesieve.market.sources.formats.timestamps import READ_AS_UTC, Stamps
 from tradesieve.market.sources.reading import VENDORS, read_file
-from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 
-MINUTE = parse_timeframe("1m")
-BARS = SyntheticMarket(n_days=1, timeframe=MINUTE).generate("BTC-USD")[0][:200]
-OPENS = BARS.open_time
-ISO = pd.to_datetime(OPENS, unit="ns")
-PRICED = [BARS.open.tolist(), BARS.high.tolist(), BARS.low.tolist(), BARS.close.tolist()]
-OHLCV = list(zip(*PRICED, BARS.volume.tolist(), strict=True))
-
-
-def read(path: Path, content: str | bytes, **options: object) -> tuple[Bars, tuple[str, ...]]:
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    options = {"symbol": "BTC-USD", "timeframe": MINUTE} | options
-    return read_file(path, **options)  # type: ignore[arg-type]
-
-
-def lines(header: str | None, rows: list[str], *, newest_first: bool = False) -> str:
-    return "\n".join(([header] if header else []) + (rows[::-1] if newest_first else rows)) + "\n"
-
-
-def joined(*fields: object, separator: str = ",") -> str:
-    return separator.join(str(field) for field in fields)
-
-
-def zipped(content: str | bytes, name: str = "bars.csv") -> bytes:
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, content)
-    return packed.getvalue()
-
-
-def klines(factor: int, *, header: bool) -> str:
-    names = "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
-    names += "taker_buy_volume,taker_buy_quote_volume,ignore"
-    rows = [
-        joined(time // factor, *row, (time + MINUTE.duration) // factor - 1, 1.5, 7, 0.5, 0.7, 0)
-        for time, row in zip(OPENS.tolist(), OHLCV, strict=True)
-    ]
-    return lines(names if header else None, rows)
-
-
-def candles(order: str, unit: int) -> list[list[float]]:
-    place = dict(zip("ohlcv", range(5), strict=True))
-    return [
-        [time // unit, *(row[place[name]] for name in order)] for time, row in zip(OPENS.tolist(), OHLCV, strict=True)
-    ]
-
-
-def oanda(side: str = "mid", **changes: object) -> str:
-    rows = [
-        {
-            "complete": True,
-            "volume": row[4],
-            "time": f"{stamp.isoformat()}.000000000Z",
-            side: dict(zip("ohlc", (str(price) for price in row[:4]), strict=True)),
-        }
-        for stamp, row in zip(ISO, OHLCV, strict=True)
-    ]
-    rows[-1] |= changes
-    return json.dumps({"instrument": "BTC_USD", "granularity": "M1", "candles": rows})
-
-
-CSV_ROWS = [joined(stamp, *row) for stamp, row in zip(ISO, OHLCV, strict=True)]
-CLOSE_ROWS = [joined(stamp + pd.Timedelta("1m"), *row) for stamp, row in zip(ISO, OHLCV, strict=True)]
 # What the file holds, and the vendor that it is recognised as.
 FILES: dict[str, tuple[str | bytes, str]] = {
     "binance ms": (klines(10**6, header=True), "Binance"),
@@ -300,52 +250,6 @@ def test_a_candle_that_is_not_complete_is_left_out(tmp_path):
     assert notes[1] == "dropped 1 incomplete candles"
 
 
-def histdata(year: int) -> str:
-    stamps = pd.date_range(f"{year}-01-08 10:00", periods=20, freq="min").append(
-        pd.date_range(f"{year}-03-20 10:00", periods=20, freq="min")
-    )
-    return lines(None, [joined(f"{stamp:%Y%m%d %H%M%S}", 2, 2, 2, 2, 0, separator=";") for stamp in stamps])
-
-
-@pytest.mark.parametrize(("year", "winter", "summer"), [(2018, 15, 14), (2019, 15, 15)])
-def test_the_clock_of_a_year_is_the_one_that_was_measured(tmp_path, year, winter, summer):
-    # The 20th of March lies between the dates on which America and Europe change their clocks.
-    bars, _ = read(tmp_path / "a.csv", histdata(year))
-    opens = pd.to_datetime(bars.open_time, unit="ns")
-    assert [opens[0].hour, opens[-1].hour] == [winter, summer]
-
-
-def test_a_year_that_was_not_measured_needs_its_clock(tmp_path):
-    with pytest.raises(BadInput, match=r"files of 2015 was not measured, .*pass --timezone"):
-        read(tmp_path / "a.csv", histdata(2015))
-    bars, notes = read(tmp_path / "a.csv", histdata(2015), stamps=Stamps(timezone="Etc/GMT+5"))
-    assert pd.to_datetime(bars.open_time[0], unit="ns").hour == 15
-    assert notes == ("recognised as HistData ASCII", "no row has a volume, so factors of volume are refused")
-
-
-def test_a_row_that_is_written_twice_is_left_out_once(tmp_path):
-    twice = histdata(2018) + histdata(2018).splitlines()[-1]
-    bars, notes = read(tmp_path / "a.csv", twice)
-    assert len(bars) == 40
-    assert notes[1].startswith("dropped 1 rows")
-    changed = histdata(2018) + histdata(2018).splitlines()[-1].replace(";2;", ";3;").replace(";2;0", ";3;0")
-    with pytest.raises(BadData, match="same time as the row before"):
-        read(tmp_path / "a.csv", changed)
-    again = klines(10**6, header=True)
-    bars, notes = read(tmp_path / "a.csv", again + again.splitlines()[-1])
-    assert bars.fingerprint == BARS.fingerprint
-    assert notes[-1].startswith(f"left out 1 row repeating an earlier one: row {len(BARS)} at ")
-
-
-def test_a_table_whose_newest_row_comes_first_is_reversed(tmp_path):
-    bars, notes = read(tmp_path / "a.csv", lines("time,open,high,low,close,volume", CSV_ROWS, newest_first=True))
-    assert bars.fingerprint == BARS.fingerprint
-    assert notes[-1] == "the newest row came first: reversed"
-    # The same columns as Alpha Vantage, but no day ends at the end of a session in New York.
-    bars, _ = read(tmp_path / "a.csv", lines("timestamp,open,high,low,close,volume", CSV_ROWS, newest_first=True))
-    assert bars.fingerprint == BARS.fingerprint
-
-
 def test_days_of_metastock_have_no_time_of_day(tmp_path):
     text = "<TICKER>,<DATE>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\nAAPL.US,20240308,1,3,1,2,5\nAAPL.US,20240311,1,3,1,2,5\n"
     bars, notes = read(tmp_path / "a.txt", text, symbol=None, timeframe=parse_timeframe("1d"))
@@ -368,30 +272,6 @@ def test_the_published_shapes_of_stooq_and_yfinance_are_read(shared_data):
         assert (bars.symbol, len(bars), bars.close[0]) == ("AAPL", 60, 99.63)
 
 
-def test_a_table_that_is_partly_out_of_order_is_refused(tmp_path):
-    with pytest.raises(BadData, match=r"row 1 .* is earlier"):
-        read(tmp_path / "a.csv", klines(10**6, header=False).splitlines()[1] + "\n" + klines(10**6, header=False))
-
-
-def test_a_bare_date_is_midnight_of_the_zone_that_is_given(tmp_path):
-    rows = [f"{day:%Y-%m-%d},2,2,2,2,1" for day in pd.date_range("2024-01-10", periods=20)]
-    path, day = tmp_path / "a.csv", parse_timeframe("1d")
-    path.write_text(lines("date,open,high,low,close,volume", rows))
-    bars = read_file(path, symbol="X", timeframe=day, stamps=Stamps(timezone="America/New_York"))[0]
-    assert bars.open_time[0] == pd.Timestamp("2024-01-10", tz="America/New_York").as_unit("ns").value
-    bars = read_file(path, symbol="X", timeframe=day)[0]
-    assert bars.open_time[0] == pd.Timestamp("2024-01-10", tz="UTC").as_unit("ns").value
-
-
-@pytest.mark.parametrize("day", ["2024-01-10", "2024-07-10"])
-def test_new_york_closes_become_utc_in_winter_and_summer(tmp_path, day):
-    stamps = pd.date_range(f"{day} 09:31", f"{day} 16:00", freq="min")
-    rows = [joined(stamp, 2, 2, 2, 2, 1) for stamp in stamps]
-    bars, notes = read(tmp_path / "a.csv", lines("timestamp,open,high,low,close,volume", rows, newest_first=True))
-    assert bars.close_time[-1] == pd.Timestamp(f"{day} 16:00", tz="America/New_York").as_unit("ns").value
-    assert "New York" in notes[-1]
-
-
 def test_whole_prices_of_lean_are_ten_thousandths_unless_it_is_said_otherwise(tmp_path):
     rows = [
         joined(f"{stamp:%Y%m%d %H:%M}", 1_234_500, 1_240_000, 1_230_000, 1_239_900, 50)
@@ -404,17 +284,3 @@ def test_whole_prices_of_lean_are_ten_thousandths_unless_it_is_said_otherwise(tm
     bars, notes = read_file(path, symbol="SPY", timeframe=day, price_scale=1.0)
     assert bars.open[0] == 1_234_500
     assert notes == ("recognised as Lean",)
-
-
-def test_first_ticks_are_moved_to_the_grid_only_where_there_is_room(tmp_path):
-    def text(*clocks: str) -> str:
-        return lines(None, [f"2024.01.{day},{clock},2,2,2,2,1" for day in range(10, 30) for clock in clocks])
-
-    path, hour = tmp_path / "a.csv", parse_timeframe("1h")
-    path.write_text(text("20:00", "21:00", "22:05", "23:00"))
-    bars, notes = read_file(path, symbol="X", timeframe=hour)
-    assert not np.any(bars.close_time % hour.duration)
-    assert "20 rows are stamped with their first tick" in notes[1]
-    path.write_text(text("20:00", "21:00", "22:00", "22:05", "23:00"))
-    with pytest.raises(BadInput, match="less than the timeframe 1h"):
-        read_file(path, symbol="X", timeframe=hour)
