@@ -5,6 +5,7 @@ A cache holds what can be computed again, so it never makes a command fail. Stor
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def warn_of_cache(folder: Path | str, error: BaseException) -> None:
     if isinstance(error, FileExistsError | NotADirectoryError):
         reason = "a file is where a folder should be"
     else:
-        text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        reason = text.partition("\n")[0]
+        # Arrow wraps what the system says in words of its own.
+        system = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
+        reason = system or str(error).partition("\n")[0] or type(error).__name__
     message = f"the cache {folder} cannot be used: {reason}; continuing without it, with the same results"
     warnings.warn(message, CacheWarning, stacklevel=2)

@@ -6,7 +6,6 @@ is full, or if a file is damaged. Kernels import `njit` from here, so that this 
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ def _kernel_cache(function: Callable[..., Any]) -> Any:
         return _KernelCache(function)
     except RuntimeError:
         beside = Path(function.__code__.co_filename).parent / "__pycache__"
-        _warn(beside, OSError(errno.EACCES, "it cannot be written, nor can NUMBA_CACHE_DIR or the user's own cache"))
+        _warn(beside, PermissionError("it cannot be written, nor can NUMBA_CACHE_DIR or the user's own cache"))
         return NullCache()
 
 

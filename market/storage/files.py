@@ -33,7 +33,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())  # without it, a power failure may leave an empty file
         os.replace(temporary, path)
     except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from error
+        raise BadInput(
+            f"{path}: cannot be written: {os.strerror(error.errno) if error.errno else error}; nothing was changed"
+        ) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
