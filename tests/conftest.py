@@ -25,7 +25,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from tests.long_tests import LONG
+from tests.long_tests import LONG, LONGEST
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.feature_names import parse_features
@@ -52,11 +52,13 @@ hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of `LONG` as slow."""
+    """Mark the tests of `LONG` as slow, and begin with the files of `LONGEST`."""
     here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).as_posix().startswith(LONG):
+    places = {item: item.path.relative_to(here).as_posix() for item in items}
+    for item, place in places.items():
+        if place.startswith(LONG):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: LONGEST.index(places[item]) if places[item] in LONGEST else len(LONGEST))
 
 
 STRATEGIES = ("breakout(lookback=20)", "reversion(window=10)")

@@ -1,4 +1,4 @@
-"""What `make test-fast` leaves out: `tests/conftest.py` marks it as slow."""
+"""What `make test-fast` leaves out, and what `make test` begins with; `tests/conftest.py` uses both."""
 
 LONG = (
     "acceptance", "invariants", "oracles", "parity", "serving", "trading",
@@ -16,3 +16,12 @@ LONG = (
     "strategies/backtest", "strategies/search", "strategies/test_strategy.py",
 )  # fmt: skip
 """Folders and files of tests that are left out of `make test-fast`: each takes seconds, or starts servers."""
+
+LONGEST = (
+    "house/test_wheel.py", "acceptance/test_null_markets.py", "pipelines/stack/test_supervisor.py",
+    "pipelines/test_bad_disks.py", "invariants/test_factor_invariants.py", "pipelines/test_command_line.py",
+    "parity/test_paper_equals_research.py", "parity/test_paper_inputs_equal_research.py",
+    "pipelines/runs/test_experiment_run.py", "pipelines/test_flows.py", "oracles/test_simulator_vectorbt.py",
+    "serving/test_export.py", "models/tracking/test_runs.py",
+)  # fmt: skip
+"""Files that run first, so that no process of `make test` is left alone with one of them at the end."""

@@ -9,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from tests.house.readme_demo import ROOT
+from tradesieve.pipelines.command_line import tradesieve
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -17,10 +20,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_commands_of_the_readme_exist() -> None:
     named = set(re.findall(r"tradesieve ((?:data|trades|factors|model) \w+|up|paper|demo)", README))
     assert {"data import", "model experiment", "model export", "up", "paper", "demo"} <= named
-    tradesieve = str(Path(sys.executable).parent / "tradesieve")
     for command in sorted(named):
-        done = subprocess.run([tradesieve, *command.split(), "--help"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
+        done = CliRunner().invoke(tradesieve, [*command.split(), "--help"])
+        assert done.exit_code == 0, f"{command}: {done.output}"
+        assert done.output.startswith(f"Usage: tradesieve {command} ")
 
 
 def test_the_experiment_of_the_readme_is_one() -> None:
