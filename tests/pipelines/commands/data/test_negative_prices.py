@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,14 @@ import pandas as pd
 import pytest
 
 from tests.pipelines.command_runs import Command, Ended, refuses
-from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.bars import COLUMNS, PRICES, Bars
+from tradesieve.market.errors import BadInput
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import DAY, parse_timeframe
+from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.pipelines.runs.research_trades import load_model_chunk
+from tradesieve.pipelines.settings import Settings
 
 QUARTERS = parse_timeframe("15m")
 NEGATIVE = slice(1000, 1007)
@@ -168,3 +173,17 @@ def test_a_series_that_features_read_beside_another_is_refused_likewise(run: Com
     given += ["--features", "close_of_OIL__change__window_5"]
     refuses(run("factors", "check", *given), "features read OIL beside AAA", f"--from {LAST}")
     assert run("factors", "check", *given, "--times", "4", "--from", LAST).code == 0
+
+
+def test_a_model_knows_a_marked_market_from_its_training_on(
+    trained: Artifact, make_home: Callable[..., Settings], small_bars: Bars
+) -> None:
+    settings = make_home()
+    first = small_bars[:20]
+    below = dict.fromkeys(PRICES, np.full(len(first), -1.0))
+    earlier = {"close_time": first.close_time - len(first) * QUARTERS.duration, **below, "allow_negative": True}
+    settings.bars.append(first.with_columns(earlier))
+    with pytest.raises(BadInput, match="at or below zero"):
+        settings.bars.load("AAA", QUARTERS)
+    chunk = load_model_chunk(trained, "AAA", "15m", settings)
+    assert chunk.bars.fingerprint == small_bars.fingerprint
