@@ -82,7 +82,7 @@ def exchange_schedule(name: str, start_time: int, end_time: int) -> Schedule:
     first, last = ((1970 + _year(time)) // _YEARS_PER_BLOCK for time in (start_time - DAY, end_time + DAY))
     try:
         blocks = [_block(name, number * _YEARS_PER_BLOCK) for number in range(first, last + 1)]
-    except ValueError as error:
+    except (ValueError, NotImplementedError) as error:  # the second where its holidays need an older pandas
         year, reason = 1970 + _year(start_time), textwrap.shorten(str(error), 200)
         raise BadInput(f"calendar {name} is not known for {year}: {reason}") from error
     whole = blocks[0] if len(blocks) == 1 else _joined(blocks)

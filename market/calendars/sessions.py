@@ -91,6 +91,11 @@ class Sessions:
         return ":" in self.name
 
     @property
+    def minute(self) -> int:
+        """The minute of the local day at which days begin that follow each other without a pause."""
+        return _parse_roll(self.name)[0]
+
+    @property
     def word(self) -> str:
         """The name without a character that a file name or a parameter could not hold."""
         if ":" not in self.name:

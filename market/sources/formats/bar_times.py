@@ -11,7 +11,8 @@ from tradesieve.market.bars import PRICES, format_time
 from tradesieve.market.calendars.trading_days import WEEKDAY_NAMES
 from tradesieve.market.errors import BadInput, WrongTimeframe
 from tradesieve.market.grid import snap_to_seconds
-from tradesieve.market.sources.formats.bar_ends import calendar_notes, check_calendar, close_times, weekday
+from tradesieve.market.sources.formats.bar_ends import close_times
+from tradesieve.market.sources.formats.calendar_stamps import calendar_notes, check_calendar, weekday
 from tradesieve.market.sources.formats.left_out import NO_ROWS, LeftOut
 from tradesieve.market.sources.formats.timestamps import (
     CLOSE_NAMES,
