@@ -203,7 +203,7 @@ def _read_table(path: Path, options: ReadOptions) -> tuple[VendorTable, tuple[st
     """Read a table, completed by the user's options; also return the names in which a pair may be found."""
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"{path}: file not found")
+        raise BadInput(f"{path}: is a folder: name its files" if path.is_dir() else f"{path}: file not found")
     head, name = read_head(path)
     layout = options.layout
     vendor = None if layout.is_described else next((each for each in VENDORS if each.recognises(head, name)), None)

@@ -265,9 +265,11 @@ class BarStore:
         symbol = find_symbol(symbol, [name for name, _ in stored]) or symbol
         sources = [each for name, each in stored if name == symbol and each.divides(timeframe)]
         if not sources:
+            has_others = symbol in [name for name, _ in stored]
+            missing = f"that make up {timeframe} are stored" if has_others else f"at {timeframe} or shorter are stored"
             names = ", ".join(f"{name} {each}" for name, each in stored) or "nothing"
             raise BadInput(
-                f"no bars of {symbol} at {timeframe} or shorter are stored; stored: {names}. "
+                f"no bars of {symbol} {missing}; stored: {names}. "
                 "Import some with `tradesieve data import FILE --symbol SYMBOL --timeframe TIMEFRAME`"
             )
         source = max(sources)

@@ -34,7 +34,7 @@ def show_import(console: Console, read: Sequence[Read], n_new: Sequence[int], *,
     console.json(answer | ({"preview": shown} if preview else {}))
     title = f"{', '.join(symbols)} {timeframe}"
     if preview:
-        console.table(f"{title}, as they would be stored, in UTC", shown)
+        console.table(f"{title}, as they would be stored, in UTC", [_with_all_digits(row) for row in shown])
         console.table(
             f"{title}, how the file is read, and its rows that are left out",
             [name | reading for name, _, reading, _ in parts],
@@ -59,6 +59,10 @@ def _first_and_last(bars: Bars) -> list[dict[str, Any]]:
         | {name: float(getattr(bars, name)[row]) for name in VALUES}
         for row in rows
     ]
+
+
+def _with_all_digits(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: repr(value) if isinstance(value, float) else value for name, value in row.items()}
 
 
 def _span(bars: Bars) -> dict[str, Any]:

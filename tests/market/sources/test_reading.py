@@ -325,7 +325,7 @@ def test_separators_at_the_ends_of_lines_do_not_shift_the_columns(tmp_path, time
 def test_a_missing_file_and_an_unknown_kind_are_told(tmp_path):
     with pytest.raises(BadInput, match=r"nowhere\.csv: file not found"):
         read(tmp_path / "nowhere.csv")
-    with pytest.raises(BadInput, match="file not found"):
+    with pytest.raises(BadInput, match="is a folder: name its files"):
         read_file(tmp_path, symbol="X", timeframe=MINUTE)
     (tmp_path / "a.xlsx").write_text("x")
     with pytest.raises(BadInput, match=r"files ending in '\.xlsx' are not supported; use \.csv, \.parquet"):

@@ -106,7 +106,7 @@ def test_bars_that_are_not_stored_are_told_with_what_is(tmp_path):
     store.append(minutes(1, 9))
     with pytest.raises(BadInput, match="stored: BTC-USD 1m"):
         store.load("ETH-USD", MINUTE)
-    with pytest.raises(BadInput, match="stored: BTC-USD 1m"):
+    with pytest.raises(BadInput, match="no bars of BTC-USD that make up 30s are stored; stored: BTC-USD 1m"):
         store.load("BTC-USD", parse_timeframe("30s"))
     with pytest.raises(BadInput, match="no bars of ETH-USD at 1m are stored"):
         store.span("ETH-USD", MINUTE)

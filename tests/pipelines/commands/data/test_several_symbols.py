@@ -184,6 +184,7 @@ def test_a_preview_shows_both_ends_and_stores_nothing(store, long):
     assert pd.Timestamp(answer["preview"][0]["open_time"]).value == bars.open_time[0]
     assert store.list() == []
     text = run(long, "--preview")
+    assert all(repr(answer["preview"][5][name]) in text.output for name in VALUES)
     assert "nothing was stored; omit --preview to store these bars" in text.output
     assert "times are read as the open of a bar" in text.output.replace("\n", " ")
     assert store.list() == []
