@@ -11,6 +11,7 @@ import pandas as pd
 from tradesieve.market.bars import NOT_POSITIVE, ORDER_LAWS, PRICES, VALUES, broken_laws, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.sources.formats.left_out import NO_ROWS, LeftOut
+from tradesieve.market.sources.formats.local_times import zones_set_back
 
 BAD_ROWS = ("refuse", "drop")
 """What is done about rows that break a law of bars: refuse the table, or leave them out."""
@@ -116,8 +117,13 @@ def settle_broken(rows: NumberedRows, *, symbol: str, bad_rows: str, allow_negat
         laws = broken_laws(rows.columns, allow_negative=allow_negative)
     if laws:
         error = BadData(f"{symbol}: {_described(rows, laws)}")
+        out_of_order = [laws[law] for law in ORDER_LAWS if law in laws]
+        if out_of_order:
+            # A bar of an hour that comes twice closes within it, or at its end.
+            late = rows.columns["close_time"][np.logical_or.reduce(out_of_order)] - 1
+            raise error.proposing(*({"timezone": zone} for zone in zones_set_back(late)))
         may_be_right = [{"allow_negative": True}] if NOT_POSITIVE in laws else []
-        raise error if laws.keys() & set(ORDER_LAWS) else error.proposing({"bad_rows": "drop"}, *may_be_right)
+        raise error.proposing({"bad_rows": "drop"}, *may_be_right)
     negative = np.logical_or.reduce([rows.columns[price] <= 0 for price in PRICES])
     if not negative.any():
         return rows

@@ -11,6 +11,21 @@ from tradesieve.market.timeframes import DAY, HOUR
 REPEATED_HOURS = ("first", "second")
 """Which of the two a time in a repeated hour is, where the order of rows does not tell."""
 
+_ZONES_OF_MARKETS = (
+    "America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin", "Europe/Athens", "America/Sao_Paulo",
+    "Australia/Sydney",
+)  # fmt: skip
+
+
+def zones_set_back(times: np.ndarray) -> list[str]:
+    """Return the time zones of markets in which one of some local times, int64 ns (n,), comes twice."""
+    index = pd.DatetimeIndex(times)
+    return [
+        zone
+        for zone in _ZONES_OF_MARKETS
+        if index.tz_localize(zone, ambiguous="NaT", nonexistent="shift_forward").isna().any()
+    ]
+
 
 def to_utc(times: pd.Series, timezone: str, *, repeated_hour: str | None, name: str) -> pd.Series:
     """Convert local times to UTC.

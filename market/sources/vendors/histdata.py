@@ -37,7 +37,7 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
             raise BadInput(
                 f"{path}: the time zone of HistData files of {year} was not measured, and is not always the one that "
                 "the vendor states; pass --timezone, such as America/New_York (with summer time) or Etc/GMT+5 (without)"
-            )
+            ).proposing({"timezone": "America/New_York"}, {"timezone": "Etc/GMT+5"})
     parts = []
     for year in sorted(set(years)):
         zone, behind = _MEASURED[int(year)]

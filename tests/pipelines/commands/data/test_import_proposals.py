@@ -20,6 +20,9 @@ VALUES = "2,3,1,2,5"
 MINUTES = pd.date_range("2024-01-02 09:30", periods=40, freq="min")
 DAYS = pd.date_range("2024-01-02", periods=9, freq="D")
 SPRING = pd.date_range("2024-03-10 00:30", periods=40, freq="30min")
+SET_BACK = (
+    pd.date_range("2023-11-05 04:00", periods=9, freq="h", tz="UTC").tz_convert("America/New_York").tz_localize(None)
+)
 AUTUMN = pd.to_datetime(["2023-11-05 01:30", "2023-11-05 03:30", "2023-11-05 04:30"])
 
 
@@ -125,6 +128,13 @@ PROPOSALS: dict[str, tuple[str, str | bytes, str, tuple[str, ...], int]] = {
     ),
     "repeated hour": (
         "a.csv", table(AUTUMN), "--timezone America/New_York --timeframe 1h", ("--repeated-hour",), 2,
+    ),
+    "hours of a clock that is set back": (
+        "a.csv", table(SET_BACK), "--timeframe 1h", ("--timezone America/",), 2,
+    ),
+    "HistData of a year that was not measured": (
+        "a.csv", table(MINUTES.strftime("%Y%m%d %H%M%S"), "", values="2,3,1,2,0", separator=";"), "",
+        ("--timezone",), 2,
     ),
     "timeframe": ("a.csv", table(DAYS), "", ("--timeframe 1d",), 1),
 }  # fmt: skip
