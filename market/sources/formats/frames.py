@@ -179,7 +179,8 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
     is_text = _text_cells(column)
     if is_text.any():
         raise _not_a_number(column, is_text, name)
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = column if pd.api.types.is_numeric_dtype(column) else pd.to_numeric(column, errors="coerce")
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _not_a_number(column: pd.Series, is_text: np.ndarray, name: str) -> BadInput:
