@@ -130,7 +130,7 @@ PROPOSALS: dict[str, tuple[str, str | bytes, str, tuple[str, ...], int]] = {
         "a.csv", table(AUTUMN), "--timezone America/New_York --timeframe 1h", ("--repeated-hour",), 2,
     ),
     "hours of a clock that is set back": (
-        "a.csv", table(SET_BACK), "--timeframe 1h", ("--timezone America/",), 2,
+        "a.csv", table(SET_BACK).replace(VALUES, "2,3,1,2,6", 2), "--timeframe 1h", ("--timezone America/",), 2,
     ),
     "HistData of a year that was not measured": (
         "a.csv", table(MINUTES.strftime("%Y%m%d %H%M%S"), "", values="2,3,1,2,0", separator=";"), "",
