@@ -224,14 +224,14 @@ def _read_table(path: Path, options: ReadOptions) -> tuple[VendorTable, tuple[st
 
 def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> VendorTable:
     suffix = Path(name).suffix.lower()
+    if head.lstrip()[:1] in (b"[", b"{"):
+        raise BadInput(
+            f"{path}: JSON in an unknown layout; `tradesieve data import --help` lists the vendors that are recognised"
+        )
     if suffix not in READERS:
         raise BadInput(
             f"{path}: files ending in {suffix!r} are not supported; use {', '.join(sorted(READERS))}, or a file of a "
             "vendor that is recognised: `tradesieve data import --help` lists them"
-        )
-    if head.lstrip()[:1] in (b"[", b"{"):
-        raise BadInput(
-            f"{path}: JSON in an unknown layout; `tradesieve data import --help` lists the vendors that are recognised"
         )
     frame, notes = READERS[suffix](path, layout)
     return VendorTable(frame, Stamps(), notes)

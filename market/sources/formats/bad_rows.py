@@ -137,7 +137,7 @@ def _described(rows: NumberedRows, laws: Mapping[str, np.ndarray]) -> str:
     more = int(broken.sum()) - len(first)
     ending = f"; and {more} more" if more else ""
     if laws.keys() & set(ORDER_LAWS):
-        return f"{described}{ending}"
+        return f"{described}{ending}; which of these rows is right is not known: correct the file"
     negative = ", --allow-negative keeps prices at or below zero that the market had" * (NOT_POSITIVE in laws)
     return f"{described}{ending}; --bad-rows drop leaves out such rows{negative}"
 

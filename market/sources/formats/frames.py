@@ -73,7 +73,7 @@ def bars_from_frame(
     rows = rows.without(is_text[rows.numbers], "with a cell that is not a number", counted_as="bad_rows")
     rows = leave_out_rows(rows, name=name)
     _check_steps(rows, timeframe, name)
-    rows = settle_broken(rows, symbol=symbol, bad_rows=bad_rows, allow_negative=allow_negative)
+    rows = settle_broken(rows, symbol=f"{name}: {symbol}", bad_rows=bad_rows, allow_negative=allow_negative)
     rows = replace(rows, notes=(*_volume_notes(frame, rows.columns["volume"]), *rows.notes))
     has_negative = bool((rows.columns["low"] <= 0).any())
     return make_bars(symbol, timeframe, rows.columns, sessions=sessions, allow_negative=has_negative), rows

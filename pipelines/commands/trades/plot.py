@@ -10,13 +10,15 @@ import click
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
-from tradesieve.pipelines.commands.shared.trade_notes import describe_open
+from tradesieve.pipelines.commands.shared.trade_notes import describe_no_trades, describe_open
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_plot import write_plot
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
-from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.chunks import instance_names, load_chunks
+from tradesieve.pipelines.steps.without_trades import explain_no_trades
+from tradesieve.strategies.statistics.duplicates import digest_instances
 from tradesieve.strategies.trades import is_closed, pool_trades
 
 
@@ -45,9 +47,10 @@ def plot(n_bars: int, n_trades: int, output: Path, as_json: bool, **given: Any) 
         trades = pool_trades([generate_trades(chunk, settings, progress=progress) for chunk in chunks])
     shown = write_plot(chunks, trades, output, n_trades=n_trades, n_bars=n_bars)
     n_open = int((~is_closed(trades)).sum())
-    console.json(
-        {"output": str(output), "n_trades": len(trades), "n_open": n_open, "n_shown": shown, "strategies": strategies}
-    )
-    for line in (*describe_limit(strategies), *describe_open(n_open, counted="plotted up to there")):
+    without_trades = explain_no_trades(chunks, digest_instances(trades, instance_names(chunks)))
+    counts = {"n_trades": len(trades), "n_open": n_open, "n_shown": shown}
+    console.json({"output": str(output), **counts, "strategies": strategies, "without_trades": without_trades})
+    notes = (*describe_open(n_open, counted="plotted up to there"), *describe_no_trades(without_trades))
+    for line in (*describe_limit(strategies), *notes):
         console.say(line)
     console.say(f"{shown:,} of {len(trades):,} trades plotted, written to {output}: open it in a browser")

@@ -328,6 +328,9 @@ def test_a_missing_file_and_an_unknown_kind_are_told(tmp_path):
     with pytest.raises(BadInput, match="is a folder: name its files"):
         read_file(tmp_path, symbol="X", timeframe=MINUTE)
     (tmp_path / "a.xlsx").write_text("x")
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    with pytest.raises(BadInput, match="JSON in an unknown layout"):
+        read(tmp_path / "a.json")
     with pytest.raises(BadInput, match=r"files ending in '\.xlsx' are not supported; use \.csv, \.parquet"):
         read(tmp_path / "a.xlsx")
     assert len(read(tmp_path / "A.CSV", rows(START))) == 1

@@ -81,7 +81,7 @@ def test_a_missing_volume_is_none_and_said(tmp_path):
 def test_rows_that_break_a_law_are_refused_or_dropped(tmp_path, column, value, law):
     frame = table()
     frame.loc[frame.index[10:18], column] = value
-    with pytest.raises(BadData, match=f"^BTC-USD: row 10 at .* {law}: ") as refused:
+    with pytest.raises(BadData, match=rf"a\.parquet: BTC-USD: row 10 at .* {law}: ") as refused:
         read(frame, tmp_path)
     assert str(refused.value).count("; row ") == 4, "the first five are shown"
     assert "; and 3 more; --bad-rows drop leaves out such rows" in str(refused.value)
@@ -96,6 +96,7 @@ def test_two_rows_that_differ_at_one_time_are_always_refused(tmp_path):
     for bad_rows in ("refuse", "drop"):
         with pytest.raises(BadData, match=r"BTC-USD: row 5 at .* has the same time as the row before it") as refused:
             read(frame, tmp_path, bad_rows=bad_rows)
+        assert str(refused.value).endswith("; which of these rows is right is not known: correct the file")
         assert "--bad-rows" not in str(refused.value)
 
 

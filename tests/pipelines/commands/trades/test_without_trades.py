@@ -45,9 +45,12 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     return call
 
 
-@pytest.mark.parametrize("command", ["generate", "stats"])
-def test_an_instance_without_a_trade_is_named_with_the_calendar_that_its_bars_keep_to(run: Run, command: str) -> None:
-    lines, result = run(command, "--strategies", f"{RULES},volatility_breakout(multiple=900)")
+@pytest.mark.parametrize("command", ["generate", "stats", "plot"])
+def test_an_instance_without_a_trade_is_named_with_the_calendar_that_its_bars_keep_to(
+    run: Run, tmp_path, command: str
+) -> None:
+    output = ["--output", tmp_path / "plot.html"] if command == "plot" else []
+    lines, result = run(command, "--strategies", f"{RULES},volatility_breakout(multiple=900)", *output)
     assert (
         "no trade by 1 instance of opening_range_breakout on AAA 5m: no bar lies within the first 60 minutes of its "
         "session, the 24 hours from 00:00 UTC, and the bars keep to XNYS: set calendar: XNYS for AAA in instruments"
