@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.errors import BadInput
+from tradesieve.market.errors import BadInput, WrongTimeframe
 from tradesieve.market.sources.formats.archives import is_utf_16, read_head
 from tradesieve.market.sources.formats.bad_rows import oldest_first
 from tradesieve.market.sources.formats.bar_times import check_timeframe, read_times
@@ -63,7 +63,7 @@ from tradesieve.market.sources.vendors.stooq import STOOQ
 from tradesieve.market.sources.vendors.tradingview import TRADINGVIEW
 from tradesieve.market.sources.vendors.yahoo import YAHOO
 from tradesieve.market.sources.vendors.yfinance import YFINANCE
-from tradesieve.market.timeframes import Timeframe
+from tradesieve.market.timeframes import CALENDAR_WEEK, Timeframe
 
 READERS: dict[str, Callable[[Path, Layout], tuple[pd.DataFrame, tuple[str, ...]]]] = {
     ".parquet": read_parquet,
@@ -208,6 +208,7 @@ def _read_table(path: Path, options: ReadOptions) -> tuple[VendorTable, tuple[st
     layout = options.layout
     vendor = None if layout.is_described else next((each for each in VENDORS if each.recognises(head, name)), None)
     table = vendor.read(path, options) if vendor else _read_plain(path, name, head, layout)
+    _check_stated_timeframe(path, table.timeframe, options.timeframe)
     frame = table.frame.rename(columns=lambda column: str(column).strip().lower())
     stamps = options.stamps.with_defaults(table.stamps)
     notes = [f"recognised as {vendor.name}"] if vendor else []
@@ -220,6 +221,15 @@ def _read_table(path: Path, options: ReadOptions) -> tuple[VendorTable, tuple[st
         price_scale=options.price_scale or table.price_scale,
     )
     return table, (path.name, name)
+
+
+def _check_stated_timeframe(path: Path, stated: Timeframe | None, timeframe: Timeframe) -> None:
+    """Refuse a timeframe that the file contradicts; its weeks may begin on another day than Monday."""
+    if stated is None or stated == timeframe or (stated == CALENDAR_WEEK and timeframe.duration == stated.duration):
+        return
+    raise WrongTimeframe(
+        f"{path}: states that its bars last {stated}, but the timeframe given is {timeframe}", str(stated)
+    )
 
 
 def _read_plain(path: Path, name: str, head: bytes, layout: Layout) -> VendorTable:

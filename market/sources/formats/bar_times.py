@@ -13,6 +13,7 @@ from tradesieve.market.errors import BadInput, WrongTimeframe
 from tradesieve.market.grid import snap_to_seconds
 from tradesieve.market.sources.formats.bar_ends import close_times
 from tradesieve.market.sources.formats.calendar_stamps import calendar_notes, check_calendar, weekday
+from tradesieve.market.sources.formats.few_rows import longer_timeframe
 from tradesieve.market.sources.formats.left_out import NO_ROWS, LeftOut
 from tradesieve.market.sources.formats.timestamps import (
     CLOSE_NAMES,
@@ -96,7 +97,7 @@ def read_times(
         time, moved = _first_on_grid(time, timeframe)
         notes += moved
     stamped = Stamps(meaning, "ns", stamps.timezone)
-    notes += calendar_notes(time, stamped, timeframe)
+    notes += (*calendar_notes(time, stamped, timeframe), *_step_notes(time, timeframe))
     close_time = close_times(time, stamped, timeframe)[0]
     closed, closed_notes = _closed(frame, close_time, now, name)
     left_out = _left_out(close_time[~closed], timeframe, now)
@@ -111,7 +112,7 @@ def check_timeframe(frame: pd.DataFrame, *, timeframe: Timeframe, stamps: Stamps
 
     Months last 28 to 31 days, weeks begin on Monday, and a day may last 23 or 25 hours. Bars last too long where the
     table has a column for each end, and they last longer; or where most rows are further apart. Gaps do not count: a
-    step says something only if most rows share it. Few rows say nothing.
+    step says something only if most rows share it, and of few rows only what gaps cannot explain.
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def _check_steps(frame: pd.DataFrame, time: np.ndarray, timeframe: Timeframe, st
             time,
             stamps,
         )
-    if is_common and timeframe != CALENDAR_MONTH and timeframe.duration > DAY and _are_months(lengths):
+    if timeframe != CALENDAR_MONTH and _are_months(lengths):
         raise _wrong(f"{name}: rows are a month apart, but the timeframe given is {timeframe}", 31 * DAY, time, stamps)
     # Minutes without trades are absent, which makes many steps longer, but leaves some of one minute.
     matching = counts[(lengths >= shortest) & (lengths <= longest)].sum()
@@ -173,11 +174,22 @@ def _check_steps(frame: pd.DataFrame, time: np.ndarray, timeframe: Timeframe, st
             f"{name}: rows are {_in_words(int(lengths.min()))} apart or more, but the timeframe given is {timeframe}",
             None,
         )
-    common = int(np.gcd.reduce(lengths))
-    if common > longest and len(steps) >= 2 * _FEWEST_STEPS:
+    many = len(steps) >= 2 * _FEWEST_STEPS
+    common = int(np.gcd.reduce(lengths)) if many else longer_timeframe(steps, timeframe) or 0
+    if common > longest:
         raise _wrong(
             f"{name}: rows are {_in_words(common)} apart, but the timeframe given is {timeframe}", common, time, stamps
         )
+
+
+def _step_notes(time: np.ndarray, timeframe: Timeframe) -> tuple[str, ...]:
+    """Report that no row is one bar after another: the bars are sparse, or last longer."""
+    steps = np.diff(np.unique(time))
+    if timeframe.calendar or len(steps) == 0 or steps.min() <= timeframe.duration + _slack(timeframe):
+        return ()
+    lengths, counts = np.unique(steps, return_counts=True)
+    step = _in_words(int(lengths[np.argmax(counts)]))
+    return (f"no two rows are {timeframe} apart: the commonest step is {step}; check --timeframe",)
 
 
 def _time_column(frame: pd.DataFrame) -> str | None:

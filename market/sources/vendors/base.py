@@ -68,6 +68,7 @@ class VendorTable(NamedTuple):
     price_scale : every price is to be divided by it.
     market : the symbol in its normal form, where the vendor means another market than its symbol column seems to say.
     left_out : how many rows of the file are not in the frame.
+    timeframe : of the bars, where the file states it.
     """
 
     frame: pd.DataFrame
@@ -76,6 +77,7 @@ class VendorTable(NamedTuple):
     price_scale: float = 1.0
     market: str | None = None
     left_out: LeftOut = NO_ROWS
+    timeframe: Timeframe | None = None
 
 
 @dataclass(frozen=True)

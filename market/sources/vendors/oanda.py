@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from tradesieve.market.sources.formats.archives import read_json
 from tradesieve.market.sources.formats.left_out import LeftOut
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.vendors.base import ReadOptions, Vendor, VendorTable
+from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
+_SECONDS = re.compile(r"^S(\d+)$")
 _SIDES = ("mid", "bid", "ask")
 
 
@@ -45,7 +48,21 @@ def _read(path: Path, options: ReadOptions) -> VendorTable:
         frame = frame.assign(time=seconds)
     if isinstance(content.get("instrument"), str):
         frame = frame.assign(instrument=content["instrument"])
-    return VendorTable(frame, Stamps(meaning="open"), tuple(notes), left_out=LeftOut(not_closed=n_incomplete))
+    return VendorTable(
+        frame,
+        Stamps(meaning="open"),
+        tuple(notes),
+        left_out=LeftOut(not_closed=n_incomplete),
+        timeframe=_timeframe(content.get("granularity")),
+    )
+
+
+def _timeframe(granularity: object) -> Timeframe | None:
+    """Read a granularity, such as S5, M15, H4, D, W or M."""
+    try:
+        return parse_timeframe(_SECONDS.sub(r"\1s", str(granularity)))
+    except BadInput:
+        return None
 
 
 def _row(path: Path, number: int, candle: dict[str, Any], side: str) -> list[Any]:
