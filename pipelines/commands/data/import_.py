@@ -78,7 +78,11 @@ class _Request:
     help="Store prices that are far from the stored ones, or that the symbol should not be able to cost.",
 )
 @click.option("--replace", is_flag=True, help="Replace the stored bars of this symbol and timeframe.")
-@click.option("--preview", is_flag=True, help="Show the first and last bars as they would be stored; store nothing.")
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Show bars as they would be stored, how the file is read and which rows are left out; store nothing.",
+)
 @as_json
 def import_(
     files: tuple[str, ...], symbol: str | None, timeframe: str, file_options: FileOptions, table: str | None,
