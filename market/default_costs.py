@@ -46,10 +46,10 @@ class CostSource:
 _READ = "page of the broker, read in a stored copy, 2026-11"
 _REPORTED = "only as others report the schedule, 2026-11"
 _FUTURE = CostSource(
-    "Interactive Brokers, Commissions Futures, US fixed: USD 0.85 a contract; with the exchange and regulatory fees of "
-    "an E-mini S&P 500 (about USD 1.40) USD 2.25, of 50 x 5,000 points",
+    "Interactive Brokers, Commissions Futures, US fixed: USD 0.85 a contract; with the exchange and the regulatory fee "
+    "of an E-mini S&P 500 (USD 1.38 and USD 0.02) USD 2.25, of 50 x 5,000 points",
     "one tick of 0.25 points at 5,000",
-    f"{_READ}; the exchange and regulatory fees were not found",
+    f"{_READ}, and its page of CME fees; the regulatory fee only as others report it",
 )
 COST_SOURCES: Final[dict[str, CostSource]] = {
     "crypto_spot": CostSource(
@@ -79,7 +79,7 @@ COST_SOURCES: Final[dict[str, CostSource]] = {
     "option": CostSource(
         "Interactive Brokers, Commissions Options, first tier: USD 0.65 a contract, of 100 x a premium of USD 5",
         "USD 0.05 at USD 5, the step of the classes in the Penny Interval Program from USD 3 on (Cboe Rule 5.4)",
-        "the schedule was not found, 2026-11",
+        _READ,
     ),
 }
 """The source of the default costs, by kind."""

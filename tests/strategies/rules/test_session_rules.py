@@ -11,8 +11,10 @@ import pytest
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.instruments import instrument_from
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.invariants import check_strategy
 from tradesieve.strategies.registry import choose_strategies, parse_strategy
 from tradesieve.strategies.rules.opening_range_breakout import OpeningRangeBreakout
@@ -111,6 +113,10 @@ def test_the_opening_range_of_real_bars_stands_at_half_past_nine(shared_data, pa
     bars = real_year(shared_data, path, first, last)
     for rule in (OpeningRangeBreakout(session="XNYS"), TrendDay(session="XNYS"), TimeOfDay(session="XNYS")):
         assert_no_month_without_a_signal(bars, rule)
+        trades = simulate(rule, bars, instrument_from("X", {"kind": "stock"}))
+        times = (bars.close_time, np.asarray(trades.decision_time))
+        months = [set(pd.to_datetime(each).to_period("M")) for each in times]
+        assert months[0] == months[1], "trades by month have no hole"
     assert_opening_ranges(bars, OpeningRangeBreakout(opening_minutes=30, session="XNYS"), complete=False)
 
 

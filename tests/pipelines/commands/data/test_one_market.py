@@ -63,8 +63,9 @@ def market(timeframe: Timeframe, sessions: str | None = None, start: str = START
     return table.assign(volume=np.arange(1.0, N_BARS + 1))
 
 
-def bars_of(timeframe: Timeframe) -> Bars:
-    return Bars(SYMBOL, timeframe, **{name: market(timeframe)[name].to_numpy() for name in COLUMNS})
+def bars_of(timeframe: Timeframe, start: str) -> Bars:
+    table = market(timeframe, None, start)
+    return Bars(SYMBOL, timeframe, **{name: table[name].to_numpy() for name in COLUMNS})
 
 
 def write_csv(path: Path, table: pd.DataFrame, shift: int, stamp: str, zone: str, *, newest_first: bool) -> None:
@@ -185,10 +186,14 @@ def write_yahoo(path: Path, bars: Bars) -> None:
     table.assign(**{"Adj Close": bars.close, "Volume": bars.volume}).to_csv(path, index=False)
 
 
-@pytest.mark.parametrize("timeframe", ["1h", "1d"])
-def test_four_vendors_stamps_of_one_market_are_the_same_closes_at_the_same_times(tmp_path, monkeypatch, timeframe):
+@pytest.mark.parametrize(
+    ("timeframe", "start"), [("15m", STARTS[0]), ("1h", STARTS[0]), ("1h", STARTS[1]), ("1d", STARTS[0])]
+)
+def test_four_vendors_stamps_of_one_market_are_the_same_closes_at_the_same_times(
+    tmp_path, monkeypatch, timeframe, start
+):
     monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path))
-    bars = bars_of(parse_timeframe(timeframe))[:24]
+    bars = bars_of(parse_timeframe(timeframe), start)
     writers = {
         write_binance: (),
         write_coinbase: (),
