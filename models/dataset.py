@@ -103,6 +103,7 @@ def dataset_from_trades(
     feature_names: Sequence[str],
     *,
     label: str,
+    label_features: np.ndarray | None = None,
     instance_names: Sequence[str],
     period: tuple[int, int],
     calendar: TradingCalendar,
@@ -117,6 +118,7 @@ def dataset_from_trades(
     trades : the trades table, in decision order; trades of the instances of `same_trades_as` are left out.
     X : float64 (n_trades, n_features).
     feature_names, label, period, calendar, same_trades_as : see `Dataset` and `models.labels`.
+    label_features : float64 (n_trades, n), the features that the label reads; None for a label that reads none.
     instance_names : every strategy instance that was run, those of `same_trades_as` too.
 
     Raises
@@ -141,10 +143,11 @@ def dataset_from_trades(
     distinct = np.array([name not in joined for name in instance_names])
     kept = closed & distinct[codes]
     table, instance = trades[kept], (np.cumsum(distinct) - 1)[codes[kept]]
+    read = np.empty((len(trades), 0)) if label_features is None else label_features
     return Dataset(
         X=np.ascontiguousarray(X[kept]),
         feature_names=tuple(feature_names),
-        y=label_named(label)(table),
+        y=label_named(label).targets(table, read[kept]),
         weight=np.ones(len(table)),
         decision_time=table["decision_time"].to_numpy(),
         exit_time=table["exit_time"].to_numpy(),

@@ -23,9 +23,9 @@ def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
     ----------
     name : ``all``, ``univariate`` (the better half by ANOVA's F), ``mutual_information`` (the better half by mutual
         information with the label, where NaN is a value of its own), or ``correlation`` (drops constants, and all but
-        the first of columns that correlate beyond 0.95).
+        the first of columns that correlate beyond 0.95). The first two ask whether the target is above zero.
     X : float64 (n_rows, n_features), NaN where unknown.
-    y : float64 (n_rows,), 0 or 1.
+    y : float64 (n_rows,), the targets.
     seed : for methods that draw at random; none of the four does.
 
     Returns
@@ -40,7 +40,7 @@ def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
     method = lookup("selection", name, SELECTIONS)
     if X.ndim != 2 or not X.size or y.shape != (len(X),):
         raise BadInput(f"X has shape {X.shape} and y {y.shape}: selection needs rows, columns and one y per row")
-    return method(X, y, seed)
+    return method(X, (y > 0.0).astype(np.float64), seed)
 
 
 def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:

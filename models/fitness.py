@@ -292,6 +292,17 @@ def ranked_sortino(dataset: Dataset, sizes: np.ndarray) -> float:
     return daily_ranked_sortino(returns, capital=capital, days_per_year=dataset.calendar.days_per_year)
 
 
+def _expectancy_by_coverage(dataset: Dataset, sizes: np.ndarray) -> float:
+    """Multiply the net return per unit of capital by the root of the share of the capital that is used."""
+    capital = float(np.sum(dataset.stake))
+    used = float(np.sum(sizes * dataset.stake)) / capital if capital > 0 else 0.0
+    return _expectancy(dataset, sizes) * math.sqrt(used)
+
+
+def _total_return(dataset: Dataset, sizes: np.ndarray) -> float:
+    return float(equity(daily_returns(dataset, sizes))[-1]) - 1.0
+
+
 @dataclass(frozen=True)
 class Fitness:
     """A named measure that a search maximises. To add one, list it in `FITNESS`.
@@ -325,6 +336,8 @@ FITNESS: dict[str, Fitness] = {
         Fitness("sharpe", _sharpe),
         Fitness("expectancy", _expectancy),
         Fitness("profit_factor", _profit_factor),
+        Fitness("expectancy_by_coverage", _expectancy_by_coverage),
+        Fitness("total_return", _total_return),
     )
 }
 

@@ -1,8 +1,13 @@
-"""Labels: training targets of trades. Known at: the trade's `exit_time`."""
+"""Labels: training targets of trades. Known at: the trade's `exit_time`.
+
+A label is a classification (0 or 1, scores are probabilities) or a regression (scores are above zero for a trade that
+is expected to earn). To add one, list it in `LABELS`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,17 +17,78 @@ from tradesieve.market.errors import lookup
 if TYPE_CHECKING:
     import pandas as pd
 
+CLASSIFICATION, REGRESSION = "classification", "regression"
+TASKS = (CLASSIFICATION, REGRESSION)
 
-def won(trades: pd.DataFrame) -> np.ndarray:
-    """Return 1 where the trade made money after costs, else 0: float64 (n_trades,)."""
+_VOLATILITY = "close__volatility__window_50"
+_FARTHEST = 3.0
+
+
+@dataclass(frozen=True)
+class Label:
+    """A named training target.
+
+    Parameters
+    ----------
+    name : as in a plan.
+    task : `CLASSIFICATION` or `REGRESSION`.
+    targets : function (trades table, float64 (n_trades, n_features) of `features`) -> float64 (n_trades,).
+    features : names of the features that `targets` reads, also where the model does not.
+    """
+
+    name: str
+    task: str
+    targets: Callable[[pd.DataFrame, np.ndarray], np.ndarray]
+    features: tuple[str, ...] = ()
+
+
+def _won(trades: pd.DataFrame, features: np.ndarray) -> np.ndarray:
+    """Return 1 where the trade made money after costs, else 0."""
     return (trades["net_return"].to_numpy() > 0.0).astype(np.float64)
 
 
-LABELS: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {"won": won}
+def _scaled_return(trades: pd.DataFrame, features: np.ndarray) -> np.ndarray:
+    """Divide the net return by the move that the market makes, by its volatility, in the rule's typical holding time.
+
+    1. The rule's typical holding time is the median of `bars_held` over its trades, on all symbols of the timeframe,
+       that had exited by the decision; of the trade's own before there is one.
+    2. The usual move is the volatility of a bar at the decision times the root of that time.
+    3. The target is the net return over the usual move, clipped to -3 and 3. It is 0, which teaches nothing, where the
+       volatility is unknown or zero.
+    """
+    volatility = features[:, 0]
+    usual = volatility * np.sqrt(_typical_bars_held(trades))
+    known = np.isfinite(usual) & (usual > 0.0)
+    scaled = np.divide(trades["net_return"].to_numpy(), usual, out=np.zeros(len(trades)), where=known)
+    return np.clip(scaled, -_FARTHEST, _FARTHEST)
 
 
-def label_named(name: str) -> Callable[[pd.DataFrame], np.ndarray]:
-    """Return the label of this name, a function from a trades table to targets.
+def _typical_bars_held(trades: pd.DataFrame) -> np.ndarray:
+    """Return the median bars held of each rule's trades that had exited by the decision: float64 (n_trades,), >= 1."""
+    import pandas as pd
+
+    held = np.maximum(trades["bars_held"].to_numpy(dtype=np.float64), 1.0)
+    typical = held.copy()
+    for rows in trades.groupby(["strategy", "timeframe"], sort=False).indices.values():
+        exits = trades["exit_time"].to_numpy()[rows]
+        order = np.argsort(exits, kind="stable")
+        medians = pd.Series(held[rows][order]).expanding().median().to_numpy()
+        n_exited = np.searchsorted(exits[order], trades["decision_time"].to_numpy()[rows], side="right")
+        typical[rows] = np.where(n_exited > 0, medians[np.maximum(n_exited - 1, 0)], held[rows])
+    return typical
+
+
+LABELS = {
+    label.name: label
+    for label in (
+        Label("scaled_return", REGRESSION, _scaled_return, (_VOLATILITY,)),
+        Label("won", CLASSIFICATION, _won),
+    )
+}
+
+
+def label_named(name: str) -> Label:
+    """Return the label of this name.
 
     Raises
     ------

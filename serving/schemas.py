@@ -170,7 +170,7 @@ class Decision(BaseModel):
     ----------
     accept : whether to take the trade.
     size : the multiple of the rule's own stake; 0 if refused.
-    score : the model's output, in [0, 1].
+    score : the model's output: a probability, or a number above zero where a gain is expected.
     threshold : the lowest score at which this instance is accepted; None if there is none.
     model : fingerprint of the artifact that answered.
     reasons : sentences: why, and warnings about the bars.

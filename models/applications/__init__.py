@@ -3,4 +3,13 @@
 To add one, subclass `base.Application` in a file of its own, as `threshold.py` does, and list it in `registry`.
 """
 
-__all__ = ["base", "threshold", "quantile", "proportional", "kelly", "per_strategy_threshold", "registry"]
+__all__ = [
+    "base",
+    "threshold",
+    "quantile",
+    "positive_score",
+    "proportional",
+    "kelly",
+    "per_strategy_threshold",
+    "registry",
+]

@@ -16,6 +16,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.fitness import MINIMUM_TRADES, Fitness
+from tradesieve.models.labels import TASKS
 
 
 class NoChoice(TradesieveError):
@@ -30,6 +31,8 @@ class Application(ABC):
     """
 
     name: ClassVar[str]
+    tasks: ClassVar[tuple[str, ...]] = TASKS
+    """The tasks whose scores it can read, see `models.labels`."""
 
     @abstractmethod
     def sizes(self, scores: np.ndarray, instance: np.ndarray) -> np.ndarray:
@@ -37,7 +40,7 @@ class Application(ABC):
 
         Parameters
         ----------
-        scores : float (n_trades,), in [0, 1], higher is better. NaN gives size 0.
+        scores : float (n_trades,), finite, higher is better. NaN gives size 0.
         instance : int64 (n_trades,), index of each row's strategy instance, which some applications use.
 
         Returns
@@ -66,7 +69,7 @@ class Application(ABC):
         Raises
         ------
         NoChoice : if no candidate qualifies.
-        BadInput : if there is not one score per row, or a score is outside [0, 1].
+        BadInput : if there is not one score per row, or a score is infinite.
         """
         scores, dataset = scored_rows(scores, dataset)
         best, best_value = None, -np.inf
@@ -92,14 +95,13 @@ def scored_rows(scores: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, Datas
 
     Raises
     ------
-    BadInput : if there is not one score per row, or a score is outside [0, 1].
+    BadInput : if there is not one score per row, or a score is infinite.
     """
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != (len(dataset),):
         raise BadInput(f"scores has shape {scores.shape}, expected {(len(dataset),)}: one for each trade")
-    wrong = (scores < 0) | (scores > 1)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise BadInput(f"scores[{row}] is {scores[row]}: a score lies in [0, 1], or is NaN where a row has none")
+    if np.isinf(scores).any():
+        row = int(np.argmax(np.isinf(scores)))
+        raise BadInput(f"scores[{row}] is {scores[row]}: a score is finite, or NaN where a row has none")
     known = ~np.isnan(scores)
     return (scores, dataset) if known.all() else (scores[known], dataset.take(known))

@@ -11,6 +11,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput
 from tradesieve.models.applications.base import Application
 from tradesieve.models.dataset import Dataset
+from tradesieve.models.labels import CLASSIFICATION
 
 FRACTIONS = (20.0, 10.0, 5.0, 2.0, 1.0)
 
@@ -32,6 +33,7 @@ class Kelly(Application):
     payoff_ratio: float
     fraction: float
     name: ClassVar[str] = "kelly"
+    tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION,)
 
     def __post_init__(self) -> None:
         if not (self.payoff_ratio > 0 and self.fraction > 0):

@@ -88,7 +88,8 @@ class Artifact:
 
         Returns
         -------
-        float64 (n,), in [0, 1]. Bit for bit the same for one decision as for many, live as in research.
+        float64 (n,), as `models.fitted.model.Model.predict`. Bit for bit the same for one decision as for many, live as
+        in research.
         """
         return self.model.predict(compute(bars, decisions, self.features, others=others))
 

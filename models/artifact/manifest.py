@@ -19,7 +19,7 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.applications.base import Application
 from tradesieve.models.artifact.bundled_modules import packages_of
 from tradesieve.models.artifact.manifest_schema import GivenManifest, Manifest
-from tradesieve.models.fitted.model import Model
+from tradesieve.models.fitted.model import FORMATS, Model
 from tradesieve.strategies.instance import Instance
 
 FORMAT = 3
@@ -30,9 +30,6 @@ FORMAT = 3
 """
 
 MANIFEST_FILE = "manifest.json"
-
-_LIBRARIES = {"lightgbm": ("lightgbm",), "skops": ("scikit-learn", "scipy", "skops")}
-"""Format of a model file to the packages that load and score it."""
 
 
 def complete_manifest(
@@ -147,7 +144,7 @@ def require_release(manifest: Mapping[str, Any]) -> None:
 
 def required_packages(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the packages whose code computes an artifact's scores."""
-    used = ("numpy", "numba", *_LIBRARIES[manifest["model"]["format"]])
+    used = ("numpy", "numba", *FORMATS[manifest["model"]["format"]].packages)
     tsfresh = ("tsfresh",) if any(map(needs_tsfresh, manifest["features"])) else ()
     return tuple(dict.fromkeys((*used, *tsfresh, *packages_of(manifest))))
 

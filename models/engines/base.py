@@ -16,6 +16,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.feature_selection import SELECTIONS, select
 from tradesieve.models.fitted.model import Model, refuse_infinity
+from tradesieve.models.labels import CLASSIFICATION, TASKS
 
 __all__ = ["Candidate", "Engine", "Model", "single_threaded"]
 
@@ -32,16 +33,20 @@ class Candidate:
     engine, estimator : names, see `models.engines.registry` and `Engine.estimators`.
     parameters : JSON values, without seeds and threads.
     selection : a method of `models.feature_selection`.
+    task : one of `models.labels.TASKS`, that of the label which it is fitted to.
     """
 
     engine: str
     estimator: str
     parameters: dict[str, Any]
     selection: str = "all"
+    task: str = CLASSIFICATION
 
     def __post_init__(self) -> None:
         if self.selection not in SELECTIONS:
             raise Unknown("selection", self.selection, SELECTIONS)
+        if self.task not in TASKS:
+            raise Unknown("task", self.task, TASKS)
         try:
             json.dumps(self.parameters, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -50,8 +55,10 @@ class Candidate:
     @property
     def key(self) -> str:
         """Hash of the content: equal candidates have equal keys, in every process and on every machine."""
-        content = json.dumps(self.as_dict(), sort_keys=True, allow_nan=False)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        content = self.as_dict()
+        if self.task == CLASSIFICATION:
+            del content["task"]  # the ledger holds keys from when there was no other task
+        return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:
@@ -65,6 +72,7 @@ class Candidate:
             "estimator": self.estimator,
             "parameters": self.parameters,
             "selection": self.selection,
+            "task": self.task,
         }
 
     def __hash__(self) -> int:
@@ -81,14 +89,16 @@ class Engine(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def estimators(self) -> tuple[str, ...]:
-        """Name every estimator."""
+    def estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
+        """Name every estimator of a task."""
 
-    def default_estimators(self) -> tuple[str, ...]:
+    def default_estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
         """Name the estimators that a search tries by default: fast ones that take sample weights."""
-        return self.estimators()
+        return self.estimators(task)
 
-    def candidates(self, n: int, *, seed: int, estimators: Sequence[str] | None = None) -> list[Candidate]:
+    def candidates(
+        self, n: int, *, seed: int, estimators: Sequence[str] | None = None, task: str = CLASSIFICATION
+    ) -> list[Candidate]:
         """List `n` different candidates.
 
         1. The default parameters of each estimator, on all features.
@@ -100,6 +110,7 @@ class Engine(ABC):
         ----------
         n : at least 1.
         estimators : to draw from; `default_estimators` if None.
+        task : that of the label, one of `models.labels.TASKS`.
 
         Raises
         ------
@@ -109,18 +120,18 @@ class Engine(ABC):
         if n < 1:
             raise BadInput(f"n is {n}, but must be at least 1")
         check_seed(seed)
-        names = self.default_estimators() if estimators is None else tuple(estimators)
+        names = self.default_estimators(task) if estimators is None else tuple(estimators)
         for name in names:
-            self.check_estimator(name)
+            self.check_estimator(name, task)
         if not names:
             raise BadInput("estimators is empty: name at least one, or pass None")
-        found = [Candidate(self.name, name, self._start(name), "all") for name in names]
+        found = [Candidate(self.name, name, self._start(name, task), task=task) for name in names]
         known = {candidate.key for candidate in found}
         for number in range(len(found), n):
             # A generator for each number, so that candidate 7 does not depend on how many are drawn.
             generator = np.random.default_rng((seed, number))
             for _ in range(_TRIES):
-                candidate = self._random(names[number % len(names)], generator)
+                candidate = self._random(names[number % len(names)], task, generator)
                 if candidate.key not in known:
                     break
             else:
@@ -129,10 +140,10 @@ class Engine(ABC):
             found.append(candidate)
         return found[:n]
 
-    def _random(self, estimator: str, generator: np.random.Generator) -> Candidate:
-        parameters = self._start(estimator) | self._draw(estimator, generator)
+    def _random(self, estimator: str, task: str, generator: np.random.Generator) -> Candidate:
+        parameters = self._start(estimator, task) | self._draw(estimator, task, generator)
         selection = list(SELECTIONS)[int(generator.integers(len(SELECTIONS)))]
-        return Candidate(self.name, estimator, parameters, selection)
+        return Candidate(self.name, estimator, parameters, selection, task)
 
     def fit(self, candidate: Candidate, X: np.ndarray, y: np.ndarray, weight: np.ndarray, *, seed: int) -> Model:
         """Select features and fit, on these rows alone.
@@ -142,7 +153,7 @@ class Engine(ABC):
         Parameters
         ----------
         X : float64 (n_rows, n_features), NaN where unknown.
-        y : float64 (n_rows,), 0 or 1, both present.
+        y : float64 (n_rows,), not all the same; 0 or 1 for a classification, finite for a regression.
         weight : float64 (n_rows,), positive.
 
         Returns
@@ -155,25 +166,25 @@ class Engine(ABC):
         """
         if candidate.engine != self.name:
             raise BadInput(f"{candidate.name} belongs to the engine {candidate.engine!r}, not to {self.name!r}")
-        self.check_estimator(candidate.estimator)
+        self.check_estimator(candidate.estimator, candidate.task)
         check_seed(seed)
-        _check_rows(X, y, weight)
+        _check_rows(X, y, weight, candidate.task)
         with single_threaded():
             columns = select(candidate.selection, X, y, seed=seed)
             kept = np.ascontiguousarray(X[:, columns])
             return self._fit(candidate, kept, y, weight / weight.mean(), seed, columns, X.shape[1])
 
-    def check_estimator(self, name: str) -> None:
-        """Raise Unknown if this engine has no such estimator."""
-        if name not in self.estimators():
-            raise Unknown(f"estimator of {self.name}", name, self.estimators())
+    def check_estimator(self, name: str, task: str = CLASSIFICATION) -> None:
+        """Raise Unknown if this engine has no such estimator for the task."""
+        if name not in self.estimators(task):
+            raise Unknown(f"{task} estimator of {self.name}", name, self.estimators(task))
 
     @abstractmethod
-    def _start(self, estimator: str) -> dict[str, Any]:
+    def _start(self, estimator: str, task: str) -> dict[str, Any]:
         """Return the estimator's default parameters."""
 
     @abstractmethod
-    def _draw(self, estimator: str, generator: np.random.Generator) -> dict[str, Any]:
+    def _draw(self, estimator: str, task: str, generator: np.random.Generator) -> dict[str, Any]:
         """Draw random parameters from the estimator's search space."""
 
     @abstractmethod
@@ -196,16 +207,18 @@ def check_seed(seed: int) -> None:
         raise BadInput(f"seed is {seed}, but must lie between 0 and {_LARGEST_SEED}")
 
 
-def _check_rows(X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> None:
+def _check_rows(X: np.ndarray, y: np.ndarray, weight: np.ndarray, task: str) -> None:
     if X.ndim != 2 or X.dtype != np.float64 or not X.size:
         raise BadInput(f"X must be float64 with rows and columns, got {X.dtype} of shape {X.shape}")
     for name, values in (("y", y), ("weight", weight)):
         if values.shape != (len(X),):
             raise BadInput(f"{name} has shape {values.shape}, X has {len(X)} rows")
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise BadInput(f"y must be 0 or 1, got {y[~np.isin(y, (0.0, 1.0))][0]}")
+    allowed = np.isin(y, (0.0, 1.0)) if task == CLASSIFICATION else np.isfinite(y)
+    if not allowed.all():
+        kind = "0 or 1" if task == CLASSIFICATION else "finite"
+        raise BadInput(f"y must be {kind}, got {y[~allowed][0]}")
     if y.min() == y.max():
-        raise BadInput(f"all {len(y)} training rows have the label {y[0]:g}: a model needs trades of both kinds")
+        raise BadInput(f"all {len(y)} training rows have the label {y[0]:g}: a model needs trades of several kinds")
     if not (np.isfinite(weight).all() and (weight > 0).all()):
         raise BadInput("weight must be positive and finite on every row")
     refuse_infinity(X)

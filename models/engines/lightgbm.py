@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tradesieve.market.errors import Unknown
+from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Engine
-from tradesieve.models.fitted.model import LightGBMModel
+from tradesieve.models.fitted.model import LightGBMMeanModel, LightGBMModel, Model
+from tradesieve.models.labels import CLASSIFICATION, REGRESSION
 
 _KINDS: dict[str, dict[str, Any]] = {
     "gbdt": {"boosting": "gbdt"},
@@ -19,16 +20,41 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 """Boosting, boosting with random thresholds, random forest, and boosting with dropout."""
 
-_START: dict[str, Any] = {
-    "n_trees": 150,
-    "learning_rate": 0.05,
-    "num_leaves": 15,
-    "min_data_in_leaf": 40,
-    "feature_fraction": 0.7,
-    "bagging_fraction": 0.7,
-    "lambda_l2": 1.0,
+_MEAN = "mean"
+"""The mean of boosting and of boosting with random thresholds, each divided by the deviation of its scores."""
+
+_START: dict[str, dict[str, Any]] = {
+    CLASSIFICATION: {
+        "n_trees": 150,
+        "learning_rate": 0.05,
+        "num_leaves": 15,
+        "min_data_in_leaf": 40,
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.7,
+        "lambda_l2": 1.0,
+    },
+    REGRESSION: {
+        "n_trees": 200,
+        "learning_rate": 0.03,
+        "num_leaves": 4,
+        "min_data_in_leaf": 200,
+        "feature_fraction": 0.3,
+        "bagging_fraction": 0.5,
+        "lambda_l2": 20.0,
+    },
 }
 """Small trees and strong regularisation, because trades are few and their outcomes mostly noise."""
+
+_OBJECTIVES = {CLASSIFICATION: "binary", REGRESSION: "regression"}
+
+_COMMON: dict[str, Any] = {
+    "bagging_freq": 1,
+    "deterministic": True,
+    # Otherwise LightGBM times two layouts and takes the faster, so another run may sum in another order.
+    "force_col_wise": True,
+    "num_threads": 1,
+    "verbosity": -1,
+}
 
 _SPACE: dict[str, tuple[float, float, str]] = {
     "n_trees": (40, 300, "whole"),
@@ -40,19 +66,27 @@ _SPACE: dict[str, tuple[float, float, str]] = {
     "lambda_l2": (0.01, 100.0, "log"),
 }
 
+_LEAVES_PER_FIT = 20
+"""A leaf needs no more than this part of the rows, or few trades would allow no split at all."""
+
 
 class LightGBMEngine(Engine):
-    """Four kinds of LightGBM boosters, deterministic and on one thread."""
+    """Kinds of LightGBM boosters, deterministic and on one thread."""
 
     name: ClassVar[str] = "lightgbm"
 
-    def estimators(self) -> tuple[str, ...]:
-        return tuple(_KINDS)
+    def estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
+        # Dropout also drops the mean of the targets, which is part of the first tree of a regression.
+        return tuple(_KINDS) if task == CLASSIFICATION else (_MEAN, "gbdt", "extra", "forest")
 
-    def _start(self, estimator: str) -> dict[str, Any]:
-        return dict(_START)
+    def default_estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
+        return tuple(_KINDS) if task == CLASSIFICATION else (_MEAN, "gbdt", "extra")
 
-    def _draw(self, estimator: str, generator: np.random.Generator) -> dict[str, Any]:
+    def _start(self, estimator: str, task: str) -> dict[str, Any]:
+        start = dict(_START[task])
+        return _with_random_thresholds(start) if task == REGRESSION and estimator == "extra" else start
+
+    def _draw(self, estimator: str, task: str, generator: np.random.Generator) -> dict[str, Any]:
         drawn: dict[str, Any] = {}
         for name, (low, high, scale) in _SPACE.items():
             bounds = (math.log(low), math.log(high)) if "log" in scale else (low, high)
@@ -70,25 +104,39 @@ class LightGBMEngine(Engine):
         seed: int,
         columns: np.ndarray,
         n_features: int,
-    ) -> LightGBMModel:
-        import lightgbm
-
+    ) -> Model:
         for name in candidate.parameters:
             if name not in _SPACE:
                 raise Unknown("parameter of lightgbm", name, _SPACE)
-        parameters = _START | candidate.parameters
-        n_trees = parameters.pop("n_trees")
-        parameters |= _KINDS[candidate.estimator]
-        parameters |= {
-            "objective": "binary",
-            "bagging_freq": 1,
-            "seed": seed,
-            "deterministic": True,
-            # Otherwise LightGBM times two layouts and takes the faster, so another run may sum in another order.
-            "force_row_wise": True,
-            "num_threads": 1,
-            "verbosity": -1,
-        }
-        rows = lightgbm.Dataset(X, label=y, weight=weight, params={"verbosity": -1, "num_threads": 1})
-        booster = lightgbm.train(parameters, rows, num_boost_round=n_trees)
-        return LightGBMModel(booster.model_to_string(), columns, n_features)
+        import lightgbm
+
+        parameters = _START[candidate.task] | candidate.parameters
+        if candidate.task == REGRESSION:
+            fitting = max(1, len(y) // _LEAVES_PER_FIT)
+            parameters["min_data_in_leaf"] = min(parameters["min_data_in_leaf"], fitting)
+        common = _COMMON | {"objective": _OBJECTIVES[candidate.task], "seed": seed}
+        rows = lightgbm.Dataset(X, label=y, weight=weight, params=_COMMON)
+        if candidate.estimator != _MEAN:
+            booster = _train(rows, common | parameters | _KINDS[candidate.estimator])
+            return LightGBMModel(booster.model_to_string(), columns, n_features)
+        members = [
+            _train(rows, common | parameters | _KINDS["gbdt"]),
+            _train(rows, common | _with_random_thresholds(parameters) | _KINDS["extra"]),
+        ]
+        scores = [member.predict(X, num_threads=1) for member in members]
+        if min(np.ptp(own) for own in scores) == 0.0:
+            raise BadInput(f"the features of {len(y)} training rows tell no good trade from a bad one")
+        scales = [float(np.std(own)) for own in scores]
+        return LightGBMMeanModel([member.model_to_string() for member in members], scales, columns, n_features)
+
+
+def _with_random_thresholds(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Give trees whose thresholds are drawn at random what they need to learn as much: twice the leaves, more trees."""
+    return parameters | {"num_leaves": 2 * parameters["num_leaves"], "n_trees": round(1.5 * parameters["n_trees"])}
+
+
+def _train(rows: Any, parameters: dict[str, Any]) -> Any:
+    import lightgbm
+
+    given = {name: value for name, value in parameters.items() if name != "n_trees"}
+    return lightgbm.train(given, rows, num_boost_round=parameters["n_trees"])

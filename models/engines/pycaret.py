@@ -8,14 +8,16 @@ Its estimators, and why some are left out:
 - lr, nb, dt, et, rf, gbc: the default. Each takes weights and fits 20,000 x 60 in about two seconds or less.
 - ada, lda: by name only. ada takes 6 s, LightGBM's stumps, nearly the same model, 0.3 s; lda takes no weights, so they
   must all be equal.
-- ridge, svm: no probabilities. knn, qda: take no weights, and a saved knn holds every training trade. mlp, rbfsvm: 26
-  and 23 s at 20,000 x 60, and mlp scores through BLAS. gpc: its kernel alone would take 3 GB. lightgbm: has an engine
-  of its own. xgboost, catboost: not installed. dummy: learns nothing. Bagging, Stacking, Voting, CalibratedCV: wrap
-  others, and some split on their own.
+- For a regression: ridge, dt, et, rf, gbr, of the same families; others fit as slowly or score through BLAS.
+- ridge (classifying), svm: no probabilities. knn, qda: take no weights, and a saved knn holds every training trade.
+  mlp, rbfsvm: 26 and 23 s at 20,000 x 60, and mlp scores through BLAS. gpc: its kernel alone would take 3 GB.
+  lightgbm: has an engine of its own. xgboost, catboost: not installed. dummy: learns nothing. Bagging, Stacking,
+  Voting, CalibratedCV: wrap others, and some split on their own.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 import warnings
@@ -28,6 +30,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Engine
 from tradesieve.models.fitted.model import ScikitModel
+from tradesieve.models.labels import CLASSIFICATION, REGRESSION
 
 _WEAK = {"min_impurity_decrease": (1e-7, 3e-5)}
 """PyCaret draws up to 0.5, but a trade's outcome is nearly noise. On 20,000 rows with a weak signal, 20 trees of et, rf
@@ -39,51 +42,96 @@ are in PyCaret's own grid."""
 
 @dataclass(frozen=True)
 class _Family:
-    """What differs from PyCaret: an estimator's default parameters, and a narrower space so that fits take seconds."""
+    """A container of PyCaret and what differs from it.
 
+    Parameters
+    ----------
+    container : PyCaret's class.
+    start : the default parameters.
+    narrowed : a narrower space, so that fits take seconds.
+    """
+
+    container: str
     start: dict[str, Any] = field(default_factory=dict)
     narrowed: dict[str, Any] = field(default_factory=dict)
 
 
+_SQUARES = {"criterion": ["squared_error"]}
+"""PyCaret also draws absolute errors, whose trees take time with the square of the rows."""
+
 _FAMILIES = {
-    "lr": _Family(start={"C": 0.1}),
-    "nb": _Family(),
-    "dt": _Family(start={"max_depth": 5, "min_samples_leaf": 6}, narrowed=_WEAK),
-    "et": _Family(
-        start={"n_estimators": 100, "max_depth": 9, "min_samples_leaf": 5, "max_features": "sqrt"},
-        narrowed={"n_estimators": (20, 150)} | _WEAK | _FEW_FEATURES,
-    ),
-    "rf": _Family(
-        start={"n_estimators": 50, "max_depth": 7, "min_samples_leaf": 6, "max_features": "sqrt"},
-        narrowed={"n_estimators": (10, 80)} | _WEAK | _FEW_FEATURES,
-    ),
-    "gbc": _Family(
-        start={"n_estimators": 100, "max_depth": 3, "subsample": 0.5, "max_features": "sqrt"},
-        narrowed={"n_estimators": (10, 150), "max_depth": (1, 6), "learning_rate": (0.01, 0.3)} | _WEAK | _FEW_FEATURES,
-    ),
-    "ada": _Family(narrowed={"n_estimators": (10, 60), "learning_rate": (0.01, 0.5)}),
-    "lda": _Family(),
+    CLASSIFICATION: {
+        "lr": _Family("LogisticRegressionClassifierContainer", start={"C": 0.1}),
+        "nb": _Family("GaussianNBClassifierContainer"),
+        "dt": _Family("DecisionTreeClassifierContainer", start={"max_depth": 5, "min_samples_leaf": 6}, narrowed=_WEAK),
+        "et": _Family(
+            "ExtraTreesClassifierContainer",
+            start={"n_estimators": 100, "max_depth": 9, "min_samples_leaf": 5, "max_features": "sqrt"},
+            narrowed={"n_estimators": (20, 150)} | _WEAK | _FEW_FEATURES,
+        ),
+        "rf": _Family(
+            "RandomForestClassifierContainer",
+            start={"n_estimators": 50, "max_depth": 7, "min_samples_leaf": 6, "max_features": "sqrt"},
+            narrowed={"n_estimators": (10, 80)} | _WEAK | _FEW_FEATURES,
+        ),
+        "gbc": _Family(
+            "GradientBoostingClassifierContainer",
+            start={"n_estimators": 100, "max_depth": 3, "subsample": 0.5, "max_features": "sqrt"},
+            narrowed={"n_estimators": (10, 150), "max_depth": (1, 6), "learning_rate": (0.01, 0.3)}
+            | _WEAK
+            | _FEW_FEATURES,
+        ),
+        "ada": _Family(
+            "AdaBoostClassifierContainer", narrowed={"n_estimators": (10, 60), "learning_rate": (0.01, 0.5)}
+        ),
+        "lda": _Family("LinearDiscriminantAnalysisContainer"),
+    },
+    REGRESSION: {
+        "ridge": _Family("RidgeRegressionContainer", start={"alpha": 10.0}),
+        "dt": _Family(
+            "DecisionTreeRegressorContainer",
+            start={"max_depth": 3, "min_samples_leaf": 6},
+            narrowed={"max_depth": (1, 6)} | _SQUARES | _WEAK,
+        ),
+        "et": _Family(
+            "ExtraTreesRegressorContainer",
+            start={"n_estimators": 100, "max_depth": 6, "min_samples_leaf": 5, "max_features": "sqrt"},
+            narrowed={"n_estimators": (20, 150)} | _SQUARES | _WEAK | _FEW_FEATURES,
+        ),
+        "rf": _Family(
+            "RandomForestRegressorContainer",
+            start={"n_estimators": 50, "max_depth": 5, "min_samples_leaf": 6, "max_features": "sqrt"},
+            narrowed={"n_estimators": (10, 80)} | _SQUARES | _WEAK | _FEW_FEATURES,
+        ),
+        "gbr": _Family(
+            "GradientBoostingRegressorContainer",
+            start={"n_estimators": 100, "max_depth": 2, "subsample": 0.5, "max_features": "sqrt"},
+            narrowed={"n_estimators": (10, 150), "max_depth": (1, 6), "learning_rate": (0.01, 0.3)}
+            | _WEAK
+            | _FEW_FEATURES,
+        ),
+    },
 }
 _BY_NAME_ONLY = ("ada", "lda")
 _WITHOUT_WEIGHTS = ("lda",)
 
 
 class PyCaretEngine(Engine):
-    """Scikit-learn's classifiers as PyCaret lists them, after a median imputer with indicators and a scaler."""
+    """Scikit-learn's estimators as PyCaret lists them, after a median imputer with indicators and a scaler."""
 
     name: ClassVar[str] = "pycaret"
 
-    def estimators(self) -> tuple[str, ...]:
-        return tuple(_FAMILIES)
+    def estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
+        return tuple(_FAMILIES[task])
 
-    def default_estimators(self) -> tuple[str, ...]:
-        return tuple(name for name in _FAMILIES if name not in _BY_NAME_ONLY)
+    def default_estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
+        return tuple(name for name in _FAMILIES[task] if name not in _BY_NAME_ONLY)
 
-    def _start(self, estimator: str) -> dict[str, Any]:
-        return _container(estimator).arguments | _FAMILIES[estimator].start
+    def _start(self, estimator: str, task: str) -> dict[str, Any]:
+        return _container(estimator, task).arguments | _FAMILIES[task][estimator].start
 
-    def _draw(self, estimator: str, generator: np.random.Generator) -> dict[str, Any]:
-        return {name: _draw(space, generator) for name, space in _container(estimator).space.items()}
+    def _draw(self, estimator: str, task: str, generator: np.random.Generator) -> dict[str, Any]:
+        return {name: _draw(space, generator) for name, space in _container(estimator, task).space.items()}
 
     def _fit(
         self,
@@ -99,7 +147,7 @@ class PyCaretEngine(Engine):
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import StandardScaler
 
-        container = _container(candidate.estimator)
+        container = _container(candidate.estimator, candidate.task)
         for name in candidate.parameters:
             if name not in container.known:
                 raise Unknown(f"parameter of {candidate.estimator}", name, container.known)
@@ -156,44 +204,34 @@ class _MinimalExperiment:
         return None
 
 
-_CLASSES = {
-    "lr": "LogisticRegressionClassifierContainer",
-    "nb": "GaussianNBClassifierContainer",
-    "dt": "DecisionTreeClassifierContainer",
-    "et": "ExtraTreesClassifierContainer",
-    "rf": "RandomForestClassifierContainer",
-    "gbc": "GradientBoostingClassifierContainer",
-    "ada": "AdaBoostClassifierContainer",
-    "lda": "LinearDiscriminantAnalysisContainer",
-}
 _importing = threading.Lock()
 
 
-def _container(estimator: str) -> _Container:
+def _container(estimator: str, task: str = CLASSIFICATION) -> _Container:
     with _importing:
-        return _read_container(estimator)
+        return _read_container(estimator, task)
 
 
 @cache
-def _read_container(estimator: str) -> _Container:
-    containers = _import_quietly()
+def _read_container(estimator: str, task: str) -> _Container:
+    containers, family = _import_quietly(task), _FAMILIES[task][estimator]
     # The container seeds numpy's global generator, whose state is restored.
     state = np.random.get_state()
     try:
-        container = getattr(containers, _CLASSES[estimator])(_MinimalExperiment())
+        container = getattr(containers, family.container)(_MinimalExperiment())
     finally:
         np.random.set_state(state)
     controls = tuple(name for name in ("random_state", "n_jobs") if name in container.args)
     known = tuple(sorted(set(container.class_def().get_params()) - set(controls)))
     # 4.0.0a8 still tunes ada's `algorithm`, which scikit-learn no longer has.
     space = {name: _bounds(found) for name, found in container.tune_distribution.items() if name in known}
-    for name, narrower in _FAMILIES[estimator].narrowed.items():
+    for name, narrower in family.narrowed.items():
         space[name] = narrower if isinstance(narrower, list) else (*narrower, *space[name][2:])
     arguments = {name: value for name, value in container.args.items() if name not in controls}
     return _Container(container.class_def, known, arguments, controls, space)
 
 
-def _import_quietly() -> Any:
+def _import_quietly(task: str) -> Any:
     """Import PyCaret's containers without their side effects.
 
     The import opens `logs.log` in the current folder and redirects every warning of the process into it.
@@ -202,12 +240,12 @@ def _import_quietly() -> Any:
     chosen, show_warning = os.environ.get(setting), warnings.showwarning
     os.environ[setting] = chosen or os.devnull
     try:
-        from pycaret.containers.models import classification
+        containers = importlib.import_module(f"pycaret.containers.models.{task}")
     finally:
         warnings.showwarning = show_warning
         if chosen is None:
             del os.environ[setting]
-    return classification
+    return containers
 
 
 def _bounds(distribution: Any) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,10 +33,13 @@ class Model(ABC):
     ----------
     columns : int64, ascending; the columns of the full X that the model reads.
     n_features : number of columns of the full X.
+
+    A subclass names its `format`, the file that holds it and the packages that load and score it.
     """
 
     format: ClassVar[str]
     file_name: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
 
     def __init__(self, columns: np.ndarray, n_features: int) -> None:
         columns = np.asarray(columns, dtype=np.int64)
@@ -53,8 +57,9 @@ class Model(ABC):
 
         Returns
         -------
-        float64 (n_rows,), finite, in [0, 1], higher for a better trade. A row's score has the same bits, however many
-        rows are scored at once.
+        float64 (n_rows,), finite, higher for a better trade: probabilities from a classification, and from a
+        regression numbers above zero where a gain is expected. A row's score has the same bits, however many rows
+        are scored at once.
 
         Raises
         ------
@@ -67,7 +72,7 @@ class Model(ABC):
         if not len(X):
             return np.empty(0)
         # Indexing columns gives Fortran order; `_score` takes C order, for one row as for many.
-        return np.clip(self._score(np.ascontiguousarray(X[:, self.columns])), 0.0, 1.0)
+        return self._score(np.ascontiguousarray(X[:, self.columns]))
 
     def save(self, folder: Path) -> None:
         """Write the native model file and its manifest into `folder`, which is created if missing."""
@@ -110,6 +115,7 @@ class LightGBMModel(Model):
 
     format = "lightgbm"
     file_name = "model.txt"
+    packages = ("lightgbm",)
 
     def __init__(self, text: str, columns: np.ndarray, n_features: int) -> None:
         import lightgbm
@@ -132,6 +138,43 @@ class LightGBMModel(Model):
         return cls(path.read_bytes().decode(), columns, n_features)
 
 
+class LightGBMMeanModel(Model):
+    """The mean of the scores of LightGBM boosters, each divided by a scale of its own.
+
+    Parameters
+    ----------
+    texts : of the boosters, see `LightGBMModel`.
+    scales : positive, one for each.
+    """
+
+    format = "lightgbm_mean"
+    file_name = "boosters.json"
+    packages = ("lightgbm",)
+
+    def __init__(self, texts: Sequence[str], scales: Sequence[float], columns: np.ndarray, n_features: int) -> None:
+        self._members = [LightGBMModel(text, columns, n_features) for text in texts]
+        self._scales = list(scales)
+        super().__init__(columns, n_features)
+
+    def _score(self, X: np.ndarray) -> np.ndarray:
+        total = np.zeros(len(X))
+        for member, scale in zip(self._members, self._scales, strict=True):
+            total += member._score(X) / scale
+        return total / len(self._members)
+
+    def _write(self, path: Path) -> str:
+        import lightgbm
+
+        content = {"scales": self._scales, "boosters": [member._text for member in self._members]}
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        return f"lightgbm {lightgbm.__version__}"
+
+    @classmethod
+    def _read(cls, path: Path, columns: np.ndarray, n_features: int) -> LightGBMMeanModel:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return cls(content["boosters"], content["scales"], columns, n_features)
+
+
 class ScikitModel(Model):
     """A scikit-learn pipeline of imputer, scaler and estimator, saved in skops' format.
 
@@ -141,6 +184,7 @@ class ScikitModel(Model):
 
     format = "skops"
     file_name = "model.skops"
+    packages = ("scikit-learn", "scipy", "skops")
 
     def __init__(self, pipeline: Any, columns: np.ndarray, n_features: int) -> None:
         super().__init__(columns, n_features)
@@ -169,7 +213,7 @@ class ScikitModel(Model):
         return cls(pipeline, columns, n_features)
 
 
-_FORMATS: dict[str, type[Model]] = {model.format: model for model in (LightGBMModel, ScikitModel)}
+FORMATS: dict[str, type[Model]] = {model.format: model for model in (LightGBMModel, LightGBMMeanModel, ScikitModel)}
 
 
 def load_model(folder: Path) -> Model:
@@ -185,7 +229,7 @@ def load_model(folder: Path) -> Model:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         name, n_features, columns = manifest["format"], int(manifest["n_features"]), manifest["columns"]
-        kind = lookup("model format", name, _FORMATS)
+        kind = lookup("model format", name, FORMATS)
         path = folder / kind.file_name
         if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
             raise BadInput(f"{path} is not the file that was saved: its checksum differs from {MANIFEST}")

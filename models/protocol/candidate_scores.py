@@ -99,7 +99,7 @@ def _check(dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fo
     check_seed(seed)
     seen: set[str] = set()
     for candidate in candidates:
-        engine_named(candidate.engine).check_estimator(candidate.estimator)
+        engine_named(candidate.engine).check_estimator(candidate.estimator, candidate.task)
         if candidate.key in seen:
             raise BadInput(f"{candidate.name} is given twice: it would count as two trials")
         seen.add(candidate.key)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
-from tradesieve.models.applications.registry import application_named
+from tradesieve.models.applications.registry import APPLICATIONS, application_named
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, check_seed
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitness import MINIMUM_TRADES, fitness_named
-from tradesieve.models.labels import label_named
+from tradesieve.models.labels import REGRESSION, label_named
+from tradesieve.models.protocol.aims import aim_named
 from tradesieve.models.significance.gate import GateLimits
 from tradesieve.models.splits import Fold, check_n_folds, folds_named
 
@@ -24,10 +25,14 @@ class Plan:
 
     Parameters
     ----------
+    aim : what the filter is for, see `models.protocol.aims`.
     label : the training target, see `models.labels`.
     engines : number of candidates per engine, by the engine's name.
-    applications : rules that turn scores into sizes; each of them with each candidate is a trial.
-    fitness : what ranks the trials.
+    applications : rules that turn scores into sizes; each of them with each candidate is a trial. Empty: that of the
+        aim.
+    fitness : the score.
+    selected_by : the measure that ranks trials and chooses the parameters of applications. Empty: that of the aim where
+        `fitness` is the Sortino ratio, and `fitness` itself otherwise.
     minimum_trades : a trial that keeps fewer has failed.
     folds, n_folds : the splitter and its number of folds.
     embargo_days : rows decided within so many days after a test block are not trained on.
@@ -41,10 +46,12 @@ class Plan:
     Unknown : if a name is not registered.
     """
 
-    label: str = "won"
-    engines: Mapping[str, int] = field(default_factory=lambda: {"lightgbm": 6, "pycaret": 6})
-    applications: tuple[str, ...] = ("threshold", "proportional")
+    aim: str = "smooth"
+    label: str = "scaled_return"
+    engines: Mapping[str, int] = field(default_factory=lambda: {"lightgbm": 3})
+    applications: tuple[str, ...] = ()
     fitness: str = "sortino"
+    selected_by: str = ""
     minimum_trades: int = MINIMUM_TRADES
     folds: str = "purged"
     n_folds: int = 5
@@ -54,17 +61,24 @@ class Plan:
     seed: int = 7
 
     def __post_init__(self) -> None:
-        label_named(self.label)
+        aim_named(self.aim)
+        task = label_named(self.label).task
         fitness_named(self.fitness)
+        fitness_named(self.selection)
         folds_named(self.folds)
         for name in self.applications:
-            application_named(name)
+            if task not in application_named(name).tasks:
+                fitting = ", ".join(other for other, kind in APPLICATIONS.items() if task in kind.tasks)
+                raise BadInput(
+                    f"applications: {name} does not read the scores of a {task}, which the label {self.label} is: "
+                    f"choose among {fitting}, or another label"
+                )
         for name, count in self.engines.items():
             engine_named(name)
             if count < 0:
                 raise BadInput(f"engines: {name} has {count} candidates, but the number cannot be negative")
-        if not self.applications or sum(self.engines.values()) == 0:
-            raise BadInput("an experiment needs at least one application and one candidate")
+        if sum(self.engines.values()) == 0:
+            raise BadInput("an experiment needs at least one candidate")
         if len(set(self.applications)) != len(self.applications):
             raise BadInput(f"applications are {', '.join(self.applications)}: name each one once")
         check_n_folds(self.n_folds)
@@ -76,13 +90,25 @@ class Plan:
         if not (math.isfinite(self.embargo_days) and self.embargo_days >= 0):
             raise BadInput(f"embargo_days is {self.embargo_days}, but must be zero or positive")
 
+    @property
+    def application_names(self) -> tuple[str, ...]:
+        """The applications that are tried."""
+        aim, regression = aim_named(self.aim), label_named(self.label).task == REGRESSION
+        return self.applications or (aim.application if regression else aim.of_classes,)
+
+    @property
+    def selection(self) -> str:
+        """The measure that ranks trials and chooses the parameters of applications."""
+        by_aim = aim_named(self.aim).selected_by if self.fitness == "sortino" else self.fitness
+        return self.selected_by or by_aim
+
     def candidates(self) -> list[Candidate]:
         """List every candidate of every engine."""
         return [
             candidate
             for name, count in self.engines.items()
             if count
-            for candidate in engine_named(name).candidates(count, seed=self.seed)
+            for candidate in engine_named(name).candidates(count, seed=self.seed, task=label_named(self.label).task)
         ]
 
     def split(self, dataset: Dataset) -> list[Fold]:

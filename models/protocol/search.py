@@ -35,7 +35,7 @@ class Trial:
     candidate, application : what was tried.
     sizes : float64 (n_trades,) of `SearchResult.judged`, each chosen without the fold of its trade; zeros for a failed
         trial.
-    fitness : what ranks the trial; NaN if it failed.
+    fitness : what ranks the trial, the measure that the plan selects by; NaN if it failed.
     measures : of the sizes.
     random : random filters of the same coverage, for comparison; None for a failed trial.
     chosen : the application's parameters, one entry a fold.
@@ -108,7 +108,7 @@ def search(
 
     1. Split the rows into folds and score every candidate out of fold.
     2. For every candidate and application, choose sizes for each fold on the other folds and judge them: a trial.
-    3. Rank the trials by fitness.
+    3. Rank the trials by what the plan selects by.
     4. Refit model and application of the best trial on all rows. Where its application finds no parameter, the next
        best trial wins.
 
@@ -131,7 +131,7 @@ def search(
     trials = [
         _trial(candidate, name, development, folds, judged, tested, plan)
         for candidate in scored
-        for name in plan.applications
+        for name in plan.application_names
     ]
     # Failed trials go last; among equals the earlier candidate, which is the simpler one, stays ahead.
     trials.sort(key=lambda trial: -trial.fitness if math.isfinite(trial.fitness) else math.inf)
@@ -142,7 +142,7 @@ def search(
         own = scores[trial.candidate.key]
         try:
             application = application_named(trial.application).fit(
-                own, development, fitness=fitness_named(plan.fitness), minimum_trades=plan.minimum_trades
+                own, development, fitness=fitness_named(plan.selection), minimum_trades=plan.minimum_trades
             )
         except NoChoice:
             continue
@@ -200,7 +200,7 @@ def _trial(
 ) -> Trial:
     if scored.error is not None:
         return _failed(scored.candidate, application, judged, scored.error)
-    fitness = fitness_named(plan.fitness)
+    fitness = fitness_named(plan.selection)
     try:
         sizes, chosen = out_of_fold_sizes(
             application, scored.scores, dataset, folds, fitness=fitness, minimum_trades=plan.minimum_trades

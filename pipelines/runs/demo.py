@@ -8,7 +8,6 @@ from typing import Any
 from tradesieve.market.errors import lookup
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import DAY, parse_timeframe
-from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.experiment_run import run_experiment
@@ -53,7 +52,6 @@ def run_demo(market: str, settings: Settings, *, progress: Progress = silent) ->
         timeframes=(_TIMEFRAME,),
         strategies=("volatility_breakout", "opening_range_breakout", "dip_buying"),
         num_strategies=6,
-        plan=Plan(engines={"lightgbm": 5, "pycaret": 5}),
     )
     result = run_experiment(experiment, settings, progress=progress)
     if not result["gate"]["open"]:

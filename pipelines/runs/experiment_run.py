@@ -53,7 +53,7 @@ def run_experiment(
     Returns
     -------
     The result, JSON-safe: see `models.protocol.leaderboard.summarise`, with ``experiment`` (hash), ``run_id``,
-    ``data``, ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
+    ``aim``, ``selected_by``, ``data``, ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
 
     Raises
     ------
@@ -81,6 +81,8 @@ def run_experiment(
     artifact = write_run_artifact(artifact_folder, experiment, parts, searched, summary)
     result = {
         "experiment": experiment.hash,
+        "aim": experiment.plan.aim,
+        "selected_by": experiment.plan.selection,
         "data": _describe_data(chunks, development, holdout)
         | {"without_trades": without_trades, "features_left_out": dict(features.left_out)},
         **summary,

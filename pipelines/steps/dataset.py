@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.models.dataset import Dataset, dataset_from_trades
+from tradesieve.models.labels import label_named
 from tradesieve.models.splits import holdout_start
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
@@ -65,17 +66,19 @@ def pool_dataset(
     BadInput : if no trade closed, or a feature that is named reads a volume which the bars do not have.
     """
     chunks = [each.chunk for each in traded]
-    names = features_of(experiment, chunks).names
-    X = np.concatenate([compute_features(each, names, settings, progress=progress) for each in traded])
+    names, read = features_of(experiment, chunks).names, label_named(experiment.plan.label).features
+    computed = tuple(dict.fromkeys((*names, *read)))
+    X = np.concatenate([compute_features(each, computed, settings, progress=progress) for each in traded])
     trades = pd.concat([each.trades for each in traded], ignore_index=True)
     order = trades.sort_values(["decision_time", "strategy", "symbol", "timeframe"], kind="stable").index.to_numpy()
     trades, every, period = trades.iloc[order].reset_index(drop=True), instance_names(chunks), period_of(chunks)
     border = holdout_start(period, fraction=experiment.plan.holdout_fraction)
     return dataset_from_trades(
         trades,
-        X[order],
+        X[order][:, : len(names)],
         names,
         label=experiment.plan.label,
+        label_features=X[order][:, [computed.index(name) for name in read]],
         instance_names=every,
         period=period,
         calendar=calendar_of(chunks),

@@ -26,6 +26,7 @@ from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.models.fitness import measure
+from tradesieve.models.labels import LABELS
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.protocol.plan import Plan
@@ -46,7 +47,7 @@ pytestmark = pytest.mark.slow
 TIMEFRAME = parse_timeframe("15m")
 FREE = {"maker_fee": 0.0, "taker_fee": 0.0, "half_spread": 0.0, "slippage": 0.0}
 NULL_PLAN = Plan(engines={"lightgbm": 2}, n_folds=4)
-EDGE_PLAN = Plan(engines={"lightgbm": 4, "pycaret": 4}, n_folds=4)
+EDGE_PLAN = Plan(engines={"lightgbm": 3, "pycaret": 3}, n_folds=4)
 N_SEEDS = 9
 
 
@@ -116,11 +117,13 @@ def random_entries(seed: int, home: Path) -> Dataset:
     strategies = [RandomEntries(10 * seed + number, distance) for number, distance in enumerate((0.006, 0.01, 0.015))]
     trades = pool_trades([simulate(strategy, bars, Instrument("AAA", **FREE)) for strategy in strategies])
     side = trades["side"].to_numpy(dtype=np.float64)
+    X = compute(bars, Decisions(trades["decision_time"].to_numpy(), side), MINIMAL)
     return dataset_from_trades(
         trades,
-        compute(bars, Decisions(trades["decision_time"].to_numpy(), side), MINIMAL),
+        X,
         MINIMAL,
-        label="won",
+        label="scaled_return",
+        label_features=X[:, [MINIMAL.index(LABELS["scaled_return"].features[0])]],
         instance_names=[str(Instance(strategy.id, "AAA", "15m")) for strategy in strategies],
         period=(int(bars.close_time[0]), int(bars.close_time[-1])),
         calendar=ALWAYS,
@@ -156,7 +159,8 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Holdout
 
 
 def passed(verdict: HoldoutResult, name: str) -> bool:
-    return next(condition.passed for condition in verdict.gate.conditions if condition.name == name)
+    """Whether a condition passed; without a winner it is not judged, so nothing passes."""
+    return any(condition.passed for condition in verdict.gate.conditions if condition.name == name)
 
 
 def allowed(n: int) -> int:
@@ -247,6 +251,7 @@ def test_on_a_planted_edge_the_gate_opens_and_the_filter_is_near_the_oracle(seed
     assert baseline.sortino < 0 < filtered.sortino
     share = (filtered.sortino - baseline.sortino) / (best.sortino - baseline.sortino)
     assert 0.25 <= share <= 1.5
-    assert baseline.expectancy < filtered.expectancy < best.expectancy * 1.1
+    assert baseline.expectancy < 0 < filtered.expectancy
+    assert filtered.total_return < best.total_return * 1.1
     precision = np.average(truth, weights=found.sizes)
     assert precision > 1.5 * truth.mean()

@@ -233,10 +233,12 @@ def test_a_default_of_a_flow_does_not_beat_the_configuration(home: Settings, tmp
 
 
 def test_the_plan_is_part_of_the_call(home: Settings) -> None:
-    given = {"fitness": "sharpe", "seed": 5, "applications": "kelly,threshold", "candidates": 2}
-    found = assemble_experiment(home, config=CONFIG, **given).plan
-    engines = {"lightgbm": 2, "pycaret": 2}
-    assert found == Plan(engines=engines, applications=("kelly", "threshold"), fitness="sharpe", n_folds=3, seed=5)
+    given = {"aim": "money", "label": "won", "fitness": "sharpe", "seed": 5, "applications": "kelly,threshold"}
+    found = assemble_experiment(home, config=CONFIG, **given, candidates=2).plan
+    assert found == Plan(
+        aim="money", label="won", engines={"lightgbm": 2}, applications=("kelly", "threshold"), fitness="sharpe",
+        n_folds=3, seed=5,
+    )  # fmt: skip
     config = CONFIG | {"plan": {"engines": {"lightgbm": 9}}}
     assert assemble_experiment(home, config=config, candidates=2).plan.engines == {"lightgbm": 2}
 

@@ -15,6 +15,7 @@ from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.kelly import Kelly
 from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
+from tradesieve.models.applications.positive_score import PositiveScore
 from tradesieve.models.applications.proportional import Proportional
 from tradesieve.models.applications.quantile import Quantile
 from tradesieve.models.applications.threshold import Threshold
@@ -219,7 +220,11 @@ def test_the_grid_is_that_of_the_training_bars(
         (Threshold(0.0), 0.0),
         (Threshold(5e-324), 5e-324),
         (Threshold(1.0), 1.0),
-        (Threshold(1.1), None),
+        (Threshold(1.1), 1.1),
+        (Threshold(-0.5), -0.5),
+        (Threshold(-0.0), 0.0),
+        (PositiveScore(0.3), 0.003),
+        (Threshold(np.inf), None),
         (Quantile(0.5, 0.37), 0.37),
         (Proportional(0.4, 0.6), np.nextafter(0.4, 1.0)),
         (Kelly(2.0, 1.0), 1 / 3),
@@ -243,7 +248,7 @@ def test_the_threshold_is_the_lowest_score_that_is_accepted(
 
 
 def test_each_instance_has_its_own_threshold(artifact: Artifact) -> None:
-    application = PerStrategyThreshold((0.1, 0.2, 0.3, 1.5), 0.9)
+    application = PerStrategyThreshold((0.1, 0.2, 0.3, np.inf), 0.9)
     other = Artifact(artifact.folder, artifact.manifest, artifact.model, artifact.features, application)
     assert acceptance_thresholds(other) == [0.1, 0.2, 0.3, None]
 

@@ -9,6 +9,10 @@ from typing import Any
 import click
 
 from tradesieve.features.feature_sets import SETS
+from tradesieve.models.applications.registry import APPLICATIONS
+from tradesieve.models.fitness import FITNESS
+from tradesieve.models.labels import LABELS
+from tradesieve.models.protocol.aims import AIMS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -63,9 +67,14 @@ experiment_options = add_options(
             "modules",
             help="Python files with factors of your own, separated by commas, such as my_factors.py.",
         ),
-        click.option("--fitness", help="What ranks the trials: sortino, sharpe, expectancy, profit_factor."),
-        click.option("--applications", help="How scores become sizes, separated by commas, such as threshold,kelly."),
-        click.option("--candidates", type=int, help="Number of candidates that each engine tries.  [default: 6]"),
+        click.option("--aim", help=f"What the filter is for: {' or '.join(AIMS)}.  [default: smooth]"),
+        click.option("--label", help=f"The training target: {', '.join(LABELS)}.  [default: scaled_return]"),
+        click.option("--fitness", help=f"The score: {', '.join(FITNESS)}.  [default: sortino]"),
+        click.option(
+            "--applications",
+            help=f"How scores become sizes, separated by commas: {', '.join(APPLICATIONS)}; by default the aim's.",
+        ),
+        click.option("--candidates", type=int, help="Number of candidates that each engine tries.  [default: 3]"),
         click.option("--seed", type=int, help="Random seed.  [default: 7]"),
         click.option("--maker", type=float, help="Fee of a resting order, as a fraction: 0.0002 is 2 bp."),
         click.option("--taker", type=float, help="Fee of a market order, as a fraction: 0.0005 is 5 bp."),

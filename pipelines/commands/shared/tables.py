@@ -39,7 +39,8 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
     )
     trials = result["leaderboard"]
     console.table(
-        f"Trials on the development part, out of fold (best {min(_SHOWN_TRIALS, len(trials))} of {len(trials)})",
+        f"Trials on the development part, out of fold, ranked by {result['selected_by']} for the aim {result['aim']!r} "
+        f"(best {min(_SHOWN_TRIALS, len(trials))} of {len(trials)})",
         trials[:_SHOWN_TRIALS],
         {key: title for key, title in _TRIALS.items() if key != "error" or any(row["error"] for row in trials)},
     )

@@ -129,7 +129,7 @@ def test_wrong_names_parameters_and_scores_are_refused(trades):
         application_named("treshold")
     with pytest.raises(BadInput, match="cut"):
         from_parameters("quantile", {"fraction": 0.5})
-    with pytest.raises(BadInput, match=r"scores\[0\]"):
-        Threshold.fit(scores + 1.0, dataset, fitness=SORTINO)
+    with pytest.raises(BadInput, match=r"scores\[3\] is inf"):
+        Threshold.fit(np.where(np.arange(len(scores)) == 3, np.inf, scores), dataset, fitness=SORTINO)
     with pytest.raises(BadInput, match="one for each trade"):
         Threshold.fit(scores[:-1], dataset, fitness=SORTINO)

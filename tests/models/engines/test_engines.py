@@ -98,7 +98,7 @@ def test_candidates_check_their_arguments(engine: str) -> None:
 
 def test_a_space_that_is_used_up_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     one = engine_named("lightgbm")
-    monkeypatch.setattr(type(one), "_draw", lambda self, estimator, generator: {})
+    monkeypatch.setattr(type(one), "_draw", lambda self, estimator, task, generator: {})
     # Only the selection is left to differ: the start and three more.
     assert len(one.candidates(4, seed=0, estimators=["gbdt"])) == 4
     with pytest.raises(BadInput, match="only 4 different candidates"):

@@ -11,7 +11,8 @@ import pytest
 
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.fitted.model import MANIFEST, LightGBMModel, Model, ScikitModel, load_model
+from tradesieve.models.fitted.model import MANIFEST, LightGBMMeanModel, LightGBMModel, Model, ScikitModel, load_model
+from tradesieve.models.labels import REGRESSION
 
 
 def rows(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -59,6 +60,21 @@ def test_lightgbm_scores_equal_the_booster_s(tmp_path: Path) -> None:
     model.save(tmp_path)
     booster = lightgbm.Booster(model_file=tmp_path / "model.txt")
     np.testing.assert_array_equal(model.predict(X), booster.predict(X))
+
+
+def test_a_mean_of_boosters_is_each_one_divided_by_the_deviation_of_its_scores() -> None:
+    import lightgbm
+
+    X, y = rows(3000)
+    engine = engine_named("lightgbm")
+    candidate = engine.candidates(1, seed=0, estimators=["mean"], task=REGRESSION)[0]
+    model = engine.fit(candidate, X, y - 0.5, np.ones(len(y)), seed=0)
+    assert isinstance(model, LightGBMMeanModel)
+    parts = [lightgbm.Booster(model_str=member._text).predict(X) for member in model._members]
+    assert np.corrcoef(parts)[0, 1] > 0.5
+    np.testing.assert_allclose(model.predict(X), sum(part / part.std() for part in parts) / 2, rtol=1e-12)
+    with pytest.raises(BadInput, match="tell no good trade from a bad one"):
+        engine.fit(candidate, np.zeros_like(X), y - 0.5, np.ones(len(y)), seed=0)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tradesieve.models.protocol.search import search
 @pytest.mark.parametrize("folds", ["purged", "walk_forward"])
 def test_only_trades_that_a_fold_tests_are_measured(trades, folds):
     dataset, _ = trades(1200, edge=0.05)
-    plan = Plan(engines={"lightgbm": 1}, folds=folds, n_folds=4)
+    plan = Plan(label="won", engines={"lightgbm": 2}, folds=folds, n_folds=4)
     tested = np.sort(np.concatenate([fold.test for fold in plan.split(dataset)]))
     assert (len(tested) == len(dataset)) is (folds == "purged")
 
@@ -32,7 +32,9 @@ def test_only_trades_that_a_fold_tests_are_measured(trades, folds):
 
 def test_the_returns_of_a_model_are_those_of_its_best_trial(trades):
     dataset, _ = trades(1200, edge=0.05)
-    result = search(dataset, Plan(engines={"lightgbm": 2}, n_folds=4))
+    result = search(
+        dataset, Plan(label="won", engines={"lightgbm": 2}, applications=("threshold", "proportional"), n_folds=4)
+    )
     succeeded = [trial for trial in result.trials if trial.error is None]
     models = {trial.candidate.key for trial in succeeded}
     assert result.trial_returns().shape[1] == len(succeeded) > len(models)
