@@ -215,7 +215,8 @@ def acceptance_thresholds(artifact: Artifact) -> list[float | None]:
     low, high = (_ordered_bits(np.full(len(index), end)) for end in (-largest, largest))
 
     def accepted(bits: np.ndarray) -> np.ndarray:
-        return artifact.application.sizes(_float_of(bits), index) > 0
+        with np.errstate(over="ignore"):
+            return artifact.application.sizes(_float_of(bits), index) > 0
 
     always, never = accepted(low), ~accepted(high)
     while np.any(high - low > _ONE):

@@ -69,13 +69,13 @@ def small_bars() -> Bars:
 
 @pytest.fixture(scope="session")
 def small_experiment() -> Experiment:
-    """Three strategies, four candidates, three folds."""
+    """Three strategies, four candidates, three folds: too little for the gate to open."""
     return Experiment(
         symbols=("AAA",),
         timeframes=("15m",),
         num_strategies=3,
         features="minimal",
-        plan=Plan(engines={"lightgbm": 4}, applications=("threshold",), n_folds=3),
+        plan=Plan(label="won", engines={"lightgbm": 4}, applications=("threshold",), selected_by="sortino", n_folds=3),
     )
 
 

@@ -112,7 +112,7 @@ AAA = ("--symbols", "AAA", "--timeframe", "15m")
         (["--symbols", ","], "symbol"),
         (["--symbols", "../x"], "symbol '../x'"),
         (["--timeframe", "5x"], "timeframe '5x'"),
-        (["--timeframe", "1m"], "no bars of AAA at 1m or shorter"),
+        (["--timeframe", "1m"], "no bars of AAA that make up 1m"),
         (["--from", "yesterday"], "is 'yesterday'"),
         (["--from", "2023-02-01", "--to", "2023-01-01"], "is not before"),
         (["--from", "2030-01-01"], "no bars of AAA lie after 2030-01-01"),

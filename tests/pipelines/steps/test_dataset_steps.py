@@ -271,6 +271,19 @@ def test_the_dataset_pools_chunks_in_decision_order(
             np.testing.assert_array_equal(dataset.y[mine], trades["net_return"][theirs] > 0)
 
 
+def test_a_label_reads_features_that_the_model_does_not(small_experiment: Experiment, home: Settings) -> None:
+    plan = replace(small_experiment.plan, label="scaled_return")
+    with_volatility = replace(small_experiment, plan=plan)
+    without = replace(with_volatility, features=("clock__day_sine",))
+    (one, other) = (
+        build_dataset(experiment, load_chunks(experiment, home), home) for experiment in (with_volatility, without)
+    )
+    assert other.feature_names == ("clock__day_sine",)
+    assert "close__volatility__window_50" in one.feature_names
+    np.testing.assert_array_equal(one.y, other.y)
+    assert np.corrcoef(one.y, one.net_return)[0, 1] > 0.5
+
+
 def test_a_period_without_bars_is_refused(small_experiment: Experiment, home: Settings) -> None:
     with pytest.raises(BadInput, match="no bars of AAA lie after 2030"):
         load_chunks(replace(small_experiment, start="2030"), home)
