@@ -12,12 +12,13 @@ from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit
-from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_result
+from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_placebo, show_result
 from tradesieve.pipelines.commands.shared.trade_notes import describe_joined, describe_no_trades
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.placebo import SURROGATES, run_placebo
 from tradesieve.pipelines.runs.release import artifact_of, champion_run, release_run, service_command
 from tradesieve.pipelines.runs.research_trades import model_instrument
 from tradesieve.pipelines.settings import read_settings
@@ -66,6 +67,27 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
         *describe_left_out(result["data"].get("features_left_out", {})),
     ):
         console.say(line)
+
+
+@model.command()
+@experiment_options
+@click.option("--runs", "n_runs", type=int, default=10, show_default=True, help="Surrogates of each kind.")
+@click.option("--kinds", help=f"Kinds of surrogates, separated by commas; all by default: {', '.join(SURROGATES)}.")
+@as_json
+def placebo(n_runs: int, kinds: str | None, as_json: bool, **given: Any) -> None:
+    """Run the search of an experiment where there is nothing to find, and count how often the gate opens.
+
+    Nothing is recorded, and no hold-out is opened.
+
+    \b
+        tradesieve model placebo --symbols BTC-USD --timeframe 1h --runs 20
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    chosen = assemble_experiment(settings, **given)
+    with console.progress() as progress:
+        found = run_placebo(chosen, settings, n_runs=n_runs, kinds=split_commas(kinds), progress=progress)
+    console.json(found)
+    show_placebo(console, found)
 
 
 @model.command("eval")

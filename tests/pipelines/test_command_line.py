@@ -321,6 +321,16 @@ def test_json_of_an_evaluation(run: Command, ran: Settings, config: Path) -> Non
     refuses(run("model", "eval", "--run", run_id, "--from", "2023-01-05", home=ran.home), "was trained")
 
 
+def test_a_placebo_counts_gates(run: Command, ran: Settings, config: Path) -> None:
+    given = ("model", "placebo", "--config", config, "--runs", "1", "--kinds", "shifted_outcomes")
+    (row,) = run(*given, "--json", home=ran.home).json()["kinds"]
+    assert (row["kind"], row["runs"], row["opened"]) == ("shifted_outcomes", 1, 0)
+    shown = run(*given, home=ran.home).output
+    assert "The gate opened on 0 of 1 surrogates." in shown
+    assert "0.0% to 97.5%" in shown
+    refuses(run(*given[:-1], "shifted", home=ran.home), "unknown surrogate 'shifted'")
+
+
 def test_a_closed_gate_refuses_the_export(
     run: Command, make_home: Callable[..., Settings], config: Path, folder_state: State, finished: Any
 ) -> None:

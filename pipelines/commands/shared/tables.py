@@ -88,6 +88,24 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     console.say(f"This period was opened {found['opening']} time(s) so far; each opening weakens its evidence.")
 
 
+def show_placebo(console: Console, found: Mapping[str, Any]) -> None:
+    """Print how often the gate opened on surrogates, and how often each condition passed there."""
+    rows = [
+        {
+            "surrogate": row["kind"].replace("_", " "),
+            "gate open": f"{row['opened']} of {row['runs']}",
+            "interval": f"{row['low']:.1%} to {row['high']:.1%}",
+            **{name: f"{count} of {row['runs']}" for name, count in row["passed"].items()},
+        }
+        for row in found["kinds"]
+    ]
+    titles = {key: key.replace("_", " ") for row in rows for key in row}
+    titles["interval"] = f"share open, {found['confidence']:.0%} interval"
+    console.table("Where there is nothing to find", rows, titles)
+    opened, runs = (sum(row[key] for row in found["kinds"]) for key in ("opened", "runs"))
+    console.say(f"The gate opened on {opened} of {runs} surrogates. Each opening there is a false alarm.")
+
+
 def pluralise(n: int, noun: str) -> str:
     """Return a number with a noun whose plural ends in s.
 
