@@ -325,7 +325,7 @@ def test_a_placebo_counts_gates(run: Command, ran: Settings, config: Path) -> No
     given = ("model", "placebo", "--config", config, "--runs", "1", "--kinds", "shifted_outcomes")
     (row,) = run(*given, "--json", home=ran.home).json()["kinds"]
     assert (row["kind"], row["runs"], row["opened"]) == ("shifted_outcomes", 1, 0)
-    shown = run(*given, home=ran.home).output
+    shown = run(*given, home=ran.home).out
     assert "The gate opened on 0 of 1 surrogates." in shown
     assert "0.0% to 97.5%" in shown
     refuses(run(*given[:-1], "shifted", home=ran.home), "unknown surrogate 'shifted'")
