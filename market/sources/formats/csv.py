@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+import warnings
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -90,8 +91,7 @@ def parse_csv(path: Path, *, encoding: str = "utf-8-sig", **options: Any) -> pd.
     BadInput : if it is not valid CSV, is not in UTF-8 or the encoding given, or a line has more fields than the first.
     """
     try:
-        with open_unpacked(path) as stream:
-            frame = pd.read_csv(stream, encoding=encoding, low_memory=False, **options)
+        frame = _read_in_parts(path, encoding, options)
     except BadInput:
         raise
     except UnicodeDecodeError as error:
@@ -102,6 +102,18 @@ def parse_csv(path: Path, *, encoding: str = "utf-8-sig", **options: Any) -> pd.
         # pandas takes the first fields for the names of the rows then, and shifts every column.
         raise BadInput(f"{path}: a line has more fields than its header; remove separators at the ends of lines")
     return frame
+
+
+def _read_in_parts(path: Path, encoding: str, options: dict[str, Any]) -> pd.DataFrame:
+    """Read in parts that fit the processor's cache; at once where the types of a column differ between parts."""
+    with open_unpacked(path) as stream, warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.DtypeWarning)
+        try:
+            return pd.read_csv(stream, encoding=encoding, **options)
+        except pd.errors.DtypeWarning:
+            pass
+    with open_unpacked(path) as stream:
+        return pd.read_csv(stream, encoding=encoding, low_memory=False, **options)
 
 
 def _decoded_lines(path: Path, head: bytes, encoding: str) -> list[str]:
