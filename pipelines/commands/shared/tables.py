@@ -90,19 +90,27 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
 
 def show_placebo(console: Console, found: Mapping[str, Any]) -> None:
     """Print how often the gate opened on surrogates, and how often each condition passed there."""
+    kinds = found["kinds"]
     rows = [
         {
             "surrogate": row["kind"].replace("_", " "),
             "gate open": f"{row['opened']} of {row['runs']}",
             "interval": f"{row['low']:.1%} to {row['high']:.1%}",
-            **{name: f"{count} of {row['runs']}" for name, count in row["passed"].items()},
         }
-        for row in found["kinds"]
+        for row in kinds
     ]
-    titles = {key: key.replace("_", " ") for row in rows for key in row}
-    titles["interval"] = f"share open, {found['confidence']:.0%} interval"
-    console.table("Where there is nothing to find", rows, titles)
-    opened, runs = (sum(row[key] for row in found["kinds"]) for key in ("opened", "runs"))
+    titles = {"surrogate": "surrogate", "gate open": "gate open"}
+    console.table(
+        "Where there is nothing to find", rows, titles | {"interval": f"share, {found['confidence']:.0%} interval"}
+    )
+    conditions = dict.fromkeys(name for row in kinds for name in row["passed"])
+    passed = [
+        {"condition": name} | {row["kind"]: f"{row['passed'].get(name, 0)} of {row['runs']}" for row in kinds}
+        for name in conditions
+    ]
+    titles = {"condition": "condition"} | {row["kind"]: row["kind"].replace("_", " ") for row in kinds}
+    console.table("Conditions of the gate that passed", passed, titles)
+    opened, runs = (sum(row[key] for row in kinds) for key in ("opened", "runs"))
     console.say(f"The gate opened on {opened} of {runs} surrogates. Each opening there is a false alarm.")
 
 

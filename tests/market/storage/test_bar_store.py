@@ -163,7 +163,7 @@ def test_several_symbols_are_stored_together_or_not_at_all(tmp_path):
     store.append(minutes(1, 50, symbol="ZZZ-USD"))
     before = files_of(tmp_path)
     parts = [minutes(40, 60, symbol="AAA-USD"), minutes(1, 4000, symbol="ZZZ-USD")]
-    with no_room(8000), pytest.raises(BadInput, match=r"ZZZ-USD.*cannot be written"):
+    with no_room(2200), pytest.raises(BadInput, match=r"ZZZ-USD.*cannot be written"):
         store.append_all(parts)
     other = replace(parts[1], volume=parts[1].volume + 1)
     with pytest.raises(BadData, match=r"^ZZZ-USD 1m: volume"):
