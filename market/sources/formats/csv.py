@@ -163,9 +163,10 @@ def _wrong_encoding(path: Path, head: bytes, error: Exception) -> BadInput:
     from charset_normalizer import from_bytes
 
     likely = [match.encoding for match in from_bytes(head)][:2]
-    advice = f"; pass its --encoding, which may be {' or '.join(likely)}" if likely else ""
+    may_be = f"pass its --encoding, which may be {' or '.join(likely)}"
+    advice = may_be if likely else "it is not text in any encoding that is known; pass its --encoding if it is text"
     proposals: list[dict[str, str | None]] = [{"encoding": encoding} for encoding in likely]
-    return BadInput(f"{path}: not valid CSV: {error}{advice}").proposing(*proposals)
+    return BadInput(f"{path}: not valid CSV: {error}; {advice}").proposing(*proposals)
 
 
 def _not_valid(path: Path, error: Exception) -> BadInput:
