@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: setup demo test test-fast check lint bench lock clean
+.PHONY: setup demo test test-fast check lint bench study lock clean
 
 setup: $(READY)
 
@@ -38,6 +38,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks -q -s -p no:cacheprovider
+
+study: setup
+	$(BIN)/python -m tests.studies.study
 
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --no-emit-index-url \
