@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tradesieve.market.bars import COLUMNS, Bars, format_time
+from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.positive_prices import require_positive_prices
 from tradesieve.market.resampling import resample
-from tradesieve.market.session_bars import SessionBars, make_bars, own_sessions
+from tradesieve.market.session_bars import own_sessions
+from tradesieve.market.storage.bar_file import allows_negative, read_bars, read_columns, read_repairs, write_table
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.storage.merging import merge
 from tradesieve.market.symbols import file_name_of, find_symbol, symbol_of_file_name
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
-_REPAIRS = b"tradesieve.repairs"
-"""The metadata key of a Parquet file that holds its repairs."""
-_IN_SESSIONS = b"tradesieve.sessions"
-"""The metadata key of a Parquet file that holds `SessionBars`: the name of their sessions, or that it is unknown."""
-_UNKNOWN_SESSIONS = b"true"
-_ALLOW_NEGATIVE = b"tradesieve.allow_negative"
-"""The metadata key of a Parquet file whose prices may be at or below zero."""
 Records = list[dict[str, Any]]
 """Repairs as plain values, see `market.quality.repairs.repair_bars`."""
 
@@ -108,7 +99,7 @@ class BarStore:
             with ExitStack() as files:  # which replaces the stored ones when it closes
                 n_new = self._merge_all(parts, replace, files)
             for path in {self.path(bars.symbol, bars.timeframe) for bars in parts}:
-                if not _read_repairs(path):
+                if not read_repairs(path):
                     _delete_original(path)
         return n_new
 
@@ -132,9 +123,9 @@ class BarStore:
         n_new = [0] * len(parts)
         for (symbol, timeframe), places in series.items():
             path = self.path(symbol, timeframe)
-            merged = None if replace or not path.exists() else self._read(path, symbol, timeframe)
-            repairs = () if merged is None else _read_repairs(path)
-            original = self._read(_original(path), symbol, timeframe) if repairs else None
+            merged = None if replace or not path.exists() else read_bars(path, symbol, timeframe)
+            repairs = () if merged is None else read_repairs(path)
+            original = read_bars(_original(path), symbol, timeframe) if repairs else None
             for place in places:
                 bars = parts[place]
                 if original is not None:
@@ -142,12 +133,12 @@ class BarStore:
                 merged, n_new[place] = (bars, len(bars)) if merged is None else merge(merged, bars)
             if files is not None and merged is not None and any(n_new[place] for place in places):
                 _remove_temporaries(path)
-                _write_table(files.enter_context(atomic_write(path)), merged, repairs)
+                write_table(files.enter_context(atomic_write(path)), merged, repairs)
         return tuple(n_new)
 
     def repairs(self, symbol: str, timeframe: Timeframe) -> tuple[dict[str, Any], ...]:
         """Return the records of the repairs of stored bars, see `market.quality.repairs`; empty if there are none."""
-        return _read_repairs(self.path(symbol, timeframe))
+        return read_repairs(self.path(symbol, timeframe))
 
     def before_repairs(self, symbol: str, timeframe: Timeframe) -> Bars:
         """Read the stored bars as they were before any repair.
@@ -157,10 +148,10 @@ class BarStore:
         BadInput : if nothing is stored, or the bars or their original cannot be read.
         """
         path = self.path(symbol, timeframe)
-        stored = self._read(path, symbol, timeframe)
-        if not _read_repairs(path):
+        stored = read_bars(path, symbol, timeframe)
+        if not read_repairs(path):
             return stored
-        return _with_later_bars(self._read(_original(path), symbol, timeframe), stored)
+        return _with_later_bars(read_bars(_original(path), symbol, timeframe), stored)
 
     def repair(self, symbol: str, timeframe: Timeframe, change: Callable[[Bars], tuple[Bars, Records]]) -> Records:
         """Repair stored bars, and keep the original beside them for `undo_repairs`; return the records of `change`.
@@ -179,8 +170,8 @@ class BarStore:
         path = self.path(symbol, timeframe)
         with _locked(self.folder):
             _remove_temporaries(path)
-            stored = self._read(path, symbol, timeframe)
-            earlier = _read_repairs(path)
+            stored = read_bars(path, symbol, timeframe)
+            earlier = read_repairs(path)
             repaired, records = change(stored)
             if not records:
                 return records
@@ -190,7 +181,7 @@ class BarStore:
                 with atomic_write(_original(path)) as temporary:
                     shutil.copyfile(path, temporary)
             else:
-                original = self._read(_original(path), symbol, timeframe)
+                original = read_bars(_original(path), symbol, timeframe)
                 _write(_original(path), _with_later_bars(original, stored), ())
             _write(path, repaired, (*earlier, *records))
         return records
@@ -206,10 +197,10 @@ class BarStore:
         """
         path = self.path(symbol, timeframe)
         with _locked(self.folder):
-            stored, repairs = self._read(path, symbol, timeframe), _read_repairs(path)
+            stored, repairs = read_bars(path, symbol, timeframe), read_repairs(path)
             if not repairs:
                 raise BadInput(f"{symbol} {timeframe}: these bars were not repaired; there is nothing to undo")
-            original = self._read(_original(path), symbol, timeframe)
+            original = read_bars(_original(path), symbol, timeframe)
             restored = _with_later_bars(original, stored)
             if len(restored) == len(original):
                 os.replace(_original(path), path)
@@ -234,13 +225,13 @@ class BarStore:
         path = self.path(symbol, timeframe)
         with _locked(self.folder):
             _remove_temporaries(path)
-            stored, repairs = self._read(path, symbol, timeframe), _read_repairs(path)
+            stored, repairs = read_bars(path, symbol, timeframe), read_repairs(path)
             kept = _without(stored, start, end)
             if len(kept) == 0:
                 _delete(path)
             elif len(kept) < len(stored):
                 if repairs:
-                    original = self._read(_original(path), symbol, timeframe)
+                    original = read_bars(_original(path), symbol, timeframe)
                     _write(_original(path), _without(original, start, end), ())
                 _write(path, kept, repairs)
         return len(stored) - len(kept)
@@ -273,18 +264,18 @@ class BarStore:
                 "Import some with `tradesieve data import FILE --symbol SYMBOL --timeframe TIMEFRAME`"
             )
         source = max(sources)
-        bars = self._read(self.path(symbol, source), symbol, source)
+        bars = read_bars(self.path(symbol, source), symbol, source)
         bars = bars if source == timeframe else resample(bars, timeframe, sessions=own_sessions(bars))
         return require_positive_prices(bars.between(start, end))
 
     def allows_negative(self, symbol: str, timeframe: Timeframe | None = None) -> bool:
         """Return whether the prices of stored bars may be at or below zero, at a timeframe or (None) at any."""
         timeframes = [each for name, each in self.list() if name == symbol and timeframe in (None, each)]
-        return any(_ALLOW_NEGATIVE in _read_metadata(self.path(symbol, each)) for each in timeframes)
+        return any(allows_negative(self.path(symbol, each)) for each in timeframes)
 
     def columns(self, symbol: str, timeframe: Timeframe) -> dict[str, np.ndarray]:
         """Read the columns of one stored file, whether they keep the laws of bars or not."""
-        return _read_columns(self.path(symbol, timeframe), symbol, timeframe)[0]
+        return read_columns(self.path(symbol, timeframe), symbol, timeframe)[0]
 
     def stored_bars(self, symbol: str, timeframe: Timeframe) -> Bars:
         """Read the bars of one stored file, whatever their prices.
@@ -294,43 +285,12 @@ class BarStore:
         BadInput : if nothing is stored, or the file cannot be read.
         BadData : if the stored bars break a law of bars.
         """
-        return self._read(self.path(symbol, timeframe), symbol, timeframe)
+        return read_bars(self.path(symbol, timeframe), symbol, timeframe)
 
     def span(self, symbol: str, timeframe: Timeframe) -> tuple[int, int, int]:
         """Return (first close_time, last close_time, number of bars) of one stored file, times in ns UTC."""
         bars = self.stored_bars(symbol, timeframe)
         return int(bars.close_time[0]), int(bars.close_time[-1]), len(bars)
-
-    @staticmethod
-    def _read(path: Path, symbol: str, timeframe: Timeframe) -> Bars:
-        columns, metadata = _read_columns(path, symbol, timeframe)
-        sessions, allow_negative = _sessions_in(metadata), _ALLOW_NEGATIVE in metadata
-        try:
-            return make_bars(symbol, timeframe, columns, sessions=sessions, allow_negative=allow_negative)
-        except BadData as error:
-            raise BadData(
-                f"{timeframe} bars are stored that break a law of bars: {error}; see `tradesieve data check --symbols "
-                f"{symbol} --timeframe {timeframe}`, then import or resample them again with --replace"
-            ) from error
-
-
-def _read_columns(path: Path, symbol: str, timeframe: Timeframe) -> tuple[dict[str, np.ndarray], Mapping[bytes, bytes]]:
-    """Return the stored columns and the metadata of the file."""
-    try:
-        table = pq.read_table(path)
-        columns = {name: table[name].to_numpy() for name in COLUMNS}
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no bars of {symbol} at {timeframe} are stored") from None
-    except (pa.ArrowException, KeyError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise BadInput(f"{path}: the stored bars cannot be read: {reason}; import them again with --replace") from error
-    return columns, table.schema.metadata or {}
-
-
-def _sessions_in(metadata: Mapping[bytes, bytes]) -> str | None:
-    """Return the sessions of `SessionBars`, empty where they are unknown; None for bars on the UTC grid."""
-    sessions = metadata.get(_IN_SESSIONS)
-    return None if sessions is None else sessions.decode() if sessions != _UNKNOWN_SESSIONS else ""
 
 
 def _original(path: Path) -> Path:
@@ -367,33 +327,7 @@ def _delete_original(path: Path) -> None:
 
 def _write(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:
     with atomic_write(path) as temporary:
-        _write_table(temporary, bars, repairs)
-
-
-def _write_table(path: Path, bars: Bars, repairs: Sequence[dict[str, Any]]) -> None:
-    table = pa.table({name: getattr(bars, name) for name in COLUMNS})
-    metadata = {_REPAIRS: json.dumps(list(repairs), allow_nan=False).encode()} if repairs else {}
-    if isinstance(bars, SessionBars):
-        metadata[_IN_SESSIONS] = bars.sessions.encode() or _UNKNOWN_SESSIONS
-    if bars.allow_negative:
-        metadata[_ALLOW_NEGATIVE] = b"true"
-    if metadata:
-        table = table.replace_schema_metadata(metadata)
-    # Times are a step apart, and hardly a price repeats: without dictionaries, half the time and fewer bytes.
-    delta = {"close_time": "DELTA_BINARY_PACKED"}
-    pq.write_table(table, path, compression="lz4", use_dictionary=False, column_encoding=delta)
-
-
-def _read_metadata(path: Path) -> Mapping[bytes, bytes]:
-    try:
-        return pq.read_schema(path).metadata or {}
-    except (pa.ArrowException, OSError):
-        return {}  # reading the bars reports the error
-
-
-def _read_repairs(path: Path) -> tuple[dict[str, Any], ...]:
-    kept = _read_metadata(path).get(_REPAIRS)
-    return tuple(json.loads(kept)) if kept else ()
+        write_table(temporary, bars, repairs)
 
 
 def _with_later_bars(original: Bars, stored: Bars) -> Bars:
