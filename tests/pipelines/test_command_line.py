@@ -208,9 +208,7 @@ def taken() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def test_a_port_in_use_is_refused(
-    run: Command, ran: Settings, finished: Any, folder_state: State, taken: int, tmp_path: Path
-) -> None:
+def test_a_port_in_use_is_refused(run: Command, finished: Any, folder_state: State, taken: int, tmp_path: Path) -> None:
     from tradesieve.models.artifact.artifact import load_artifact, release
     from tradesieve.serving.export import point_to
 
@@ -244,10 +242,9 @@ def test_json_of_the_data(run: Command, tmp_path: Path, small_bars: Bars) -> Non
     assert (row["findings"], row["missing_rate"], row["expected_bars"]) == ([], 0.0, 200)
 
 
-def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path) -> None:
+def test_json_of_trades_and_factors(run: Command, make_home: Callable[..., Settings], tmp_path: Path) -> None:
     given = [*AAA, "--num-strategies", "2", "--features", "minimal", "--to", "2023-02-01"]
-    home = tmp_path / "copy"
-    shutil.copytree(ran.home / "bars", home / "bars")
+    home = make_home().home
     made = run("trades", "generate", *given, "--output", tmp_path / "t.parquet", "--json", home=home).json()
     assert made["n_trades"] + made["n_open"] == len(pd.read_parquet(tmp_path / "t.parquet")) > 0
     assert [row["instance"].partition("(")[0] for row in made["instances"]][:2] == [
@@ -274,95 +271,6 @@ def test_json_of_trades_and_factors(run: Command, ran: Settings, tmp_path: Path)
     assert checked["passed"] is True
     assert checked["passed"]
     assert {row[law] for row in checked["features"] for law in INVARIANTS} == {"holds"}
-
-
-KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate", "costs"}
-
-
-def test_json_of_an_experiment(run: Command, ran: Settings, config: Path, finished: Any) -> None:
-    """Run through the command line, the experiment is the same value and its result the same result."""
-    found = run("model", "experiment", "--config", config, "--json", home=ran.home).json()
-    assert set(found) >= KEYS
-    assert found["experiment"] == finished.experiment.hash
-    assert found["reused"] is True
-    for group in ("baseline", "filtered"):
-        for part in ("development", "holdout"):
-            assert set(found[group][part]) >= {"sortino", "n_trades", "win_rate", "expectancy", "max_drawdown"}
-    for trial in found["leaderboard"]:
-        assert set(trial) >= {"engine", "application", "parameters", "fitness"}
-    assert isinstance(found["gate"]["open"], bool)
-    for condition in found["gate"]["conditions"]:
-        assert set(condition) >= {"name", "value", "threshold", "passed", "reason"}
-    assert found["gate"] == finished.result["gate"]
-    tables = run("model", "experiment", "--config", config, home=ran.home)
-    assert tables.code == 0
-    verdict = "GATE OPEN" if found["gate"]["open"] else "GATE CLOSED"
-    assert verdict in tables.out
-    assert f"run {found['run_id']} in MLflow" in tables.out
-    assert "costs: maker 2 bp, taker 5 bp, half-spread 0.5 bp, slippage 0.5 bp a side" in tables.out
-
-
-def test_options_change_the_file(run: Command, ran: Settings, config: Path, finished: Any) -> None:
-    found = run("model", "train", "--config", config, "--seed", "5", "--candidates", "1", "--json", home=ran.home)
-    result = found.json()
-    assert result["experiment"] != finished.experiment.hash
-    assert len(result["leaderboard"]) == 1
-    assert result["gate"] is None
-    assert set(result) >= KEYS
-
-
-def test_json_of_an_evaluation(run: Command, ran: Settings, config: Path) -> None:
-    run_id = run("model", "experiment", "--config", config, "--json", home=ran.home).json()["run_id"]
-    found = run("model", "eval", "--run", run_id, "--strategies", "all", "--json", home=ran.home).json()
-    assert found["run_id"] == run_id
-    assert set(found) >= {"baseline", "filtered", "by_instance", "opening"}
-    assert found["costs"]["AAA"]["taker_fee"] == 0.0005
-    refuses(run("model", "eval", "--run", run_id, "--strategies", "dip_bying", home=ran.home), "dip_buying")
-    refuses(run("model", "eval", "--run", run_id, "--from", "2023-01-05", home=ran.home), "was trained")
-
-
-def test_a_placebo_counts_gates(run: Command, ran: Settings, config: Path) -> None:
-    given = ("model", "placebo", "--config", config, "--runs", "1", "--kinds", "shifted_outcomes")
-    (row,) = run(*given, "--json", home=ran.home).json()["kinds"]
-    assert (row["kind"], row["runs"], row["opened"]) == ("shifted_outcomes", 1, 0)
-    shown = run(*given, home=ran.home).out
-    assert "The gate opened on 0 of 1 surrogates." in shown
-    assert "0.0% to 97.5%" in shown
-    refuses(run(*given[:-1], "shifted", home=ran.home), "unknown surrogate 'shifted'")
-
-
-def test_a_closed_gate_refuses_the_export(
-    run: Command, make_home: Callable[..., Settings], config: Path, folder_state: State, finished: Any
-) -> None:
-    home = make_home().home
-    done = run("model", "experiment", "--config", config, "--json", home=home).json()
-    assert done["gate"]["open"] is False, "the small experiment is too small for the gate"
-    before = folder_state(home)
-    refuses(run("model", "export", "--run", done["run_id"], home=home), "gate")
-    refuses(run("model", "export", "--run", done["run_id"], "--override", " ", home=home), "override")
-    refuses(run("model", "export", home=home), "there is no champion yet")
-    after = {path: kind for path, kind in folder_state(home).items() if not path.startswith("downloaded")}
-    assert after == before
-
-
-@pytest.mark.slow
-def test_export_and_paper(run: Command, ran: Settings, config: Path) -> None:
-    run_id = run("model", "experiment", "--config", config, "--json", home=ran.home).json()["run_id"]
-    reason = "to watch it at no size"
-    exported = run("model", "export", "--run", run_id, "--override", reason, "--json", home=ran.home).json()
-    assert exported["override"] == reason
-    assert (Path(exported["folder"]) / "bento.yaml").is_file()
-    refuses(run("paper", "--symbol", "AAB", home=ran.home), "did you mean 'AAA'?")
-    refuses(run("paper", "--symbol", "AAA", "--timeframe", "5m", home=ran.home), "the model knows 15m")
-    refuses(run("paper", "--symbol", "AAA", "--from", "2030", home=ran.home), "no 15m bars of AAA")
-    refuses(run("paper", "--symbol", "AAA", "--from", "soon", home=ran.home), "--from is 'soon'")
-    refuses(run("paper", "--symbol", "AAA", "--url", "localhost", home=ran.home), "http://")
-    found = run(
-        "paper", "--symbol", "AAA", "--from", "2023-04-20", "--to", "2023-04-22", "--json", home=ran.home
-    ).json()
-    assert found["agrees_with_research"] is True
-    assert found["n_trades"] > 0
-    assert found["n_bars"] == 192
 
 
 # -- signals and pipes -------------------------------------------------------------------------------------------------
