@@ -199,7 +199,7 @@ def _beats_chance(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed:
     p_value, _ = rotation_test(holdout, sizes, seed=seed)
     passed = p_value <= limits.significance
     if math.isnan(p_value):
-        reason = "The filtered trades of the hold-out have no losing day, so there is no Sortino ratio to test."
+        reason = "The filter kept no trade on the hold-out, so there is nothing to test."
     else:
         reason = (
             f"Of random filters, which are shifts of the same filter to other times, {p_value:.1%} did at least as "

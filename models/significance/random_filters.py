@@ -5,7 +5,8 @@ together) and loses only its timing. So neither trading less, nor preferring a b
 trade make a filter look skilled. Shuffles of the sizes within an instance do not hold their level on correlated
 instances, since each copy is shuffled on its own.
 
-NaN rules: an undefined rank of the data at hand gives NaN, which passes no gate. An undefined rank of a rotation counts
+NaN rules: a filter that earns and has no losing day is ranked by its net return per unit of capital, and so are its
+rotations. An undefined rank of the data at hand gives NaN, which passes no gate. An undefined rank of a rotation counts
 against the filter.
 
 Examples
@@ -36,7 +37,7 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import capital_effects, checked_sizes, ranked_sortino
+from tradesieve.models.fitness import capital_effects, checked_sizes, measure, ranked_sortino
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.significance.rotation_kernels import rotated_sums_nb
 
@@ -103,7 +104,8 @@ def rotation_test(
     """Test whether the filter ranks above itself at other times.
 
     The p-value is ``(1 + n(null >= observed)) / (1 + n_rotations)`` (Phipson and Smyth, 2010), where both are ranked as
-    by `models.fitness.ranked_sortino`. Approximate, because the two ends of the time did not meet.
+    by `models.fitness.ranked_sortino`, or by expectancy where the filter earns and has no losing day. Approximate,
+    because the two ends of the time did not meet.
 
     Parameters
     ----------
@@ -111,7 +113,8 @@ def rotation_test(
 
     Returns
     -------
-    p_value : a rotation without a downside counts as at least as good. NaN when the filter's own rank is undefined.
+    p_value : ranked by `ranked_sortino`, a rotation without a downside counts as at least as good. NaN when the filter
+        keeps nothing.
     rotations : the null distribution.
 
     Raises
@@ -119,10 +122,13 @@ def rotation_test(
     BadInput, BadData : as `rotate`.
     """
     rotations = rotate(dataset, sizes, n_rotations=n_rotations, seed=seed)
-    observed = ranked_sortino(dataset, sizes)
+    observed, null = ranked_sortino(dataset, sizes), rotations.rank
+    if math.isnan(observed):
+        # No losing day. A Sharpe ratio would not do: where rules earn, rotations have a lower one only because they
+        # spread their trades less evenly over the days, and one filter in five without skill would beat them.
+        observed, null = measure(dataset, sizes).expectancy, np.nan_to_num(rotations.expectancy)
     if math.isnan(observed):
         return math.nan, rotations
-    null = rotations.rank
     # The same trades added in another order differ by a rounding error, which must not decide a tie.
     reached = np.isnan(null) | (null >= observed - 1e-9 * abs(observed))
     return float((1 + np.count_nonzero(reached)) / (1 + n_rotations)), rotations

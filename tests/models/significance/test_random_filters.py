@@ -131,6 +131,25 @@ def test_an_undefined_rank_has_no_p_value(trades):
         rotation_test(dataset, np.ones(len(dataset)), seed=0, n_rotations=0)
 
 
+def test_without_a_losing_day_the_expectancy_ranks(trades):
+    """All trades win, so no filter of them has a Sortino ratio; one that knows where they win more is found."""
+    dataset, scores = trades(400, n_instances=2)
+    winning = replace(dataset, net_return=0.001 + 0.01 * (scores > 0.6) + 0.01 * np.abs(dataset.net_return))
+    p_value, null = rotation_test(winning, (scores > 0.6).astype(float), n_rotations=400, seed=0)
+    assert np.isnan(null.sortino).all()
+    assert p_value < 0.01
+    assert rotation_test(winning, np.ones(400), n_rotations=9, seed=0)[0] == 1.0
+
+
+def test_without_a_losing_day_chance_passes_no_more_often(trades):
+    rejected = 0
+    for seed in range(200):
+        dataset, scores = trades(300, seed=seed, n_instances=6, n_days=100)
+        winning = replace(dataset, net_return=np.abs(dataset.net_return))
+        rejected += rotation_test(winning, (scores > 0.6).astype(float), n_rotations=99, seed=seed)[0] <= 0.05
+    assert rejected / 200 < chance(0.05, 200)
+
+
 def test_a_rotation_without_a_loss_counts_against_the_filter(trades):
     dataset, _ = trades(60, n_instances=1)
     # One loser, kept by the filter: every rotation that misses it is without a downside, so better than any number.
