@@ -145,7 +145,23 @@ class Engine(ABC):
         selection = list(SELECTIONS)[int(generator.integers(len(SELECTIONS)))]
         return Candidate(self.name, estimator, parameters, selection, task)
 
-    def fit(self, candidate: Candidate, X: np.ndarray, y: np.ndarray, weight: np.ndarray, *, seed: int) -> Model:
+    def members(self, candidate: Candidate) -> tuple[Candidate, ...]:
+        """Name the candidates whose models this one combines; none for one that is fitted by itself.
+
+        A search often tries them as well, and fits them once for both.
+        """
+        return ()
+
+    def fit(
+        self,
+        candidate: Candidate,
+        X: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        *,
+        seed: int,
+        members: Sequence[Model] | None = None,
+    ) -> Model:
         """Select features and fit, on these rows alone.
 
         Weights are scaled to a mean of 1, so that only their proportions count, whatever the regularisation.
@@ -155,6 +171,7 @@ class Engine(ABC):
         X : float64 (n_rows, n_features), NaN where unknown.
         y : float64 (n_rows,), not all the same; 0 or 1 for a classification, finite for a regression.
         weight : float64 (n_rows,), positive.
+        members : the models of `members` of the candidate, fitted on these rows with this seed; None fits them here.
 
         Returns
         -------
@@ -170,6 +187,10 @@ class Engine(ABC):
         check_seed(seed)
         _check_rows(X, y, weight, candidate.task)
         with single_threaded():
+            if members is None:
+                members = [self.fit(member, X, y, weight, seed=seed) for member in self.members(candidate)]
+            if members:
+                return self._combine(members, X)
             columns = select(candidate.selection, X, y, seed=seed)
             kept = np.ascontiguousarray(X[:, columns])
             return self._fit(candidate, kept, y, weight / weight.mean(), seed, columns, X.shape[1])
@@ -199,6 +220,10 @@ class Engine(ABC):
         n_features: int,
     ) -> Model:
         """Fit on checked rows of the selected columns, with weights of mean 1."""
+
+    def _combine(self, members: Sequence[Any], X: np.ndarray) -> Model:
+        """Combine models of this engine that were fitted on these rows; needed where candidates have members."""
+        raise NotImplementedError(f"{self.name} combines no models")
 
 
 def check_seed(seed: int) -> None:

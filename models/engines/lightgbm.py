@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,6 +84,15 @@ class LightGBMEngine(Engine):
     def default_estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
         return tuple(_KINDS) if task == CLASSIFICATION else (_MEAN, "gbdt", "extra")
 
+    def members(self, candidate: Candidate) -> tuple[Candidate, ...]:
+        if candidate.estimator != _MEAN:
+            return ()
+        parameters = _START[candidate.task] | candidate.parameters
+        return (
+            replace(candidate, estimator="gbdt", parameters=parameters),
+            replace(candidate, estimator="extra", parameters=_with_random_thresholds(parameters)),
+        )
+
     def _start(self, estimator: str, task: str) -> dict[str, Any]:
         start = dict(_START[task])
         return _with_random_thresholds(start) if task == REGRESSION and estimator == "extra" else start
@@ -114,29 +125,19 @@ class LightGBMEngine(Engine):
         if candidate.task == REGRESSION:
             fitting = max(1, len(y) // _LEAVES_PER_FIT)
             parameters["min_data_in_leaf"] = min(parameters["min_data_in_leaf"], fitting)
-        common = _COMMON | {"objective": _OBJECTIVES[candidate.task], "seed": seed}
+        settings = _COMMON | {"objective": _OBJECTIVES[candidate.task], "seed": seed} | _KINDS[candidate.estimator]
+        n_trees = parameters.pop("n_trees")
         rows = lightgbm.Dataset(X, label=y, weight=weight, params=_COMMON)
-        if candidate.estimator != _MEAN:
-            booster = _train(rows, common | parameters | _KINDS[candidate.estimator])
-            return LightGBMModel(booster.model_to_string(), columns, n_features)
-        members = [
-            _train(rows, common | parameters | _KINDS["gbdt"]),
-            _train(rows, common | _with_random_thresholds(parameters) | _KINDS["extra"]),
-        ]
-        scores = [member.predict(X, num_threads=1) for member in members]
+        booster = lightgbm.train(settings | parameters, rows, num_boost_round=n_trees)
+        return LightGBMModel(booster.model_to_string(), columns, n_features)
+
+    def _combine(self, members: Sequence[Any], X: np.ndarray) -> Model:
+        scores = [member.predict(X) for member in members]
         if min(np.ptp(own) for own in scores) == 0.0:
-            raise BadInput(f"the features of {len(y)} training rows tell no good trade from a bad one")
-        scales = [float(np.std(own)) for own in scores]
-        return LightGBMMeanModel([member.model_to_string() for member in members], scales, columns, n_features)
+            raise BadInput(f"the features of {len(X)} training rows tell no good trade from a bad one")
+        return LightGBMMeanModel(members, [float(np.std(own)) for own in scores])
 
 
 def _with_random_thresholds(parameters: dict[str, Any]) -> dict[str, Any]:
     """Give trees whose thresholds are drawn at random what they need to learn as much: twice the leaves, more trees."""
     return parameters | {"num_leaves": 2 * parameters["num_leaves"], "n_trees": round(1.5 * parameters["n_trees"])}
-
-
-def _train(rows: Any, parameters: dict[str, Any]) -> Any:
-    import lightgbm
-
-    given = {name: value for name, value in parameters.items() if name != "n_trees"}
-    return lightgbm.train(given, rows, num_boost_round=parameters["n_trees"])

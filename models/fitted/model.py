@@ -143,7 +143,7 @@ class LightGBMMeanModel(Model):
 
     Parameters
     ----------
-    texts : of the boosters, see `LightGBMModel`.
+    members : the boosters, which read the same columns.
     scales : positive, one for each.
     """
 
@@ -151,10 +151,9 @@ class LightGBMMeanModel(Model):
     file_name = "boosters.json"
     packages = ("lightgbm",)
 
-    def __init__(self, texts: Sequence[str], scales: Sequence[float], columns: np.ndarray, n_features: int) -> None:
-        self._members = [LightGBMModel(text, columns, n_features) for text in texts]
-        self._scales = list(scales)
-        super().__init__(columns, n_features)
+    def __init__(self, members: Sequence[LightGBMModel], scales: Sequence[float]) -> None:
+        super().__init__(members[0].columns, members[0].n_features)
+        self._members, self._scales = list(members), list(scales)
 
     def _score(self, X: np.ndarray) -> np.ndarray:
         total = np.zeros(len(X))
@@ -172,7 +171,7 @@ class LightGBMMeanModel(Model):
     @classmethod
     def _read(cls, path: Path, columns: np.ndarray, n_features: int) -> LightGBMMeanModel:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(content["boosters"], content["scales"], columns, n_features)
+        return cls([LightGBMModel(text, columns, n_features) for text in content["boosters"]], content["scales"])
 
 
 class ScikitModel(Model):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.engines.base import Candidate, check_seed, single_threaded
+from tradesieve.models.engines.base import Candidate, Model, check_seed, single_threaded
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.splits import Fold
 
@@ -23,7 +25,7 @@ class CandidateScores:
     ----------
     scores : float64 (n_trades,), out of fold; NaN on rows that no fold tests, and on all rows of a failed candidate.
     error : why the candidate failed, else None.
-    seconds : spent on fitting and predicting, summed over the folds.
+    seconds : spent on fitting and predicting, summed over the folds; little where another candidate's fits were used.
     """
 
     candidate: Candidate
@@ -40,11 +42,15 @@ def score_candidates(
     seed: int,
     n_jobs: int = 2,
     on_progress: Callable[[int, int, str], None] | None = None,
+    on_finished: Callable[[CandidateScores], None] | None = None,
 ) -> list[CandidateScores]:
     """Score the rows of `dataset` out of fold with every candidate.
 
-    A candidate fails as a whole when one of its fits fails, or when its scores are constant in every fold. A failure is
-    recorded with its reason, never raised, hidden or averaged away.
+    1. Fit every candidate on the training rows of every fold, those that combine others last; a fit that several
+       candidates need is made once a fold.
+    2. Score the fold's test rows with it.
+    3. A candidate fails as a whole when one of its fits fails, or when its scores are constant in every fold. A failure
+       is recorded with its reason, never raised, hidden or averaged away.
 
     Parameters
     ----------
@@ -52,6 +58,7 @@ def score_candidates(
     seed : of every fit. The result depends on it, not on `n_jobs`.
     n_jobs : fits that run at the same time, each on one thread.
     on_progress : called after every fit with the number of finished fits, the total, and the candidate's name.
+    on_finished : called with the scores of each candidate as soon as its last fold is done.
 
     Returns
     -------
@@ -66,29 +73,27 @@ def score_candidates(
     import joblib
 
     total = len(candidates) * len(folds)
-    scores = np.full((len(candidates), len(dataset)), np.nan)
-    errors: dict[int, dict[int, str]] = {}
-    seconds = np.zeros(len(candidates))
+    fold_scores: dict[int, dict[int, _FoldScores]] = {place: {} for place in range(len(candidates))}
+    finished: dict[int, CandidateScores] = {}
+    fits = _Fits(dataset, candidates, folds, seed)
     # Threads: fits release the interpreter lock, share the dataset, and start without imports of their own.
     workers = joblib.Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")
     tasks = (
-        joblib.delayed(_score_fold)(dataset, candidate, fold, seed, (place, number))
-        for place, candidate in enumerate(candidates)
-        for number, fold in enumerate(folds)
+        joblib.delayed(_score_fold)(fits, candidates[place], place, number)
+        for place in sorted(fold_scores, key=lambda place: len(_members(candidates[place])))
+        for number in range(len(folds))
     )
     with single_threaded():
-        for done, ((place, number), fold_scores, error, taken) in enumerate(workers(tasks), start=1):
-            seconds[place] += taken
-            if error is None:
-                scores[place, folds[number].test] = fold_scores
-            else:
-                errors.setdefault(place, {})[number] = error
+        for done, one in enumerate(workers(tasks), start=1):
+            own = fold_scores[one.place]
+            own[one.fold] = one
             if on_progress is not None:
-                on_progress(done, total, candidates[place].name)
-    return [
-        _finished(candidate, scores[place], errors.get(place, {}), folds, float(seconds[place]))
-        for place, candidate in enumerate(candidates)
-    ]
+                on_progress(done, total, candidates[one.place].name)
+            if len(own) == len(folds):
+                finished[one.place] = _finished(candidates[one.place], own, folds, len(dataset))
+                if on_finished is not None:
+                    on_finished(finished[one.place])
+    return [finished[place] for place in range(len(candidates))]
 
 
 def _check(dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fold], seed: int, n_jobs: int) -> None:
@@ -114,33 +119,74 @@ def _check(dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fo
         raise BadInput(f"row {int(tested.argmax())} is tested in {tested.max()} folds: a row can have one score only")
 
 
-def _score_fold(
-    dataset: Dataset, candidate: Candidate, fold: Fold, seed: int, place: tuple[int, int]
-) -> tuple[tuple[int, int], np.ndarray, str | None, float]:
+def _members(candidate: Candidate) -> tuple[Candidate, ...]:
+    return engine_named(candidate.engine).members(candidate)
+
+
+class _Fits:
+    """Fits on the training rows of folds; one that several candidates need is made once, and then kept."""
+
+    def __init__(self, dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fold], seed: int) -> None:
+        self.dataset, self.folds, self._seed = dataset, folds, seed
+        needed = Counter(one.key for candidate in candidates for one in (candidate, *_members(candidate)))
+        shared = [key for key, times in needed.items() if times > 1]
+        self._locks = {(key, number): threading.Lock() for key in shared for number in range(len(folds))}
+        self._kept: dict[tuple[str, int], Model] = {}
+
+    def fit(self, candidate: Candidate, number: int) -> Model:
+        """Return the model of this candidate on this fold."""
+        key = (candidate.key, number)
+        if key not in self._locks:
+            return self._fit(candidate, number)
+        with self._locks[key]:  # who needs it meanwhile waits
+            if key not in self._kept:
+                self._kept[key] = self._fit(candidate, number)
+            return self._kept[key]
+
+    def _fit(self, candidate: Candidate, number: int) -> Model:
+        rows = self.folds[number].train
+        if not len(rows):
+            raise BadInput("no training row is left after purging")
+        members = [self.fit(member, number) for member in _members(candidate)]
+        X, y, weight = self.dataset.X[rows], self.dataset.y[rows], self.dataset.weight[rows]
+        return engine_named(candidate.engine).fit(candidate, X, y, weight, seed=self._seed, members=members)
+
+
+@dataclass(frozen=True, eq=False)
+class _FoldScores:
+    """The scores of the candidate at `place` on the test rows of a fold, or why it failed there."""
+
+    place: int
+    fold: int
+    scores: np.ndarray
+    error: str | None
+    seconds: float
+
+
+def _score_fold(fits: _Fits, candidate: Candidate, place: int, number: int) -> _FoldScores:
     started = time.perf_counter()
     try:
-        if not len(fold.train):
-            raise BadInput("no training row is left after purging")
-        rows = fold.train
-        model = engine_named(candidate.engine).fit(
-            candidate, dataset.X[rows], dataset.y[rows], dataset.weight[rows], seed=seed
-        )
-        scores, error = model.predict(dataset.X[fold.test]), None
+        scores, error = fits.fit(candidate, number).predict(fits.dataset.X[fits.folds[number].test]), None
         if not np.isfinite(scores).all():
             error = f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not finite"
     except Exception as failure:  # any vendor error is this candidate's result, and the others continue
         scores, error = np.empty(0), f"{type(failure).__name__}: {failure}"
-    return place, scores, error, time.perf_counter() - started
+    return _FoldScores(place, number, scores, error, time.perf_counter() - started)
 
 
 def _finished(
-    candidate: Candidate, scores: np.ndarray, errors: dict[int, str], folds: Sequence[Fold], seconds: float
+    candidate: Candidate, of_folds: dict[int, _FoldScores], folds: Sequence[Fold], n_trades: int
 ) -> CandidateScores:
-    error = None
+    scores = np.full(n_trades, np.nan)
+    errors = {number: one.error for number, one in sorted(of_folds.items()) if one.error is not None}
     if errors:
         first = min(errors)
         error = f"{len(errors)} of {len(folds)} folds failed, the first is fold {first}: {errors[first]}"
-    elif all(len(fold.test) > 1 and np.ptp(scores[fold.test]) == 0 for fold in folds):
+    elif all(len(fold.test) > 1 and np.ptp(of_folds[number].scores) == 0 for number, fold in enumerate(folds)):
         # Scores of two folds may still differ, but only by the rate of good trades in their training rows.
         error = "the scores are constant in every fold: the model learned nothing"
-    return CandidateScores(candidate, np.full_like(scores, np.nan) if error else scores, error, seconds)
+    else:
+        error = None
+        for number, fold in enumerate(folds):
+            scores[fold.test] = of_folds[number].scores
+    return CandidateScores(candidate, scores, error, sum(one.seconds for one in of_folds.values()))

@@ -12,7 +12,7 @@ import numpy as np
 from tradesieve.models.applications.base import Application, NoChoice
 from tradesieve.models.applications.registry import application_named
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.engines.base import Candidate
+from tradesieve.models.engines.base import Candidate, single_threaded
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitness import Measures, daily_returns, fitness_named, measure
 from tradesieve.models.fitted.model import Model
@@ -146,9 +146,7 @@ def search(
             )
         except NoChoice:
             continue
-        model = engine_named(trial.candidate.engine).fit(
-            trial.candidate, development.X, development.y, development.weight, seed=plan.seed
-        )
+        model = _refit(trial.candidate, development, seed=plan.seed, n_jobs=n_jobs)
         winner_first = [trial, *(other for other in trials if other is not trial)]
         return SearchResult(development, judged, winner_first, model, application, own)
     return SearchResult(development, judged, trials, None, None, np.full(len(development), np.nan))
@@ -166,20 +164,30 @@ def _scored(
     finished = {} if checkpoints is None else checkpoints.load(candidates)
     missing = [candidate for candidate in candidates if candidate.key not in finished]
     total, n_done = len(candidates) * len(folds), len(finished) * len(folds)
-    # As many at a time as there are jobs keep them busy over the folds, and each group is safe once it is done.
-    for first in range(0, len(missing), n_jobs):
-        group = missing[first : first + n_jobs]
 
-        def report(step: int, of_group: int, name: str, n_done: int = n_done) -> None:
-            if on_progress is not None:
-                on_progress(n_done + step, total, name)
+    def report(step: int, of_missing: int, name: str) -> None:
+        if on_progress is not None:
+            on_progress(n_done + step, total, name)
 
-        for scored in score_candidates(dataset, group, folds, seed=plan.seed, n_jobs=n_jobs, on_progress=report):
-            finished[scored.candidate.key] = scored
-            if checkpoints is not None:
-                checkpoints.save(scored)
-        n_done += len(group) * len(folds)
+    if missing:
+        save = None if checkpoints is None else checkpoints.save
+        scored = score_candidates(
+            dataset, missing, folds, seed=plan.seed, n_jobs=n_jobs, on_progress=report, on_finished=save
+        )
+        finished |= {one.candidate.key: one for one in scored}
     return [finished[candidate.key] for candidate in candidates]
+
+
+def _refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) -> Model:
+    """Fit on all rows, the models that the candidate combines side by side."""
+    import joblib
+
+    engine, rows = engine_named(candidate.engine), (dataset.X, dataset.y, dataset.weight)
+    with single_threaded():
+        members = joblib.Parallel(n_jobs=n_jobs, backend="threading")(
+            joblib.delayed(engine.fit)(member, *rows, seed=seed) for member in engine.members(candidate)
+        )
+    return engine.fit(candidate, *rows, seed=seed, members=members)
 
 
 def _judged(development: Dataset, tested: np.ndarray) -> Dataset:

@@ -13,6 +13,7 @@ from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.labels import REGRESSION
 from tradesieve.models.protocol.candidate_scores import score_candidates
 from tradesieve.models.splits import Fold, purged_folds, walk_forward_folds
 
@@ -75,6 +76,50 @@ def test_jobs_change_the_time_and_nothing_else() -> None:
     for left, right in zip(one, three, strict=True):
         assert left.candidate == right.candidate
         np.testing.assert_array_equal(left.scores, right.scores)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_a_fit_that_two_candidates_need_is_made_once_a_fold(monkeypatch: pytest.MonkeyPatch, n_jobs: int) -> None:
+    dataset = make_dataset()
+    dataset = replace(dataset, y=dataset.y - 0.5)
+    engine = engine_named("lightgbm")
+    small = {"n_trees": 15, "min_data_in_leaf": 10}
+    mean = Candidate("lightgbm", "mean", small, task=REGRESSION)
+    candidates = [mean, *engine.members(mean)]
+    folds = folds_of(dataset)
+    expected = [
+        [
+            engine.fit(one, dataset.X[part.train], dataset.y[part.train], dataset.weight[part.train], seed=3).predict(
+                dataset.X[part.test]
+            )
+            for part in folds
+        ]
+        for one in candidates
+    ]
+    fits: list[tuple[str, int]] = []
+    fit = type(engine)._fit
+
+    def counted(self, candidate, X, *rest):
+        fits.append((candidate.estimator, len(X)))
+        return fit(self, candidate, X, *rest)
+
+    monkeypatch.setattr(type(engine), "_fit", counted)
+    found = score_candidates(dataset, candidates, folds, seed=3, n_jobs=n_jobs)
+    assert [one.candidate for one in found] == candidates
+    assert sorted(kind for kind, _ in fits) == ["extra"] * 4 + ["gbdt"] * 4
+    for one, own in zip(found, expected, strict=True):
+        for part, scores in zip(folds, own, strict=True):
+            np.testing.assert_array_equal(one.scores[part.test], scores)
+
+
+def test_what_is_finished_is_handed_over_before_the_rest_is_done() -> None:
+    dataset, events = make_dataset(), []
+    other = replace(SMALL, parameters=SMALL.parameters | {"n_trees": 20})
+    found = score_candidates(
+        dataset, [SMALL, other], folds_of(dataset), seed=0, n_jobs=1,
+        on_progress=lambda done, total, name: events.append(done), on_finished=events.append,
+    )  # fmt: skip
+    assert events == [1, 2, 3, 4, found[0], 5, 6, 7, 8, found[1]]
 
 
 def test_labels_of_a_fold_do_not_reach_its_scores() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tradesieve.models.fitness import measure
-from tradesieve.models.protocol.leaderboard import summarise
+from tradesieve.models.protocol.leaderboard import leaderboard, summarise
 from tradesieve.models.protocol.plan import Plan
+from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
 from tradesieve.models.protocol.search import search
 
 
@@ -40,3 +43,37 @@ def test_the_returns_of_a_model_are_those_of_its_best_trial(trades):
     assert result.trial_returns().shape[1] == len(succeeded) > len(models)
     assert result.model_returns().shape[1] == len(models)
     np.testing.assert_array_equal(result.model_returns()[:, 0], result.trial_returns()[:, 0])
+
+
+def test_workers_change_the_time_and_nothing_else(trades, tmp_path):
+    dataset, _ = trades(600, edge=0.05)
+    dataset = replace(dataset, y=dataset.net_return / 0.02)
+    boards, files = [], []
+    for n_jobs in (1, 2):
+        result = search(dataset, Plan(n_folds=3), n_jobs=n_jobs)
+        result.model.save(tmp_path / str(n_jobs))
+        boards.append(leaderboard(result))
+        files.append([path.read_bytes() for path in sorted((tmp_path / str(n_jobs)).iterdir())])
+    assert boards[0] == boards[1]
+    assert files[0] == files[1]
+
+
+def test_an_interrupted_search_resumes_behind_the_finished_candidates(trades, tmp_path):
+    dataset, _ = trades(600, edge=0.05)
+    plan = Plan(label="won", engines={"lightgbm": 3}, n_folds=3)
+    third = plan.candidates()[2].name
+    checkpoints = ScoreCheckpoints(tmp_path)
+
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(done: int, total: int, name: str) -> None:
+        if name == third:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        search(dataset, plan, checkpoints=checkpoints, n_jobs=1, on_progress=interrupt)
+    steps: list[tuple[int, int, str]] = []
+    resumed = search(dataset, plan, checkpoints=checkpoints, n_jobs=1, on_progress=lambda *step: steps.append(step))
+    assert steps == [(7, 9, third), (8, 9, third), (9, 9, third)]
+    assert leaderboard(resumed) == leaderboard(search(dataset, plan))
