@@ -30,6 +30,7 @@ class HoldoutResult:
     sizes, scores : float64 (n_trades,), of the winner; zeros and NaN without one.
     n_trials : trials on these symbols so far, all experiments together.
     opening : number of this opening among those on these symbols that share a time with it; 1 is the first.
+    n_looks : how many of the earlier ones were looks, at which no winner was judged.
     gate : the verdict.
     """
 
@@ -38,6 +39,7 @@ class HoldoutResult:
     scores: np.ndarray
     n_trials: int
     opening: int
+    n_looks: int
     gate: Gate
 
 
@@ -73,9 +75,12 @@ def open_holdout(
     n_trials = ledger.count_trials(symbols)
     winner = result.winner
     opening = _record_opening(holdout, result, ledger, experiment, symbols)
+    before = ledger.holdout_openings(symbols, holdout.period)[: opening - 1]
+    n_looks = sum(known["look"] for known in before)
     if winner is None or result.model is None or result.application is None:
         nothing = np.zeros(len(holdout))
-        return HoldoutResult(holdout, nothing, np.full(len(holdout), np.nan), n_trials, opening, Gate((_NO_WINNER,)))
+        unscored, closed = np.full(len(holdout), np.nan), Gate((_NO_WINNER,))
+        return HoldoutResult(holdout, nothing, unscored, n_trials, opening, n_looks, closed)
     scores = result.model.predict(holdout.X)
     sizes = result.application.sizes(scores, holdout.instance)
     gate = judge(
@@ -92,7 +97,7 @@ def open_holdout(
         opening=opening,
         seed=plan.seed,
     )
-    return HoldoutResult(holdout, sizes, scores, n_trials, opening, gate)
+    return HoldoutResult(holdout, sizes, scores, n_trials, opening, n_looks, gate)
 
 
 def record_trials(result: SearchResult, *, ledger: Ledger, experiment: str, symbols: Sequence[str]) -> None:
@@ -120,7 +125,4 @@ def _record_opening(
     winner, end = result.winner, holdout.period[1]
     name = "no winner" if winner is None else f"{winner.candidate.name} {winner.application}"
     reason = f"{name} of development {result.dataset.fingerprint}, up to {format_time(end)}"
-    for number, known in enumerate(ledger.holdout_openings(symbols, holdout.period), start=1):
-        if (known["experiment"], known["border"], known["reason"]) == (experiment, holdout.period[0], reason):
-            return number
-    return ledger.open_holdout(experiment, symbols, holdout.period, reason)
+    return ledger.open_once(experiment, symbols, holdout.period, reason)

@@ -63,7 +63,8 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
     -------
     JSON values: ``baseline``, ``filtered``, ``random`` (filters of the same coverage) and ``by_instance``, each with
     ``development`` and ``holdout``; ``coverage``, of the hold-out once it is open; ``winner``, ``leaderboard``,
-    ``probability_of_overfitting`` of the choice, for information; ``n_trials``, ``holdout_opening`` and ``gate``.
+    ``probability_of_overfitting`` of the choice, for information; ``n_trials``, ``holdout_opening``,
+    ``holdout_looks`` (how many of the earlier openings were looks) and ``gate``.
     """
     winner = result.winner
     sizes = np.zeros(len(result.judged)) if winner is None else winner.sizes
@@ -91,6 +92,7 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
         "probability_of_overfitting": json_safe(probability_of_overfitting(result.trial_returns())),
         "n_trials": len(result.trials) if holdout is None else holdout.n_trials,
         "holdout_opening": None if holdout is None else holdout.opening,
+        "holdout_looks": None if holdout is None else holdout.n_looks,
         "gate": None if holdout is None else holdout.gate.as_dict(),
     }
 

@@ -1,6 +1,7 @@
 """The ledger: every trial and every opening of a hold-out, kept for good in one SQLite file.
 
-The best of many trials on the same symbols looks good by luck alone; the ledger counts how many there were.
+The best of many trials on the same symbols looks good by luck alone; the ledger counts how many there were. A look at
+results of a hold-out, without a winner to judge, is an opening like any other.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ CREATE TABLE IF NOT EXISTS trial_symbol (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS opening (
     number INTEGER PRIMARY KEY, experiment TEXT NOT NULL, border INTEGER NOT NULL, reason TEXT NOT NULL,
-    until INTEGER
+    until INTEGER, look INTEGER
 );
 CREATE TABLE IF NOT EXISTS opening_symbol (
     symbol TEXT NOT NULL, opening INTEGER NOT NULL REFERENCES opening (number), PRIMARY KEY (symbol, opening)
 ) WITHOUT ROWID;
 """
 
-_ADDED_LATER = (("trial", "improvement", "REAL"), ("opening", "until", "INTEGER"))
+_ADDED_LATER = (("trial", "improvement", "REAL"), ("opening", "until", "INTEGER"), ("opening", "look", "INTEGER"))
 """Columns that an older ledger lacks; its trials and openings still count."""
 _TRIAL = ("candidate", "application", "fitness", "sharpe", "improvement")
 _WAIT = 30.0
@@ -112,13 +113,16 @@ class Ledger:
         with self._connected() as connection:
             return np.array([row[0] for row in connection.execute(query, values)], dtype=np.float64)
 
-    def open_holdout(self, experiment: str, symbols: Sequence[str], period: tuple[int, int], reason: str) -> int:
+    def open_holdout(
+        self, experiment: str, symbols: Sequence[str], period: tuple[int, int], reason: str, *, look: bool = False
+    ) -> int:
         """Record the opening of a hold-out; call it before the hold-out is read, so that no opening is missed.
 
         Parameters
         ----------
         period : (start_time, end_time), int64 ns UTC, of the hold-out.
         reason : why it was opened, in words.
+        look : whether its results are only looked at; otherwise a winner is judged on it.
 
         Returns
         -------
@@ -129,13 +133,34 @@ class Ledger:
         start, end = (int(time) for time in period)
         with self._writing() as connection:
             opening = connection.execute(
-                "INSERT INTO opening (experiment, border, reason, until) VALUES (?, ?, ?, ?)",
-                (experiment, start, reason, end),
+                "INSERT INTO opening (experiment, border, reason, until, look) VALUES (?, ?, ?, ?, ?)",
+                (experiment, start, reason, end, int(look)),
             ).lastrowid
             connection.executemany("INSERT INTO opening_symbol VALUES (?, ?)", [(name, opening) for name in names])
             query, values = _among("SELECT COUNT(*) FROM opening", "opening", symbols)
             overlapping = f"{query} AND border <= ? AND (until IS NULL OR until >= ?)"
             return int(connection.execute(overlapping, (*values, end, start)).fetchone()[0])
+
+    def open_once(
+        self, experiment: str, symbols: Sequence[str], period: tuple[int, int], reason: str, *, look: bool = False
+    ) -> int:
+        """Record an opening unless the same one was recorded before: it would show the same results again.
+
+        Parameters
+        ----------
+        experiment, period, reason : those of the same opening are equal.
+        symbols, look : as `open_holdout`.
+
+        Returns
+        -------
+        As `open_holdout`, or the number that the opening had when it was recorded.
+        """
+        start, end = (int(time) for time in period)
+        for number, known in enumerate(self.holdout_openings(symbols, period), start=1):
+            is_same = (known["experiment"], known["border"], known["reason"]) == (experiment, start, reason)
+            if is_same and known["until"] in (end, None):
+                return number
+        return self.open_holdout(experiment, symbols, period, reason, look=look)
 
     def holdout_openings(self, symbols: Sequence[str], period: tuple[int, int] | None = None) -> list[dict[str, Any]]:
         """List the openings on any of these symbols, oldest first; with `period`, those that share a time with it.
@@ -143,9 +168,11 @@ class Ledger:
         Returns
         -------
         Dicts with ``number`` (in the whole ledger), ``experiment``, ``symbols``, ``border``, ``until`` (None in an old
-        ledger, which overlaps every later time) and ``reason``.
+        ledger, which overlaps every later time), ``reason`` and ``look``.
         """
-        query, values = _among("SELECT number, experiment, border, until, reason FROM opening", "opening", symbols)
+        query, values = _among(
+            "SELECT number, experiment, border, until, reason, look FROM opening", "opening", symbols
+        )
         of_opening = "SELECT symbol FROM opening_symbol WHERE opening = ? ORDER BY symbol"
         with self._connected() as connection:
             return [
@@ -156,8 +183,11 @@ class Ledger:
                     "border": border,
                     "until": until,
                     "reason": reason,
+                    "look": bool(look),
                 }
-                for number, experiment, border, until, reason in connection.execute(query + " ORDER BY number", values)
+                for number, experiment, border, until, reason, look in connection.execute(
+                    query + " ORDER BY number", values
+                )
                 if period is None or (border <= period[1] and (until is None or until >= period[0]))
             ]
 

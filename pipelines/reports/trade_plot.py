@@ -19,7 +19,7 @@ MOST_PLOTTED = 24
 """A plot of more instances would be too large a page."""
 
 
-def plot_html(windows: Sequence[TradeWindow], *, title: str) -> str:
+def plot_html(windows: Sequence[TradeWindow], *, notes: Sequence[str] = (), title: str) -> str:
     """Render a page with the candles, lines and trades of each window.
 
     Raises
@@ -28,10 +28,12 @@ def plot_html(windows: Sequence[TradeWindow], *, title: str) -> str:
     """
     if not windows:
         raise BadInput("nothing to plot: no window was given")
-    return render("trade_plot", title=title, windows=candle_choices(windows))
+    return render("trade_plot", title=title, notes=notes, windows=candle_choices(windows))
 
 
-def write_plot(chunks: Sequence[Chunk], trades: pd.DataFrame, path: Path, *, n_trades: int, n_bars: int) -> int:
+def write_plot(
+    chunks: Sequence[Chunk], trades: pd.DataFrame, path: Path, *, n_trades: int, n_bars: int, notes: Sequence[str] = ()
+) -> int:
     """Write a plot of every instance; return how many trades it shows.
 
     Raises
@@ -46,7 +48,7 @@ def write_plot(chunks: Sequence[Chunk], trades: pd.DataFrame, path: Path, *, n_t
         )
     windows = windows_of(chunks, trades, set(names), n_trades=n_trades, n_bars=n_bars)
     rules = sorted({strategy.name for chunk in chunks for strategy in chunk.strategies})
-    write_page(plot_html(windows, title=f"Trades of {', '.join(rules)}"), path)
+    write_page(plot_html(windows, notes=notes, title=f"Trades of {', '.join(rules)}"), path)
     return sum(len(window.trades) for window in windows)
 
 

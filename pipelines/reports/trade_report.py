@@ -59,7 +59,14 @@ def choose_shown(table: pd.DataFrame, *, most: int = 6) -> list[str]:
     return names if len(names) <= most else names[: math.ceil(most / 2)] + names[-(most // 2) :]
 
 
-def report_html(trades: pd.DataFrame, backtest: Backtest, *, windows: Sequence[TradeWindow] = (), title: str) -> str:
+def report_html(
+    trades: pd.DataFrame,
+    backtest: Backtest,
+    *,
+    windows: Sequence[TradeWindow] = (),
+    notes: Sequence[str] = (),
+    title: str,
+) -> str:
     """Render the report of trades, with all that it shows embedded.
 
     Its size does not grow with the trades: the scatter shows a sample, the table at most 3,000 instances, and candles
@@ -69,6 +76,7 @@ def report_html(trades: pd.DataFrame, backtest: Backtest, *, windows: Sequence[T
     ----------
     trades : the trades table, all of instances of `backtest`.
     windows : what to draw on candles, one choice each.
+    notes : lines below the title.
 
     Raises
     ------
@@ -82,6 +90,7 @@ def report_html(trades: pd.DataFrame, backtest: Backtest, *, windows: Sequence[T
     return render(
         "trade_report",
         title=title,
+        notes=notes,
         **_scope(backtest),
         n_trades=len(closed),
         n_sampled=min(len(closed), MOST_POINTS),
@@ -95,7 +104,7 @@ def report_html(trades: pd.DataFrame, backtest: Backtest, *, windows: Sequence[T
     )
 
 
-def write_report(chunks: Sequence[Chunk], trades: pd.DataFrame, path: Path) -> None:
+def write_report(chunks: Sequence[Chunk], trades: pd.DataFrame, path: Path, *, notes: Sequence[str] = ()) -> None:
     """Write the report of all trades, with candles of the best and the worst instances.
 
     Raises
@@ -105,7 +114,9 @@ def write_report(chunks: Sequence[Chunk], trades: pd.DataFrame, path: Path) -> N
     backtest = backtest_of(chunks)
     shown = choose_shown(trade_statistics(trades, backtest, by="instance"))
     windows = {window.name: window for window in windows_of(chunks, trades, set(shown))}
-    page = report_html(trades, backtest, windows=[windows[name] for name in shown], title="Trades without a model")
+    page = report_html(
+        trades, backtest, windows=[windows[name] for name in shown], notes=notes, title="Trades without a model"
+    )
     write_page(page, path)
 
 

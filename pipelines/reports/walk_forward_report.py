@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,13 @@ _COLUMNS = (
 )
 
 
-def walk_html(walks: Mapping[str, Walk], *, title: str) -> str:
+def walk_html(walks: Mapping[str, Walk], *, notes: Sequence[str] = (), title: str) -> str:
     """Render a page of walks: the paths of each, and what was chosen at each border.
 
     Parameters
     ----------
     walks : by name, such as ``BTC-USD 1h``.
+    notes : lines below the title.
 
     Raises
     ------
@@ -37,17 +38,17 @@ def walk_html(walks: Mapping[str, Walk], *, title: str) -> str:
     if not walks:
         raise BadInput("nothing to show: no walk was given")
     described = [_described(number, name, walk) for number, (name, walk) in enumerate(walks.items())]
-    return render("walk_forward_report", title=title, walks=described)
+    return render("walk_forward_report", title=title, notes=notes, walks=described)
 
 
-def write_walks(walks: Mapping[str, Walk], path: Path, *, title: str) -> None:
+def write_walks(walks: Mapping[str, Walk], path: Path, *, notes: Sequence[str] = (), title: str) -> None:
     """Write the page of an optimisation's walks.
 
     Raises
     ------
     BadInput : if there is no walk, or the file cannot be written.
     """
-    write_page(walk_html(walks, title=title), path)
+    write_page(walk_html(walks, notes=notes, title=title), path)
 
 
 def _described(number: int, name: str, walk: Walk) -> dict[str, Any]:

@@ -66,7 +66,9 @@ def evaluate(
     joined = _joined(trades, names, artifact.manifest.get("same_trades_as", {}))
     trades = trades[~np.array([name in joined for name in names])[instance_codes(trades, names)]]
     dataset = _dataset(trades, names, joined, chunks, start_time)
-    opening = settings.ledger.open_holdout(artifact.manifest["experiment"], symbols, dataset.period, "model eval")
+    opening = settings.ledger.open_holdout(
+        artifact.manifest["experiment"], symbols, dataset.period, "model eval", look=True
+    )
     sizes = trades["size"].to_numpy()
     return {
         "period": [format_time(time) for time in dataset.period],

@@ -16,7 +16,8 @@ from tradesieve.market.errors import Refused
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.steps.chunk_features import features_of
-from tradesieve.pipelines.steps.chunks import Chunk, period_of
+from tradesieve.pipelines.steps.chunks import Chunk
+from tradesieve.pipelines.steps.sealing import holdout_border
 
 _MOST_BARS = 20_000
 """Bars on which features are checked; a violation shows in fewer."""
@@ -80,14 +81,13 @@ def require_invariants(
     own = [feature for feature in features if feature.factor.module is not None]
     if not own:
         return
-    first, last = period_of(chunks)
-    border = last - int((last - first) * experiment.plan.holdout_fraction)
+    end_time = holdout_border(experiment, chunks) - 1
     for done, chunk in enumerate(chunks):
         progress("invariants", done, len(chunks), f"{chunk.name}: {len(own)} factors of your own")
-        bars = chunk.bars.between(None, border)
+        bars = chunk.bars.between(None, end_time)
         if len(bars) == 0:
             continue
-        others = {symbol: other.between(None, border) for symbol, other in chunk.others.items()}
+        others = {symbol: other.between(None, end_time) for symbol, other in chunk.others.items()}
         found = check_on(bars, own, others=others, times=times, seed=experiment.plan.seed)
         if found:
             raise Refused(f"{chunk.name}: {found[0]}; `tradesieve factors check --module FILE` checks every invariant")

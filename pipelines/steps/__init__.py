@@ -3,4 +3,13 @@
 Arithmetic lives in the rooms to the left; whole runs are `pipelines.runs`.
 """
 
-__all__ = ["chunks", "chunk_features", "trade_batches", "chunk_trades", "trade_export", "dataset", "feature_profile"]
+__all__ = [
+    "chunks",
+    "chunk_features",
+    "trade_batches",
+    "chunk_trades",
+    "trade_export",
+    "dataset",
+    "feature_profile",
+    "sealing",
+]

@@ -9,13 +9,13 @@ import pandas as pd
 
 from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.models.labels import label_named
-from tradesieve.models.splits import holdout_start
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_features import features_of
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, calendar_of, instance_names, period_of
+from tradesieve.pipelines.steps.sealing import holdout_border
 from tradesieve.strategies.statistics.duplicates import find_copies
 
 
@@ -72,7 +72,6 @@ def pool_dataset(
     trades = pd.concat([each.trades for each in traded], ignore_index=True)
     order = trades.sort_values(["decision_time", "strategy", "symbol", "timeframe"], kind="stable").index.to_numpy()
     trades, every, period = trades.iloc[order].reset_index(drop=True), instance_names(chunks), period_of(chunks)
-    border = holdout_start(period, fraction=experiment.plan.holdout_fraction)
     return dataset_from_trades(
         trades,
         X[order][:, : len(names)],
@@ -82,5 +81,5 @@ def pool_dataset(
         instance_names=every,
         period=period,
         calendar=calendar_of(chunks),
-        same_trades_as=find_copies(trades, every, holdout_start=border),
+        same_trades_as=find_copies(trades, every, holdout_start=holdout_border(experiment, chunks)),
     )

@@ -21,7 +21,7 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.factors.describe import describe
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.factor_checks import check_on
@@ -30,6 +30,7 @@ from tradesieve.pipelines.steps.chunk_features import ChunkFeatures, describe_le
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks, load_others
 from tradesieve.pipelines.steps.dataset import compute_features
+from tradesieve.pipelines.steps.sealing import shown_chunks
 
 
 @click.group()
@@ -78,8 +79,9 @@ def _listed(factor: Factor, timeframe: Timeframe) -> dict[str, Any]:
 @factors.command("compute")
 @experiment_options
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="A .parquet or .csv file.")
+@with_holdout
 @as_json
-def compute_(output: Path, as_json: bool, **given: Any) -> None:
+def compute_(output: Path, with_holdout: bool, as_json: bool, **given: Any) -> None:
     """Compute the features of every trade, and write them next to the columns of the trade."""
     settings, console = read_settings(), Console(as_json=as_json)
     if output.suffix not in (".parquet", ".csv"):
@@ -88,9 +90,10 @@ def compute_(output: Path, as_json: bool, **given: Any) -> None:
     chunks = load_chunks(experiment, settings)
     features = features_of(experiment, chunks)
     names = list(features.names)
+    seen = shown_chunks(experiment, chunks, settings, with_holdout=with_holdout, reason="factors compute")
     tables = []
     with console.progress() as progress:
-        for chunk in chunks:
+        for chunk in seen.chunks:
             traded = TradedChunk(chunk, generate_trades(chunk, settings, progress=progress))
             matrix = compute_features(traded, names, settings, progress=progress)
             tables.append(pd.concat([traded.trades, pd.DataFrame(matrix, columns=names)], axis=1))
@@ -98,9 +101,10 @@ def compute_(output: Path, as_json: bool, **given: Any) -> None:
     with atomic_write(output) as temporary:
         table.to_csv(temporary, index=False) if output.suffix == ".csv" else table.to_parquet(temporary, index=False)
     left_out = dict(features.left_out)
-    console.json({"output": str(output), "n_trades": len(table), "features": names, "features_left_out": left_out})
+    result = {"output": str(output), "n_trades": len(table), "features": names, "features_left_out": left_out}
+    console.json(result | seen.as_dict())
     console.say(f"{len(names)} features of {len(table):,} trades, written to {output}")
-    for line in describe_left_out(left_out):
+    for line in (*seen.describe(), *describe_left_out(left_out)):
         console.say(line)
 
 

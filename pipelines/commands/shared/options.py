@@ -28,6 +28,11 @@ def add_options(options: Sequence[Decorator]) -> Decorator:
     return decorate
 
 
+with_holdout = click.option(
+    "--with-holdout",
+    is_flag=True,
+    help="Also show the hold-out, which is sealed otherwise; the look is recorded, and lowers the limits of the gate.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
 experiment_options = add_options(

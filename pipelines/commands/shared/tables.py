@@ -71,11 +71,16 @@ def show_gate(console: Console, result: Mapping[str, Any]) -> None:
     else:
         console.say(f"GATE CLOSED: {len(failed)} of {len(gate['conditions'])} conditions failed. {failed[0]['reason']}")
         console.say("No model is exported: this is a result, not an error.")
-    openings = result["holdout_opening"]
-    console.say(
-        f"{result['n_trials']} trials so far on these symbols; the hold-out was opened {openings} time(s)"
-        + (", so its evidence is weaker." if openings > 1 else ".")
-    )
+    console.say(f"{result['n_trials']} trials so far on these symbols; {_describe_opening(result)}.")
+
+
+def _describe_opening(result: Mapping[str, Any]) -> str:
+    opening, looks = result["holdout_opening"], result["holdout_looks"]
+    if opening == 1:
+        return "the hold-out was not opened before"
+    looked = f", of which {pluralise(looks, 'look')} without a judgement" if looks else ""
+    before = f"the hold-out was opened {pluralise(opening - 1, 'time')} before{looked}"
+    return f"{before}, so the gate allows 1/{opening**2} of the errors"
 
 
 def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
@@ -85,7 +90,10 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
     columns = {key: title for key, title in _MEASURES.items() if key != "part"}
     console.table("Without and with the model, each trade weighted by its capital", rows, columns)
-    console.say(f"This period was opened {found['opening']} time(s) so far; each opening weakens its evidence.")
+    console.say(
+        f"This look is recorded: the period was opened {pluralise(found['opening'], 'time')} so far, and the gate of "
+        f"an experiment that opens it next allows 1/{(found['opening'] + 1) ** 2} of the errors."
+    )
 
 
 def show_placebo(console: Console, found: Mapping[str, Any]) -> None:

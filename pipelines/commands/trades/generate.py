@@ -9,7 +9,7 @@ import click
 import pandas as pd
 
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import replace_option
 from tradesieve.pipelines.commands.shared.tables import pluralise
@@ -23,6 +23,7 @@ from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.sealing import shown_chunks
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 
@@ -42,8 +43,9 @@ _TOTALS = ("n_trades", "n_open", "n_untraded_fills")
     help="Also write the trades: to a folder (partitioned Parquet), or to a file ending in .parquet or .csv.",
 )
 @replace_option
+@with_holdout
 @as_json
-def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) -> None:
+def generate(output: Path | None, replace: bool, with_holdout: bool, as_json: bool, **given: Any) -> None:
     """Generate trades of many strategies over symbols and timeframes.
 
     Trades that were generated before are read from the cache, so an interrupted run resumes where it stopped.
@@ -55,7 +57,10 @@ def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) ->
     if output is not None:
         check_output(output, replace=replace)
     experiment = assemble_experiment(settings, **given)
-    chunks, strategies = load_chunks(experiment, settings), count_chosen(experiment)
+    seen = shown_chunks(
+        experiment, load_chunks(experiment, settings), settings, with_holdout=with_holdout, reason="trades generate"
+    )
+    chunks, strategies = seen.chunks, count_chosen(experiment)
     instruments = experiment.all_instruments()
     with console.progress() as progress:
         rows = write_trade_set(chunks, settings, output, replace=replace, progress=progress)
@@ -67,7 +72,7 @@ def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) ->
     written = None if output is None else str(output)
     result = {
         "n_trades": n_trades, "n_open": n_open, "n_untraded_fills": n_untraded, "output": written,
-        "settled": settled, "strategies": strategies, "without_trades": without_trades,
+        "settled": settled, "strategies": strategies, "without_trades": without_trades, **seen.as_dict(),
     }  # fmt: skip
     console.json(result | {"costs": costs_by_symbol(instruments), "instances": rows})
     shown = _COLUMNS | ({"n_untraded_fills": "fills without trades"} if n_untraded else {})
@@ -80,7 +85,7 @@ def generate(output: Path | None, replace: bool, as_json: bool, **given: Any) ->
                 f"{chunk.aligned_finer.covered_rate:.1%} of the {chunk.timeframe} bars of {chunk.symbol}"
             )
     notes = (*describe_duplicates(duplicates), *describe_open(n_open), *describe_untraded(n_untraded))
-    for line in (*describe_limit(strategies), *describe_no_trades(without_trades), *notes):
+    for line in (*seen.describe(), *describe_limit(strategies), *describe_no_trades(without_trades), *notes):
         console.say(line)
     console.say(
         f"{pluralise(len(rows), 'instance')}, {pluralise(n_trades, 'closed trade')}"

@@ -10,12 +10,13 @@ import click
 
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.walk_forward_report import write_walks
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.sealing import shown_chunks
 from tradesieve.strategies.search.search_space import STAGES, SearchSpace, search_space
 from tradesieve.strategies.search.walk_forward import walk_forward
 
@@ -37,9 +38,17 @@ _PATHS = {"path": "path", "sortino": "Sortino", "total_return": "return", "n_day
     type=click.Path(path_type=Path),
     help="Also write a page that works offline: the out-of-sample path beside the in-sample one.",
 )
+@with_holdout
 @as_json
 def optimise(
-    strategy: str, windows: int, trials: int, min_trades: int, html: Path | None, as_json: bool, **given: Any
+    strategy: str,
+    windows: int,
+    trials: int,
+    min_trades: int,
+    html: Path | None,
+    with_holdout: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Optimise STRATEGY walk-forward: for each window, entries and then exits are searched on all bars before it.
 
@@ -61,9 +70,13 @@ def optimise(
     given |= {"strategies": space.make({}).id, "num_strategies": 1}
     experiment = assemble_experiment(settings, **given)
     space = search_space(strategy, session=experiment.session(experiment.symbols[0]))
+    seen = shown_chunks(
+        experiment, load_chunks(experiment, settings), settings,
+        with_holdout=with_holdout, reason=f"trades optimise {strategy}",
+    )  # fmt: skip
     walks = {}
     with console.progress() as progress:
-        for chunk in load_chunks(experiment, settings):
+        for chunk in seen.chunks:
             walks[chunk.name] = walk_forward(
                 search_space(strategy, session=experiment.session(chunk.symbol)), chunk.bars, chunk.instrument,
                 n_windows=windows, n_trials=trials, minimum_trades=min_trades, seed=experiment.plan.seed,
@@ -71,14 +84,15 @@ def optimise(
                 on_progress=partial(progress, "optimise"),
             )  # fmt: skip
     if html is not None:
-        write_walks(walks, html, title=f"{strategy} walked forward")
+        write_walks(walks, html, title=f"{strategy} walked forward", notes=seen.describe())
     found = [
         {"symbol": name.split()[0], "timeframe": name.split()[1], **walk.as_dict()} for name, walk in walks.items()
     ]
     searched = {stage: [str(parameter) for parameter in space.of_stage(stage)] for stage in STAGES}
     costs = costs_by_symbol(experiment.all_instruments())
     written = html and str(html)
-    console.json({"rule": strategy, "searched": searched, "html": written, "costs": costs, "walks": found})
+    result = {"rule": strategy, "searched": searched, "html": written, "costs": costs, "walks": found}
+    console.json(result | seen.as_dict())
     console.say(_searched_line(space, searched))
     for walked in found:
         name = f"{strategy} on {walked['symbol']} {walked['timeframe']}"
@@ -87,6 +101,8 @@ def optimise(
         console.table(f"{name}: all days after the first border", paths, _PATHS)
         console.say(f"best parameters in hindsight: {walked['hindsight']}")
     show_costs(console, experiment.all_instruments())
+    for line in seen.describe():
+        console.say(line)
     if html is not None:
         console.say(f"paths plotted in {html}: open it in a browser")
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.trade_notes import describe_no_trades, describe_open
 from tradesieve.pipelines.console import Console
@@ -17,6 +17,7 @@ from tradesieve.pipelines.reports.trade_plot import write_plot
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import instance_names, load_chunks
+from tradesieve.pipelines.steps.sealing import shown_chunks
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 from tradesieve.strategies.statistics.duplicates import digest_instances
 from tradesieve.strategies.trades import is_closed, pool_trades
@@ -31,8 +32,9 @@ from tradesieve.strategies.trades import is_closed, pool_trades
               help="Maximum number of trades to show, the most recent ones.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), default=Path("plot.html"), show_default=True,
               help="The .html file to write; it works offline.")  # fmt: skip
+@with_holdout
 @as_json
-def plot(n_bars: int, n_trades: int, output: Path, as_json: bool, **given: Any) -> None:
+def plot(n_bars: int, n_trades: int, output: Path, with_holdout: bool, as_json: bool, **given: Any) -> None:
     """Plot candles, the lines that a rule uses, and its most recent trades.
 
     \b
@@ -42,15 +44,20 @@ def plot(n_bars: int, n_trades: int, output: Path, as_json: bool, **given: Any) 
     if output.suffix != ".html":
         raise BadInput(f"{output}: a plot is written to a file ending in .html")
     experiment = assemble_experiment(settings, **given)
-    chunks, strategies = load_chunks(experiment, settings), count_chosen(experiment)
+    seen = shown_chunks(
+        experiment, load_chunks(experiment, settings), settings, with_holdout=with_holdout, reason="trades plot"
+    )
+    chunks, strategies = seen.chunks, count_chosen(experiment)
     with console.progress() as progress:
         trades = pool_trades([generate_trades(chunk, settings, progress=progress) for chunk in chunks])
-    shown = write_plot(chunks, trades, output, n_trades=n_trades, n_bars=n_bars)
+    shown = write_plot(chunks, trades, output, n_trades=n_trades, n_bars=n_bars, notes=seen.describe())
     n_open = int((~is_closed(trades)).sum())
     without_trades = explain_no_trades(chunks, digest_instances(trades, instance_names(chunks)))
     counts = {"n_trades": len(trades), "n_open": n_open, "n_shown": shown}
-    console.json({"output": str(output), **counts, "strategies": strategies, "without_trades": without_trades})
+    console.json(
+        {"output": str(output), **counts, "strategies": strategies, "without_trades": without_trades, **seen.as_dict()}
+    )
     notes = (*describe_open(n_open, counted="plotted up to there"), *describe_no_trades(without_trades))
-    for line in (*describe_limit(strategies), *notes):
+    for line in (*seen.describe(), *describe_limit(strategies), *notes):
         console.say(line)
     console.say(f"{shown:,} of {len(trades):,} trades plotted, written to {output}: open it in a browser")

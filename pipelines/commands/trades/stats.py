@@ -9,7 +9,7 @@ import click
 import pandas as pd
 
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
@@ -27,12 +27,12 @@ from tradesieve.pipelines.commands.shared.trade_notes import (
     describe_untraded,
 )
 from tradesieve.pipelines.console import Console
-from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_report import write_report
-from tradesieve.pipelines.settings import Settings, read_settings
+from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, instance_names, load_chunks
+from tradesieve.pipelines.steps.sealing import shown_chunks
 from tradesieve.pipelines.steps.trade_export import refuse_existing
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 from tradesieve.strategies.statistics.duplicates import digest_instances, find_duplicates
@@ -54,6 +54,7 @@ _SHOWN = {
 @click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, help="Group trades by this.")
 @table_options("groups", "n_trades>=30")
 @replace_option
+@with_holdout
 @as_json
 def stats(
     by: str,
@@ -64,6 +65,7 @@ def stats(
     output: Path | None,
     html: Path | None,
     replace: bool,
+    with_holdout: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -80,12 +82,18 @@ def stats(
     arrangement.of(_empty_statistics(by))  # reports a wrong option before the backtests
     experiment = assemble_experiment(settings, **given)
     strategies, instruments = count_chosen(experiment), experiment.all_instruments()
-    trades, chunks = _generate(console, experiment, settings)
+    shown = shown_chunks(
+        experiment, load_chunks(experiment, settings), settings,
+        with_holdout=with_holdout, reason=f"trades stats by {by}",
+    )  # fmt: skip
+    chunks = shown.chunks
+    with console.progress() as progress:
+        trades = pool_trades([generate_trades(chunk, settings, progress=progress) for chunk in chunks])
     found = arrangement.of(trade_statistics(trades, backtest_of(chunks), by=by))
     if output is not None:
         write_table(found, output)
     if html is not None:
-        write_report(chunks, trades, html)
+        write_report(chunks, trades, html, notes=shown.describe())
     rows, pooled = rows_of(found), _pooled_row(trades, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
     n_open = int((~is_closed(trades)).sum())
@@ -98,6 +106,7 @@ def stats(
         "n_open": n_open,
         "strategies": strategies,
         "without_trades": without_trades,
+        **shown.as_dict(),
     }
     console.json(result | {"same_trades_as": duplicates, "costs": costs_by_symbol(instruments)} | written)
     n_untraded = int(pooled["n_untraded_fills"])
@@ -107,11 +116,12 @@ def stats(
     )
     if n_untraded:
         columns |= {"n_untraded_fills": "fills without trades"}
-    shown = rows if by == "pooled" else [*rows, pooled]
-    console.table(f"Trades by {by}, unfiltered", abbreviate(shown, by), columns)
+    table = rows if by == "pooled" else [*rows, pooled]
+    console.table(f"Trades by {by}, unfiltered", abbreviate(table, by), columns)
     show_costs(console, instruments)
     counted = "in the group end_of_data" if by == "exit_reason" else "not counted as closed"
     for line in (
+        *shown.describe(),
         *describe_limit(strategies),
         *describe_no_trades(without_trades),
         *describe_duplicates(duplicates),
@@ -123,13 +133,6 @@ def stats(
         console.say(f"{len(found):,} groups with {len(MEASURES)} measures each, written to {output}")
     if html is not None:
         console.say(f"report written to {html}: open it in a browser")
-
-
-def _generate(console: Console, experiment: Experiment, settings: Settings) -> tuple[pd.DataFrame, list[Chunk]]:
-    chunks = load_chunks(experiment, settings)
-    with console.progress() as progress:
-        tables = [generate_trades(chunk, settings, progress=progress) for chunk in chunks]
-    return pool_trades(tables), chunks
 
 
 def _empty_statistics(by: str) -> pd.DataFrame:

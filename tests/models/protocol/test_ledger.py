@@ -115,6 +115,7 @@ def test_every_opening_of_a_holdout_is_counted_and_listed(ledger):
             "border": 100,
             "until": 200,
             "reason": "the winner was fixed",
+            "look": False,
         },
         {
             "number": 3,
@@ -123,11 +124,21 @@ def test_every_opening_of_a_holdout_is_counted_and_listed(ledger):
             "border": 100,
             "until": 200,
             "reason": "once more",
+            "look": False,
         },
     ]
     assert ledger.open_holdout("fourth", ["BTC", "SOL"], (301, 400), "days that nobody has seen") == 1
     assert [each["number"] for each in ledger.holdout_openings(["BTC"], (150, 250))] == [1, 4]
     assert ledger.holdout_openings(["AAPL"]) == []
+
+
+def test_a_look_counts_as_an_opening_and_the_same_look_once(ledger):
+    look = ("first", ["BTC"], (100, 200), "trades stats by rule")
+    assert [ledger.open_once(*look, look=True) for _ in range(3)] == [1, 1, 1]
+    assert ledger.open_once("first", ["BTC"], (100, 200), "trades stats by hour", look=True) == 2
+    assert ledger.open_holdout("second", ["BTC"], (150, 250), "the winner was fixed") == 3
+    assert ledger.open_once("first", ["BTC"], (100, 260), "trades stats by rule", look=True) == 4, "later bars are new"
+    assert [each["look"] for each in ledger.holdout_openings(["BTC"])] == [True, True, False, True]
 
 
 def test_it_remembers_across_openings_of_the_file(ledger):

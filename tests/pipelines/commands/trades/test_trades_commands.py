@@ -206,6 +206,7 @@ def test_a_limit_is_said_when_it_bites(run: Command, tmp_path: Path, command: st
 
 def test_generate_and_stats_count_alike(run: Command) -> None:
     given = ["--strategies", "volatility_breakout,dip_buying", "--num-strategies", "6", "--timeframe", "15m"]
+    given += ["--with-holdout"]  # trades are open at the end of all bars, none at the border
     generated = json.loads(run("generate", *given, "--json")[1])
     measured = json.loads(run("stats", *given, "--json")[1])
     counts = {row["instance"]: row["n_trades"] for row in measured["groups"]}

@@ -1,0 +1,105 @@
+"""Sealing: commands that show results stop where the hold-out begins, unless the look at it is written down.
+
+The hold-out is that of an experiment with the same options: the last part of the time of its bars. A recorded look
+counts like an opening, so it lowers the limits of every later experiment that has a symbol and a time of it in its
+hold-out, see `models.significance.gate.GateLimits.at_opening`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tradesieve.market.bars import format_time
+from tradesieve.models.splits import holdout_start
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunks import Chunk, period_of
+
+
+@dataclass(frozen=True, eq=False)
+class ShownChunks:
+    """The chunks whose results a command may show.
+
+    Parameters
+    ----------
+    chunks : with the bars up to the border, or with all bars.
+    border : where the hold-out begins, int64 ns UTC; None where the bars are too few to have one.
+    opening : number of the recorded look among the openings of this hold-out; None while it is sealed.
+    left_out : names of the chunks that have no bars before the border.
+    """
+
+    chunks: list[Chunk]
+    border: int | None
+    opening: int | None
+    left_out: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """Return ``sealed_from`` and ``holdout_opening`` as plain values, for the output of a command."""
+        sealed_from = None if self.border is None or self.opening else format_time(self.border)
+        return {"sealed_from": sealed_from, "holdout_opening": self.opening}
+
+    def describe(self) -> list[str]:
+        """Return lines on where the results stop and why, or on the look that was recorded."""
+        if self.border is None:
+            return []
+        day = format_time(self.border)[:10]
+        if self.opening is None:
+            left_out = [f"{name} is left out: all its bars lie in the hold-out" for name in self.left_out]
+            return [
+                *left_out,
+                f"results stop at {day}, where the hold-out begins: it stays sealed for the experiment; --with-holdout "
+                "shows it too, and the look is recorded",
+            ]
+        return [
+            f"the hold-out from {day} on is included, and the look is recorded: opened {self.opening} time(s) so far; "
+            f"the gate of an experiment that opens it next allows 1/{(self.opening + 1) ** 2} of the errors"
+        ]
+
+
+def holdout_border(experiment: Experiment, chunks: Sequence[Chunk]) -> int:
+    """Return where the hold-out of an experiment on these chunks begins: int64 ns UTC, a midnight."""
+    return holdout_start(period_of(chunks), fraction=experiment.plan.holdout_fraction)
+
+
+def shown_chunks(
+    experiment: Experiment, chunks: Sequence[Chunk], settings: Settings, *, with_holdout: bool, reason: str
+) -> ShownChunks:
+    """Cut the bars off where the hold-out begins, or record that it is looked at.
+
+    What is cut off is neither simulated nor read, so nothing that is shown can depend on it. Where the bars are too few
+    for an experiment, no hold-out is sealed.
+
+    Parameters
+    ----------
+    with_holdout : keep all bars and record the look in the ledger; the same look again counts once.
+    reason : the command, for the ledger.
+
+    Raises
+    ------
+    BadInput, Transient : if the ledger cannot be written.
+    """
+    start, end = period_of(chunks)
+    border = holdout_border(experiment, chunks)
+    if not start < border <= end:
+        return ShownChunks(list(chunks), None, None, ())
+    if with_holdout:
+        opening = settings.ledger.open_once(experiment.hash, experiment.symbols, (border, end), reason, look=True)
+        return ShownChunks(list(chunks), border, opening, ())
+    cut = [_until(chunk, border - 1) for chunk in chunks]
+    return ShownChunks(
+        [chunk for chunk in cut if len(chunk.bars)],
+        border,
+        None,
+        tuple(chunk.name for chunk in cut if not len(chunk.bars)),
+    )
+
+
+def _until(chunk: Chunk, end_time: int) -> Chunk:
+    finer = None if chunk.finer is None else chunk.finer.between(None, end_time)
+    return replace(
+        chunk,
+        bars=chunk.bars.between(None, end_time),
+        finer=finer if finer is not None and len(finer) else None,
+        others={symbol: bars.between(None, end_time) for symbol, bars in chunk.others.items()},
+    )
