@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: setup demo test test-fast check lint bench study lock clean
+.PHONY: setup demo test test-fast check lint bench study recipes lock clean
 
 setup: $(READY)
 
@@ -41,6 +41,9 @@ bench: setup
 
 study: setup
 	$(BIN)/python -m tests.studies.study
+
+recipes: setup
+	$(BIN)/python -m tests.studies.recipe_study
 
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --no-emit-index-url \
