@@ -131,15 +131,31 @@ TRADE = (
 
 SETS = {"minimal": MINIMAL, "standard": STANDARD, "aligned": ALIGNED, "wide": WIDE, "trade": TRADE}
 
+SETS_OF_SYMBOLS = {
+    "other_symbols": (
+        "close_beside_each|close_aligned_beside_each__change_pair__fast_1|2|5|10__slow_50",
+        "close_beside_each|close_aligned_beside_each__slope__window_20",
+    ),
+}
+"""Sets of patterns that the symbols of an experiment complete."""
 
-def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
+_EACH = ("_of_each", "_beside_each")
+MOST_SYMBOLS = 8
+"""``each`` stands for so many symbols at most: a decision on one of them requires the bars of all."""
+
+
+def expand(
+    items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None, *, symbols: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Expand sets and patterns to feature names, each once, in the order of their first appearance.
 
     Parameters
     ----------
     items : names of features and of sets, and patterns: names with alternatives between vertical bars, which stand for
-        every combination. Of a parameter, the alternatives after the first are values alone.
+        every combination. Of a parameter, the alternatives after the first are values alone. For the symbol, ``each``
+        stands for every one of `symbols`, up to `MOST_SYMBOLS`; a single one has none beside it.
     own : your own sets by name, of the same kinds of items.
+    symbols : of the experiment.
 
     Raises
     ------
@@ -152,37 +168,61 @@ def expand(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None)
     ('close__slope__window_20', 'close__slope__window_50', 'close_1h__slope__window_20', 'close_1h__slope__window_50')
     >>> expand(["close_of_SPY|close_aligned_of_SPY__change__window_5"])
     ('close_of_SPY__change__window_5', 'close_aligned_of_SPY__change__window_5')
+    >>> expand(["close_beside_each__change__window_5"], symbols=["SPY", "QQQ"])
+    ('close_beside_SPY__change__window_5', 'close_beside_QQQ__change__window_5')
     >>> expand(["calm", "clock__day_sine"], {"calm": ["close__slope|volatility__window_100"]})
     ('close__slope__window_100', 'close__volatility__window_100', 'clock__day_sine')
     """
     own = own or {}
     for name in own:
-        if name in SETS:
+        if name in SETS or name in SETS_OF_SYMBOLS:
             raise BadInput(f"feature set {name!r} is built in; give yours another name")
         if "__" in name:
             raise BadInput(f"feature set {name!r}: only names of features have two underscores; use one")
-    return tuple(dict.fromkeys(_expanded(items, own, ())))
+    patterns = _patterns(items, own, ())
+    return tuple(dict.fromkeys(name for pattern in patterns for name in _combinations(pattern, symbols)))
 
 
-def _expanded(items: Sequence[str], own: Mapping[str, Sequence[str]], within: tuple[str, ...]) -> Iterator[str]:
+def stands_for_symbols(items: Sequence[str], own: Mapping[str, Sequence[str]] | None = None) -> bool:
+    """Tell whether sets and patterns depend on the symbols of the experiment, see `expand`."""
+    return any(alternative.endswith(_EACH) for item in _patterns(items, own or {}, ()) for alternative in _inputs(item))
+
+
+def _patterns(items: Sequence[str], own: Mapping[str, Sequence[str]], within: tuple[str, ...]) -> Iterator[str]:
     for item in items:
         if "__" in item:
-            yield from _combinations(item)
+            yield item
         elif item in within:
             raise BadInput(f"feature set {item!r} contains itself: {' > '.join([*within, item])}")
         elif item in own:
-            yield from _expanded(own[item], own, (*within, item))
+            yield from _patterns(own[item], own, (*within, item))
         elif item in SETS:
             yield from SETS[item]
+        elif item in SETS_OF_SYMBOLS:
+            yield from SETS_OF_SYMBOLS[item]
         else:
-            raise Unknown("feature set", item, [*own, *SETS])
+            raise Unknown("feature set", item, [*own, *SETS, *SETS_OF_SYMBOLS])
 
 
-def _combinations(pattern: str) -> Iterator[str]:
-    alternatives = [part.split("|") for part in pattern.split("__")]
+def _inputs(pattern: str) -> list[str]:
+    return pattern.partition("__")[0].split("|")
+
+
+def _combinations(pattern: str, symbols: Sequence[str]) -> Iterator[str]:
+    _, *parts = pattern.split("__")
+    inputs = [name for each in _inputs(pattern) for name in _of_each(each, symbols)]
+    alternatives = [inputs, *(part.split("|") for part in parts)]
     for choices in alternatives[2:]:
         # A market's session may have underscores of its own, as in session_0930_America.New_York.
         is_market = choices[0].startswith("session_") and not choices[0].startswith("session_minute_")
         parameter = "session" if is_market else choices[0].rpartition("_")[0]
         choices[1:] = [f"{parameter}_{value}" for value in choices[1:]]
     return ("__".join(chosen) for chosen in product(*alternatives))
+
+
+def _of_each(input_name: str, symbols: Sequence[str]) -> list[str]:
+    if not input_name.endswith(_EACH):
+        return [input_name]
+    if len(symbols) == 1 and input_name.endswith("_beside_each"):
+        return []
+    return [input_name.removesuffix("each") + symbol for symbol in symbols[:MOST_SYMBOLS]]

@@ -5,13 +5,18 @@ bars                               whole bars
 close_1h, bars_1w                  the same at a higher timeframe, closed bars only
 close_1h_so_far                    the same, and the forming bar, built from the lower bars that have closed
 close_aligned, bars_1h_aligned     the same from the side of the trade: for a short, of the mirrored market
-close_of_SPY, bars_1h_of_BTC-USD   the same of another symbol, as in close_1h_so_far_aligned_of_SPY
+close_of_SPY, bars_1h_of_BTC-USD   the same of a symbol by name, as in close_1h_so_far_aligned_of_SPY
+close_beside_SPY                   the same of another symbol, and only at the same close; see below
 results                            net returns of the instance's own closed trades
 clock, trade                       no history: the time of the decision, and the terms of the trade
 
 An aligned feature means the same for both sides: a positive ``close_aligned__slope__window_20`` favours the trade. A
 short of EURUSD is a long of USDEUR, so for a short the factor reads the mirrored market, see `features.engine.mirror`.
 So every factor turns round by itself. One that depends on the unit of price, such as a mean, reads another unit then.
+
+``close_of_SPY`` reads the last bar of SPY that has closed, however long ago, and SPY's own bars for a decision on SPY.
+``close_beside_SPY`` says what another market does at this moment: there is no value where none of its bars closes at
+the decision (another calendar, a gap), nor for a decision on SPY itself, which has no other to look at.
 """
 
 from __future__ import annotations
@@ -32,7 +37,7 @@ BAR_COLUMNS = (*PRICES, "volume")
 
 _OF_BARS = re.compile(
     rf"(?P<column>{'|'.join(SERIES_INPUTS)}|bars)(_(?P<timeframe>\d+[smhdwM]))?(?P<so_far>_so_far)?"
-    r"(?P<aligned>_aligned)?(_of_(?P<symbol>.+))?"
+    r"(?P<aligned>_aligned)?(_(?P<relation>of|beside)_(?P<symbol>.+))?"
 )
 
 
@@ -46,7 +51,8 @@ class FeatureInput:
     timeframe : higher than the decision's; None: the decision's.
     so_far : whether the last bar is the forming one, built from the lower bars that have closed.
     aligned : whether shorts read the mirrored market.
-    symbol : another symbol; None: the decision's.
+    symbol : of the bars; None: the decision's.
+    beside : whether it is read only where another symbol than the decision's has a bar that closes at the decision.
     """
 
     column: str
@@ -54,6 +60,7 @@ class FeatureInput:
     so_far: bool = False
     aligned: bool = False
     symbol: str | None = None
+    beside: bool = False
 
     def __str__(self) -> str:
         return (
@@ -61,7 +68,7 @@ class FeatureInput:
             + ("" if self.timeframe is None else f"_{self.timeframe}")
             + ("_so_far" if self.so_far else "")
             + ("_aligned" if self.aligned else "")
-            + ("" if self.symbol is None else f"_of_{self.symbol}")
+            + ("" if self.symbol is None else f"_{'beside' if self.beside else 'of'}_{self.symbol}")
         )
 
     @property
@@ -111,7 +118,14 @@ def parse_input(text: str) -> FeatureInput:
     if found["aligned"] and found["column"] == "volume":
         raise BadInput(f"{text!r}: volume is the same for both sides; leave out _aligned")
     symbol = None if found["symbol"] is None else normalise_symbol(found["symbol"])
-    parsed = FeatureInput(found["column"], timeframe, bool(found["so_far"]), bool(found["aligned"]), symbol)
+    parsed = FeatureInput(
+        found["column"],
+        timeframe,
+        bool(found["so_far"]),
+        bool(found["aligned"]),
+        symbol,
+        found["relation"] == "beside",
+    )
     if str(parsed) != text:
         # One feature has one name, or the same column would be computed, learned and stored twice.
         raise BadInput(f"write {parsed}, not {text}")

@@ -41,7 +41,7 @@ def requirements_of(features: Iterable[Feature], timeframe: Timeframe, *, symbol
 
     Parameters
     ----------
-    symbol : the decision's own; features that name it read its own bars. None: no feature names it.
+    symbol : the decision's own; features of it read its own bars, and those beside it none. None: no feature names it.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def requirements_of(features: Iterable[Feature], timeframe: Timeframe, *, symbol
             terms.add("results")
         elif other is not None and other != symbol:
             others[other] = max(others.get(other, 0), feature.lookback(timeframe))
-        else:
+        elif not feature.input.beside:
             bars = max(bars, feature.lookback(timeframe))
     return Requirements(bars, dict(sorted(others.items())), results, frozenset(terms))
 

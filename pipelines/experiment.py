@@ -142,7 +142,9 @@ class Experiment:
     def feature_names(self) -> tuple[str, ...]:
         """Return the names of the features; each parses, and its lookback is defined at each timeframe."""
         given = (self.features,) if isinstance(self.features, str) else self.features
-        names = expand(given, self.feature_sets)
+        names = expand(given, self.feature_sets, symbols=self.symbols)
+        if not names and given:
+            raise BadInput(f"features are {', '.join(given)}, but {self.symbols[0]} has no symbol beside it: add others")
         if not names or len(set(given)) != len(given):
             raise BadInput("features are empty, or one of them is named twice")
         for name in names:
@@ -178,6 +180,7 @@ class Experiment:
         settling = self.settling_timeframe()
         return replace(
             self,
+            features=self.feature_names(),
             symbols=(symbol,),
             timeframes=(timeframe,),
             instruments={name: terms for name, terms in self.instruments.items() if name == symbol},

@@ -68,19 +68,30 @@ def history_of_bars(
     ------
     BadInput : if the bars of another symbol are missing, or have another timeframe.
     """
+    known = stops
     if source.symbol is not None:
-        bars = _bars_of(source.symbol, bars, others)
-        stops = np.searchsorted(bars.close_time, times, side="right")
+        read = _bars_of(source.symbol, bars, others)
+        stops = np.searchsorted(read.close_time, times, side="right")
+        known = np.where(closes_beside(bars, read, times), stops, 0) if source.beside else stops
+        bars = read
     if source.timeframe is None:
-        return History(bars.close_time, tuple(getattr(bars, name) for name in BAR_COLUMNS), stops, stops)
+        return History(bars.close_time, tuple(getattr(bars, name) for name in BAR_COLUMNS), stops, known)
     # Imported here, since numba is slow to load.
     from tradesieve.features.engine.higher_timeframe import higher_timeframe_bars
 
     higher = higher_timeframe_bars(bars, source.timeframe)
     if source.so_far:
         rows, forming = higher.forming(bars, stops)
-        return History(higher.time, higher.columns, rows, stops, forming)
-    return History(higher.time, higher.columns, np.searchsorted(higher.time, times, side="right"), stops)
+        return History(higher.time, higher.columns, rows, known, forming)
+    return History(higher.time, higher.columns, np.searchsorted(higher.time, times, side="right"), known)
+
+
+def closes_beside(bars: Bars, read: Bars, times: np.ndarray) -> np.ndarray:
+    """Tell at which decisions on `bars` a bar of `read` closes that is of another symbol: bool (n,)."""
+    if read.symbol == bars.symbol or len(read) == 0:
+        return np.zeros(len(times), dtype=bool)
+    last = np.searchsorted(read.close_time, times, side="right") - 1
+    return (last >= 0) & (read.close_time[last] == times)
 
 
 def _bars_of(symbol: str, bars: Bars, others: Mapping[str, Bars]) -> Bars:

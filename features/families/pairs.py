@@ -72,6 +72,24 @@ def volatility_pair_nb(values, parameters):  # type: ignore[no-untyped-def]
     return np.sqrt((quick / fast) / (calm / slow)) if calm > 0.0 else np.nan
 
 
+@series_factor_of(longest("fast", "slow", more=1), parameters=("fast", "slow"))
+def change_pair_nb(values, parameters):  # type: ignore[no-untyped-def]
+    """Divide the log return over the last `fast` values by its volatility: the root mean square of the last `slow`.
+
+    In units of the move that `fast` independent returns make. NaN when flat, and for values <= 0.
+    Equals: ``r.rolling(fast).sum() / sqrt(fast * (r ** 2).rolling(slow).mean())``.
+    """
+    if np.min(values) <= 0.0:
+        return np.nan
+    n, fast, slow = len(values), int(parameters[0]), int(parameters[1])
+    total = 0.0
+    for i in range(n - slow, n):
+        change = np.log(values[i] / values[i - 1])
+        total += change * change
+    moved = np.log(values[-1] / values[n - 1 - fast])
+    return moved / np.sqrt(fast * total / slow) if total > 0.0 else np.nan
+
+
 @bars_factor("fast", "slow", lookback=longest("fast", "slow"))
 def range_pair_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Divide the mean range of the last `fast` bars by that of the last `slow`. NaN when nothing moved.

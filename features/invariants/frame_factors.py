@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from tradesieve.features.engine.history import closes_beside
 from tradesieve.features.factor import Feature
 from tradesieve.features.user_factors import frame_values
 from tradesieve.market.bars import Bars
@@ -71,14 +72,20 @@ def frame_violations(
         # Before its first whole window, the function may return anything.
         rows = np.searchsorted(source.close_time, times, side="right") - 1
         known = rows + 1 >= feature.window(bars.timeframe)
+        if feature.input.beside:
+            known &= closes_beside(bars, _read(feature, bars, others), times)
         yield from differing("longer", rows[known], values[known])
 
 
 def _source(feature: Feature, bars: Bars, others: Mapping[str, Bars]) -> Bars:
     """Return the closed bars that a feature reads."""
-    symbol, timeframe = feature.input.symbol, feature.input.timeframe
-    source = bars if symbol in (None, bars.symbol) else others[str(symbol)]
+    source, timeframe = _read(feature, bars, others), feature.input.timeframe
     return source if timeframe is None else resample(source, timeframe)
+
+
+def _read(feature: Feature, bars: Bars, others: Mapping[str, Bars]) -> Bars:
+    symbol = feature.input.symbol
+    return bars if symbol in (None, bars.symbol) else others[str(symbol)]
 
 
 def _cuts(n_bars: int, seed: int) -> list[int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.grouping import Backtest
 from tradesieve.strategies.strategy import Strategy
+
+Load = Callable[..., Bars]
 
 _NEVER = int(np.iinfo(np.int64).min)
 TRADES_CODE = ("market", "strategies")
@@ -107,8 +109,9 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
         session: experiment.chosen_strategies(symbol) for session, symbol in experiment.symbols_by_session().items()
     }
     features = parse_features(experiment.feature_names())
+    load = cache(settings.bars.load)  # chunks that read each other share one copy of the bars
     return [
-        _load_chunk(experiment, settings, strategies, other_symbols(features, symbol), symbol, timeframe)
+        _load_chunk(experiment, settings, load, strategies, other_symbols(features, symbol), symbol, timeframe)
         for symbol in experiment.symbols
         for strategies in [by_session[experiment.session(symbol)]]
         for timeframe in experiment.parsed_timeframes()
@@ -118,13 +121,14 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
 def _load_chunk(
     experiment: Experiment,
     settings: Settings,
+    load: Load,
     strategies: Sequence[Strategy],
     others: Collection[str],
     symbol: str,
     timeframe: Timeframe,
 ) -> Chunk:
     start, end = experiment.period()
-    bars = settings.bars.load(symbol, timeframe, start=start, end=end)
+    bars = load(symbol, timeframe, start=start, end=end)
     if len(bars) == 0:
         bounds = {"after": experiment.start, "up to": experiment.end}
         period = " and ".join(f"{word} {time}" for word, time in bounds.items() if time is not None)
@@ -137,7 +141,7 @@ def _load_chunk(
         experiment.instrument(symbol),
         suited,
         finer=load_finer(bars, experiment.settling_timeframe(), settings),
-        others=load_others(others, bars, settings),
+        others=load_others(others, bars, settings, load=load),
         unsuited=tuple(strategy for strategy in strategies if not strategy.supports(timeframe)),
     )
     if chunk.finer is not None and not chunk.aligned_finer.covered_rate:
@@ -160,21 +164,30 @@ def load_finer(bars: Bars, timeframe: Timeframe | None, settings: Settings) -> B
     return settings.bars.load(bars.symbol, timeframe, start=int(bars.open_time[0]), end=int(bars.close_time[-1]))
 
 
-def load_others(symbols: Collection[str], bars: Bars, settings: Settings) -> dict[str, Bars]:
+def load_others(
+    symbols: Collection[str], bars: Bars, settings: Settings, *, load: Load | None = None
+) -> dict[str, Bars]:
     """Load the bars of other symbols, at the timeframe of some bars and up to their end.
 
     Where the prices of a symbol may be at or below zero, its bars from the start of the others on are loaded.
+
+    Parameters
+    ----------
+    load : in place of the store's own; see `market.storage.bar_store.BarStore.load`.
 
     Raises
     ------
     BadInput : if there are none of a symbol, or a price is at or below zero.
     """
-    found = {}
+    found, load = {}, load or settings.bars.load
     for symbol in sorted(symbols):
-        start = int(bars.open_time[0]) if len(bars) and settings.bars.allows_negative(symbol) else None
         end = int(bars.close_time[-1]) if len(bars) else _NEVER
         try:
-            found[symbol] = settings.bars.load(symbol, bars.timeframe, start=start, end=end)
+            if len(bars) and settings.bars.allows_negative(symbol):
+                found[symbol] = load(symbol, bars.timeframe, start=int(bars.open_time[0]), end=end)
+            else:
+                # The whole series, which `load` may hold already.
+                found[symbol] = load(symbol, bars.timeframe, start=None, end=None).between(None, end)
         except BadInput as error:
             raise BadInput(f"features read {symbol} beside {bars.symbol}: {error}") from error
     return found
