@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tradesieve.features.factor import UserModule
 from tradesieve.features.feature_names import parse_feature
-from tradesieve.features.feature_sets import expand
+from tradesieve.features.feature_sets import expand, stands_for_symbols
 from tradesieve.features.user_modules import load_user_modules
 from tradesieve.market.calendars.sessions import session_word
 from tradesieve.market.errors import BadInput, Unknown
@@ -52,7 +52,8 @@ class Experiment:
         that are not longer.
     modules : Python files with the user's own factors, by path from the current folder (``my_factors.py``) or by import
         name, see `features.user_modules`; a file comes after those that it imports.
-    features : the name of a set, or a list of features, sets and patterns, see `features.feature_sets.expand`.
+    features : the name of a set, or a list of features, sets and patterns, see `features.feature_sets.expand`. A set or
+        pattern of ``each`` symbol stands for those of the experiment; with a single one it has no features.
         Where bars have no volume, sets and patterns are computed without the features that read it, and one that is
         named by itself is refused, see `pipelines.steps.chunk_features`.
     feature_sets : the user's own sets by name, lists of the same kinds, for `features` to name.
@@ -141,10 +142,12 @@ class Experiment:
 
     def feature_names(self) -> tuple[str, ...]:
         """Return the names of the features; each parses, and its lookback is defined at each timeframe."""
-        given = (self.features,) if isinstance(self.features, str) else self.features
+        given = self._given_features()
         names = expand(given, self.feature_sets, symbols=self.symbols)
         if not names and given:
-            raise BadInput(f"features are {', '.join(given)}, but {self.symbols[0]} has no symbol beside it: add others")
+            raise BadInput(
+                f"features are {', '.join(given)}, but {self.symbols[0]} has no symbol beside it: add others"
+            )
         if not names or len(set(given)) != len(given):
             raise BadInput("features are empty, or one of them is named twice")
         for name in names:
@@ -152,6 +155,13 @@ class Experiment:
             for timeframe in self.parsed_timeframes():
                 feature.lookback(timeframe)
         return names
+
+    def reads_each_symbol(self) -> bool:
+        """Tell whether a set or pattern of the features stands for the symbols of the experiment."""
+        return stands_for_symbols(self._given_features(), self.feature_sets)
+
+    def _given_features(self) -> tuple[str, ...]:
+        return (self.features,) if isinstance(self.features, str) else self.features
 
     def user_modules(self) -> tuple[UserModule, ...]:
         """Load the modules, which registers their factors."""

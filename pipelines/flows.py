@@ -25,7 +25,7 @@ from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import read_settings
-from tradesieve.pipelines.steps.chunk_features import describe_left_out
+from tradesieve.pipelines.steps.chunk_features import describe_left_out, describe_other_symbols
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.strategies.trades import is_closed
@@ -135,7 +135,11 @@ def _run(chosen: Experiment, *, seal: bool) -> dict[str, Any]:
     for name, count in _generate(chosen).items():
         log.info("%s: %d closed trades", name, count)
     result = search_and_judge(chosen.as_dict(), seal)
-    for line in describe_left_out(result["data"].get("features_left_out", {})):
+    data = result["data"]
+    for line in (
+        *describe_left_out(data.get("features_left_out", {})),
+        *describe_other_symbols(chosen, data.get("features", ())),
+    ):
         log.info(line)
     _publish(result)
     return {key: result[key] for key in ("experiment", "run_id", "coverage", "n_trials", "gate")}

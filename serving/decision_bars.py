@@ -31,6 +31,7 @@ class DecisionBars:
     def __init__(self, artifact: Artifact, windows: BarWindows) -> None:
         self.windows = windows
         self._offsets = _close_offsets(artifact)
+        self._beside = {each.input.symbol for each in artifact.features if each.input.beside}
 
     def own(self, request: ScoreRequest, timeframe: Timeframe, required: Requirements) -> Bars:
         """Return the bars of the decision's own symbol; the last one closes at the decision.
@@ -83,14 +84,25 @@ class DecisionBars:
                 raise Problem(
                     422,
                     "missing-term",
-                    f"{field}: the model looks at {symbol} beside {request.symbol}",
+                    f"{field}: the model reads {symbol} beside {request.symbol}",
                     field=field,
                     hint=f"send its last {needed} bars that were closed at the decision, or null for the service's own",
                 )
             sent = request.others[symbol]
         if sent is None:
-            held = self._window(symbol, timeframe, needed, field)
-            return _last_of_window(held.between(end_time=time), needed, field)
+            held = self._window(symbol, timeframe, needed, field, beside=request.symbol).between(end_time=time)
+            if symbol in self._beside and (not len(held) or held.close_time[-1] != time):
+                # The bar may not exist, or only be late; without it the model would decide as if it did not exist.
+                raise Problem(
+                    409,
+                    "stale-window",
+                    f"the model reads {symbol} beside {request.symbol}, but none of the service's bars of {symbol} "
+                    f"{timeframe} closes at the decision, {_show(time)}",
+                    field=field,
+                    hint=f"append the bars of {symbol} up to the decision by POST /bars first; if it has none that "
+                    f"closes then, send its last {needed} bars as {field}",
+                )
+            return _last_of_window(held, needed, field)
         bars = self._checked(bars_of(sent, symbol, timeframe, field=field), time, needed, field)
         held = self.windows.get(symbol, str(timeframe)) or bars
         later = held.between(int(bars.close_time[-1]), time)
@@ -120,15 +132,15 @@ class DecisionBars:
             )
         return bars
 
-    def _window(self, symbol: str, timeframe: Timeframe, needed: int, field: str) -> Bars:
+    def _window(self, symbol: str, timeframe: Timeframe, needed: int, field: str, *, beside: str | None = None) -> Bars:
         held = self.windows.get(symbol, str(timeframe))
         if held is None:
+            reading = "" if beside is None else f"the model reads {symbol} beside {beside}, but "
+            hint = f"send bars, or append the last {needed} closed bars by POST /bars first"
+            if beside is not None:
+                hint = f"send its last {needed} closed bars as {field}, or append them by POST /bars first"
             raise Problem(
-                409,
-                "no-window",
-                f"the service holds no bars of {symbol} {timeframe}",
-                field=field,
-                hint=f"send bars, or append the last {needed} closed bars by POST /bars first",
+                409, "no-window", f"{reading}the service holds no bars of {symbol} {timeframe}", field=field, hint=hint
             )
         return held
 

@@ -84,7 +84,11 @@ def run_experiment(
         "aim": experiment.plan.aim,
         "selected_by": experiment.plan.selection,
         "data": _describe_data(chunks, development, holdout)
-        | {"without_trades": without_trades, "features_left_out": dict(features.left_out)},
+        | {
+            "without_trades": without_trades,
+            "features": list(features.names),
+            "features_left_out": dict(features.left_out),
+        },
         **summary,
         "certificates": certificates,
         "artifact": None if artifact is None else str(artifact),

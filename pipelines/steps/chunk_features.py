@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tradesieve.features.feature_names import parse_features
+from tradesieve.features.feature_sets import MOST_SYMBOLS
 from tradesieve.features.volume_features import without_volume
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.experiment import Experiment
@@ -81,6 +82,30 @@ def describe_left_out(left_out: Mapping[str, str]) -> list[str]:
     """
     n = len(left_out)
     return [f"left out {n} feature{'s' if n > 1 else ''} that read volume: {_described(left_out)}"] if left_out else []
+
+
+def describe_other_symbols(experiment: Experiment, names: Sequence[str]) -> list[str]:
+    """Return lines about the symbols whose bars features read beside those of the decision; none if they read none.
+
+    Parameters
+    ----------
+    names : the features.
+    """
+    symbols, lines = experiment.symbols, []
+    if experiment.reads_each_symbol() and len(symbols) == 1:
+        lines.append(f"no feature reads another symbol: {symbols[0]} is the only one of the experiment")
+    if experiment.reads_each_symbol() and len(symbols) > MOST_SYMBOLS:
+        lines.append(
+            f"features read the first {MOST_SYMBOLS} of {len(symbols)} symbols beside each other; name more of them by "
+            f"themselves, such as close_beside_{symbols[MOST_SYMBOLS]}__slope__window_20"
+        )
+    read = dict.fromkeys(feature.input.symbol for feature in parse_features(names) if feature.input.symbol is not None)
+    if read:
+        lines.append(
+            f"every decision requires the bars of {', '.join(read)}: live, the bot sends them with its own, or appends "
+            "them by POST /bars before it asks"
+        )
+    return lines
 
 
 def _described(missing: Mapping[str, str]) -> str:

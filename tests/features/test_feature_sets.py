@@ -4,7 +4,14 @@ import pytest
 
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import example_of, parse_feature
-from tradesieve.features.feature_sets import MINIMAL, SETS, expand
+from tradesieve.features.feature_sets import (
+    MINIMAL,
+    MOST_SYMBOLS,
+    SETS,
+    SETS_OF_SYMBOLS,
+    expand,
+    stands_for_symbols,
+)
 from tradesieve.market.errors import BadInput, Unknown
 
 
@@ -35,6 +42,41 @@ def test_sets_hold_sets_and_every_feature_once():
     assert expand([]) == ()
 
 
+def test_each_stands_for_every_symbol_of_the_experiment():
+    assert expand(["close_beside_each|bars_1h_aligned_of_each__slope|range__window_5"], symbols=["AAA", "BTC-USD"]) == (
+        *(f"close_beside_{symbol}__{rest}" for symbol in ("AAA", "BTC-USD")
+          for rest in ("slope__window_5", "range__window_5")),
+        *(f"bars_1h_aligned_of_{symbol}__{rest}" for symbol in ("AAA", "BTC-USD")
+          for rest in ("slope__window_5", "range__window_5")),
+    )  # fmt: skip
+    assert expand(["close_of_each|close_beside_each__slope__window_5"], symbols=["AAA"]) == (
+        "close_of_AAA__slope__window_5",
+    )
+    assert expand(["mine"], {"mine": ["close_beside_each__slope__window_5"]}, symbols=["A", "B"])[1].startswith(
+        "close_beside_B"
+    )
+
+
+@pytest.mark.parametrize("name", SETS_OF_SYMBOLS)
+def test_a_set_of_symbols_is_empty_for_one_and_bounded_for_many(name):
+    assert expand(["minimal", name], symbols=["AAA"]) == MINIMAL
+    two = expand([name], symbols=["AAA", "BBB"])
+    assert len(two) == 20
+    assert {parse_feature(each).input.symbol for each in two} == {"AAA", "BBB"}
+    assert all(parse_feature(each).input.beside for each in two)
+    assert sum(parse_feature(each).input.aligned for each in two) == 10
+    many = expand([name], symbols=[f"S{number}" for number in range(30)])
+    assert len(many) == 10 * MOST_SYMBOLS
+    assert {parse_feature(each).input.symbol for each in many} == {f"S{number}" for number in range(MOST_SYMBOLS)}
+
+
+def test_it_is_known_what_depends_on_the_symbols():
+    own = {"mine": ["minimal", "others"], "others": ["close|close_beside_each__slope__window_5"]}
+    assert stands_for_symbols(["other_symbols"])
+    assert stands_for_symbols(["mine"], own)
+    assert not stands_for_symbols(["minimal", "close_of_SPY__slope__window_5"], own)
+
+
 @pytest.mark.parametrize(
     ("items", "own", "error", "match"),
     [
@@ -42,6 +84,8 @@ def test_sets_hold_sets_and_every_feature_once():
         (["callm"], {"calm": ["minimal"]}, Unknown, "did you mean 'calm'"),
         (["a"], {"a": ["b"], "b": ["a"]}, BadInput, "feature set 'a' contains itself: a > b > a"),
         (["wide"], {"wide": ["minimal"]}, BadInput, "feature set 'wide' is built in"),
+        (["minimal"], {"other_symbols": ["minimal"]}, BadInput, "feature set 'other_symbols' is built in"),
+        (["other_symbol"], {}, Unknown, "did you mean 'other_symbols'"),
         (["minimal"], {"my__own": ["minimal"]}, BadInput, "'my__own': only names of features have two underscores"),
     ],
 )

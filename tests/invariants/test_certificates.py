@@ -10,7 +10,7 @@ import pytest
 from tradesieve import factor
 from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_features
-from tradesieve.features.feature_sets import SETS
+from tradesieve.features.feature_sets import SETS, SETS_OF_SYMBOLS, expand
 from tradesieve.features.invariants.features import INVARIANTS, check_features
 from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import Bars
@@ -26,7 +26,7 @@ VIEWS = [
     for name in SOME
     for view in (
         "_1h", "_1h_so_far", "_4h_so_far", "_of_OTHER", "_1h_of_OTHER", "_1h_so_far_of_OTHER",
-        "_aligned", "_1h_so_far_aligned", "_4h_aligned_of_OTHER",
+        "_aligned", "_1h_so_far_aligned", "_4h_aligned_of_OTHER", "_beside_OTHER", "_1h_so_far_aligned_beside_OTHER",
     )
 ]  # fmt: skip
 
@@ -40,7 +40,9 @@ def test_no_factor_of_ours_is_flagged(market, request, bars_maker):
     columns = {name: getattr(other, name)[kept] for name in ("close_time", "open", "high", "low", "close", "volume")}
     shift = bars.close_time[0] - other.close_time[0]
     other = Bars("OTHER", other.timeframe, **{**columns, "close_time": columns["close_time"] + shift})
-    assert check_on(bars, [*EVERY, *VIEWS], others={"OTHER": other}, times=10, seed=1) == []
+    beside = expand(list(SETS_OF_SYMBOLS), symbols=[bars.symbol, "OTHER"])
+    assert len(beside) == 20
+    assert check_on(bars, [*EVERY, *VIEWS, *beside], others={"OTHER": other}, times=10, seed=1) == []
 
 
 def test_no_factor_of_ours_is_flagged_on_longer_bars(real_bars):
@@ -65,7 +67,8 @@ def test_a_look_ahead_in_longer_bars_and_other_symbols_is_caught_too(market_bars
         others = {"ETH-USD": bars_maker("ETH-USD")}
         bars = market_bars[:3400]
         at = bars.close_time[200::31]
-        names = [f"bars{view}__peeks__window_10" for view in ("_1h", "_1h_so_far", "_of_ETH-USD", "_1h_of_ETH-USD")]
+        views = ("_1h", "_1h_so_far", "_of_ETH-USD", "_1h_of_ETH-USD", "_beside_ETH-USD", "_1h_beside_ETH-USD")
+        names = [f"bars{view}__peeks__window_10" for view in views]
         found = check_features(bars, at, [*names, *SOME], others=others, n_samples=8, seed=1)
         assert {one.feature for one in found} == set(names)
         assert {one.invariant for one in found} <= set(INVARIANTS)
@@ -73,6 +76,22 @@ def test_a_look_ahead_in_longer_bars_and_other_symbols_is_caught_too(market_bars
             assert {"truncation", "perturbation"} <= {one.invariant for one in found if one.feature == name}, name
     finally:
         FACTORS.pop("peeks")
+
+
+def test_a_frame_factor_beside_a_symbol_with_gaps_is_no_violation(market_bars, bars_maker):
+    @factor(of="frame")
+    def above(frame, window=10):
+        """Stand above the mean."""
+        return frame["close"] / frame["close"].rolling(window).mean() - 1
+
+    try:
+        bars, other = market_bars[:3400], bars_maker("ETH-USD")
+        others = {"ETH-USD": other.where(np.random.default_rng(5).random(len(other)) < 0.7)}
+        names = [f"bars{view}_beside_{symbol}__above__window_10"
+                 for view in ("", "_1h") for symbol in (bars.symbol, "ETH-USD")]  # fmt: skip
+        assert check_features(bars, bars.close_time[200::31], names, others=others, n_samples=30, seed=1) == []
+    finally:
+        FACTORS.pop("above")
 
 
 def test_a_market_imported_twice_on_two_grids_never_reaches_a_certificate(market_bars):

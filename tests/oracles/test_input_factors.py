@@ -111,6 +111,34 @@ def test_another_symbol_is_seen_up_to_its_last_closed_bar(bars):
     )
 
 
+def test_a_symbol_beside_is_read_only_where_its_bar_closes_at_the_decision(bars):
+    other = with_gaps(bars, seed=1)
+    other = Bars("SPY", other.timeframe, *(getattr(other, name) for name in COLUMNS))
+    names = [
+        f"close_of_SPY__{SLOPE}", f"bars_1h_of_SPY__{RANGE}", f"close_1h_so_far_of_SPY__{REACH}",
+        f"close_aligned_of_SPY__{SLOPE}", f"bars_1h_so_far_aligned_of_SPY__{RANGE}",
+    ]  # fmt: skip
+    beside = [name.replace("_of_", "_beside_") for name in names]
+    times = bars.close_time[1500::7]
+    at = Decisions(times, np.where(np.arange(len(times)) % 2, 1.0, -1.0))
+    found, latest = (compute(bars, at, each, others={"SPY": other}) for each in (beside, names))
+    closes = np.isin(times, other.close_time)
+    assert 0.05 < np.mean(~closes) < 0.3
+    np.testing.assert_array_equal(found[closes], latest[closes])
+    assert np.isnan(found[~closes]).all()
+    assert np.isfinite(latest[~closes]).all()
+
+
+def test_a_symbol_has_none_beside_itself_and_needs_no_bars_for_it(bars):
+    names = [f"close_beside_{bars.symbol}__{SLOPE}", f"bars_1h_aligned_beside_{bars.symbol}__{RANGE}"]
+    at = Decisions(bars.close_time[1500::97], np.ones(len(bars.close_time[1500::97])))
+    assert np.isnan(compute(bars, at, names)).all()
+    features = parse_features([*names, f"close__{SLOPE}"])
+    own = requirements_of(features, bars.timeframe, symbol=bars.symbol)
+    assert (own.bars, own.others) == (10, {})
+    assert requirements_of(features, bars.timeframe, symbol="SPY").others == {bars.symbol: 71}
+
+
 def test_what_is_missing_is_named(bars):
     at = bars.close_time[2000:2001]
     with pytest.raises(BadInput, match="reads SPY, whose bars are missing"):
@@ -238,6 +266,7 @@ def test_decisions_that_do_not_fit_say_where(given, match):
     [
         ("close_60m__slope__window_10", "write close_1h, not close_60m"),
         ("close_of_btcusd__slope__window_10", "write close_of_BTC-USD, not close_of_btcusd"),
+        ("close_beside_btcusd__slope__window_10", "write close_beside_BTC-USD, not close_beside_btcusd"),
         ("close_so_far__slope__window_10", "name it, as in close_1h_so_far"),
         ("close_1y__slope__window_10", "'close_1y' is not an input"),
         ("results_1h__win_share__window_10", "not an input"),

@@ -96,6 +96,9 @@ EQUALS: dict[str, Expression] = {
     "volatility_pair": lambda f, x, fast, slow: np.sqrt(
         (np.log(x).diff() ** 2).rolling(fast).mean() / (np.log(x).diff() ** 2).rolling(slow).mean()
     ),
+    "change_pair": lambda f, x, fast, slow: (
+        np.log(x).diff().rolling(fast).sum() / np.sqrt(fast * (np.log(x).diff() ** 2).rolling(slow).mean())
+    ),
     "range_pair": lambda f, x, fast, slow: reach(f).rolling(fast).mean() / reach(f).rolling(slow).mean(),
     "volatility_rank": lambda f, x, n, past: each(x, n * (past + 1) + 1, lambda v: rank(v, n)),
     "volatility_state": lambda f, x, n, past: each(x, n * (past + 1) + 1, lambda v: np.sign(rank(v, n) - 0.5)),

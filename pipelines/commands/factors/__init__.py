@@ -10,7 +10,7 @@ import pandas as pd
 
 from tradesieve.features.factor import FACTORS, Factor
 from tradesieve.features.feature_names import example_of, parse_feature, parse_features
-from tradesieve.features.feature_sets import SETS
+from tradesieve.features.feature_sets import MOST_SYMBOLS, SETS, SETS_OF_SYMBOLS, expand
 from tradesieve.features.invariants.features import INVARIANTS
 from tradesieve.features.requirements import other_symbols
 from tradesieve.features.user_modules import default_features, load_user_modules
@@ -26,7 +26,12 @@ from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.factor_checks import check_on
 from tradesieve.pipelines.settings import Settings, read_settings
-from tradesieve.pipelines.steps.chunk_features import ChunkFeatures, describe_left_out, features_of
+from tradesieve.pipelines.steps.chunk_features import (
+    ChunkFeatures,
+    describe_left_out,
+    describe_other_symbols,
+    features_of,
+)
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks, load_others
 from tradesieve.pipelines.steps.dataset import compute_features
@@ -51,7 +56,7 @@ def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool
     rows = [_listed(factor, bars) for factor in FACTORS.values()]
     if search:
         rows = [row for row in rows if search.lower() in " ".join(map(str, row.values())).lower()]
-    sets = {name: list(names) for name, names in SETS.items()}
+    sets = {name: list(names) for name, names in (SETS | SETS_OF_SYMBOLS).items()}
     console.json({"factors": rows, "sets": sets})
     shown = ("feature", "family", "lookback", "formula", "source")
     console.table(
@@ -61,8 +66,12 @@ def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool
     console.say("at a higher timeframe, or of another symbol: close_1h__..., bars_1d_so_far__..., close_of_SPY__...")
     console.say("from the side of the trade: close_aligned__..., bars_1h_aligned__..., close_aligned_of_SPY__...")
     console.say("also any tsfresh calculator: close__tsfresh_autocorrelation__lag_1__window_50")
-    for name, names in sets.items():
+    console.say("of another symbol at the same close, such as each of the experiment: close_beside_each__...")
+    for name, names in SETS.items():
         console.say(f"set {name}: {len(names)} features")
+    for name in SETS_OF_SYMBOLS:
+        n = len(expand([name], symbols=["A", "B"])) // 2
+        console.say(f"set {name}: {n} features for each symbol of an experiment with several, up to {MOST_SYMBOLS}")
 
 
 def _listed(factor: Factor, timeframe: Timeframe) -> dict[str, Any]:
@@ -104,7 +113,7 @@ def compute_(output: Path, with_holdout: bool, as_json: bool, **given: Any) -> N
     result = {"output": str(output), "n_trades": len(table), "features": names, "features_left_out": left_out}
     console.json(result | seen.as_dict())
     console.say(f"{len(names)} features of {len(table):,} trades, written to {output}")
-    for line in (*seen.describe(), *describe_left_out(left_out)):
+    for line in (*seen.describe(), *describe_left_out(left_out), *describe_other_symbols(experiment, names)):
         console.say(line)
 
 

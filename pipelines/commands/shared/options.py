@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tradesieve.features.feature_sets import SETS
+from tradesieve.features.feature_sets import SETS, SETS_OF_SYMBOLS
 from tradesieve.models.applications.registry import APPLICATIONS
 from tradesieve.models.fitness import FITNESS
 from tradesieve.models.labels import LABELS
@@ -63,7 +63,7 @@ experiment_options = add_options(
         ),
         click.option(
             "--features",
-            help=f"Sets ({', '.join(SETS)}) and features, separated by commas, such as "
+            help=f"Sets ({', '.join([*SETS, *SETS_OF_SYMBOLS])}) and features, separated by commas, such as "
             "'minimal,close|close_1h__slope__window_20|50'.",
         ),
         click.option(
