@@ -14,6 +14,9 @@ from tradesieve.market.errors import BadInput, Transient
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+"""Variables that MLflow reads while it is imported, where the environment does not set them."""
+
 
 @dataclass(frozen=True)
 class TrackingStore:
@@ -77,9 +80,8 @@ def connect(store: TrackingStore) -> MlflowClient:
     Transient : if the server does not answer.
     BadInput : if the folder of the database cannot be made.
     """
-    # Set before the import, when MLflow decides whether to send telemetry.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     if store.is_server:

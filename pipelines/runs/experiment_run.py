@@ -17,6 +17,7 @@ from tradesieve.models.protocol.leaderboard import summarise
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
 from tradesieve.models.protocol.search import SearchResult, search
 from tradesieve.models.splits import split_holdout
+from tradesieve.models.tracking.new_database import database_created_meanwhile
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.progress import Progress, silent
@@ -71,32 +72,34 @@ def run_experiment(
         return stored | {"reused": True}
     require_invariants(experiment, chunks, progress=progress)
 
-    development, holdout, parts, without_trades = _split(experiment, chunks, settings, progress)
-    searched = _search(experiment, development, folder / "scores", progress)
-    certificates = certify(experiment, parts, progress=progress)
-    judged = _judge(experiment, searched, None if seal else holdout, certificates, settings, progress)
+    with database_created_meanwhile(settings.tracking) as wait_for_database:
+        development, holdout, parts, without_trades = _split(experiment, chunks, settings, progress)
+        searched = _search(experiment, development, folder / "scores", progress)
+        certificates = certify(experiment, parts, progress=progress)
+        judged = _judge(experiment, searched, None if seal else holdout, certificates, settings, progress)
 
-    summary = summarise(searched, judged, seed=experiment.plan.seed)
-    artifact_folder = folder / ("sealed-artifact" if seal else "artifact")
-    artifact = write_run_artifact(artifact_folder, experiment, parts, searched, summary)
-    result = {
-        "experiment": experiment.hash,
-        "aim": experiment.plan.aim,
-        "selected_by": experiment.plan.selection,
-        "data": _describe_data(chunks, development, holdout)
-        | {
-            "without_trades": without_trades,
-            "features": list(features.names),
-            "features_left_out": dict(features.left_out),
-        },
-        **summary,
-        "certificates": certificates,
-        "artifact": None if artifact is None else str(artifact),
-        "reused": False,
-        "seconds": round(time.perf_counter() - started, 1),
-    }
-    progress("track", 0, 1, "writing to MLflow")
-    result["run_id"] = track_run(result, experiment, settings, searched, judged, artifact)
+        summary = summarise(searched, judged, seed=experiment.plan.seed)
+        artifact_folder = folder / ("sealed-artifact" if seal else "artifact")
+        artifact = write_run_artifact(artifact_folder, experiment, parts, searched, summary)
+        result = {
+            "experiment": experiment.hash,
+            "aim": experiment.plan.aim,
+            "selected_by": experiment.plan.selection,
+            "data": _describe_data(chunks, development, holdout)
+            | {
+                "without_trades": without_trades,
+                "features": list(features.names),
+                "features_left_out": dict(features.left_out),
+            },
+            **summary,
+            "certificates": certificates,
+            "artifact": None if artifact is None else str(artifact),
+            "reused": False,
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        progress("track", 0, 1, "writing to MLflow")
+        wait_for_database()
+        result["run_id"] = track_run(result, experiment, settings, searched, judged, artifact)
     with atomic_write(result_path) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
     progress("track", 1, 1, "done")

@@ -20,6 +20,7 @@ import pytest
 
 from tradesieve.market.errors import BadInput, Transient, Unknown
 from tradesieve.models.json_values import json_safe
+from tradesieve.models.tracking.new_database import database_created_meanwhile
 from tradesieve.models.tracking.runs import (
     SKIPPED_TAG,
     TrackingStore,
@@ -42,7 +43,12 @@ def store_at(home: Path) -> TrackingStore:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> TrackingStore:
-    return store_at(tmp_path_factory.mktemp("home"))
+    store = store_at(tmp_path_factory.mktemp("home"))
+    with database_created_meanwhile(store) as wait:
+        assert not store.database.exists(), "it appears complete, and not before it is waited for"
+        wait()
+    assert [path.name for path in store.database.parent.iterdir()] == [store.database.name]
+    return store
 
 
 @pytest.fixture
@@ -81,6 +87,14 @@ def track(store: TrackingStore, experiment: str, **changes: object) -> str:
     }
     result = {"name": f"experiment {experiment}", "params": {"seed": 7}, "metrics": {"sortino": 1.25}}
     return track_experiment(store, result, **{**arguments, **changes})
+
+
+def test_mlflow_uses_a_database_that_was_created_meanwhile_as_it_is(store, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.store.db import utils
+
+    # Called for a database that lacks a table or a migration.
+    monkeypatch.setattr(utils, "_initialize_tables", lambda engine: pytest.fail("MLflow created the tables again"))
+    assert client_of(store).get_experiment(experiment_id(store)).name == store.experiment
 
 
 def test_an_experiment_is_recorded_whole_and_nowhere_else(store, artifact, tmp_path, monkeypatch):
