@@ -45,6 +45,8 @@ FEATURES = (
     "close_aligned__slope__window_40",
     "bars_1h_so_far_aligned__position_in_range__window_3",
     "close_1h_aligned_of_GAUGE__change__window_3",
+    "close_beside_GAUGE__slope__window_20",
+    "other_symbols",
 )
 
 
