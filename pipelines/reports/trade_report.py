@@ -44,7 +44,7 @@ _MOST_GROUPS = 40
 
 
 def choose_shown(table: pd.DataFrame, *, most: int = 6) -> list[str]:
-    """Choose instances whose candles are worth a look: the best and the worst by Sortino, of those that traded.
+    """Choose instances whose candles are worth a look: the best and the worst, of those that traded.
 
     Parameters
     ----------
@@ -54,9 +54,15 @@ def choose_shown(table: pd.DataFrame, *, most: int = 6) -> list[str]:
     -------
     Names of at most `most` instances, best first.
     """
-    traded = table[table["n_trades"] > 0].sort_values(["sortino", "n_trades"], ascending=False, kind="stable")
-    names = traded["instance"].tolist()
+    names = _ranked(table[table["n_trades"] > 0])["instance"].tolist()
     return names if len(names) <= most else names[: math.ceil(most / 2)] + names[-(most // 2) :]
+
+
+def _ranked(table: pd.DataFrame) -> pd.DataFrame:
+    """Order instances as `strategies.statistics.daily_returns.ranked_sortino` does; a Sortino below zero ranks none."""
+    rank = table["sortino"].where(~(table["expectancy"] <= 0), table["expectancy"])
+    order = table.assign(rank=rank).sort_values(["rank", "n_trades"], ascending=False, kind="stable")
+    return order.assign(rank=range(1, len(order) + 1))
 
 
 def report_html(
@@ -153,13 +159,18 @@ def _measures() -> list[Column]:
 
 
 def _instances(table: pd.DataFrame) -> SortableTable:
-    kept = table.sort_values(["sortino", "n_trades"], ascending=False, kind="stable").head(_MOST_INSTANCES)
+    kept = _ranked(table).head(_MOST_INSTANCES)
     return SortableTable(
         "instances",
-        [Column("instance", "instance", "strategy, symbol and timeframe", "text"), *_measures()],
-        list(kept[["instance", *_HEADINGS]].itertuples(index=False)),
-        sort="sortino",
+        [
+            Column("instance", "instance", "strategy, symbol and timeframe", "text"),
+            *_measures(),
+            Column("rank", "rank", "rank: by Sortino where it earned, else by expectancy", "count"),
+        ],
+        list(kept[["instance", *_HEADINGS, "rank"]].itertuples(index=False)),
+        sort="rank",
         noun="instances",
+        descending=False,
     )
 
 

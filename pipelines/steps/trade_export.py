@@ -42,7 +42,7 @@ Batches = Iterator[tuple[TradeBatch, pd.DataFrame]]
 
 SINGLE_FILES = (".parquet", ".csv")
 
-_SUMS = {"n_trades": 0, "net_return": 0.0, "cost": 0.0, "n_untraded_fills": 0}
+_SUMS = {"n_trades": 0, "capital": 0.0, "net_return": 0.0, "cost": 0.0, "n_untraded_fills": 0}
 """What is summed over the closed trades of an instance, with the sums over none."""
 _COUNTED_COLUMN = "decision_time"
 """The column by which a file is known to hold trades."""
@@ -123,10 +123,10 @@ def write_trade_set(
     Returns
     -------
     One row for each instance, also those that never traded: ``instance``, ``rule``, ``symbol``, ``timeframe``;
-    ``n_trades``, the number of closed trades, with ``net_return`` and ``cost`` (sums over them, fractions of the entry
-    notional) and ``n_untraded_fills``, their fills in bars in which nothing traded; ``n_open``, the number of trades
-    that the end of the data left open, which are written too; and ``same_trades_as``, the first instance with the same
-    trades, None where there is no earlier one.
+    ``n_trades``, the number of closed trades, with their ``capital``, ``net_return`` and ``cost`` (sums over them, in
+    units of the instance's capital) and ``n_untraded_fills``, their fills in bars in which nothing traded; ``n_open``,
+    the number of trades that the end of the data left open, which are written too; and ``same_trades_as``, the first
+    instance with the same trades, None where there is no earlier one.
 
     Raises
     ------
@@ -168,7 +168,9 @@ def _with_totals(batches: Batches, rows: list[dict[str, Any]], digests: dict[str
     for batch, trades in batches:
         symbol, timeframe = batch.chunk.symbol, str(batch.chunk.timeframe)
         closed = is_closed(trades)
-        sums = trades[closed].assign(n_trades=1).groupby("strategy")[list(_SUMS)].sum()
+        own = trades[closed]
+        money = {name: own["stake"] * own[name] for name in ("net_return", "cost")}
+        sums = own.assign(n_trades=1, capital=own["stake"], **money).groupby("strategy")[list(_SUMS)].sum()
         totals: dict[Any, Any] = sums.to_dict("index")
         n_open = trades.loc[~closed, "strategy"].value_counts()
         names = [str(Instance(strategy.id, symbol, timeframe)) for strategy in batch.strategies]

@@ -1,7 +1,10 @@
 """Trade statistics: the performance of groups of trades, by trade and by day.
 
-Daily returns are those of `strategies.statistics.daily_returns`. Trades that ended only because the data did are
-excluded, as they are from training: their outcome is unknown. Grouped by exit reason, they form a group.
+Daily returns are those of `strategies.statistics.daily_returns`. Every measure of money weighs a trade by its capital,
+which is its stake: so expectancy, profit factor and win rate of a group are of one kind, and agree with its returns.
+
+Trades that ended only because the data did are excluded, as they are from training: their outcome is unknown. Grouped
+by exit reason, they form a group.
 
 NaN rule: a measure that is undefined for a group (no trade, no winner, no loser, no drawdown, no exit) is NaN, never a
 magic number. NaN in a column (an `r_multiple` without a stop) is excluded from the measures of that column.
@@ -26,10 +29,10 @@ from tradesieve.strategies.trades import is_closed
 
 MEASURES = {
     "n_trades": "closed trades",
-    "win_rate": "trades with a net return above zero, as a fraction of all",
-    "expectancy": "mean net return of a trade, as a fraction of entry notional",
-    "average_win_return": "mean net return of the winners",
-    "average_loss_return": "mean net return of the trades that did not win",
+    "win_rate": "share of the capital in trades with a net return above zero",
+    "expectancy": "net return per unit of capital",
+    "average_win_return": "net return per unit of capital in the winners",
+    "average_loss_return": "net return per unit of capital in the trades that did not win",
     "profit_factor": "capital won by the winners over capital lost by the losers",
     "payoff_ratio": "average win over average loss",
     "sortino": "mean daily return over downside deviation, annualised",
@@ -43,7 +46,7 @@ MEASURES = {
     "profitable_months_rate": "months with a gain, as a fraction of the months with an exit",
     "exposure_rate": "bars in a position, as a fraction of all bars; simultaneous positions add up",
     "turnover": "entry notional in a year, as a multiple of the capital",
-    "cost": "mean cost of a trade, as a fraction of entry notional",
+    "cost": "cost per unit of capital",
     "cost_share": "cost over the absolute gross result, both in capital; above 1 the cost exceeds it",
     "r_multiple": "mean net return in units of the risk to the initial stop, of the trades that had one",
     "system_quality": "system quality number (SQN): mean over standard deviation of r_multiple, times the root of n",
@@ -126,24 +129,23 @@ def _by_trade(trades: pd.DataFrame, groups: TradeGroups, backtest: Backtest) -> 
 
     net, stake, cost = (trades[name].to_numpy() for name in ("net_return", "stake", "cost"))
     n, won = np.bincount(code, minlength=n_groups), net > 0
-    n_wins = total(won)
-    average_win = _ratio(total(np.where(won, net, 0.0)), n_wins)
-    average_loss = _ratio(total(np.where(won, 0.0, net)), n - n_wins)
-    effect = stake * net
+    effect, capital, winning = stake * net, total(stake), total(np.where(won, stake, 0.0))
+    average_win = _ratio(total(np.where(won, effect, 0.0)), winning)
+    average_loss = _ratio(total(np.where(won, 0.0, effect)), total(np.where(won, 0.0, stake)))
     mean_r, system_quality = _r_multiples(trades, groups)
     held = trades["bars_held"].to_numpy()
     years = groups.n_days / backtest.calendar.days_per_year
     return {
         "n_trades": n,
-        "win_rate": _ratio(n_wins, n),
-        "expectancy": _ratio(total(net), n),
+        "win_rate": _ratio(winning, capital),
+        "expectancy": _ratio(total(effect), capital),
         "average_win_return": average_win,
         "average_loss_return": average_loss,
         "profit_factor": _ratio(total(np.maximum(effect, 0.0)), -total(np.minimum(effect, 0.0))),
         "payoff_ratio": _ratio(average_win, -average_loss),
         "exposure_rate": _ratio(total(held), groups.n_bars),
-        "turnover": total(stake) / groups.n_instances / years,
-        "cost": _ratio(total(cost), n),
+        "turnover": capital / groups.n_instances / years,
+        "cost": _ratio(total(stake * cost), capital),
         "cost_share": _ratio(total(stake * cost), np.abs(total(stake * trades["gross_return"].to_numpy()))),
         "r_multiple": mean_r,
         "system_quality": system_quality,

@@ -76,7 +76,7 @@ def generate(output: Path | None, replace: bool, with_holdout: bool, as_json: bo
     }  # fmt: skip
     console.json(result | {"costs": costs_by_symbol(instruments), "instances": rows})
     shown = _COLUMNS | ({"n_untraded_fills": "fills without trades"} if n_untraded else {})
-    console.table("Trades by rule, unfiltered", _by_rule(rows), shown)
+    console.table("Trades by rule, unfiltered, each weighted by its capital", _by_rule(rows), shown)
     show_costs(console, instruments)
     for chunk in chunks:
         if chunk.finer is not None:
@@ -95,8 +95,8 @@ def generate(output: Path | None, replace: bool, with_holdout: bool, as_json: bo
 
 def _by_rule(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     groups = pd.DataFrame(rows).groupby(["rule", "symbol", "timeframe"], sort=False)
-    totals = groups[["n_trades", "net_return", "cost", "n_untraded_fills"]].sum()
+    totals = groups[["n_trades", "capital", "net_return", "cost", "n_untraded_fills"]].sum()
     sums = totals.assign(instances=groups.size()).reset_index()
-    traded = sums["n_trades"].where(sums["n_trades"] > 0)
-    table = sums.assign(expectancy=sums["net_return"] / traded, cost=sums["cost"] / traded)
+    capital = sums["capital"].where(sums["capital"] > 0)
+    table = sums.assign(expectancy=sums["net_return"] / capital, cost=sums["cost"] / capital)
     return [{name: None if pd.isna(row[name]) else row[name] for name in table.columns} for _, row in table.iterrows()]

@@ -117,7 +117,7 @@ def stats(
     if n_untraded:
         columns |= {"n_untraded_fills": "fills without trades"}
     table = rows if by == "pooled" else [*rows, pooled]
-    console.table(f"Trades by {by}, unfiltered", abbreviate(table, by), columns)
+    console.table(f"Trades by {by}, unfiltered, each weighted by its capital", abbreviate(table, by), columns)
     show_costs(console, instruments)
     counted = "in the group end_of_data" if by == "exit_reason" else "not counted as closed"
     for line in (

@@ -63,5 +63,5 @@ def groups_chart(table: pd.DataFrame, *, by: str) -> Figure:
         hovertemplate="%{x}: %{y:.2f} bp<br>%{customdata} trades<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(title_text=f"{by} of the decision, UTC", type="category")
-    figure.update_yaxes(title_text="mean net return of a trade, bp")
+    figure.update_yaxes(title_text="net return per unit of capital, bp")
     return figure

@@ -72,7 +72,8 @@ def test_the_instances_are_those_of_the_statistics(
     page: str, statistics: pd.DataFrame, embedded: Callable[[str, str], Any]
 ) -> None:
     held = embedded(page, "instances")
-    assert [row[0] for row in held["rows"]] == statistics.sort_values("sortino", ascending=False).index.tolist()
+    rank = statistics["sortino"].where(statistics["expectancy"] > 0, statistics["expectancy"])
+    assert [row[0] for row in held["rows"]] == rank.sort_values(ascending=False).index.tolist()
     for row in held["rows"]:
         found = dict(zip(held["columns"], row, strict=True))
         assert found["n_trades"] == statistics.loc[row[0], "n_trades"]
@@ -98,7 +99,7 @@ def test_a_table_of_very_many_instances_says_that_it_is_cut(
     wide = Backtest(names, (len(names),) * len(names), backtest.period, backtest.calendar)
     page = report_html(trades, wide, title="wide")
     assert len(embedded(page, "instances")["rows"]) == 3000
-    assert "The 3,000 with the highest Sortino of 4,005" in page
+    assert "The 3,000 first of 4,005" in page
 
 
 def test_nothing_to_show_is_refused(ran: tuple[pd.DataFrame, Backtest]) -> None:
@@ -113,10 +114,19 @@ def test_the_best_and_the_worst_are_chosen() -> None:
     table = pd.DataFrame({
         "instance": list("abcdefgh"), "n_trades": [5, 5, 5, 5, 5, 5, 5, 0],
         "sortino": [1.0, 7.0, 3.0, 4.0, -5.0, 2.0, np.nan, 9.0],
+        "expectancy": [0.1, 0.1, 0.1, 0.1, -0.1, 0.1, 0.1, 0.1],
     })  # fmt: skip
     assert choose_shown(table, most=4) == ["b", "d", "e", "g"]
     assert choose_shown(table, most=5) == ["b", "d", "c", "e", "g"]
     assert choose_shown(table, most=50) == ["b", "d", "c", "f", "a", "e", "g"]
+
+
+def test_of_two_losers_the_one_that_lost_less_is_the_better_one() -> None:
+    """The other one took more risk for it, which raises a Sortino ratio below zero."""
+    table = pd.DataFrame({
+        "instance": ["wild", "calm"], "n_trades": [5, 5], "sortino": [-2.7, -19.1], "expectancy": [-0.002, -0.001],
+    })  # fmt: skip
+    assert choose_shown(table) == ["calm", "wild"]
 
 
 # -- the browser -------------------------------------------------------------------------------------------------------
@@ -156,7 +166,7 @@ def test_it_draws_without_an_error_or_a_request(opened: Any, requested: Callable
     )
     assert len(names) == 7
     assert all(names)
-    assert sort_of(opened, "sortino") == "descending"
+    assert sort_of(opened, "rank") == "ascending"
     assert opened.get_log("browser") == []
     asked = requested(opened)
     assert asked <= {"file", "data", "blob"}

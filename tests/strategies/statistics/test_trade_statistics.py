@@ -86,14 +86,16 @@ def test_statistics_are_those_of_pandas(trades, backtest, by):
         curve = (1 + returns).cumprod()
         known = group["r_multiple"].dropna()
         money = stake * net
+        lost = money[net <= 0].sum() / stake[net <= 0].sum() if (net <= 0).any() else np.nan
+        won = money[net > 0].sum() / stake[net > 0].sum() if (net > 0).any() else np.nan
         expected = {
             "n_trades": len(group),
-            "win_rate": (net > 0).mean(),
-            "expectancy": net.mean(),
-            "average_win_return": net[net > 0].mean(),
-            "average_loss_return": net[net <= 0].mean(),
+            "win_rate": stake[net > 0].sum() / stake.sum(),
+            "expectancy": money.sum() / stake.sum(),
+            "average_win_return": won,
+            "average_loss_return": lost,
             "profit_factor": money[money > 0].sum() / -money[money < 0].sum() if (net < 0).any() else np.nan,
-            "payoff_ratio": -net[net > 0].mean() / net[net <= 0].mean() if (net < 0).any() else np.nan,
+            "payoff_ratio": -won / lost if (net < 0).any() else np.nan,
             "sortino": sortino(returns.to_numpy(), days_per_year=365.0),
             "sharpe": sharpe(returns.to_numpy(), days_per_year=365.0),
             "total_return": curve.iloc[-1] - 1,
@@ -102,7 +104,7 @@ def test_statistics_are_those_of_pandas(trades, backtest, by):
             "profitable_months_rate": (months.apply(lambda month: (1 + month).prod()) > 1).sum()
             / exits.dt.strftime("%Y-%m").nunique(),
             "turnover": stake.sum() / n_instances / len(returns) * 365,
-            "cost": group["cost"].mean(),
+            "cost": (stake * group["cost"]).sum() / stake.sum(),
             "cost_share": (stake * group["cost"]).sum() / abs((stake * group["gross_return"]).sum()),
             "r_multiple": known.mean(),
             "system_quality": known.mean() / known.std() * np.sqrt(min(len(known), 100)) if len(known) > 1 else np.nan,
@@ -116,6 +118,19 @@ def test_statistics_are_those_of_pandas(trades, backtest, by):
         }
         for name, value in expected.items():
             assert row[name] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), (key, name)
+
+
+def test_one_weighting_holds_for_a_whole_row(trades, backtest):
+    """Stakes that differ: a row must not say that a group lost by trade and earned by capital."""
+    stakes = np.random.default_rng(0).uniform(0.01, 1.0, len(trades))
+    for by in ("instance", "side", "hour", "pooled"):
+        table = trade_statistics(trades.assign(stake=stakes), backtest, by=by).dropna(subset=["profit_factor"])
+        assert len(table) >= 1
+        assert ((table["expectancy"] > 0) == (table["profit_factor"] > 1)).all()
+        won, lost = table["win_rate"], 1 - table["win_rate"]
+        expected = won * table["average_win_return"] + lost * table["average_loss_return"]
+        np.testing.assert_allclose(table["expectancy"], expected, rtol=1e-9)
+        np.testing.assert_allclose(table["profit_factor"], table["payoff_ratio"] * won / lost, rtol=1e-9)
 
 
 def test_an_instance_that_never_traded_is_shown_with_nothing(trades, backtest):
