@@ -1,4 +1,14 @@
-"""Markets of a study: what is planted in them, and what a filter that knew it would take."""
+"""Markets of a study: what is planted in them, and the trades and features that an experiment makes of them.
+
+The trades are those of every rule, one strategy of each with the first parameters of its grid, on two symbols at 15m
+and at the costs of a perpetual: what a user gets who asks for all rules. It is also the set that agrees with the study
+which set the goals, where knowing the regime takes a Sortino ratio of 27 to 46 at an edge of 0.1, and weighing what
+rules earn in each regime by its probability 12.9, and 33.4 at 0.15: here 29 to 40, 12.7 and 32.5 (four seeds). Of six
+instances of three rules, with which this study began, even one who knows the regime takes only 12.7 and 34.
+
+The other laws have the middle one of the edges of the trend, but for that of the leader: half of the trades are the
+leader's own, and the other symbol follows in a third of its bars, so that its edge is 0.25.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +26,16 @@ from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset
-from tradesieve.strategies.instance import Instance
+from tradesieve.strategies.registry import RULES
 
 SYMBOLS = ("AAA", "BBB")
-RULES = ("volatility_breakout", "opening_range_breakout", "dip_buying")
-N_INSTANCES = 6
 N_DAYS = 540
 TIMEFRAME = parse_timeframe("15m")
+REVERSION = 0.06
 FREE = {"maker_fee": 0.0, "taker_fee": 0.0, "half_spread": 0.0, "slippage": 0.0}
+
+TREND, OTHER, DEAD, NULL = "trend", "other", "dead", "null"
+"""Groups of kinds: the goals of the study differ by them."""
 
 
 @dataclass(frozen=True)
@@ -32,25 +44,30 @@ class Kind:
 
     Parameters
     ----------
-    edge : of `SyntheticMarket`; 0: a random walk.
+    group : one of `TREND`, `OTHER`, `DEAD` and `NULL`.
+    edge, law : of `SyntheticMarket`; an edge of 0 is a random walk.
     terms : of the instruments; empty: the usual costs.
     changed : what is done to a dataset afterwards, with the seed; None: nothing.
     """
 
+    group: str
     edge: float
-    terms: dict[str, float]
+    law: str = "trend"
+    terms: tuple[tuple[str, float], ...] = ()
     changed: Callable[[Dataset, int], Dataset] | None = None
 
     @property
     def has_edge(self) -> bool:
-        """Whether there is something to find."""
-        return self.edge > 0 and self.changed is None
+        """Whether there is something to find that lasts."""
+        return self.group in (TREND, OTHER)
 
     def market(self, seed: int) -> SyntheticMarket:
         """Return the generator of the bars."""
-        return SyntheticMarket(edge=self.edge, reversion=0.06, n_days=N_DAYS, timeframe=TIMEFRAME, seed=seed)
+        return SyntheticMarket(
+            edge=self.edge, law=self.law, reversion=REVERSION, n_days=N_DAYS, timeframe=TIMEFRAME, seed=seed
+        )
 
-    def dataset(self, seed: int, home: Path, plan: Plan, features: str) -> Dataset:
+    def dataset(self, seed: int, home: Path, plan: Plan, features: str | tuple[str, ...]) -> Dataset:
         """Generate bars, trades and features as an experiment does, in a state folder of its own."""
         settings = Settings(home, "", "study", "study", "127.0.0.1", 5000)
         for symbol in SYMBOLS:
@@ -58,26 +75,13 @@ class Kind:
         experiment = Experiment(
             symbols=SYMBOLS,
             timeframes=(str(TIMEFRAME),),
-            strategies=RULES,
-            num_strategies=N_INSTANCES,
+            num_strategies=len(RULES),
             features=features,
-            instruments=dict.fromkeys(SYMBOLS, self.terms),
+            instruments={symbol: dict(self.terms) for symbol in SYMBOLS},
             plan=plan,
         )
         dataset = build_dataset(experiment, load_chunks(experiment, settings), settings)
         return dataset if self.changed is None else self.changed(dataset, seed)
-
-    def with_the_trend(self, dataset: Dataset, seed: int) -> np.ndarray:
-        """Return the sizes of the oracle, who sees the regime: 1 for trades with the trend, else 0."""
-        symbol = np.array([Instance.parse(name).symbol for name in dataset.instance_names])[dataset.instance]
-        side = dataset.X[:, dataset.feature_names.index("trade__side")]
-        sizes = np.zeros(len(dataset))
-        for name in SYMBOLS:
-            bars, regime = self.market(seed).generate(name)
-            own = symbol == name
-            seen = regime[np.searchsorted(bars.close_time, dataset.decision_time[own])]
-            sizes[own] = seen * side[own] > 0
-        return sizes
 
 
 def _shuffled_winners(dataset: Dataset, seed: int) -> Dataset:
@@ -87,10 +91,17 @@ def _shuffled_winners(dataset: Dataset, seed: int) -> Dataset:
 
 
 KINDS = {
-    "trend 0.1": Kind(0.1, {}),
-    "trend 0.15": Kind(0.15, {}),
-    "trend 0.2": Kind(0.2, {}),
-    "random walk": Kind(0.0, {}),
-    "random walk without costs": Kind(0.0, FREE),
-    "shuffled outcomes of rules that earn": Kind(0.2, {}, _shuffled_winners),
+    "trend 0.1": Kind(TREND, 0.1),
+    "trend 0.15": Kind(TREND, 0.15),
+    "trend 0.2": Kind(TREND, 0.2),
+    "volatility": Kind(OTHER, 0.15, "volatility"),
+    "hours": Kind(OTHER, 0.15, "hours"),
+    "one side only": Kind(OTHER, 0.15, "one_side"),
+    "volume": Kind(OTHER, 0.15, "volume"),
+    "trend with jumps": Kind(OTHER, 0.15, "jumps"),
+    "another symbol leads": Kind(OTHER, 0.25, "leader"),
+    "an edge that dies half way": Kind(DEAD, 0.15, "dying"),
+    "random walk": Kind(NULL, 0.0),
+    "random walk without costs": Kind(NULL, 0.0, terms=tuple(FREE.items())),
+    "shuffled outcomes of rules that earn": Kind(NULL, 0.2, changed=_shuffled_winners),
 }

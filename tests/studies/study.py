@@ -1,7 +1,16 @@
 """The study of the default plan: how often it finds what is planted, and how often it finds what is not.
 
-`make study` runs every market of every kind that `var/study/results.jsonl` lacks, two at a time, and writes the table
-`tests/studies/RESULTS.md`. It may be stopped and started again at any time. `--seeds 4` runs fewer.
+`make study` runs what `var/study/results.jsonl` lacks, as many runs at a time as there are cores, and writes the tables
+of `tests/studies/RESULTS.md`. It may be stopped and started again at any time: every part takes its seeds in turn over
+all kinds of market, so that what is done so far is a smaller study. Results of other code are kept, but not shown.
+
+The parts, of which ``--parts`` chooses some:
+
+default   the default plan on planted markets and on nothing.
+changes   what each part of the plan adds, on the same markets.
+series    twenty experiments in a row on the hold-out of one random walk.
+real      the default plan on real bars, in the folder ``--bars``.
+before    the default plan before this study, on a few markets.
 """
 
 from __future__ import annotations
@@ -10,168 +19,172 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
-import pandas as pd
 
-from tests.studies.market_kinds import KINDS, N_DAYS
-from tradesieve.models.fitness import measure
-from tradesieve.models.protocol.holdout import open_holdout
-from tradesieve.models.protocol.ledger import Ledger
-from tradesieve.models.protocol.plan import Plan
-from tradesieve.models.protocol.search import search
-from tradesieve.models.splits import split_holdout
+from tests.studies.market_kinds import DEAD, KINDS, N_DAYS, NULL, OTHER, TREND
+from tests.studies.plans import BEFORE, CHANGES, DEFAULT, REFERENCE
+from tests.studies.real_markets import REAL_MARKETS, missing_files, run_real
+from tests.studies.runs import N_FRESH, run_market
+from tests.studies.series import N_EXPERIMENTS, run_series
+from tests.studies.tables import Row, changes_table, markdown, plans_table, real_table, series_table
 from tradesieve.pipelines.fingerprints import code_fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, TABLE = ROOT / "var" / "study" / "results.jsonl", Path(__file__).with_name("RESULTS.md")
-N_FRESH = 3
-"""Fresh markets of the same law on which a model is judged; the hold-out alone is too short to tell."""
+SEEDS = {TREND: 20, OTHER: 8, DEAD: 8, NULL: 40}
+SEEDS_OF_CHANGES, SEEDS_BEFORE, N_SERIES = 6, 3, 20
+WALK = "random walk without costs"
+"""Where series run: without costs a worthless filter is not held back by them."""
 
-PLANS = {
-    "default": (Plan(), "aligned"),
-    "before": (
-        Plan(label="won", engines={"lightgbm": 4}, applications=("threshold", "proportional"), selected_by="sortino"),
-        "standard",
-    ),
-}
-"""Name to plan and feature set: the default, and the part of LightGBM in the default before it."""
+Task = tuple[str, Callable[..., Any], tuple[Any, ...]]
+"""Part, function, and its arguments."""
 
 
-def run_one(kind_name: str, plan_name: str, seed: int) -> dict[str, Any]:
-    """Search one market, open its hold-out, and judge the winner on fresh markets too."""
-    kind, (plan, features) = KINDS[kind_name], PLANS[plan_name]
-    started = time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        development, holdout = split_holdout(
-            kind.dataset(seed, home / "own", plan, features), fraction=plan.holdout_fraction
-        )
-        searching = time.process_time()
-        result = search(development, plan, n_jobs=1)
-        seconds = time.process_time() - searching
-        opened = open_holdout(
-            holdout, result, plan, ledger=Ledger(home / "ledger.db"), experiment="study", symbols=["AAA", "BBB"],
-            certificates={"causality": True, "parity": True},
-        )  # fmt: skip
-        fresh = []
-        if kind.has_edge and result.model is not None and result.application is not None:
-            for number in range(N_FRESH):
-                other = 10_000 + 100 * seed + number
-                dataset = kind.dataset(other, home / str(number), plan, features)
-                sizes = result.application.sizes(result.model.predict(dataset.X), dataset.instance)
-                found, best = measure(dataset, sizes), measure(dataset, kind.with_the_trend(dataset, other))
-                fresh.append((found.sortino, 1e4 * np.log1p(found.total_return) / N_DAYS, best.sortino))
-    sortino, daily, oracle = np.mean(fresh, axis=0) if fresh else (np.nan,) * 3
-    return {
-        "kind": kind_name,
-        "plan": plan_name,
-        "seed": seed,
-        "code": _code(),
-        "open": opened.gate.open,
-        "failed": [condition.name for condition in opened.gate.conditions if not condition.passed],
-        "holdout_sortino": _number(measure(holdout, opened.sizes).sortino),
-        "holdout_expectancy": _number(measure(holdout, opened.sizes).expectancy),
-        "fresh_sortino": _number(sortino),
-        "fresh_basis_points_a_day": _number(daily),
-        "oracle_sortino": _number(oracle),
-        "n_trades": len(development),
-        "search_seconds": round(seconds, 1),
-        "seconds": round(time.process_time() - started, 1),
-    }
+def tasks_of(part: str, known: list[Row], seeds: float, bars: Path) -> list[Task]:
+    """List the runs of a part that are missing, the first seed of every kind before the second of any."""
+    if part == "real":
+        done = {row["market"] for row in known}
+        missing = [name for name in REAL_MARKETS if name not in done]
+        return [(part, run_real, (name, bars)) for name in missing if not missing_files(name, bars)]
+    if part == "series":
+        done = {(row["kind"], row["seed"]) for row in known}
+        wanted = [(WALK, seed) for seed in range(_fewer(N_SERIES, seeds))]
+        return [(part, run_series, each) for each in wanted if each not in done]
+    plans = {"default": [DEFAULT], "changes": list(CHANGES), "before": [BEFORE]}[part]
+    done = {(row["kind"], row["seed"], row["plan"]) for row in known}
+    found: list[Task] = []
+    for kind, seed in _markets(part, seeds):
+        missing = [plan for plan in plans if (kind, seed, plan) not in done]
+        if missing:
+            found.append((part, run_market, (kind, seed, missing)))
+    return found
 
 
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _markets(part: str, seeds: float) -> Iterator[tuple[str, int]]:
+    """Iterate over kinds and seeds. A kind with more seeds gets its share of each turn, so that all end together."""
+    several = {"default": SEEDS, "changes": {TREND: SEEDS_OF_CHANGES, OTHER: SEEDS_OF_CHANGES}}
+    counts = several.get(part, {TREND: SEEDS_BEFORE})
+    wanted = [
+        ((seed + 0.5) / _fewer(counts[kind.group], seeds), name, seed)
+        for name, kind in KINDS.items()
+        if kind.group in counts
+        for seed in range(_fewer(counts[kind.group], seeds))
+    ]
+    for _, name, seed in sorted(wanted, key=lambda each: each[0]):
+        yield name, seed
 
 
-def _code() -> str:
-    return code_fingerprint("market", "features", "strategies", "models")
+def _fewer(count: int, share: float) -> int:
+    return max(1, round(share * count))
 
 
-def write_table(results: list[dict[str, Any]]) -> str:
-    """Write the table of the results and return it."""
-    table = pd.DataFrame(results)
-    rows = []
-    for (kind, plan), own in table.groupby(["kind", "plan"], sort=False):
-        failed = own["failed"].explode().value_counts()
-        rows.append(
-            {
-                "market": kind,
-                "plan": plan,
-                "seeds": len(own),
-                "gate open": f"{own['open'].sum()} of {len(own)}",
-                "hold-out above zero": f"{(own['holdout_expectancy'] > 0).sum()} of {len(own)}",
-                "hold-out Sortino": _mean(own["holdout_sortino"]),
-                "fresh Sortino": _mean(own["fresh_sortino"]),
-                "bp a day, fresh": _mean(own["fresh_basis_points_a_day"]),
-                "oracle, fresh": _mean(own["oracle_sortino"]),
-                "search, s": f"{own['search_seconds'].mean():.0f}",
-                "most often failed": ", ".join(f"{name} {count}" for name, count in failed.head(3).items()) or "–",
-            }
-        )
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def run_task(part: str, run: Callable[..., Any], arguments: tuple[Any, ...], code: dict[str, str]) -> list[Row]:
+    """Run a task, and return its results with the code that they are of."""
+    found = run(*arguments)
+    return [{"part": part} | row | code for row in (found if isinstance(found, list) else [found])]
+
+
+def code_of_study() -> dict[str, str]:
+    """Return the fingerprint of the code that results follow from, and the commit for the reader."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    rooms = code_fingerprint("market", "features", "strategies", "models")
+    return {"code": rooms, "commit": commit or "unknown"}
+
+
+def write_tables(results: list[Row], bars: Path) -> str:
+    """Write the tables of the results and return them."""
+    parts = {name: [row for row in results if row["part"] == name] for name in PARTS}
+    commits = ", ".join(dict.fromkeys(row["commit"] for row in results))
     facts = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    TABLE.write_text(
-        "# The default plan where the truth is known\n\n"
-        f"Made by `make study` on {datetime.now(UTC):%Y-%m-%d} ({facts}).\n"
-        f'Two symbols, six strategies, {N_DAYS} days of 15m bars, the last fifth sealed. "Fresh" are the means on '
-        f"{N_FRESH} other markets of the same law; ± is the standard error over seeds.\n"
-        "The oracle sees the regime itself. Seconds are of one core.\n\n" + text + "\n"
-    )
-    return text
+    text = [
+        "# The default plan where the truth is known, and where it is not",
+        f"Made by `make study` on {datetime.now(UTC):%Y-%m-%d} ({facts}), of commit {commits}. Seconds are of one "
+        "core; ± is the standard error over seeds.",
+    ]
+    if parts["default"] or parts["before"]:
+        plans = [DEFAULT, BEFORE]
+        text += [
+            "## What it finds",
+            f"Two symbols, all rules, {N_DAYS} days of 15m bars, the last fifth sealed. Fresh: means on {N_FRESH} "
+            "other markets of the same law. The oracle sees the regime; Bayes knows the law, sees the bars, and learns "
+            "from ten times the trades what pays. Shares are those of the means.",
+            markdown(plans_table([*parts["default"], *parts["before"]], plans)),
+        ]
+    if rows := changes_table(parts["changes"]):
+        text += [
+            "## What each change adds",
+            f"Fresh Sortino of {REFERENCE}, and what each change adds to it on the same markets.",
+            markdown(rows),
+        ]
+    if parts["series"]:
+        text += [
+            "## Twenty experiments in a row",
+            f"{N_EXPERIMENTS} different experiments open the hold-out of one random walk, in one ledger.",
+            markdown(series_table(parts["series"])),
+        ]
+    text += ["## Real markets", _real(parts["real"], bars)]
+    TABLE.write_text("\n\n".join(text) + "\n")
+    return "\n\n".join(text)
 
 
-def _mean(values: pd.Series) -> str:
-    values = values.dropna().astype(float)
-    if not len(values):
-        return "–"
-    error = f" ± {values.std() / np.sqrt(len(values)):.1f}" if len(values) > 1 else ""
-    return f"{values.mean():.1f}{error}"
+def _real(rows: list[Row], bars: Path) -> str:
+    shown = sorted(rows, key=lambda row: list(REAL_MARKETS).index(row["market"]))
+    known = {row["market"] for row in rows}
+    text = markdown(real_table(shown)) if rows else ""
+    absent = [name for name in REAL_MARKETS if name not in known and missing_files(name, bars)]
+    if absent:
+        text += f"\n\nSkipped, since their bars are not in the folder of `--bars`: {', '.join(absent)}."
+    waiting = [name for name in REAL_MARKETS if name not in known and name not in absent]
+    return text + (f"\n\nNot run yet: {', '.join(waiting)}." if waiting else "")
 
 
-def _missing(
-    known: list[dict[str, Any]], n_seeds: int, kinds: list[str], plans: list[str]
-) -> Iterator[tuple[str, str, int]]:
-    done = {(row["kind"], row["plan"], row["seed"]) for row in known}
-    for seed in range(n_seeds):
-        yield from ((kind, plan, seed) for kind in kinds for plan in plans if (kind, plan, seed) not in done)
+PARTS = ("default", "changes", "series", "real", "before")
 
 
 def main() -> None:
-    """Run what is missing and write the table."""
+    """Run what is missing and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=20, help="markets of each kind")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--share", type=float, default=1.0, help="of the seeds: 0.5 runs half of them")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--plans", nargs="+", choices=PLANS, default=list(PLANS))
+    parser.add_argument(
+        "--bars", type=Path, default=ROOT.parent / "shared" / "data" / "dev", help="folder of real bars"
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
     given = parser.parse_args()
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
-    known = [row for row in map(json.loads, lines) if row["code"] == _code()]
-    tasks = list(_missing(known, given.seeds, given.kinds, given.plans))
-    workers = joblib.Parallel(n_jobs=os.cpu_count(), return_as="generator_unordered")
+    code = code_of_study()
+    known = [row for row in map(json.loads, lines) if row["code"] == code["code"] and "part" in row]
+    tasks = [
+        task
+        for part in given.parts
+        for task in tasks_of(part, [row for row in known if row["part"] == part], given.share, given.bars)
+        if task[2][0] in given.kinds or part == "real"
+    ]
+    workers = joblib.Parallel(n_jobs=given.jobs, return_as="generator_unordered")
     started = time.monotonic()
     with RESULTS.open("a") as file:
-        for done, row in enumerate(workers(joblib.delayed(run_one)(*task) for task in tasks), start=1):
-            file.write(json.dumps(row) + "\n")
+        for done, rows in enumerate(workers(joblib.delayed(run_task)(*task, code) for task in tasks), start=1):
+            file.writelines(json.dumps(row) + "\n" for row in rows)
             file.flush()
-            known.append(row)
+            known += rows
             left = (time.monotonic() - started) / done * (len(tasks) - done)
-            sys.stderr.write(
-                f"{done} of {len(tasks)}, {left / 60:.0f} min left: {row['kind']}, {row['plan']}, seed {row['seed']}: "
-                f"fresh Sortino {row['fresh_sortino']}, gate {'open' if row['open'] else 'closed'}\n"
-            )
+            what = {key: rows[0].get(key) for key in ("kind", "seed", "market", "open", "opened", "fresh_sortino")}
+            shown = ", ".join(f"{key} {value}" for key, value in what.items() if value is not None)
+            sys.stderr.write(f"{done} of {len(tasks)}, {left / 60:.0f} min left: {rows[0]['part']}, {shown}\n")
     if known:
-        sys.stdout.write(write_table(known) + "\n")
+        sys.stdout.write(write_tables(known, given.bars) + "\n")
 
 
 if __name__ == "__main__":

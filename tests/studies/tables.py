@@ -1,0 +1,130 @@
+"""Tables of a study, written from its results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tests.studies.market_kinds import KINDS, TREND
+from tests.studies.plans import CHANGES, REFERENCE
+
+Row = dict[str, Any]
+
+
+def markdown(rows: list[Row]) -> str:
+    """Write rows as a table."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def plans_table(results: list[Row], plans: list[str]) -> list[Row]:
+    """List what each plan found on each kind of market."""
+    rows: list[Row] = []
+    for kind, plan, own in _groups(results, plans):
+        failed = own["failed"].explode().value_counts()
+        rows.append(
+            {
+                "market": kind,
+                "plan": plan,
+                "seeds": len(own),
+                "gate open": f"{own['open'].sum()} of {len(own)}",
+                "hold-out above zero": f"{(own['holdout_expectancy'] > 0).sum()} of {len(own)}",
+                "hold-out Sortino": mean(own.get("holdout_sortino")),
+                "fresh Sortino": mean(own.get("fresh_sortino")),
+                "of Bayes": _share(own, "bayes_sortino") if KINDS[kind].group == TREND else "–",
+                "of the oracle": _share(own, "oracle_sortino"),
+                "fresh bp a day": mean(own.get("fresh_basis_points")),
+                "of the oracle's": _share(own, "oracle_basis_points", "fresh_basis_points"),
+                "search, s": f"{own['search_seconds'].mean():.0f}",
+                "most often failed": ", ".join(f"{name} {count}" for name, count in failed.head(3).items()) or "–",
+            }
+        )
+    return rows
+
+
+def changes_table(results: list[Row]) -> list[Row]:
+    """List what each change adds to the fresh Sortino ratio of the reference, on the same markets."""
+    table = pd.DataFrame([row for row in results if row["plan"] in CHANGES])
+    if table.empty or "fresh_sortino" not in table:
+        return []
+    values = table.pivot_table(index=["kind", "seed"], columns="plan", values="fresh_sortino")
+    kinds = [kind for kind in KINDS if kind in values.index.get_level_values("kind") and KINDS[kind].has_edge]
+    rows: list[Row] = []
+    for plan in CHANGES:
+        if plan not in values or REFERENCE not in values:
+            continue
+        row: Row = {"plan": plan}
+        for kind in kinds:
+            own = values.loc[kind]
+            row[kind] = mean(own[plan] if plan == REFERENCE else own[plan] - own[REFERENCE], sign=plan != REFERENCE)
+        rows.append(row)
+    counts = values[REFERENCE].dropna().groupby("kind").size() if REFERENCE in values else {}
+    rows.append({"plan": "seeds"} | {kind: int(counts.get(kind, 0)) for kind in kinds})
+    return rows
+
+
+def series_table(results: list[Row]) -> list[Row]:
+    """List how many series on noise opened the gate."""
+    rows = []
+    for kind, own in pd.DataFrame(results).groupby("kind", sort=False):
+        opened = int((own["opened"] > 0).sum())
+        rows.append(
+            {
+                "market": kind,
+                "series": len(own),
+                "experiments in each": len(own["failed"].iloc[0]),
+                "series with an opening": f"{opened} of {len(own)}",
+                "openings": int(own["opened"].sum()),
+            }
+        )
+    return rows
+
+
+def real_table(results: list[Row]) -> list[Row]:
+    """List what the default plan found on real bars."""
+    return [
+        {
+            "market": row["market"],
+            "trades": f"{row['n_trades']:,}",
+            "hold-out days": row["holdout_days"],
+            "every trade: Sortino": _number(row["every_trade_sortino"]),
+            "bp a trade": _number(row["every_trade_expectancy"], 1e4),
+            "filtered: Sortino": _number(row["holdout_sortino"]),
+            "bp a trade ": _number(row["holdout_expectancy"], 1e4),
+            "kept": f"{row['holdout_kept']:,}",
+            "Sharpe, 95 %": f"{_number(row['holdout_sharpe'])} ({_number(row['sharpe_low'])} to "
+            f"{_number(row['sharpe_high'])})",
+            "trials": row["n_trials"],
+            "gate": "open" if row["open"] else "closed",
+            "failed": ", ".join(row["failed"]) or "–",
+        }
+        for row in results
+    ]
+
+
+def mean(values: pd.Series | None, *, sign: bool = False) -> str:
+    """Write the mean with its standard error."""
+    values = pd.Series(dtype=float) if values is None else values.dropna().astype(float)
+    if not len(values):
+        return "–"
+    error = f" ± {values.std() / np.sqrt(len(values)):.1f}" if len(values) > 1 else ""
+    return f"{values.mean():{'+' if sign else ''}.1f}{error}"
+
+
+def _groups(results: list[Row], plans: list[str]) -> list[tuple[str, str, pd.DataFrame]]:
+    table = pd.DataFrame(results)
+    parts = [(kind, plan, table[(table["kind"] == kind) & (table["plan"] == plan)]) for kind in KINDS for plan in plans]
+    return [part for part in parts if len(part[2])]
+
+
+def _share(own: pd.DataFrame, whole: str, part: str = "fresh_sortino") -> str:
+    """Write the share of the means, since the share of one market may have next to nothing below the line."""
+    if whole not in own or own[whole].isna().all():
+        return "–"
+    return f"{100 * own[part].mean() / own[whole].mean():.0f} %"
+
+
+def _number(value: float | None, scale: float = 1.0) -> str:
+    return "–" if value is None else f"{scale * value:.1f}"
