@@ -85,6 +85,25 @@ class Application(ABC):
             )
         return best
 
+    def edges(self, scores: np.ndarray, dataset: Dataset) -> list[str]:
+        """Say which parameters are the lowest or the highest of those tried: a better value may lie beyond.
+
+        Parameters
+        ----------
+        scores, dataset : the rows that it was fitted on, as in `fit`.
+
+        Returns
+        -------
+        A phrase for each parameter at an edge; one of which a single value was tried is at none.
+        """
+        tried = [candidate.parameters() for candidate in self.candidates(*scored_rows(scores, dataset))]
+        phrases = []
+        for name, value in self.parameters().items():
+            values = {each[name] for each in tried} if isinstance(value, float) else set()
+            if len(values) > 1 and value in (min(values), max(values)):
+                phrases.append(f"{name} {value:.4g} is the {'lowest' if value == min(values) else 'highest'} tried")
+        return phrases
+
     def parameters(self) -> dict[str, Any]:
         """Return the parameters as JSON values; `registry.from_parameters` restores the application from them."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

@@ -33,6 +33,23 @@ class PerStrategyThreshold(Application):
         known = (instance >= 0) & (instance < len(self.thresholds))
         return (scores >= table[np.where(known, instance, len(self.thresholds))]).astype(np.float64)
 
+    def edges(self, scores: np.ndarray, dataset: Dataset) -> list[str]:
+        phrases = super().edges(scores, dataset)
+        scores, dataset = scored_rows(scores, dataset)
+        order, offsets = dataset.by_instance()
+        own = [
+            phrase
+            for index, threshold in enumerate(self.thresholds)
+            for rows in [order[offsets[index] : offsets[index + 1]]]
+            if len(rows)
+            for phrase in Threshold(threshold).edges(scores[rows], dataset.take(rows))
+        ]
+        for edge in ("lowest", "highest"):
+            n = sum(phrase.endswith(f"{edge} tried") for phrase in own)
+            if n:
+                phrases.append(f"{n} of {len(self.thresholds)} thresholds are the {edge} tried for their strategy")
+        return phrases
+
     @classmethod
     def candidates(cls, scores: np.ndarray, dataset: Dataset) -> Iterator[Self]:
         n_instances = len(dataset.instance_names)

@@ -32,6 +32,10 @@ class Quantile(Application):
     def sizes(self, scores: np.ndarray, instance: np.ndarray) -> np.ndarray:
         return (scores >= self.cut).astype(np.float64)
 
+    def edges(self, scores: np.ndarray, dataset: Dataset) -> list[str]:
+        # The cut follows from the fraction.
+        return [phrase for phrase in super().edges(scores, dataset) if phrase.startswith("fraction ")]
+
     @classmethod
     def candidates(cls, scores: np.ndarray, dataset: Dataset) -> Iterator[Self]:
         for fraction in FRACTIONS:

@@ -62,7 +62,8 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
     Returns
     -------
     JSON values: ``baseline``, ``filtered``, ``random`` (filters of the same coverage) and ``by_instance``, each with
-    ``development`` and ``holdout``; ``coverage``, of the hold-out once it is open; ``winner``, ``leaderboard``,
+    ``development`` and ``holdout``; ``coverage``, of the hold-out once it is open; ``winner``, with what of its
+    application is ``at_edge`` of its grid; ``leaderboard``, whose ``fitness`` is the measure that selects;
     ``probability_of_overfitting`` of the choice, for information; ``n_trials``, ``holdout_opening``,
     ``holdout_looks`` (how many of the earlier openings were looks) and ``gate``.
     """
@@ -121,4 +122,5 @@ def _winner(winner: Trial, result: SearchResult) -> dict[str, Any]:
         "name": winner.candidate.name,
         "application": winner.application,
         "parameters": {} if application is None else application.parameters(),
+        "at_edge": [] if application is None else application.edges(result.scores, result.dataset),
     }

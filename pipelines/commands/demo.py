@@ -6,7 +6,7 @@ import click
 
 from tradesieve.pipelines.commands.paper import describe, show_paper
 from tradesieve.pipelines.commands.shared.options import as_json
-from tradesieve.pipelines.commands.shared.tables import show_result
+from tradesieve.pipelines.commands.shared.result_tables import show_result
 from tradesieve.pipelines.commands.shared.trade_notes import describe_joined
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.runs.demo import MARKETS, run_demo

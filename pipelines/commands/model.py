@@ -11,8 +11,8 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.result_tables import show_evaluation, show_placebo, show_result
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit
-from tradesieve.pipelines.commands.shared.tables import show_evaluation, show_placebo, show_result
 from tradesieve.pipelines.commands.shared.trade_notes import describe_joined, describe_no_trades
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas

@@ -54,7 +54,8 @@ def run_experiment(
     Returns
     -------
     The result, JSON-safe: see `models.protocol.leaderboard.summarise`, with ``experiment`` (hash), ``run_id``,
-    ``aim``, ``selected_by``, ``data``, ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
+    ``aim``, ``selected_by``, ``score``, ``data``, ``certificates``, ``artifact`` (folder or None), ``seconds`` and
+    ``reused``.
 
     Raises
     ------
@@ -85,6 +86,7 @@ def run_experiment(
             "experiment": experiment.hash,
             "aim": experiment.plan.aim,
             "selected_by": experiment.plan.selection,
+            "score": experiment.plan.fitness,
             "data": _describe_data(chunks, development, holdout)
             | {
                 "without_trades": without_trades,

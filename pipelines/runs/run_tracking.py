@@ -70,7 +70,8 @@ def _run_fields(result: Mapping[str, Any], experiment: Experiment, *, gate_open:
 
 
 def _child_run(trial: Mapping[str, Any]) -> dict[str, Any]:
-    metrics = ("fitness", "sortino", "random_sortino", "n_trades", "coverage", "win_rate", "expectancy", "max_drawdown")
+    metrics = ("fitness", "sortino", "random_sortino", "n_trades", "coverage", "win_rate", "expectancy",
+               "random_expectancy", "max_drawdown")  # fmt: skip
     return {
         "name": f"{trial['candidate']} {trial['application']}",
         "params": {

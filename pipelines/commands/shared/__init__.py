@@ -3,4 +3,13 @@
 Each command has a file beside this folder; the work is done by `pipelines.runs` and `pipelines.steps`.
 """
 
-__all__ = ["options", "row_filters", "strategy_limit", "tables", "table_output", "trade_notes"]
+__all__ = [
+    "options",
+    "row_filters",
+    "strategy_limit",
+    "tables",
+    "table_output",
+    "trade_notes",
+    "result_notes",
+    "result_tables",
+]

@@ -1,4 +1,4 @@
-"""The tables that commands print."""
+"""What the tables that commands print share: numbers with their nouns, and names that are short enough."""
 
 from __future__ import annotations
 
@@ -6,120 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tradesieve.pipelines.console import Console
-
-_MEASURES = {
-    "part": "part", "trades": "trades", "sortino": "Sortino", "n_trades": "trades kept", "coverage": "coverage",
-    "win_rate": "win rate", "expectancy": "expectancy", "profit_factor": "profit factor", "max_drawdown": "drawdown",
-    "total_return": "return",
-}  # fmt: skip
-_TRIALS = {
-    "rank": "#", "candidate": "candidate", "selection": "selection", "application": "application",
-    "sortino": "Sortino", "baseline_sortino": "every trade", "random_sortino": "random filter",
-    "n_trades": "trades kept", "coverage": "coverage", "expectancy": "expectancy", "error": "failed because",
-}  # fmt: skip
-_CONDITIONS = {"passed": "passed", "name": "condition", "value": "value", "threshold": "limit", "reason": "in words"}
-_INSTANCES = {
-    "instance": "strategy", "baseline_sortino": "Sortino, all", "filtered_sortino": "filtered",
-    "random_sortino": "random filter", "baseline_n_trades": "trades", "filtered_n_trades": "kept",
-    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "filtered", "n_joined": "stands for",
-}  # fmt: skip
 _STRATEGY = re.compile(r"(?P<rule>\w+)\((?P<parameters>[^)]*)\)(?P<rest>.*)")
-_SHOWN_TRIALS = 8
-
-
-def show_result(console: Console, result: Mapping[str, Any]) -> None:
-    """Print the result of an experiment: the trials, each strategy, both parts, the gate."""
-    data = result["data"]
-    console.say(
-        f"Experiment {result['experiment']}: {data['n_instances']} strategy instances on {', '.join(data['symbols'])} "
-        f"at {', '.join(data['timeframes'])}, {data['n_bars']:,} bars"
-        + (", read from an earlier run" if result["reused"] else f", {result['seconds']} s")
-        + ("" if result["run_id"] is None else f"; run {result['run_id']} in MLflow")
-    )
-    trials = result["leaderboard"]
-    console.table(
-        f"Trials on the development part, out of fold, ranked by {result['selected_by']} for the aim {result['aim']!r} "
-        f"(best {min(_SHOWN_TRIALS, len(trials))} of {len(trials)})",
-        trials[:_SHOWN_TRIALS],
-        {key: title for key, title in _TRIALS.items() if key != "error" or any(row["error"] for row in trials)},
-    )
-    part = "holdout" if result["by_instance"]["holdout"] else "development"
-    _show_instances(console, _title(part), result["by_instance"][part])
-    console.table("Without and with the filter, each trade weighted by its capital", _comparison(result), _MEASURES)
-    show_gate(console, result)
-
-
-def _show_instances(console: Console, part: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print each instance, and for how many others of the same trades it stands where any were joined."""
-    joined = any(row.get("n_joined") for row in rows)
-    shown = [row | {"n_joined": f"{row['n_joined']} more" if row.get("n_joined") else ""} for row in abbreviate(rows)]
-    titles = {key: title for key, title in _INSTANCES.items() if joined or key != "n_joined"}
-    console.table(f"Strategy by strategy, {part}", shown, titles)
-
-
-def show_gate(console: Console, result: Mapping[str, Any]) -> None:
-    """Print the verdict of the gate and its reasons."""
-    gate = result["gate"]
-    if gate is None:
-        console.say("The hold-out is sealed, so the gate was not judged; `tradesieve model experiment` opens it.")
-        return
-    console.table("The gate", gate["conditions"], _CONDITIONS)
-    failed = [condition for condition in gate["conditions"] if not condition["passed"]]
-    if gate["open"]:
-        console.say("GATE OPEN: the improvement is unlikely to be luck; the model is the champion now.")
-    else:
-        console.say(f"GATE CLOSED: {len(failed)} of {len(gate['conditions'])} conditions failed. {failed[0]['reason']}")
-        console.say("No model is exported: this is a result, not an error.")
-    console.say(f"{result['n_trials']} trials so far on these symbols; {_describe_opening(result)}.")
-
-
-def _describe_opening(result: Mapping[str, Any]) -> str:
-    opening, looks = result["holdout_opening"], result["holdout_looks"]
-    if opening == 1:
-        return "the hold-out was not opened before"
-    looked = f", of which {pluralise(looks, 'look')} without a judgement" if looks else ""
-    before = f"the hold-out was opened {pluralise(opening - 1, 'time')} before{looked}"
-    return f"{before}, so the gate allows 1/{opening**2} of the errors"
-
-
-def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
-    """Print the evaluation of a model on bars that it was not trained on."""
-    period = " to ".join(found["period"])
-    _show_instances(console, period, found["by_instance"])
-    rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
-    columns = {key: title for key, title in _MEASURES.items() if key != "part"}
-    console.table("Without and with the model, each trade weighted by its capital", rows, columns)
-    console.say(
-        f"This look is recorded: the period was opened {pluralise(found['opening'], 'time')} so far, and the gate of "
-        f"an experiment that opens it next allows 1/{(found['opening'] + 1) ** 2} of the errors."
-    )
-
-
-def show_placebo(console: Console, found: Mapping[str, Any]) -> None:
-    """Print how often the gate opened on surrogates, and how often each condition passed there."""
-    kinds = found["kinds"]
-    rows = [
-        {
-            "surrogate": row["kind"].replace("_", " "),
-            "gate open": f"{row['opened']} of {row['runs']}",
-            "interval": f"{row['low']:.1%} to {row['high']:.1%}",
-        }
-        for row in kinds
-    ]
-    titles = {"surrogate": "surrogate", "gate open": "gate open"}
-    console.table(
-        "Where there is nothing to find", rows, titles | {"interval": f"share, {found['confidence']:.0%} interval"}
-    )
-    conditions = dict.fromkeys(name for row in kinds for name in row["passed"])
-    passed = [
-        {"condition": name} | {row["kind"]: f"{row['passed'].get(name, 0)} of {row['runs']}" for row in kinds}
-        for name in conditions
-    ]
-    titles = {"condition": "condition"} | {row["kind"]: row["kind"].replace("_", " ") for row in kinds}
-    console.table("Conditions of the gate that passed", passed, titles)
-    opened, runs = (sum(row[key] for row in kinds) for key in ("opened", "runs"))
-    console.say(f"The gate opened on {opened} of {runs} surrogates. Each opening there is a false alarm.")
 
 
 def pluralise(n: int, noun: str) -> str:
@@ -149,19 +36,3 @@ def abbreviate(rows: Sequence[Mapping[str, Any]], key: str = "instance") -> list
             name = match["rule"] + (f"({','.join(differing)})" if differing else "") + match["rest"].replace("|", " ")
         short.append({**row, key: name})
     return short
-
-
-_GROUPS = {"every trade": "baseline", "filtered": "filtered", "random filter": "random"}
-
-
-def _comparison(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"part": _title(part), "trades": name, **result[key][part]}
-        for part in ("development", "holdout")
-        for name, key in _GROUPS.items()
-        if result[key][part] is not None
-    ]
-
-
-def _title(part: str) -> str:
-    return "hold-out" if part == "holdout" else part

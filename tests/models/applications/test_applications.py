@@ -133,3 +133,27 @@ def test_wrong_names_parameters_and_scores_are_refused(trades):
         Threshold.fit(np.where(np.arange(len(scores)) == 3, np.inf, scores), dataset, fitness=SORTINO)
     with pytest.raises(BadInput, match="one for each trade"):
         Threshold.fit(scores[:-1], dataset, fitness=SORTINO)
+
+
+def test_a_choice_at_the_edge_of_its_grid_is_said(trades):
+    dataset, scores = trades(1000, edge=0.05, n_instances=2)
+    tried = [each.threshold for each in Threshold.candidates(scores, dataset)]
+    assert Threshold(tried[0]).edges(scores, dataset) == [f"threshold {tried[0]:.4g} is the lowest tried"]
+    assert Threshold(tried[-1]).edges(scores, dataset) == [f"threshold {tried[-1]:.4g} is the highest tried"]
+    assert Threshold(tried[5]).edges(scores, dataset) == []
+    best, *_, least = Quantile.candidates(scores, dataset)
+    assert best.edges(scores, dataset) == ["fraction 0.8 is the highest tried"]
+    assert least.edges(scores, dataset) == ["fraction 0.1 is the lowest tried"]
+    assert [len(each.edges(scores, dataset)) for each in Kelly.candidates(scores, dataset)] == [1, 0, 0, 0, 1]
+
+
+def test_thresholds_at_the_edge_are_counted_over_strategies(trades):
+    dataset, scores = trades(1000, edge=0.05, n_instances=2)
+    lowest = [scores[dataset.instance == index].min() for index in (0, 1)]
+    middle = float(np.quantile(scores, 0.5))
+    assert PerStrategyThreshold((lowest[0], middle), middle).edges(scores, dataset) == [
+        "1 of 2 thresholds are the lowest tried for their strategy"
+    ]
+    assert PerStrategyThreshold((middle, middle), float(scores.min())).edges(scores, dataset) == [
+        f"fallback {scores.min():.4g} is the lowest tried"
+    ]

@@ -34,6 +34,10 @@ def test_json_of_an_experiment(run: Command, ran: Settings, config: Path, finish
     verdict = "GATE OPEN" if found["gate"]["open"] else "GATE CLOSED"
     assert verdict in tables.out
     assert f"run {found['run_id']} in MLflow" in tables.out
+    assert (found["selected_by"], found["score"], found["winner"]["at_edge"]) == ("sortino", "sortino", [])
+    assert "sortino selects, for the aim 'smooth'; the score is sortino (best 4 of 4)" in tables.out
+    assert tables.out.count("each trade weighted by its capital") == 3, "every table of results names its weighting"
+    assert "Filtered on the development part is the best of 4 trials there, which flatters it." in tables.out
     assert "costs: maker 2 bp, taker 5 bp, half-spread 0.5 bp, slippage 0.5 bp a side" in tables.out
 
 

@@ -1,0 +1,56 @@
+"""Notes that commands print below the tables of a model's result: what a table alone would not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
+
+_SHOWN_STRATEGIES = 5
+
+
+def describe_choice(result: Mapping[str, Any]) -> list[str]:
+    """Return lines on the winner: how many trials it is the best of, and what of it is at the edge of its grid."""
+    winner, trials = result["winner"], result["leaderboard"]
+    if winner is None:
+        return []
+    edges = "; ".join(winner["at_edge"])
+    return [
+        f"Filtered on the development part is the best of {pluralise(len(trials), 'trial')} there, which flatters it.",
+        *([f"The winner is at the edge of its grid, and a better one may lie beyond: {edges}."] if edges else []),
+    ]
+
+
+def describe_idle(rows: Sequence[Mapping[str, Any]], part: str) -> list[str]:
+    """Return lines on the strategies that had no trade on a part, and on those of which the filter kept none.
+
+    Parameters
+    ----------
+    rows : from `models.protocol.leaderboard.compare_instances`.
+    part : its name in a sentence, such as ``in the hold-out``.
+    """
+    short = abbreviate(rows)
+    without = [row for row in short if row["baseline_n_trades"] == 0]
+    refused = [row for row in short if row["baseline_n_trades"] > 0 and row["filtered_n_trades"] == 0]
+    return [
+        f"{text} {len(found)} of {len(rows)} strategies {part}: {_listed(found)}"
+        for text, found in (("No trade by", without), ("The filter kept no trade of", refused))
+        if found
+    ]
+
+
+def describe_opening(result: Mapping[str, Any]) -> str:
+    """Return a sentence on the trials so far, and on what earlier openings of the hold-out cost."""
+    opening, looks = result["holdout_opening"], result["holdout_looks"]
+    trials = f"{result['n_trials']} trials so far on these symbols; the hold-out was"
+    if opening == 1:
+        return f"{trials} not opened before."
+    looked = f", of which {pluralise(looks, 'look')} without a judgement" if looks else ""
+    before = f"opened {pluralise(opening - 1, 'time')} before{looked}"
+    return f"{trials} {before}, so the gate allows 1/{opening**2} of the errors."
+
+
+def _listed(rows: Sequence[Mapping[str, Any]]) -> str:
+    names = ", ".join(row["instance"] for row in rows[:_SHOWN_STRATEGIES])
+    return names + (f" and {len(rows) - _SHOWN_STRATEGIES} more" if len(rows) > _SHOWN_STRATEGIES else "")
