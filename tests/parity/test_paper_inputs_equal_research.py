@@ -133,14 +133,16 @@ def test_the_model_reads_every_input(settings: Settings, artifact: Artifact) -> 
     upside_down = replace(
         gauge, open=1e4 / gauge.open, high=1e4 / gauge.low, low=1e4 / gauge.high, close=1e4 / gauge.close
     )
-    other = research_trades(artifact, replace(chunk, others={GAUGE: upside_down}), settings, start_time=start)
+    other = research_trades(
+        artifact, replace(chunk, others={**chunk.others, GAUGE: upside_down}), settings, start_time=start
+    )
     assert (trades["score"] != other["score"]).any()
     time, side = trades["decision_time"].to_numpy(), trades["side"].to_numpy(np.float64)
     n = len(time)
     blind = Decisions(
         time, side, np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan), np.zeros(0), np.zeros(n), np.zeros(n)
     )
-    assert (artifact.score(bars, blind, others={GAUGE: gauge}) != trades["score"]).any()
+    assert (artifact.score(bars, blind, others=chunk.others) != trades["score"]).any()
 
 
 def test_an_evaluation_of_some_strategies_counts_the_agreement_of_all(settings: Settings, artifact: Artifact) -> None:
