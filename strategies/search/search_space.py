@@ -50,6 +50,12 @@ class SearchedParameter:
     def __str__(self) -> str:
         return f"{self.name} {self.low:g} to {self.high:g}"
 
+    def is_edge(self, value: float) -> bool:
+        """Return True within a fiftieth of the range from an end; a switch, 0 or 1, has nothing but ends."""
+        if self.whole and self.high - self.low <= 1:
+            return False
+        return min(value - self.low, self.high - value) <= (self.high - self.low) / 50
+
 
 @dataclass(frozen=True)
 class Part:

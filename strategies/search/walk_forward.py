@@ -47,6 +47,7 @@ class Window:
     strategy : the id of the chosen strategy.
     in_sample, out_of_sample : its Sortino ratio before and after the border; NaN where it is undefined.
     n_trades : number of its trades after the border.
+    at_edge : names of its searched parameters that are at an end of their range, so that a better value may lie beyond.
     """
 
     start_time: int
@@ -56,6 +57,7 @@ class Window:
     in_sample: float
     out_of_sample: float
     n_trades: int
+    at_edge: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, NaN as None."""
@@ -67,6 +69,7 @@ class Window:
             "in_sample": _plain(self.in_sample),
             "out_of_sample": _plain(self.out_of_sample),
             "n_trades": self.n_trades,
+            "at_edge": list(self.at_edge),
         }
 
 
@@ -147,16 +150,16 @@ def walk_forward(
         if on_progress is not None:
             on_progress(step, n_windows, f"{space.text} up to {format_time(border)}")
         search = _ParameterSearch(backtest, first, border, n_trials, minimum_trades, seed + step)
-        chosen = search.best(space)
+        chosen, at_edge = search.best(space)
         searched, _, _ = backtest.days(chosen, first, border)
         days, count, _ = backtest.days(chosen, border, end)
         walked.append(days)
         before, after = (sortino(each, days_per_year=backtest.days_per_year) for each in (searched, days))
-        windows.append(Window(first, border, end, chosen.id, before, after, count))
+        windows.append(Window(first, border, end, chosen.id, before, after, count, at_edge))
     if on_progress is not None:
         on_progress(n_windows - 1, n_windows, f"{space.text} in hindsight")
     start = borders[1]
-    hindsight = _ParameterSearch(backtest, start, last, n_trials, minimum_trades, seed + n_windows).best(space)
+    hindsight, _ = _ParameterSearch(backtest, start, last, n_trials, minimum_trades, seed + n_windows).best(space)
     paths = {
         "out_of_sample": np.concatenate(walked),
         # Split at the same borders: a day that contains a border counts on both sides of it.
@@ -207,8 +210,8 @@ class _ParameterSearch:
     minimum_trades: int
     seed: int
 
-    def best(self, space: SearchSpace) -> Strategy:
-        """Search the entries, then the exits; return the best strategy."""
+    def best(self, space: SearchSpace) -> tuple[Strategy, tuple[str, ...]]:
+        """Search the entries, then the exits; return the best strategy and what of it was found at an edge."""
         found: dict[str, float] = {}
         fitness = self.fitness(space.make({}))
         for stage in STAGES:
@@ -220,7 +223,8 @@ class _ParameterSearch:
                 f"no parameters of {space.text} make {self.minimum_trades} trades with a downside up to "
                 f"{format_time(self.end)}: use more bars, fewer windows, or a smaller minimum of trades"
             )
-        return space.make(found)
+        at_edge = (each.name for each in space.searched if each.name in found and each.is_edge(found[each.name]))
+        return space.make(found), tuple(at_edge)
 
     def fitness(self, strategy: Strategy) -> float:
         """Rank a strategy by `ranked_sortino`; NaN with fewer trades than the minimum."""

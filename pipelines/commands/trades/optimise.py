@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,11 +102,22 @@ def optimise(
         paths = [{"path": path.replace("_", " "), **measures} for path, measures in walked["paths"].items()]
         console.table(f"{name}: all days after the first border", paths, _PATHS)
         console.say(f"best parameters in hindsight: {walked['hindsight']}")
+        for line in _describe_edges(walked["windows"]):
+            console.say(line)
     show_costs(console, experiment.all_instruments())
     for line in seen.describe():
         console.say(line)
     if html is not None:
         console.say(f"paths plotted in {html}: open it in a browser")
+
+
+def _describe_edges(windows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line on parameters that were chosen at an end of the searched range, or none."""
+    counts = Counter(name for window in windows for name in window["at_edge"])
+    if not counts:
+        return []
+    chosen = ", ".join(f"{name} in {count}" for name, count in counts.items())
+    return [f"chosen at an end of the searched range, so a better value may lie beyond: {chosen} of {len(windows)}"]
 
 
 def _searched_line(space: SearchSpace, searched: dict[str, list[str]]) -> str:

@@ -17,7 +17,7 @@ from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.registry import MODIFIERS, RULES, parse_strategy
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
-from tradesieve.strategies.search.search_space import EXIT_PARAMETERS, search_space
+from tradesieve.strategies.search.search_space import EXIT_PARAMETERS, SearchedParameter, search_space
 from tradesieve.strategies.search.walk_forward import Walk, walk_forward
 from tradesieve.strategies.statistics.daily_returns import sortino
 
@@ -46,6 +46,27 @@ def test_windows_follow_one_another(walk: Walk, bars: Bars) -> None:
 def test_the_same_seed_walks_the_same_way(walk: Walk, bars: Bars) -> None:
     again = walk_forward(BREAKOUT, bars, TERMS, n_windows=4, n_trials=8, minimum_trades=10, seed=1)
     assert again.as_dict() == walk.as_dict()
+
+
+def test_a_choice_at_an_end_of_its_range_is_said(bars: Bars) -> None:
+    """Trades that may last longer earn more here, so the longest is chosen; stops are best in between."""
+    rule = "volatility_breakout(window=20,multiple=1.5,reward=2,stop_ranges={},max_hold={})"
+    for text, at_edge in ((rule.format("2", "1|3"), ("max_hold",)), (rule.format("2|2.5", "24"), ())):
+        found = walk_forward(search_space(text), bars, TERMS, n_windows=3, n_trials=12, minimum_trades=10, seed=1)
+        assert [window.at_edge for window in found.windows] == [at_edge] * 2
+        assert [window["at_edge"] for window in found.as_dict()["windows"]] == [list(at_edge)] * 2
+
+
+def test_an_edge_is_near_an_end_and_a_switch_has_none() -> None:
+    window = SearchedParameter("window", 20, 120, True, "entries")
+    assert [window.is_edge(value) for value in (20, 22, 23, 70, 117, 118, 120)] == [
+        True,
+        True,
+        *[False] * 3,
+        True,
+        True,
+    ]
+    assert not SearchedParameter("opposite_exit", 0, 1, True, "exits").is_edge(1)
 
 
 def test_no_choice_knows_what_comes_after_its_border(walk: Walk, bars: Bars) -> None:

@@ -141,6 +141,8 @@ def test_a_strategy_is_optimised_with_its_modifiers(run: Command, tmp_path: Path
     said = run("optimise", strategy, *few)[1]
     assert "searched, entries: window 20 to 50; exits: " in said
     assert "; as written: fixed_fraction" in said
+    edges = [name for window in walk["windows"] for name in window["at_edge"]]
+    assert ("chosen at an end of the searched range" in said) == bool(edges)
     assert "ending in .html" in refused(run, "optimise", strategy, "--html", tmp_path / "walk.pdf")
     assert "leaves nothing to search" in refused(
         run, "optimise", "moving_average_cross(fast=5,slow=9,stop_ranges=1,reward=1)"
