@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from tradesieve.market.errors import BadInput, lookup
@@ -36,10 +36,11 @@ def from_parameters(name: str, parameters: Mapping[str, Any]) -> Application:
     Raises
     ------
     Unknown : if there is no such application.
-    BadInput : if the parameters are not exactly those of the application.
+    BadInput : if the parameters are not those of the application; only one with a default may be missing.
     """
     kind = application_named(name)
     expected = {field.name for field in fields(kind)}
-    if set(parameters) != expected:
+    required = {field.name for field in fields(kind) if field.default is MISSING}
+    if not required <= set(parameters) <= expected:
         raise BadInput(f"parameters of {name!r} are {sorted(expected)}, not {sorted(parameters)}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()})

@@ -106,6 +106,38 @@ def test_kelly_estimates_the_payoff_on_the_rows_it_is_given(trades):
     assert fitted.payoff_ratio == pytest.approx(won.mean() / -lost.mean())
 
 
+@pytest.mark.parametrize("distorted", ["balanced classes", "too sure", "as it is"])
+def test_kelly_reads_probabilities_whatever_the_scores_are(trades, distorted):
+    """One trade in twenty wins. Balanced classes say so of one in two; naive Bayes is nearly certain of either."""
+    dataset, _ = trades(20_000)
+    generator = np.random.default_rng(3)
+    probability = generator.beta(2, 38, len(dataset))
+    won = generator.random(len(dataset)) < probability
+    dataset = replace(dataset, net_return=np.where(won, 0.2, -0.01))
+    odds = probability / (1 - probability)
+    odds = {"balanced classes": 19 * odds, "too sure": (19 * odds) ** 4 / 19, "as it is": odds}[distorted]
+    scores = odds / (1 + odds)
+    first, second = np.arange(len(dataset)) % 2 == 0, np.arange(len(dataset)) % 2 == 1
+    fitted = Kelly.fit(scores[first], dataset.take(first), fitness=SORTINO)
+    assert fitted.probability(scores[second]).mean() == pytest.approx(won[second].mean(), abs=0.006)
+    np.testing.assert_allclose(fitted.probability(scores), probability, atol=0.03)
+    one, every = fitted.probability(scores[:1]), fitted.probability(scores)
+    assert one[0] == every[0], "live and research have the same bits"
+
+
+def test_kelly_does_not_size_by_scores_that_tell_nothing(trades):
+    dataset, scores = trades(1000, edge=0.05)
+    with pytest.raises(NoChoice, match="kelly"):
+        Kelly.fit(1.0 - scores, dataset, fitness=SORTINO)
+
+
+def test_a_kelly_of_an_older_artifact_is_read_as_it_was_written():
+    old = from_parameters("kelly", {"payoff_ratio": 2.0, "fraction": 1.0})
+    np.testing.assert_array_equal(old.sizes(np.array([0.5]), None), [0.25])
+    with pytest.raises(BadInput, match="parameters of 'kelly'"):
+        from_parameters("kelly", {"payoff_ratio": 2.0})
+
+
 def test_each_strategy_has_its_own_threshold_or_the_pooled_one(trades):
     dataset, scores = trades(3000, n_instances=3, edge=0.0)
     # The first instance pays above 0.3, the second above 0.7, the third has ten trades.
