@@ -95,6 +95,11 @@ class FeatureInput:
         return ratio * window if self.so_far else ratio * (window + 1) - 1
 
 
+def is_beside(feature_name: str) -> bool:
+    """Tell whether a feature reads another symbol beside the decision's, from its name alone."""
+    return "_beside_" in feature_name.partition("__")[0]
+
+
 @cache
 def parse_input(text: str) -> FeatureInput:
     """Parse the first part of a feature's name.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, lookup
+from tradesieve.features.inputs import is_beside
+from tradesieve.market.errors import BadInput, Unknown
 
 _KEPT = 0.5
 """The fraction of the columns that a ranking keeps."""
@@ -16,17 +17,25 @@ _BINS = 10
 """Quantile bins of a factor in the mutual information, besides one for NaN."""
 
 
-def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
+OWN_SYMBOL = "own_symbol"
+"""The method that drops the features of symbols beside the decision's: its model requires the bars of no other."""
+
+
+def select(
+    name: str, X: np.ndarray, y: np.ndarray, *, seed: int, feature_names: Sequence[str] | None = None
+) -> np.ndarray:
     """Select columns on the given rows, which must be training rows only.
 
     Parameters
     ----------
     name : ``all``, ``univariate`` (the better half by ANOVA's F), ``mutual_information`` (the better half by mutual
         information with the label, where NaN is a value of its own), or ``correlation`` (drops constants, and all but
-        the first of columns that correlate beyond 0.95). The first two ask whether the target is above zero.
+        the first of columns that correlate beyond 0.95). The first two ask whether the target is above zero. Or
+        `OWN_SYMBOL`, which goes by the names of the features.
     X : float64 (n_rows, n_features), NaN where unknown.
     y : float64 (n_rows,), the targets.
-    seed : for methods that draw at random; none of the four does.
+    seed : for methods that draw at random; none does.
+    feature_names : of the columns; only `OWN_SYMBOL` needs them.
 
     Returns
     -------
@@ -35,12 +44,20 @@ def select(name: str, X: np.ndarray, y: np.ndarray, *, seed: int) -> np.ndarray:
     Raises
     ------
     Unknown : if there is no such method.
-    BadInput : if `X` has no column or no row, or `y` does not fit it.
+    BadInput : if `X` has no column or no row, `y` does not fit it, or no column is left.
     """
-    method = lookup("selection", name, SELECTIONS)
+    check_selection(name)
     if X.ndim != 2 or not X.size or y.shape != (len(X),):
         raise BadInput(f"X has shape {X.shape} and y {y.shape}: selection needs rows, columns and one y per row")
-    return method(X, (y > 0.0).astype(np.float64), seed)
+    if name == OWN_SYMBOL:
+        return _own_symbol(X, feature_names)
+    return SELECTIONS[name](X, (y > 0.0).astype(np.float64), seed)
+
+
+def check_selection(name: str) -> None:
+    """Raise Unknown if there is no such method."""
+    if name not in SELECTIONS and name != OWN_SYMBOL:
+        raise Unknown("selection", name, (*SELECTIONS, OWN_SYMBOL))
 
 
 def f_statistic(X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -85,6 +102,15 @@ def mutual_information(X: np.ndarray, y: np.ndarray) -> np.ndarray:
         some = joint > 0
         information[column] = np.sum(joint[some] * np.log(joint[some] / independent[some]))
     return information
+
+
+def _own_symbol(X: np.ndarray, feature_names: Sequence[str] | None) -> np.ndarray:
+    if feature_names is None or len(feature_names) != X.shape[1]:
+        raise BadInput(f"selection {OWN_SYMBOL} needs the names of the {X.shape[1]} features")
+    own = np.flatnonzero([not is_beside(name) for name in feature_names])
+    if not len(own):
+        raise BadInput("every feature reads another symbol than the decision's")
+    return own.astype(np.int64)
 
 
 def _all(X: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
@@ -133,3 +159,4 @@ SELECTIONS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
     "mutual_information": _mutual_information,
     "correlation": _correlation,
 }
+"""The methods by the values of the columns, which random candidates are drawn from."""

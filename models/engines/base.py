@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.feature_selection import SELECTIONS, select
+from tradesieve.models.feature_selection import SELECTIONS, check_selection, select
 from tradesieve.models.fitted.model import Model, refuse_infinity
 from tradesieve.models.labels import CLASSIFICATION, TASKS
 
@@ -43,8 +43,7 @@ class Candidate:
     task: str = CLASSIFICATION
 
     def __post_init__(self) -> None:
-        if self.selection not in SELECTIONS:
-            raise Unknown("selection", self.selection, SELECTIONS)
+        check_selection(self.selection)
         if self.task not in TASKS:
             raise Unknown("task", self.task, TASKS)
         try:
@@ -161,6 +160,7 @@ class Engine(ABC):
         *,
         seed: int,
         members: Sequence[Model] | None = None,
+        feature_names: Sequence[str] | None = None,
     ) -> Model:
         """Select features and fit, on these rows alone.
 
@@ -172,6 +172,7 @@ class Engine(ABC):
         y : float64 (n_rows,), not all the same; 0 or 1 for a classification, finite for a regression.
         weight : float64 (n_rows,), positive.
         members : the models of `members` of the candidate, fitted on these rows with this seed; None fits them here.
+        feature_names : of the columns of `X`, for selections that go by them.
 
         Returns
         -------
@@ -188,10 +189,13 @@ class Engine(ABC):
         _check_rows(X, y, weight, candidate.task)
         with single_threaded():
             if members is None:
-                members = [self.fit(member, X, y, weight, seed=seed) for member in self.members(candidate)]
+                members = [
+                    self.fit(member, X, y, weight, seed=seed, feature_names=feature_names)
+                    for member in self.members(candidate)
+                ]
             if members:
                 return self._combine(members, X)
-            columns = select(candidate.selection, X, y, seed=seed)
+            columns = select(candidate.selection, X, y, seed=seed, feature_names=feature_names)
             kept = np.ascontiguousarray(X[:, columns])
             return self._fit(candidate, kept, y, weight / weight.mean(), seed, columns, X.shape[1])
 

@@ -12,8 +12,9 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -73,6 +74,21 @@ class Model(ABC):
             return np.empty(0)
         # Indexing columns gives Fortran order; `_score` takes C order, for one row as for many.
         return self._score(np.ascontiguousarray(X[:, self.columns]))
+
+    def narrowed(self, kept: np.ndarray) -> Self:
+        """Return the same model of a narrower X: the columns `kept`, ascending, which hold all that the model reads.
+
+        Raises
+        ------
+        BadInput : if the model reads a column that is not kept.
+        """
+        kept = np.asarray(kept, dtype=np.int64)
+        places = np.searchsorted(kept, self.columns)
+        if not np.isin(self.columns, kept).all():
+            raise BadInput(f"the model reads columns {self.columns.tolist()}, of which not all are kept")
+        model = copy(self)
+        model.columns, model.n_features = places, len(kept)
+        return model
 
     def save(self, folder: Path) -> None:
         """Write the native model file and its manifest into `folder`, which is created if missing."""

@@ -149,7 +149,9 @@ class _Fits:
             raise BadInput("no training row is left after purging")
         members = [self.fit(member, number) for member in _members(candidate)]
         X, y, weight = self.dataset.X[rows], self.dataset.y[rows], self.dataset.weight[rows]
-        return engine_named(candidate.engine).fit(candidate, X, y, weight, seed=self._seed, members=members)
+        return engine_named(candidate.engine).fit(
+            candidate, X, y, weight, seed=self._seed, members=members, feature_names=self.dataset.feature_names
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from tradesieve.features.inputs import is_beside
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.applications.registry import APPLICATIONS, application_named
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, check_seed
 from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.feature_selection import OWN_SYMBOL
 from tradesieve.models.fitness import MINIMUM_TRADES, fitness_named
 from tradesieve.models.labels import REGRESSION, label_named
 from tradesieve.models.protocol.aims import aim_named
@@ -102,14 +104,23 @@ class Plan:
         by_aim = aim_named(self.aim).selected_by if self.fitness == "sortino" else self.fitness
         return self.selected_by or by_aim
 
-    def candidates(self) -> list[Candidate]:
-        """List every candidate of every engine."""
-        return [
-            candidate
-            for name, count in self.engines.items()
-            if count
-            for candidate in engine_named(name).candidates(count, seed=self.seed, task=label_named(self.label).task)
-        ]
+    def candidates(self, feature_names: Sequence[str] = ()) -> list[Candidate]:
+        """List every candidate of every engine.
+
+        Where features read symbols beside the decision's, the first candidate of each engine is tried without them too.
+
+        Parameters
+        ----------
+        feature_names : what the candidates read.
+        """
+        task, beside = label_named(self.label).task, any(map(is_beside, feature_names))
+        without = beside and not all(map(is_beside, feature_names))
+        found: list[Candidate] = []
+        for name, count in self.engines.items():
+            if count:
+                own = engine_named(name).candidates(count, seed=self.seed, task=task)
+                found += [*own, replace(own[0], selection=OWN_SYMBOL)] if without else own
+        return found
 
     def split(self, dataset: Dataset) -> list[Fold]:
         """Split the development part into folds."""

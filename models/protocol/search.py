@@ -124,7 +124,7 @@ def search(
     BadInput : if the development part cannot be split as planned.
     """
     folds = plan.split(development)
-    candidates = plan.candidates()
+    candidates = plan.candidates(development.feature_names)
     scored = _scored(development, candidates, folds, plan, checkpoints, n_jobs, on_progress)
     tested = np.sort(np.concatenate([fold.test for fold in folds]))
     judged = _judged(development, tested)
@@ -183,11 +183,13 @@ def _refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) ->
     import joblib
 
     engine, rows = engine_named(candidate.engine), (dataset.X, dataset.y, dataset.weight)
+    names = dataset.feature_names
     with single_threaded():
         members = joblib.Parallel(n_jobs=n_jobs, backend="threading")(
-            joblib.delayed(engine.fit)(member, *rows, seed=seed) for member in engine.members(candidate)
+            joblib.delayed(engine.fit)(member, *rows, seed=seed, feature_names=names)
+            for member in engine.members(candidate)
         )
-    return engine.fit(candidate, *rows, seed=seed, members=members)
+    return engine.fit(candidate, *rows, seed=seed, members=members, feature_names=names)
 
 
 def _judged(development: Dataset, tested: np.ndarray) -> Dataset:
