@@ -138,7 +138,7 @@ def _run(chosen: Experiment, *, seal: bool) -> dict[str, Any]:
     data = result["data"]
     for line in (
         *describe_left_out(data.get("features_left_out", {})),
-        *describe_other_symbols(chosen, data.get("features", ())),
+        *describe_other_symbols(chosen, data.get("features", ()), data.get("model_features", ())),
     ):
         log.info(line)
     _publish(result)

@@ -65,7 +65,7 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
         *describe_joined(result["data"].get("same_trades_as", {})),
         *describe_no_trades(result["data"].get("without_trades", {})),
         *describe_left_out(result["data"].get("features_left_out", {})),
-        *describe_other_symbols(chosen, result["data"].get("features", ())),
+        *describe_other_symbols(chosen, result["data"].get("features", ()), result["data"].get("model_features", ())),
     ):
         console.say(line)
 

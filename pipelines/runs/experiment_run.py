@@ -23,7 +23,7 @@ from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.certification import certify
 from tradesieve.pipelines.runs.factor_checks import require_invariants
-from tradesieve.pipelines.runs.run_artifact import RUN_CODE, write_run_artifact
+from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features, write_run_artifact
 from tradesieve.pipelines.runs.run_tracking import track_run
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_features import features_of
@@ -91,6 +91,7 @@ def run_experiment(
             | {
                 "without_trades": without_trades,
                 "features": list(features.names),
+                "model_features": list(model_features(searched)),
                 "features_left_out": dict(features.left_out),
             },
             **summary,

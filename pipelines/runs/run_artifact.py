@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.features.feature_names import parse_features
+from tradesieve.features.inputs import is_beside
 from tradesieve.features.requirements import requirements_of
 from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.registry import from_parameters
@@ -19,7 +20,6 @@ from tradesieve.models.dataset import Dataset
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint
-from tradesieve.pipelines.steps.chunk_features import features_of
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk
 from tradesieve.pipelines.steps.chunks import Chunk, instance_names
 from tradesieve.strategies.instance import Instance
@@ -39,7 +39,8 @@ def write_run_artifact(
 ) -> Path | None:
     """Write the artifact of the winner and return its folder; None without a winner.
 
-    It answers for every instance that was run: one that was joined with another is sized as that one is.
+    It answers for every instance that was run: one that was joined with another is sized as that one is. A model that
+    reads no symbol beside the decision's requires the bars of none: those features are left out.
 
     Parameters
     ----------
@@ -50,17 +51,26 @@ def write_run_artifact(
     if folder.exists():  # written before a crash: from the same inputs, so it is the same artifact
         return load_artifact(folder).folder
     chunks = [part.chunk for part in parts]
-    features = features_of(experiment, chunks).names
-    names = instance_names(chunks)
+    names, features = instance_names(chunks), model_features(searched)
+    kept = [column for column, name in enumerate(searched.dataset.feature_names) if name in features]
     write_artifact(
         folder,
-        model=searched.model,
+        model=searched.model.narrowed(np.array(kept)),
         features=features,
         application=_for_instances(searched.application, searched.dataset, names),
         manifest=_manifest(experiment, chunks, searched, summary) | {"instances": names},
         golden=_draw_golden(parts, features, seed=experiment.plan.seed),
     )
     return folder
+
+
+def model_features(searched: SearchResult) -> tuple[str, ...]:
+    """Return the features of the winner's artifact: all, or those of the decision's own symbol if it reads no other."""
+    names = searched.dataset.feature_names
+    if searched.model is None:
+        return ()
+    reads_beside = any(is_beside(names[column]) for column in searched.model.columns)
+    return names if reads_beside else tuple(name for name in names if not is_beside(name))
 
 
 def _for_instances(application: Application, dataset: Dataset, names: Sequence[str]) -> Application:

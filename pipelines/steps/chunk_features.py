@@ -84,12 +84,15 @@ def describe_left_out(left_out: Mapping[str, str]) -> list[str]:
     return [f"left out {n} feature{'s' if n > 1 else ''} that read volume: {_described(left_out)}"] if left_out else []
 
 
-def describe_other_symbols(experiment: Experiment, names: Sequence[str]) -> list[str]:
+def describe_other_symbols(
+    experiment: Experiment, names: Sequence[str], model: Sequence[str] | None = None
+) -> list[str]:
     """Return lines about the symbols whose bars features read beside those of the decision; none if they read none.
 
     Parameters
     ----------
     names : the features.
+    model : those of the model that was found; None: there is none yet.
     """
     symbols, lines = experiment.symbols, []
     if experiment.reads_each_symbol() and len(symbols) == 1:
@@ -99,13 +102,19 @@ def describe_other_symbols(experiment: Experiment, names: Sequence[str]) -> list
             f"features read the first {MOST_SYMBOLS} of {len(symbols)} symbols beside each other; name more of them by "
             f"themselves, such as close_beside_{symbols[MOST_SYMBOLS]}__slope__window_20"
         )
-    read = dict.fromkeys(feature.input.symbol for feature in parse_features(names) if feature.input.symbol is not None)
+    read = _symbols_of(names if model is None else model)
     if read:
         lines.append(
             f"every decision requires the bars of {', '.join(read)}: live, the bot sends them with its own, or appends "
             "them by POST /bars before it asks"
         )
+    elif model and _symbols_of(names):
+        lines.append("a model without the features of other symbols ranks first: a decision requires its own bars only")
     return lines
+
+
+def _symbols_of(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(each.input.symbol for each in parse_features(names) if each.input.symbol is not None))
 
 
 def _described(missing: Mapping[str, str]) -> str:

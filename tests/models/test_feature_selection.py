@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.feature_selection import SELECTIONS, f_statistic, mutual_information, select
+from tradesieve.models.feature_selection import OWN_SYMBOL, SELECTIONS, f_statistic, mutual_information, select
 
 
 def rows(n: int = 500) -> tuple[np.ndarray, np.ndarray]:
@@ -109,6 +109,18 @@ def test_the_rows_are_left_as_they_were(name: str) -> None:
     copy = X.copy()
     select(name, X, y, seed=0)
     np.testing.assert_array_equal(X, copy)
+
+
+def test_the_own_symbol_is_what_no_feature_reads_beside_it() -> None:
+    X, y = rows()
+    names = ["close__slope__window_5", "close_beside_AAA__slope__window_5", "bars_1h_beside_B.C__range__window_5",
+             "close_of_AAA__slope__window_5", "score", "trade__side", "close__beside__window_5", "f"]  # fmt: skip
+    assert select(OWN_SYMBOL, X, y, seed=0, feature_names=names).tolist() == [0, 3, 4, 5, 6, 7]
+    for wrong in (None, names[:3]):
+        with pytest.raises(BadInput, match="own_symbol needs the names of the 8 features"):
+            select(OWN_SYMBOL, X, y, seed=0, feature_names=wrong)
+    with pytest.raises(BadInput, match="every feature reads another symbol"):
+        select(OWN_SYMBOL, X[:, :2], y, seed=0, feature_names=names[1:3])
 
 
 def test_a_separating_column_is_the_best_and_a_constant_the_worst() -> None:

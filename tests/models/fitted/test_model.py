@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitted.model import MANIFEST, LightGBMMeanModel, LightGBMModel, Model, ScikitModel, load_model
-from tradesieve.models.labels import REGRESSION
+from tradesieve.models.labels import CLASSIFICATION, REGRESSION
 
 
 def rows(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +61,28 @@ def test_lightgbm_scores_equal_the_booster_s(tmp_path: Path) -> None:
     model.save(tmp_path)
     booster = lightgbm.Booster(model_file=tmp_path / "model.txt")
     np.testing.assert_array_equal(model.predict(X), booster.predict(X))
+
+
+@pytest.mark.parametrize(("engine", "estimator"), [("lightgbm", "gbdt"), ("lightgbm", "mean"), ("pycaret", "lr")])
+def test_a_model_without_the_columns_that_it_does_not_read_is_the_same(
+    engine: str, estimator: str, tmp_path: Path
+) -> None:
+    X, y = rows(1500)
+    names = [f"close{'_beside_AAA' if column in (0, 4, 7) else ''}__change__window_{column + 2}" for column in range(9)]
+    task = REGRESSION if estimator == "mean" else CLASSIFICATION
+    candidate = engine_named(engine).candidates(1, seed=0, estimators=[estimator], task=task)[0]
+    candidate = replace(candidate, selection="own_symbol")
+    model = engine_named(engine).fit(candidate, X, y, np.ones(len(y)), seed=0, feature_names=names)
+    assert model.columns.tolist() == [1, 2, 3, 5, 6, 8]
+    kept = np.array([1, 2, 3, 4, 5, 6, 8])
+    narrowed = model.narrowed(kept)
+    assert (narrowed.columns.tolist(), narrowed.n_features) == ([0, 1, 2, 4, 5, 6], 7)
+    assert narrowed.predict(X[:, kept]).tobytes() == model.predict(X).tobytes()
+    narrowed.save(tmp_path)
+    assert load_model(tmp_path).predict(X[:, kept]).tobytes() == model.predict(X).tobytes()
+    assert (model.n_features, len(model.columns)) == (9, 6), "the model itself stays as it was"
+    with pytest.raises(BadInput, match="of which not all are kept"):
+        model.narrowed(np.array([1, 2, 3]))
 
 
 def test_a_mean_of_boosters_is_each_one_divided_by_the_deviation_of_its_scores() -> None:

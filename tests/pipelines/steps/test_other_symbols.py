@@ -14,8 +14,10 @@ from tradesieve.features.feature_sets import MINIMAL, MOST_SYMBOLS, expand
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment, experiment_from
 from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.research_trades import load_model_chunk, research_trades
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_features import describe_other_symbols
 from tradesieve.pipelines.steps.chunks import load_chunks
@@ -58,15 +60,36 @@ def test_a_trade_reads_the_other_symbol_where_it_has_a_bar(both: Experiment, set
     assert np.isfinite(dataset.X[traded == "BBB"][:, moves["AAA"]]).all()
 
 
-def test_a_run_writes_the_names_that_it_read(both: Experiment, settings: Settings) -> None:
-    result = run_experiment(both, settings)
+@pytest.mark.parametrize("selection", ["all", "own_symbol"])
+def test_a_run_writes_the_names_that_its_model_reads(
+    both: Experiment, settings: Settings, monkeypatch: pytest.MonkeyPatch, selection: str
+) -> None:
+    """A model that reads no other symbol requires the bars of none, live as in research."""
+    only = [each for each in both.plan.candidates(NAMES) if each.selection == selection][:1]
+    monkeypatch.setattr(Plan, "candidates", lambda *given: only)
+    # Another name, since a stored result of the same experiment would be read.
+    experiment = replace(both, features=(*both.features, f"trade__side{'|side' * (selection == 'all')}"))
+    result = run_experiment(experiment, settings)
     assert result["data"]["features"] == list(NAMES)
     assert result["certificates"] == {"causality": True, "parity": True}
+    model = NAMES if selection == "all" else MINIMAL
+    assert result["data"]["model_features"] == list(model)
     artifact = load_artifact(Path(result["artifact"]))
-    assert artifact.manifest["features"] == list(NAMES)
-    assert artifact.requirements("15m", "AAA").others == {"BBB": 51}
+    assert artifact.manifest["features"] == list(model)
+    assert artifact.requirements("15m", "AAA").others == ({"BBB": 51} if selection == "all" else {})
     assert set(artifact.manifest["bars"]) == {"AAA|15m", "BBB|15m"}
-    assert describe_other_symbols(both, NAMES) == [
+    end = int(settings.bars.load("AAA", experiment.parsed_timeframes()[0]).close_time[-500])
+    traded = research_trades(artifact, load_model_chunk(artifact, "AAA", "15m", settings), settings, start_time=end)
+    assert np.isfinite(traded["score"]).all()
+    assert len(traded) > 3
+
+
+def test_what_a_bot_has_to_send_is_said(both: Experiment) -> None:
+    assert describe_other_symbols(both, NAMES, MINIMAL) == [
+        "a model without the features of other symbols ranks first: a decision requires its own bars only"
+    ]
+    assert describe_other_symbols(both, NAMES, ()) == []
+    assert describe_other_symbols(both, NAMES, NAMES) == [
         "every decision requires the bars of AAA, BBB: live, the bot sends them with its own, or appends them by POST "
         "/bars before it asks"
     ]
