@@ -24,6 +24,7 @@ from tradesieve.pipelines.runs.research_trades import model_instrument
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.stack.ports import require_free
 from tradesieve.pipelines.steps.chunk_features import describe_left_out, describe_other_symbols
+from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions
 
 
 @click.group()
@@ -61,6 +62,7 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
     show_costs(console, instruments)
     show_result(console, result)
     for line in (
+        *describe_unset_sessions(result["data"].get("unset_sessions", {})),
         *describe_limit(count_chosen(chosen), options="--num-strategies"),
         *describe_joined(result["data"].get("same_trades_as", {})),
         *describe_no_trades(result["data"].get("without_trades", {})),

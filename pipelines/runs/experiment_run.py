@@ -30,6 +30,7 @@ from tradesieve.pipelines.steps.chunk_features import features_of
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, load_chunks
 from tradesieve.pipelines.steps.dataset import pool_dataset
+from tradesieve.pipelines.steps.unset_sessions import find_unset_sessions
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 from tradesieve.strategies.statistics.duplicates import digest_instances
 
@@ -177,6 +178,7 @@ def _describe_data(chunks: Sequence[Chunk], development: Dataset, holdout: Datas
         "n_instances": len(development.instance_names),
         "same_trades_as": dict(development.same_trades_as),
         "n_bars": sum(len(chunk.bars) for chunk in chunks),
+        "unset_sessions": find_unset_sessions(chunks),
         "development": [format_time(time) for time in development.period],
         "holdout": [format_time(time) for time in holdout.period],
     }

@@ -12,4 +12,5 @@ __all__ = [
     "dataset",
     "feature_profile",
     "sealing",
+    "unset_sessions",
 ]

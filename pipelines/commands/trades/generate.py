@@ -25,6 +25,7 @@ from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.sealing import shown_chunks
 from tradesieve.pipelines.steps.trade_export import check_output, write_trade_set
+from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions, find_unset_sessions
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 
 _COLUMNS = {
@@ -67,12 +68,13 @@ def generate(output: Path | None, replace: bool, with_holdout: bool, as_json: bo
     n_trades, n_open, n_untraded = (sum(row[name] for row in rows) for name in _TOTALS)
     duplicates = {row["instance"]: row["same_trades_as"] for row in rows if row["same_trades_as"] is not None}
     traded = {row["instance"] for row in rows if row["n_trades"] + row["n_open"]}
-    without_trades = explain_no_trades(chunks, traded)
+    without_trades, unset = explain_no_trades(chunks, traded), find_unset_sessions(chunks)
     settled = {chunk.name: chunk.aligned_finer.covered_rate for chunk in chunks if chunk.finer is not None}
     written = None if output is None else str(output)
     result = {
         "n_trades": n_trades, "n_open": n_open, "n_untraded_fills": n_untraded, "output": written,
-        "settled": settled, "strategies": strategies, "without_trades": without_trades, **seen.as_dict(),
+        "settled": settled, "strategies": strategies, "without_trades": without_trades,
+        "unset_sessions": unset, **seen.as_dict(),
     }  # fmt: skip
     console.json(result | {"costs": costs_by_symbol(instruments), "instances": rows})
     shown = _COLUMNS | ({"n_untraded_fills": "fills without trades"} if n_untraded else {})
@@ -85,7 +87,8 @@ def generate(output: Path | None, replace: bool, with_holdout: bool, as_json: bo
                 f"{chunk.aligned_finer.covered_rate:.1%} of the {chunk.timeframe} bars of {chunk.symbol}"
             )
     notes = (*describe_duplicates(duplicates), *describe_open(n_open), *describe_untraded(n_untraded))
-    for line in (*seen.describe(), *describe_limit(strategies), *describe_no_trades(without_trades), *notes):
+    lines = (*seen.describe(), *describe_unset_sessions(unset), *describe_limit(strategies))
+    for line in (*lines, *describe_no_trades(without_trades), *notes):
         console.say(line)
     console.say(
         f"{pluralise(len(rows), 'instance')}, {pluralise(n_trades, 'closed trade')}"

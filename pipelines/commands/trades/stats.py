@@ -34,6 +34,7 @@ from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, instance_names, load_chunks
 from tradesieve.pipelines.steps.sealing import shown_chunks
 from tradesieve.pipelines.steps.trade_export import refuse_existing
+from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions, find_unset_sessions
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 from tradesieve.strategies.statistics.duplicates import digest_instances, find_duplicates
 from tradesieve.strategies.statistics.grouping import GROUPINGS
@@ -99,6 +100,7 @@ def stats(
     n_open = int((~is_closed(trades)).sum())
     digests = digest_instances(trades, instance_names(chunks))
     duplicates, without_trades = find_duplicates(digests), explain_no_trades(chunks, digests)
+    unset = find_unset_sessions(chunks)
     result = {
         "by": by,
         "groups": rows,
@@ -106,6 +108,7 @@ def stats(
         "n_open": n_open,
         "strategies": strategies,
         "without_trades": without_trades,
+        "unset_sessions": unset,
         **shown.as_dict(),
     }
     console.json(result | {"same_trades_as": duplicates, "costs": costs_by_symbol(instruments)} | written)
@@ -122,6 +125,7 @@ def stats(
     counted = "in the group end_of_data" if by == "exit_reason" else "not counted as closed"
     for line in (
         *shown.describe(),
+        *describe_unset_sessions(unset),
         *describe_limit(strategies),
         *describe_no_trades(without_trades),
         *describe_duplicates(duplicates),
