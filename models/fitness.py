@@ -141,27 +141,40 @@ def effective_days(dataset: Dataset, sizes: np.ndarray) -> float:
     return effective_number(np.bincount(day, weights=checked_sizes(dataset, sizes) * dataset.stake, minlength=n_days))
 
 
-def equal_capital(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
-    """Return the one size for all trades that puts as much capital at risk as these sizes: float64 (n_trades,)."""
-    capital = float(np.sum(dataset.stake))
-    share = float(np.sum(checked_sizes(dataset, sizes) * dataset.stake)) / capital if capital > 0 else 0.0
-    return np.full(len(dataset), share)
+def excess_effects(dataset: Dataset) -> np.ndarray:
+    """Return the effect on capital of each trade at size one beyond that of the average trade: float64 (n_trades,).
+
+    The average weighs trades by their capital, so the effects sum to zero.
+    """
+    capital = dataset.stake / len(dataset.instance_names)
+    whole = float(np.sum(capital))
+    average = float(np.sum(capital * dataset.net_return)) / whole if whole > 0 else 0.0
+    return capital * (dataset.net_return - average)
 
 
 def improvement_returns(dataset: Dataset, sizes: np.ndarray) -> np.ndarray:
     """Compute what the filter adds each day to the same capital spread evenly over every trade.
 
-    Trading less adds nothing by itself, neither when trades win nor when they lose.
+    1. Take from each trade's size the share of the capital that the filter uses: what it invests more or less in this
+       trade.
+    2. Multiply it by what the trade earned more or less than the average trade, and sum by the day of the exit.
+
+    Over all days this is the return at `sizes` less the return of the same capital in every trade. So trading less adds
+    nothing by itself, neither when trades win nor when they lose, and neither does a day of many trades.
 
     Returns
     -------
-    float64 (n_days,), `daily_returns` at `sizes` less those at `equal_capital`.
+    float64 (n_days,).
 
     Raises
     ------
     BadInput, BadData : as `daily_returns`.
     """
-    return daily_returns(dataset, sizes) - daily_returns(dataset, equal_capital(dataset, sizes))
+    sizes = checked_sizes(dataset, sizes)
+    day, _, n_days = capital_effects(dataset)
+    capital = float(np.sum(dataset.stake))
+    share = float(np.sum(sizes * dataset.stake)) / capital if capital > 0 else 0.0
+    return np.bincount(day, weights=(sizes - share) * excess_effects(dataset), minlength=n_days)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Bootstrap bounds: does a ratio hold when days are resampled, or does it rest on a few good ones?"""
+"""Bootstrap bounds: do the days earn for sure, or does their mean rest on a few good ones?"""
 
 from __future__ import annotations
 
@@ -21,17 +21,23 @@ def lower_bound(
     n_resamples: int = 2000,
     seed: int,
 ) -> float:
-    """Compute a lower confidence bound of the Sortino or the Sharpe ratio by the studentised bootstrap.
+    """Compute how much the days surely earn, in units of their risk: a bound of the Sortino or the Sharpe ratio.
 
-    1. Compute the ratio and its standard error, from the influence of each day on the ratio and their autocovariances
-       (Newey and West, 1987).
+    1. Compute the mean return and its standard error, from the autocovariances of the days (Newey and West, 1987);
+       never less than that of independent days.
     2. Resample the days in blocks of random length, on average the cube root of their number: the stationary bootstrap
-       (Politis and Romano, 1994). Compute ratio and standard error of each resample, and how many standard errors its
-       ratio is above that of the returns.
-    3. The bound is the ratio less its standard error times the `confidence` quantile of these (Goetze and Kuensch,
-       1996). Unlike percentiles of the resampled ratios, it corrects for skewed returns and few days.
+       (Politis and Romano, 1994). Compute by how many of its own standard errors the mean of each resample is above
+       that of the returns.
+    3. The bound of the mean is the mean less its standard error times the `confidence` quantile of these (Goetze and
+       Kuensch, 1996), or Student's if that is larger. The former corrects for rare large losses. Where gains are the
+       rare ones it would be too small: a sample that happens to hold more of them looks both better and surer.
+    4. Where the mean is not surely above zero, the bound is that of the mean over the observed risk, which is the
+       downside deviation, or the standard deviation.
+    5. Where it is, the bound is the least ratio at which the mean less that ratio times the risk is not surely above
+       zero, with the error of the risk too (Fieller, 1954).
 
-    The bound is above zero exactly when the mean return is significantly above zero.
+    So the bound is above zero exactly when the mean return surely is. Studentising the estimated ratio instead would
+    find an edge less often: a good sample has few losses, and so a large error (tests/studies/LEVELS.md).
 
     Parameters
     ----------
@@ -43,8 +49,7 @@ def lower_bound(
 
     Returns
     -------
-    Annualised. A resample without a ratio counts as the worst; a bound that falls among these is NaN, as is that of
-    equal returns, or of a Sortino ratio with fewer than two losing days.
+    Annualised. NaN for equal returns, for fewer than two days, and of a Sortino ratio with fewer than two losing days.
 
     Raises
     ------
@@ -54,7 +59,7 @@ def lower_bound(
     --------
     >>> returns = np.random.default_rng(1).normal(0.001, 0.01, 500)
     >>> round(lower_bound(returns, days_per_year=365.0, seed=7), 2)
-    0.19
+    -0.09
     """
     if returns.ndim != 1:
         raise BadInput(f"returns has shape {returns.shape}, expected (n_days,)")
@@ -67,42 +72,60 @@ def lower_bound(
         raise BadInput(f"ratio is {ratio!r}: allowed are 'sortino' and 'sharpe'")
     if len(returns) < 2 or np.ptp(returns) == 0 or (ratio == "sortino" and np.count_nonzero(returns < 0) < 2):
         return math.nan
-    observed, error = _ratio_and_error(returns[None, :], ratio)
+    from scipy.stats import t  # slow to import; applying a model does not need it
+
+    mean, _ = _mean_and_error(returns[None, :])
     generator = np.random.default_rng(seed)
     above = np.concatenate(
         [
-            _above(returns[_resampled_days(len(returns), len(part), generator)], float(observed[0]), ratio)
+            _above(returns[_resampled_days(len(returns), len(part), generator)], float(mean[0]))
             for part in np.array_split(np.arange(n_resamples), math.ceil(n_resamples / _RESAMPLES_AT_ONCE))
         ]
     )
-    quantile = float(np.quantile(above, confidence, method="higher"))
-    bound = float(observed[0] - quantile * error[0]) * math.sqrt(days_per_year)
-    return bound if math.isfinite(bound) else math.nan
+    quantile = max(float(np.quantile(above, confidence, method="higher")), float(t.ppf(confidence, len(returns) - 1)))
+    return _bound(returns, ratio, quantile) * math.sqrt(days_per_year)
 
 
-def _above(resamples: np.ndarray, observed: float, ratio: str) -> np.ndarray:
-    """Return by how many of its own standard errors the ratio of each resample is above the observed one."""
-    ratios, errors = _ratio_and_error(resamples, ratio)
+def _bound(returns: np.ndarray, ratio: str, quantile: float) -> float:
+    """Return the bound of the ratio of one day, so many standard errors below."""
+    from scipy.optimize import brentq
+
+    mean = float(returns.mean())
+    squares = (np.minimum(returns, 0.0) if ratio == "sortino" else returns - mean) ** 2
+    risk = math.sqrt(float(np.mean(squares)))
+
+    def surplus(at: float) -> float:
+        # The second term is the influence of each day on the risk; its mean is the risk.
+        _, error = _mean_and_error((returns - at * (squares + risk**2) / (2 * risk))[None, :])
+        return mean - at * risk - quantile * float(error[0])
+
+    if not surplus(0.0) > 0:
+        return surplus(0.0) / risk
+    # At the observed ratio the surplus is below zero, or zero for a confidence of a half.
+    return float(brentq(surplus, 0.0, mean / risk)) if surplus(mean / risk) < 0 else mean / risk
+
+
+def _above(resamples: np.ndarray, observed: float) -> np.ndarray:
+    """Return by how many of its own standard errors the mean of each resample is above the observed one."""
+    means, errors = _mean_and_error(resamples)
     with np.errstate(divide="ignore", invalid="ignore"):
-        above = (ratios - observed) / errors
+        above = (means - observed) / errors
+    # A resample of equal days has no error; it counts as the worst.
     return np.where(np.isfinite(above), above, np.inf)
 
 
-def _ratio_and_error(returns: np.ndarray, ratio: str) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the ratio of one day and its standard error for each row: float64 (n_rows,) each."""
-    mean = returns.mean(axis=1, keepdims=True)
-    squares = (np.minimum(returns, 0.0) if ratio == "sortino" else returns - mean) ** 2
-    variance = squares.mean(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = mean / np.sqrt(variance)
-        influence = (returns - mean) / np.sqrt(variance) - ratios * (squares - variance) / (2 * variance)
+def _mean_and_error(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the mean of each row and its standard error: float64 (n_rows,) each."""
+    mean = returns.mean(axis=1)
+    centred = returns - mean[:, None]
     n_days = returns.shape[1]
     n_lags = int(4 * (n_days / 100) ** (2 / 9))  # Newey and West (1994)
-    long_run = np.mean(influence**2, axis=1)
+    variance = np.mean(centred**2, axis=1)
+    long_run = variance.copy()
     for lag in range(1, min(n_lags, n_days - 1) + 1):
-        together = np.sum(influence[:, lag:] * influence[:, :-lag], axis=1) / n_days
+        together = np.sum(centred[:, lag:] * centred[:, :-lag], axis=1) / n_days
         long_run += 2 * (1 - lag / (n_lags + 1)) * together
-    return ratios[:, 0], np.sqrt(long_run / n_days)
+    return mean, np.sqrt(np.maximum(long_run, variance) / n_days)
 
 
 def _resampled_days(n_days: int, n_resamples: int, generator: np.random.Generator) -> np.ndarray:

@@ -202,8 +202,9 @@ def _beats_chance(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed:
         reason = "The filter kept no trade on the hold-out, so there is nothing to test."
     else:
         reason = (
-            f"Of random filters, which are shifts of the same filter to other times, {p_value:.1%} did at least as "
-            f"well on the hold-out; the limit is {limits.significance:.2%}."
+            f"Of random filters, which are shifts of the same filter to other times, {p_value:.1%} added at "
+            f"least as much on the hold-out, for their risk, to the same capital in every trade; the limit is "
+            f"{limits.significance:.2%}."
         )
     return Condition("beats_random_filter", p_value, limits.significance, passed, reason)
 

@@ -5,8 +5,11 @@ together) and loses only its timing. So neither trading less, nor preferring a b
 trade make a filter look skilled. Shuffles of the sizes within an instance do not hold their level on correlated
 instances, since each copy is shuffled on its own.
 
-NaN rules: a filter that earns and has no losing day is ranked by its net return per unit of capital, and so are its
-rotations. An undefined rank of the data at hand gives NaN, which passes no gate. An undefined rank of a rotation counts
+Filters are compared by what they add each day, `models.fitness.improvement_returns`, over its deviation. Undivided, a
+filter of volatile days without skill beats its rotations, which are of calmer ones, too often; by the Sortino ratio, so
+does any filter in stretches of rules that earn (tests/studies/LEVELS.md).
+
+NaN rules: a filter that keeps nothing has a p-value of NaN, which passes no gate. A rotation that keeps nothing counts
 against the filter.
 
 Examples
@@ -37,9 +40,9 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import capital_effects, checked_sizes, measure, ranked_sortino
+from tradesieve.models.fitness import capital_effects, checked_sizes, excess_effects
 from tradesieve.models.json_values import json_safe
-from tradesieve.models.significance.rotation_kernels import rotated_sums_nb
+from tradesieve.models.significance.rotation_kernels import rotated_sums_nb, sums_of_sizes_nb
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,17 +51,17 @@ class Rotations:
 
     Parameters
     ----------
+    improvement : float64 (n_rotations,), annualised Sharpe ratio of `models.fitness.improvement_returns`; 0 where
+        nothing is added, NaN where nothing is kept.
     sortino : float64 (n_rotations,), annualised; NaN without a downside.
     expectancy : float64 (n_rotations,), net return per unit of capital; NaN where nothing is kept.
+    observed : the improvement of the filter itself.
     """
 
+    improvement: np.ndarray
     sortino: np.ndarray
     expectancy: np.ndarray
-
-    @property
-    def rank(self) -> np.ndarray:
-        """float64 (n_rotations,), as `models.fitness.ranked_sortino`; 0 where nothing is kept."""
-        return np.where(self.expectancy > 0, self.sortino, np.nan_to_num(self.expectancy))
+    observed: float
 
 
 def rotate(dataset: Dataset, sizes: np.ndarray, *, n_rotations: int, seed: int) -> Rotations:
@@ -88,24 +91,33 @@ def rotate(dataset: Dataset, sizes: np.ndarray, *, n_rotations: int, seed: int) 
     # Where a row's decision lies between the first (0) and the last one (just below 1).
     since_first = dataset.decision_time - dataset.decision_time[:1]
     position = since_first / (since_first[-1:] + 1)
-    total, squared_downside, invested = rotated_sums_nb(
-        day[order], effect[order], capital[order], sizes[order], position[order], offsets, n_days, n_rotations,
-        np.random.default_rng(seed),
-    ).T  # fmt: skip
+    day, effect, capital, sizes = day[order], effect[order], capital[order], sizes[order]
+    excess = excess_effects(dataset)[order]
+    own = sums_of_sizes_nb(day, effect, capital, excess, sizes, n_days)
+    drawn = rotated_sums_nb(
+        day, effect, capital, excess, sizes, position[order], offsets, n_days, n_rotations, np.random.default_rng(seed)
+    )
+    total, squared_downside, invested, added, squared_added = np.vstack([own, drawn]).T
+    year = math.sqrt(dataset.calendar.days_per_year)
     with np.errstate(divide="ignore", invalid="ignore"):
-        sortino = total / n_days / np.sqrt(squared_downside / n_days) * math.sqrt(dataset.calendar.days_per_year)
+        sortino = total / n_days / np.sqrt(squared_downside / n_days) * year
         expectancy = total / invested
-    return Rotations(np.where(squared_downside > 0, sortino, np.nan), np.where(invested > 0, expectancy, np.nan))
+        deviation = np.sqrt((squared_added - added**2 / n_days) / (n_days - 1))
+        improvement = np.where(squared_added > 0, added / n_days / deviation * year, 0.0)
+    improvement[invested == 0] = np.nan
+    expectancy[invested == 0] = np.nan
+    sortino[squared_downside == 0] = np.nan
+    return Rotations(improvement[1:], sortino[1:], expectancy[1:], float(improvement[0]))
 
 
 def rotation_test(
     dataset: Dataset, sizes: np.ndarray, *, n_rotations: int = 2000, seed: int
 ) -> tuple[float, Rotations]:
-    """Test whether the filter ranks above itself at other times.
+    """Test whether the filter adds more than itself at other times.
 
-    The p-value is ``(1 + n(null >= observed)) / (1 + n_rotations)`` (Phipson and Smyth, 2010), where both are ranked as
-    by `models.fitness.ranked_sortino`, or by expectancy where the filter earns and has no losing day. Approximate,
-    because the two ends of the time did not meet.
+    The p-value is ``(1 + n(null >= observed)) / (1 + n_rotations)`` (Phipson and Smyth, 2010) of the Sharpe ratio of
+    what is added, so it is studentised (Chung and Romano, 2013). Approximate, because the two ends of the time did not
+    meet.
 
     Parameters
     ----------
@@ -113,8 +125,7 @@ def rotation_test(
 
     Returns
     -------
-    p_value : ranked by `ranked_sortino`, a rotation without a downside counts as at least as good. NaN when the filter
-        keeps nothing.
+    p_value : NaN when the filter keeps nothing.
     rotations : the null distribution.
 
     Raises
@@ -122,11 +133,7 @@ def rotation_test(
     BadInput, BadData : as `rotate`.
     """
     rotations = rotate(dataset, sizes, n_rotations=n_rotations, seed=seed)
-    observed, null = ranked_sortino(dataset, sizes), rotations.rank
-    if math.isnan(observed):
-        # No losing day. A Sharpe ratio would not do: where rules earn, rotations have a lower one only because they
-        # spread their trades less evenly over the days, and one filter in five without skill would beat them.
-        observed, null = measure(dataset, sizes).expectancy, np.nan_to_num(rotations.expectancy)
+    observed, null = rotations.observed, rotations.improvement
     if math.isnan(observed):
         return math.nan, rotations
     # The same trades added in another order differ by a rounding error, which must not decide a tie.

@@ -12,25 +12,41 @@ from tradesieve.market.kernel_cache import njit
 
 @njit(cache=True, nogil=True)
 def sums_of_sizes_nb(
-    day: np.ndarray, effect: np.ndarray, capital: np.ndarray, sizes: np.ndarray, n_days: int
-) -> tuple[float, float, float]:
-    """Sum the daily returns at `sizes`, the squares of those below zero, and the capital.
+    day: np.ndarray, effect: np.ndarray, capital: np.ndarray, excess: np.ndarray, sizes: np.ndarray, n_days: int
+) -> tuple[float, float, float, float, float]:
+    """Sum the daily returns at `sizes` and what the filter adds, and the squares of both.
 
-    Equals: ``daily.sum()``, ``(np.minimum(daily, 0) ** 2).sum()`` and ``(sizes * capital).sum()``, where ``daily`` is
-    ``np.bincount(day, sizes * effect, n_days)``.
+    Equals: ``daily.sum()``, ``(np.minimum(daily, 0) ** 2).sum()``, ``(sizes * capital).sum()``, ``added.sum()`` and
+    ``(added ** 2).sum()``, where ``daily`` is ``np.bincount(day, sizes * effect, n_days)`` and ``added`` is
+    ``np.bincount(day, (sizes - share) * excess, n_days)``, with the share of the capital that is used,
+    ``(sizes * capital).sum() / capital.sum()``. What is added is zero where it is no more than rounding errors.
     """
-    daily = np.zeros(n_days)
     invested = 0.0
+    whole = 0.0
+    for row in range(len(day)):
+        invested += sizes[row] * capital[row]
+        whole += capital[row]
+    share = invested / whole if whole > 0.0 else 0.0
+    daily, daily_added = np.zeros(n_days), np.zeros(n_days)
     for row in range(len(day)):
         daily[day[row]] += sizes[row] * effect[row]
-        invested += sizes[row] * capital[row]
+        daily_added[day[row]] += (sizes[row] - share) * excess[row]
     total = 0.0
+    squared = 0.0
     squared_downside = 0.0
-    for value in daily:
+    added = 0.0
+    squared_added = 0.0
+    for place in range(n_days):
+        value = daily[place]
         total += value
+        squared += value * value
         if value < 0.0:
             squared_downside += value * value
-    return total, squared_downside, invested
+        added += daily_added[place]
+        squared_added += daily_added[place] * daily_added[place]
+    if squared_added <= 1e-24 * squared:
+        return total, squared_downside, invested, 0.0, 0.0
+    return total, squared_downside, invested, added, squared_added
 
 
 @njit(cache=True, nogil=True)
@@ -38,6 +54,7 @@ def rotated_sums_nb(
     day: np.ndarray,
     effect: np.ndarray,
     capital: np.ndarray,
+    excess: np.ndarray,
     sizes: np.ndarray,
     position: np.ndarray,
     offsets: np.ndarray,
@@ -52,10 +69,10 @@ def rotated_sums_nb(
 
     Returns
     -------
-    float64 (n_draws, 3). Equals: for each draw ``sums_of_sizes_nb`` of ``sizes[nearest]``, where ``nearest`` minimises
+    float64 (n_draws, 5). Equals: for each draw ``sums_of_sizes_nb`` of ``sizes[nearest]``, where ``nearest`` minimises
     within the group the distance on the circle from ``position + u``.
     """
-    sums = np.empty((n_draws, 3))
+    sums = np.empty((n_draws, 5))
     rotated = np.empty(len(sizes))
     # Each group twice in a row, so that one pass finds every wanted time on two rounds of the circle.
     rounds = np.empty(2 * len(position))
@@ -83,5 +100,5 @@ def rotated_sums_nb(
                 while nearest >= length:
                     nearest -= length
                 rotated[first + row] = sizes[first + nearest]
-        sums[draw] = sums_of_sizes_nb(day, effect, capital, rotated, n_days)
+        sums[draw] = sums_of_sizes_nb(day, effect, capital, excess, rotated, n_days)
     return sums

@@ -11,9 +11,10 @@ from scipy import stats
 
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
-from tradesieve.models.fitness import daily_returns, measure
-from tradesieve.models.significance.random_filters import random_filter, rotation_test
+from tradesieve.models.fitness import daily_returns, excess_effects, improvement_returns, measure
+from tradesieve.models.significance.random_filters import random_filter, rotate, rotation_test
 from tradesieve.models.significance.rotation_kernels import rotated_sums_nb, sums_of_sizes_nb
+from tradesieve.strategies.statistics.daily_returns import sharpe
 
 
 def chance(rate: float, n: int) -> float:
@@ -25,11 +26,21 @@ def test_the_kernel_sums_the_daily_returns(trades):
     dataset, scores = trades()
     day = np.searchsorted(dataset.calendar.days(*dataset.period), dataset.exit_time // DAY)
     capital = dataset.stake / len(dataset.instance_names)
-    total, squared_downside, invested = sums_of_sizes_nb(day, capital * dataset.net_return, capital, scores, 200)
-    returns = daily_returns(dataset, scores)
+    columns = day, capital * dataset.net_return, capital, excess_effects(dataset)
+    total, squared_downside, invested, added, squared_added = sums_of_sizes_nb(*columns, scores, 200)
+    returns, improvement = daily_returns(dataset, scores), improvement_returns(dataset, scores)
     assert total == pytest.approx(returns.sum(), rel=1e-12)
     assert squared_downside == pytest.approx(np.sum(np.minimum(returns, 0) ** 2), rel=1e-12)
     assert total / invested == pytest.approx(measure(dataset, scores).expectancy, rel=1e-12)
+    assert added == pytest.approx(improvement.sum(), rel=1e-9)
+    assert squared_added == pytest.approx(np.sum(improvement**2), rel=1e-12)
+    assert sums_of_sizes_nb(*columns, np.full(400, 0.3), 200)[3:] == (0.0, 0.0)
+
+
+def test_filters_are_compared_by_the_sharpe_ratio_of_what_they_add(trades):
+    dataset, scores = trades()
+    own = rotate(dataset, scores, n_rotations=1, seed=0).observed
+    assert own == pytest.approx(sharpe(improvement_returns(dataset, scores), days_per_year=365.0), rel=1e-9)
 
 
 def test_rotations_take_the_size_that_is_nearest_to_the_shifted_time():
@@ -37,8 +48,8 @@ def test_rotations_take_the_size_that_is_nearest_to_the_shifted_time():
     offsets = np.array([0, 20, 21, 21, 40])
     position = np.concatenate([np.sort(generator.random(n)) for n in np.diff(offsets)])
     sizes, effect, day = generator.random(40), generator.standard_normal(40), generator.integers(0, 9, 40)
-    capital = generator.random(40)
-    drawn = rotated_sums_nb(day, effect, capital, sizes, position, offsets, 9, 50, np.random.default_rng(0))
+    capital, excess = generator.random(40), generator.standard_normal(40)
+    drawn = rotated_sums_nb(day, effect, capital, excess, sizes, position, offsets, 9, 50, np.random.default_rng(0))
     for shift, sums in zip(np.random.default_rng(0).random(50), drawn, strict=True):
         rotated = np.empty(40)
         for row in range(40):
@@ -46,7 +57,7 @@ def test_rotations_take_the_size_that_is_nearest_to_the_shifted_time():
             own = np.arange(offsets[group], offsets[group + 1])
             apart = np.abs(position[own] - (position[row] + shift) % 1.0)
             rotated[row] = sizes[own[np.argmin(np.minimum(apart, 1.0 - apart))]]
-        assert sums == pytest.approx(sums_of_sizes_nb(day, effect, capital, rotated, 9), rel=1e-12)
+        assert sums == pytest.approx(sums_of_sizes_nb(day, effect, capital, excess, rotated, 9), rel=1e-12)
 
 
 def test_p_values_are_uniform_when_the_scores_know_nothing(trades):
