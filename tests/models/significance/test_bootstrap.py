@@ -51,12 +51,30 @@ def persistent(generator, n):
     return days[50:]
 
 
+def few_gains(generator, n):
+    """Nine days in ten do not trade."""
+    return np.where(generator.random(n) < 0.1, generator.standard_normal(n), 0.0)
+
+
+def one_stretch(generator, n):
+    """What a filter adds that trades six days in a row."""
+    days = -0.1 * generator.standard_normal(n)
+    first = generator.integers(0, n - 6)
+    days[first : first + 6] = generator.standard_normal(6)
+    return days
+
+
 @pytest.mark.parametrize("n_days", [48, 96])
-@pytest.mark.parametrize("law", [normal, sparse, many_small_losses, persistent])
+@pytest.mark.parametrize("law", [normal, sparse, many_small_losses, persistent, few_gains, one_stretch])
 def test_worthless_days_are_found_good_no_more_often_than_the_level(law, n_days):
-    """Percentiles of resampled ratios were above zero on 10.8 % of such series of 48 days, 7.6 % of 96."""
+    """Percentiles of resampled ratios were above zero on 10.8 % of such series of 48 days, 7.6 % of 96.
+
+    Studentised ratios were on 10 % of the last two kinds: gains that are few make a sample look sure of itself.
+    """
     bounds = [
-        lower_bound(law(np.random.default_rng(seed), n_days), days_per_year=365, n_resamples=300, seed=seed)
+        lower_bound(
+            law(np.random.default_rng(seed), n_days), ratio="sharpe", days_per_year=365, n_resamples=300, seed=seed
+        )
         for seed in range(250)
     ]
     assert np.mean(np.array(bounds) > 0) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 250)
@@ -67,6 +85,33 @@ def test_the_bound_is_above_zero_for_what_surely_earns_and_is_the_same_each_time
     bound = lower_bound(days, days_per_year=365, seed=0)
     assert 0 < bound < sortino(days, days_per_year=365)
     assert bound == lower_bound(days, days_per_year=365, seed=0)
+
+
+@pytest.mark.parametrize("ratio", ["sortino", "sharpe"])
+def test_the_bound_of_a_high_ratio_holds_too(ratio):
+    """With the risk taken as it is observed, the bound was below the truth in 88.5 % of such samples."""
+    grid = np.linspace(-12.0, 0.0, 20_001)
+    true = 0.3 / (math.sqrt(np.trapezoid(grid**2 * stats.norm.pdf(grid, 0.3), grid)) if ratio == "sortino" else 1.0)
+    bounds = [
+        lower_bound(
+            np.random.default_rng(seed).normal(0.3, 1.0, 100), ratio=ratio, days_per_year=1, n_resamples=50, seed=seed
+        )
+        for seed in range(200)
+    ]
+    assert np.mean(np.array(bounds) <= true) > 0.95 - 2.5 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_the_bound_finds_what_a_t_test_finds():
+    found = []
+    for seed in range(80):
+        days = np.random.default_rng(seed).normal(0.3, 1.0, 60)
+        bounds = [
+            lower_bound(days, ratio=ratio, days_per_year=365, n_resamples=100, seed=seed)
+            for ratio in ("sortino", "sharpe")
+        ]
+        assert (bounds[0] > 0) == (bounds[1] > 0)
+        found.append((bounds[0] > 0, stats.ttest_1samp(days, 0.0, alternative="greater").pvalue <= 0.05))
+    assert np.mean(found, axis=0)[0] > np.mean(found, axis=0)[1] - 0.08
 
 
 def test_bounds_without_enough_losing_days_are_nan():

@@ -190,7 +190,7 @@ def test_what_is_undefined_never_passes(trades, nothing):
         development=Development(np.zeros(50), np.zeros((50, 0)), 3, np.full(3, np.nan)),
     )
     undefined = [condition for condition in gate.conditions if math.isnan(condition.value)]
-    # Without a loss, random filters are ranked by expectancy, and the bounds are those of Sharpe ratios.
+    # Without a loss, what is added is compared all the same, and the bounds are those of Sharpe ratios.
     expected = NAMES[5:7] if nothing == "no loss" else NAMES[2:7]
     assert [condition.name for condition in undefined] == expected
     assert not any(condition.passed for condition in undefined)

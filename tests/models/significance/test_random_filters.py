@@ -108,6 +108,36 @@ def test_regimes_do_not_fool_rotations(trades):
     assert rejected / 120 < chance(0.05, 120)
 
 
+@pytest.mark.parametrize("drift", [-0.005, 0.0, 0.005])
+def test_trading_on_volatile_days_is_no_skill(trades, drift):
+    """Their mean is less certain than that of the calm days to which rotations bring the filter.
+
+    By Sortino ratio, and by expectancy where it is below zero, such filters passed 10 % of losing samples and none of
+    those that earn.
+    """
+    rejected = 0
+    for seed in range(150):
+        dataset, _ = trades(400, seed=seed)
+        wild = np.random.default_rng(seed + 99).random(40) < 0.2
+        kept = np.repeat(wild, 5)[(dataset.decision_time - dataset.period[0]) // DAY]
+        dataset = replace(dataset, net_return=dataset.net_return * np.where(kept, 4.0, 1.0) + drift)
+        rejected += rotation_test(dataset, kept.astype(float), seed=seed, n_rotations=99)[0] <= 0.05
+    assert 0.01 < rejected / 150 < chance(0.05, 150)
+
+
+def test_what_a_filter_adds_does_not_depend_on_what_the_rules_earn(trades):
+    dataset, scores = trades(1000, edge=0.02)
+    sizes = (scores > 0.6).astype(float)
+    tested = []
+    for drift in (-0.01, 0.0, 0.01):
+        drifting = replace(dataset, net_return=dataset.net_return + drift)
+        tested.append((rotation_test(drifting, sizes, n_rotations=99, seed=0), improvement_returns(drifting, sizes)))
+    for (p_value, rotations), improvement in tested[1:]:
+        assert p_value == tested[0][0][0]
+        np.testing.assert_allclose(rotations.improvement, tested[0][0][1].improvement, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(improvement, tested[0][1], atol=1e-12)
+
+
 @pytest.mark.parametrize("n_instances", [1, 6, 50])
 def test_copies_of_one_trade_do_not_add_evidence(trades, n_instances):
     """Instances that make the same trades at the same times, as the parameters of one rule do."""
@@ -142,7 +172,7 @@ def test_an_undefined_rank_has_no_p_value(trades):
         rotation_test(dataset, np.ones(len(dataset)), seed=0, n_rotations=0)
 
 
-def test_without_a_losing_day_the_expectancy_ranks(trades):
+def test_without_a_losing_day_what_is_added_is_found(trades):
     """All trades win, so no filter of them has a Sortino ratio; one that knows where they win more is found."""
     dataset, scores = trades(400, n_instances=2)
     winning = replace(dataset, net_return=0.001 + 0.01 * (scores > 0.6) + 0.01 * np.abs(dataset.net_return))
