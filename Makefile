@@ -42,6 +42,9 @@ bench: setup
 study: setup
 	$(BIN)/python -m tests.studies.study
 
+levels: setup
+	$(BIN)/python -m tests.studies.levels
+
 recipes: setup
 	$(BIN)/python -m tests.studies.recipe_study
 
