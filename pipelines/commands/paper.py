@@ -36,6 +36,8 @@ def paper(
     The bot sends everything the model reads: bars of the symbol and of others, the trade's stop and target, which other
     instances of the rule agree, and the results of the instance's closed trades, also those from before the replay.
 
+    Trades after the model's training are a look at its hold-out, which is recorded.
+
     \b
         tradesieve paper --symbol BTC-USD --from 2019-11-01 --to 2019-12-01
     """

@@ -65,6 +65,8 @@ def replay(
 ) -> PaperResult:
     """Replay stored bars of one symbol through the bot and the service.
 
+    What it trades after the model's training is a look at the hold-out, which is recorded in the ledger.
+
     Parameters
     ----------
     artifact_folder : the model that the service serves.
@@ -99,6 +101,7 @@ def replay(
             requirements=client.requirements(timeframe),
             others={other: ReplayFeed(bars) for other, bars in chunk.others.items()},
         )
+        _record_look(artifact, chunk, start_time, settings)
         trades = bot.run(feed, on_bar=lambda done, total: progress("replay", done, total, chunk.name))
     research = research_trades(artifact, chunk, settings, start_time=start_time)
     return PaperResult(trades, research, bot.n_requests, len(feed), journal_path)
@@ -117,6 +120,13 @@ def difference(live: pd.DataFrame, research: pd.DataFrame) -> str | None:
             row = int(np.argmin(same))
             return f"trade {row}: {column} is {mine[row]!r} live and {theirs[row]!r} in research"
     return None
+
+
+def _record_look(artifact: Artifact, chunk: Chunk, start_time: int | None, settings: Settings) -> None:
+    first, last = int(artifact.manifest["data_span"][1]) + 1, int(chunk.bars.close_time[-1])
+    first = first if start_time is None else max(first, start_time + 1)
+    if first <= last:
+        settings.ledger.open_once(artifact.manifest["experiment"], [chunk.symbol], (first, last), "paper", look=True)
 
 
 def _first_decidable(chunk: Chunk, required: Requirements, start_time: int | None) -> int | None:

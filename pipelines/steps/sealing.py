@@ -27,12 +27,15 @@ class ShownChunks:
     border : where the hold-out begins, int64 ns UTC; None where the bars are too few to have one.
     opening : number of the recorded look among the openings of this hold-out; None while it is sealed.
     left_out : names of the chunks that have no bars before the border.
+    earlier_border : where the hold-out of an experiment that begins with the first stored bar begins; None unless
+        results behind it are shown, because this one begins later.
     """
 
     chunks: list[Chunk]
     border: int | None
     opening: int | None
     left_out: tuple[str, ...]
+    earlier_border: int | None
 
     def as_dict(self) -> dict[str, str | int | None]:
         """Return ``sealed_from`` and ``holdout_opening`` as plain values, for the output of a command."""
@@ -45,12 +48,17 @@ class ShownChunks:
             return []
         day = format_time(self.border)[:10]
         if self.opening is None:
-            left_out = [f"{name} is left out: all its bars lie in the hold-out" for name in self.left_out]
-            return [
-                *left_out,
+            lines = [f"{name} is left out: all its bars lie in the hold-out" for name in self.left_out]
+            lines += [
                 f"results stop at {day}, where the hold-out begins: it stays sealed for the experiment; --with-holdout "
-                "shows it too, and the look is recorded",
+                "shows it too, and the look is recorded"
             ]
+            if self.earlier_border is not None:
+                lines += [
+                    f"without --from the hold-out begins at {format_time(self.earlier_border)[:10]}: what is shown of "
+                    "it is recorded as a look, for experiments that begin earlier"
+                ]
+            return lines
         return [
             f"the hold-out from {day} on is included, and the look is recorded: opened {self.opening} time(s) so far; "
             f"the gate of an experiment that opens it next allows 1/{(self.opening + 1) ** 2} of the errors"
@@ -70,6 +78,9 @@ def shown_chunks(
     What is cut off is neither simulated nor read, so nothing that is shown can depend on it. Where the bars are too few
     for an experiment, no hold-out is sealed.
 
+    An experiment that begins later has a later border. What lies between the two is shown, but recorded as a look for
+    experiments that begin earlier.
+
     Parameters
     ----------
     with_holdout : keep all bars and record the look in the ledger; the same look again counts once.
@@ -82,17 +93,34 @@ def shown_chunks(
     start, end = period_of(chunks)
     border = holdout_border(experiment, chunks)
     if not start < border <= end:
-        return ShownChunks(list(chunks), None, None, ())
+        return ShownChunks(list(chunks), None, None, (), None)
+    earlier = _earlier_border(experiment, end, settings)
+    seen_from = border if earlier is None else max(earlier, start)
+
+    def look(until: int) -> int:
+        return settings.ledger.open_once(experiment.hash, experiment.symbols, (seen_from, until), reason, look=True)
+
     if with_holdout:
-        opening = settings.ledger.open_once(experiment.hash, experiment.symbols, (border, end), reason, look=True)
-        return ShownChunks(list(chunks), border, opening, ())
+        return ShownChunks(list(chunks), border, look(end), (), earlier)
+    if seen_from < border:
+        look(border - 1)
     cut = [_until(chunk, border - 1) for chunk in chunks]
     return ShownChunks(
         [chunk for chunk in cut if len(chunk.bars)],
         border,
         None,
         tuple(chunk.name for chunk in cut if not len(chunk.bars)),
+        earlier if seen_from < border else None,
     )
+
+
+def _earlier_border(experiment: Experiment, end: int, settings: Settings) -> int | None:
+    """Return the border if the experiment began with the first stored bar of its symbols; None if it does."""
+    if experiment.start is None:
+        return None
+    stored = [each for each in settings.bars.list() if each[0] in experiment.symbols]
+    first = min(settings.bars.span(*each)[0] for each in stored)
+    return holdout_start((first, end), fraction=experiment.plan.holdout_fraction)
 
 
 def _until(chunk: Chunk, end_time: int) -> Chunk:

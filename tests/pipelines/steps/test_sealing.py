@@ -13,6 +13,7 @@ import pytest
 
 from tests.pipelines.command_runs import Command
 from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.timeframes import DAY
 from tradesieve.models.splits import holdout_start
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.runs.experiment_run import run_experiment
@@ -156,6 +157,24 @@ def test_the_border_is_that_of_an_experiment(finished: Any) -> None:
     assert finished.result["data"]["holdout"][0] == format_time(border)
     less = replace(finished.experiment, plan=replace(finished.experiment.plan, holdout_fraction=0.5))
     assert holdout_border(less, chunks) < border
+
+
+def test_a_later_start_does_not_look_behind_an_earlier_border_unseen(
+    run: Command, make_home: Callable[..., Settings], few_bars: Bars, border: int
+) -> None:
+    home = make_home(bars=few_bars)
+    late = few_bars.close_time[-1] - 8 * DAY
+    said = run("trades", "stats", *GIVEN, "--from", format_time(int(late)), home=home.home).out
+    assert f"without --from the hold-out begins at {format_time(border)[:10]}" in said
+    (look,) = home.ledger.holdout_openings(["AAA"])
+    end = holdout_start((int(late), int(few_bars.close_time[-1]))) - 1
+    assert border < late < look["border"] + DAY
+    assert (look["until"], look["look"]) == (end, True)
+    later = (end + 1, int(few_bars.close_time[-1]))
+    assert home.ledger.holdout_openings(["AAA"], later) == [], "an experiment that begins as late pays nothing"
+    assert len(home.ledger.holdout_openings(["AAA"], (border, later[1]))) == 1
+    run("trades", "stats", *GIVEN, "--from", format_time(int(few_bars.close_time[0]) - 1), home=home.home)
+    assert len(home.ledger.holdout_openings(["AAA"])) == 1, "a start before the first bar is no later start"
 
 
 def test_symbols_of_the_holdout_alone_are_left_out(make_home: Callable[..., Settings], few_bars: Bars) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.pipelines.command_runs import Command, State, refuses
+from tradesieve.market.bars import format_time
 from tradesieve.pipelines.settings import Settings
 
 KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate", "costs"}
@@ -102,3 +103,8 @@ def test_export_and_paper(run: Command, ran: Settings, config: Path) -> None:
     assert found["agrees_with_research"] is True
     assert found["n_trades"] > 0
     assert found["n_bars"] == 192
+    looks = [each for each in ran.ledger.holdout_openings(["AAA"]) if each["reason"] == "paper"]
+    assert [(format_time(look["border"])[:10], format_time(look["until"])[:10]) for look in looks] == [
+        ("2023-04-20", "2023-04-22")
+    ]
+    assert looks[0]["look"]
