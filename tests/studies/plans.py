@@ -25,7 +25,9 @@ WITHOUT_SIDES = tuple(dict.fromkeys(name.replace("_aligned_", "_", 1) for name i
 SHORT = tuple(name for name in FEATURES if not name.endswith(("window_150", "window_200", "window_300")))
 ALONE = tuple(name for name in FEATURES if not name.partition("__")[0].endswith(SYMBOLS))
 """No factor of the other symbol."""
-EVERY_FEATURE = tuple(dict.fromkeys((*FEATURES, *WITHOUT_SIDES, *STANDARD)))
+BESIDE = Experiment(symbols=SYMBOLS, features=("aligned", "other_symbols")).feature_names()
+"""Those of the other symbol too."""
+EVERY_FEATURE = tuple(dict.fromkeys((*FEATURES, *WITHOUT_SIDES, *STANDARD, *BESIDE)))
 
 ONE = Plan(engines={"lightgbm": 1})
 """The default without a choice among models: the mean alone, so that a change takes back one thing only."""
@@ -80,13 +82,16 @@ CHANGES = {
     ),
     "features without sides": Planned(features=WITHOUT_SIDES),
     "no long windows": Planned(features=SHORT),
-    **({"no other symbols": Planned(features=ALONE)} if ALONE != FEATURES else {}),
+    "no other symbol": Planned(features=ALONE),
+    "the other symbol too": Planned(features=BESIDE),
     "15 leaves": Planned(start={"num_leaves": 15}),
     "a threshold for sizes": Planned(replace(ONE, applications=("threshold",))),
     "boosting alone": Planned(estimators=("gbdt",)),
     "aim money": Planned(replace(ONE, aim="money")),
 }
 """Name to plan. The first one is what the others are compared with."""
+for same in [name for name, planned in CHANGES.items() if name != REFERENCE and planned == CHANGES[REFERENCE]]:
+    del CHANGES[same]
 
 PLANS = {
     DEFAULT: Planned(Plan()),

@@ -47,14 +47,14 @@ def run_series(kind_name: str, seed: int) -> dict[str, Any]:
 
 
 def _drawn(made: Dataset, generator: np.random.Generator) -> tuple[Plan, Dataset]:
-    """Draw an experiment: two to five rules, and a plan."""
-    rules = generator.choice(list(RULES), size=int(generator.integers(2, 6)), replace=False)
+    """Draw an experiment: two to four rules, and a plan."""
+    rules = generator.choice(list(RULES), size=int(generator.integers(2, 5)), replace=False)
     features = _FEATURES[int(generator.integers(len(_FEATURES)))]
     label = str(generator.choice(["scaled_return", "won"]))
     plan = Plan(
         aim=str(generator.choice(["smooth", "money"])),
         label=label,
-        engines={"lightgbm": int(generator.integers(1, 4))},
+        engines={"lightgbm": int(generator.integers(1, 3))},
         seed=int(generator.integers(1_000_000)),
     )
     columns = [made.feature_names.index(name) for name in features]

@@ -40,7 +40,7 @@ from tradesieve.pipelines.fingerprints import code_fingerprint
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, TABLE = ROOT / "var" / "study" / "results.jsonl", Path(__file__).with_name("RESULTS.md")
 SEEDS = {TREND: 20, OTHER: 8, DEAD: 8, NULL: 40}
-SEEDS_OF_CHANGES, SEEDS_BEFORE, N_SERIES = 6, 3, 20
+SEEDS_OF_CHANGES, SEEDS_BEFORE, N_SERIES = 4, 3, 20
 WALK = "random walk without costs"
 """Where series run: without costs a worthless filter is not held back by them."""
 
