@@ -35,8 +35,8 @@ class Demo:
     bento: str | None
 
 
-def run_demo(market: str, settings: Settings, *, progress: Progress = silent) -> Demo:
-    """Run the experiment on a synthetic market; if the gate opens, export, serve and paper-trade the winner.
+def demo_experiment(market: str, settings: Settings, *, progress: Progress = silent) -> Experiment:
+    """Store the bars of a synthetic market, and return the experiment on them.
 
     Raises
     ------
@@ -47,20 +47,31 @@ def run_demo(market: str, settings: Settings, *, progress: Progress = silent) ->
     for done, symbol in enumerate(symbols):
         progress("market", done, len(symbols), symbol)
         settings.bars.append(generator.generate(symbol)[0])
-    experiment = Experiment(
+    return Experiment(
         symbols=tuple(symbols),
         timeframes=(_TIMEFRAME,),
         strategies=("volatility_breakout", "opening_range_breakout", "dip_buying"),
         num_strategies=6,
     )
+
+
+def run_demo(market: str, settings: Settings, *, progress: Progress = silent) -> Demo:
+    """Run the experiment on a synthetic market; if the gate opens, export, serve and paper-trade the winner.
+
+    Raises
+    ------
+    Unknown : if there is no such market.
+    """
+    experiment = demo_experiment(market, settings, progress=progress)
     result = run_experiment(experiment, settings, progress=progress)
     if not result["gate"]["open"]:
         return Demo(result, None, None)
     progress("export", 0, 1, "building the Bento")
     released, bento = release_run(settings, result["run_id"])
-    end = settings.bars.span(symbols[0], parse_timeframe(_TIMEFRAME))[1]
+    symbol = experiment.symbols[0]
+    end = settings.bars.span(symbol, parse_timeframe(_TIMEFRAME))[1]
     paper = replay(
-        released.folder, settings, symbol=symbols[0], timeframe=_TIMEFRAME,
+        released.folder, settings, symbol=symbol, timeframe=_TIMEFRAME,
         start_time=end - _REPLAYED, end_time=end, progress=progress,
     )  # fmt: skip
     return Demo(result, paper, bento)

@@ -27,6 +27,7 @@ from tradesieve.market.timeframes import parse_timeframe
 
 ONE = parse_timeframe("1m")
 N_BARS, N_DECISIONS = 1_600_000, 100_000
+N_ROUNDS = 20
 
 TSFRESH = (
     "mean_abs_change",
@@ -102,15 +103,19 @@ def test_one_live_decision(name, limit):
     window = synthetic()[: requirements_of(features, ONE).bars]
     at, side = window.close_time[-1:], np.ones(1)
     assert np.isfinite(compute(window, Decisions(at, side), features)).mean() > 0.98
-    taken = []
-    for _ in range(500):
-        start = time.perf_counter()
+    clock, processor = np.empty((N_ROUNDS, 50)), np.empty((N_ROUNDS, 50))
+    for place in np.ndindex(clock.shape):
+        start = time.perf_counter(), time.thread_time()
         compute(window, Decisions(at, side), features)
-        taken.append(time.perf_counter() - start)
+        clock[place], processor[place] = time.perf_counter() - start[0], time.thread_time() - start[1]
+    # A round holds typical decisions, and the best round those that no other work slowed down: what makes `compute`
+    # itself slower makes every round slower.
+    taken = float(np.median(processor, axis=1).min())
     print(
-        f"\none decision, {name}: median {1e6 * np.median(taken):.0f} us, p99 {1e6 * np.quantile(taken, 0.99):.0f} us"
+        f"\none decision, {name}: {1e6 * taken:.0f} us of the processor in the best of {N_ROUNDS} rounds; "
+        f"of all, by the clock: median {1e6 * np.median(clock):.0f} us, p99 {1e6 * np.quantile(clock, 0.99):.0f} us"
     )
-    assert np.median(taken) < limit
+    assert taken < limit
 
 
 def test_tsfresh_on_the_same_windows():
