@@ -42,7 +42,7 @@ def searched() -> Any:
     winner = SimpleNamespace(
         candidate=SimpleNamespace(name="gbdt <net_return>"), application="threshold", sizes=np.array([0.0, 1.0])
     )
-    return SimpleNamespace(judged=dataset_of([-0.1, 0.2], first_day=10), winner=winner)
+    return SimpleNamespace(judged=dataset_of([-0.1, 0.2], first_day=10), winner=winner, trials=[winner] * 12)
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def test_both_parts_start_at_one(searched: Any, judged: Any, embedded: Callable[
     page = experiment_html(searched, judged)
     assert "<h1>gbdt &lt;net_return&gt;, threshold</h1>" in page
     assert "The hold-out is shaded" in page
+    assert "filtered is the best of 12 trials, which flatters it." in page
     figure = embedded(page, "capital")
     assert [trace["name"] for trace in figure["data"]] == ["every trade", "filtered"] * 2
     assert [capital_of(trace) for trace in figure["data"]] == [
