@@ -43,26 +43,25 @@ class ShownChunks:
         return {"sealed_from": sealed_from, "holdout_opening": self.opening}
 
     def describe(self) -> list[str]:
-        """Return lines on where the results stop and why, or on the look that was recorded."""
-        if self.border is None:
-            return []
-        day = format_time(self.border)[:10]
-        if self.opening is None:
-            lines = [f"{name} is left out: all its bars lie in the hold-out" for name in self.left_out]
+        """Return lines on where the results stop and why, and on looks that were recorded."""
+        lines = [f"{name} is left out: all its bars lie in the hold-out" for name in self.left_out]
+        if self.border is not None and self.opening is not None:
             lines += [
-                f"results stop at {day}, where the hold-out begins: it stays sealed for the experiment; --with-holdout "
-                "shows it too, and the look is recorded"
+                f"the hold-out from {format_time(self.border)[:10]} on is included, and the look is recorded: opened "
+                f"{self.opening} time(s) so far; the gate of an experiment that opens it next allows "
+                f"1/{(self.opening + 1) ** 2} of the errors"
             ]
-            if self.earlier_border is not None:
-                lines += [
-                    f"without --from the hold-out begins at {format_time(self.earlier_border)[:10]}: what is shown of "
-                    "it is recorded as a look, for experiments that begin earlier"
-                ]
-            return lines
-        return [
-            f"the hold-out from {day} on is included, and the look is recorded: opened {self.opening} time(s) so far; "
-            f"the gate of an experiment that opens it next allows 1/{(self.opening + 1) ** 2} of the errors"
-        ]
+        elif self.border is not None:
+            lines += [
+                f"results stop at {format_time(self.border)[:10]}, where the hold-out begins: it stays sealed for the "
+                "experiment; --with-holdout shows it too, and the look is recorded"
+            ]
+        if self.earlier_border is not None:
+            lines += [
+                f"without --from the hold-out begins at {format_time(self.earlier_border)[:10]}: what is shown of it "
+                "is recorded as a look, for experiments that begin earlier"
+            ]
+        return lines
 
 
 def holdout_border(experiment: Experiment, chunks: Sequence[Chunk]) -> int:
@@ -91,26 +90,22 @@ def shown_chunks(
     BadInput, Transient : if the ledger cannot be written.
     """
     start, end = period_of(chunks)
-    border = holdout_border(experiment, chunks)
-    if not start < border <= end:
-        return ShownChunks(list(chunks), None, None, (), None)
+    planned = holdout_border(experiment, chunks)
+    border = planned if start < planned <= end else None
+    until = end if border is None or with_holdout else border - 1
     earlier = _earlier_border(experiment, end, settings)
-    seen_from = border if earlier is None else max(earlier, start)
-
-    def look(until: int) -> int:
-        return settings.ledger.open_once(experiment.hash, experiment.symbols, (seen_from, until), reason, look=True)
-
-    if with_holdout:
-        return ShownChunks(list(chunks), border, look(end), (), earlier)
-    if seen_from < border:
-        look(border - 1)
-    cut = [_until(chunk, border - 1) for chunk in chunks]
+    sealed_from = min(each for each in (border, earlier, end + 1) if each is not None)
+    opening = None
+    if sealed_from <= until:
+        period = (max(sealed_from, start), until)
+        opening = settings.ledger.open_once(experiment.hash, experiment.symbols, period, reason, look=True)
+    cut = [_until(chunk, until) for chunk in chunks] if until < end else list(chunks)
     return ShownChunks(
         [chunk for chunk in cut if len(chunk.bars)],
         border,
-        None,
+        opening if with_holdout and border is not None else None,
         tuple(chunk.name for chunk in cut if not len(chunk.bars)),
-        earlier if seen_from < border else None,
+        earlier if sealed_from <= until and sealed_from != border else None,
     )
 
 

@@ -175,6 +175,11 @@ def test_a_later_start_does_not_look_behind_an_earlier_border_unseen(
     assert len(home.ledger.holdout_openings(["AAA"], (border, later[1]))) == 1
     run("trades", "stats", *GIVEN, "--from", format_time(int(few_bars.close_time[0]) - 1), home=home.home)
     assert len(home.ledger.holdout_openings(["AAA"])) == 1, "a start before the first bar is no later start"
+    noon, evening = (format_time(int(few_bars.close_time[-1]) - hours * DAY // 24) for hours in (12, 6))
+    said = run("trades", "stats", *GIVEN, "--from", noon, "--to", evening, home=home.home).out
+    assert "without --from the hold-out begins at" in said
+    assert "results stop at" not in said, "a few hours have no hold-out of their own"
+    assert home.ledger.holdout_openings(["AAA"])[1]["until"] == few_bars.close_time[-1] - DAY // 4
 
 
 def test_symbols_of_the_holdout_alone_are_left_out(make_home: Callable[..., Settings], few_bars: Bars) -> None:
