@@ -6,10 +6,10 @@ all kinds of market, so that what is done so far is a smaller study. Results of 
 
 The parts, of which ``--parts`` chooses some:
 
+real      the default plan on real bars, in the folder ``--bars``.
 default   the default plan on planted markets and on nothing.
 changes   what each part of the plan adds, on the same markets.
 series    twenty experiments in a row on the hold-out of one random walk.
-real      the default plan on real bars, in the folder ``--bars``.
 before    the default plan before this study, on a few markets.
 """
 
@@ -148,7 +148,7 @@ def _real(rows: list[Row], bars: Path) -> str:
     return text + (f"\n\nNot run yet: {', '.join(waiting)}." if waiting else "")
 
 
-PARTS = ("default", "changes", "series", "real", "before")
+PARTS = ("real", "default", "changes", "series", "before")
 
 
 def main() -> None:

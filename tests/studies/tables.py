@@ -46,7 +46,7 @@ def plans_table(results: list[Row], plans: list[str]) -> list[Row]:
 
 def changes_table(results: list[Row]) -> list[Row]:
     """List what each change adds to the fresh Sortino ratio of the reference, on the same markets."""
-    table = pd.DataFrame([row for row in results if row["plan"] in CHANGES])
+    table = _table([row for row in results if row["plan"] in CHANGES])
     if table.empty or "fresh_sortino" not in table:
         return []
     values = table.pivot_table(index=["kind", "seed"], columns="plan", values="fresh_sortino")
@@ -113,8 +113,13 @@ def mean(values: pd.Series | None, *, sign: bool = False) -> str:
     return f"{values.mean():{'+' if sign else ''}.1f}{error}"
 
 
+def _table(results: list[Row]) -> pd.DataFrame:
+    """Return the results with NaN for what is undefined."""
+    return pd.DataFrame([{key: np.nan if value is None else value for key, value in row.items()} for row in results])
+
+
 def _groups(results: list[Row], plans: list[str]) -> list[tuple[str, str, pd.DataFrame]]:
-    table = pd.DataFrame(results)
+    table = _table(results)
     parts = [(kind, plan, table[(table["kind"] == kind) & (table["plan"] == plan)]) for kind in KINDS for plan in plans]
     return [part for part in parts if len(part[2])]
 

@@ -62,6 +62,12 @@ def test_a_table_says_how_often_and_how_much():
     assert markdown([first]).count("\n") == 2
 
 
+def test_where_no_winner_is_found_nothing_is_above_zero():
+    nothing = {"holdout_sortino": None, "holdout_expectancy": None, "failed": ["winner"], "open": False}
+    (only,) = plans_table([row("random walk", seed, DEFAULT, **nothing) for seed in range(2)], [DEFAULT])
+    assert (only["hold-out above zero"], only["hold-out Sortino"], only["gate open"]) == ("0 of 2", "–", "0 of 2")
+
+
 def test_changes_are_compared_on_the_same_markets():
     results = [row("hours", seed, REFERENCE, fresh_sortino=10.0 * seed) for seed in range(3)]
     results += [row("hours", seed, "15 leaves", fresh_sortino=10.0 * seed - 1.0) for seed in range(3)]
