@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: setup demo test test-fast check lint bench study recipes lock clean
+.PHONY: setup demo test test-fast check lint bench study levels recipes lock clean
 
 setup: $(READY)
 

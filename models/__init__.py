@@ -12,6 +12,7 @@ __all__ = [
     "fitted",
     "engines",
     "information_coefficient",
+    "leakage",
     "splits",
     "fitness",
     "applications",

@@ -16,6 +16,7 @@ from tradesieve.models.engines.base import Candidate, single_threaded
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitness import Measures, daily_returns, fitness_named, measure
 from tradesieve.models.fitted.model import Model
+from tradesieve.models.leakage import check_leakage, leaked_scores
 from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates
 from tradesieve.models.protocol.out_of_fold_sizes import out_of_fold_sizes
 from tradesieve.models.protocol.plan import Plan
@@ -122,7 +123,9 @@ def search(
     Raises
     ------
     BadInput : if the development part cannot be split as planned.
+    BadData : if a feature holds the outcome, see `models.leakage`.
     """
+    check_leakage(development)
     folds = plan.split(development)
     candidates = plan.candidates(development.feature_names)
     scored = _scored(development, candidates, folds, plan, checkpoints, n_jobs, on_progress)
@@ -208,8 +211,9 @@ def _trial(
     tested: np.ndarray,
     plan: Plan,
 ) -> Trial:
-    if scored.error is not None:
-        return _failed(scored.candidate, application, judged, scored.error)
+    failure = scored.error or leaked_scores(scored.scores, dataset)
+    if failure is not None:
+        return _failed(scored.candidate, application, judged, failure)
     fitness = fitness_named(plan.selection)
     try:
         sizes, chosen = out_of_fold_sizes(

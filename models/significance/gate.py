@@ -16,7 +16,7 @@ from tradesieve.models.fitness import (
     checked_sizes,
     daily_returns,
     effective_days,
-    effective_trades,
+    effective_number,
     improvement_returns,
 )
 from tradesieve.models.json_values import json_safe
@@ -76,7 +76,7 @@ class GateLimits:
     Parameters
     ----------
     minimum_trades : fewest effective trades that the filter must keep on the hold-out, see
-        `models.fitness.effective_number`.
+        `models.fitness.effective_number`; copies of a trade in several instances are one.
     minimum_days : fewest effective days on which they must exit.
     significance : highest p-value of the rotation test.
     confidence : of the lower bounds of the filtered trades and of the improvement.
@@ -182,8 +182,12 @@ def judge(
 def _enough_trades(holdout: Dataset, sizes: np.ndarray, limits: GateLimits) -> tuple[Condition, Condition]:
     n_kept = int(np.count_nonzero(sizes))
     kept = f"The filter kept {n_kept} of {len(sizes)} trades on the hold-out; their capital counts as that of"
+    # Instances of one rule share trades: the same times and the same return are one trade, however often it is made.
+    outcome = np.column_stack([holdout.decision_time, holdout.exit_time, holdout.net_return.view(np.int64)])
+    _, trade = np.unique(outcome, axis=0, return_inverse=True)
+    distinct = effective_number(np.bincount(trade, weights=sizes * holdout.stake))
     return (
-        _enough("trades_kept", effective_trades(holdout, sizes), limits.minimum_trades, f"{kept} {{}} equal trades"),
+        _enough("trades_kept", distinct, limits.minimum_trades, f"{kept} {{}} equal and different trades"),
         _enough("days_traded", effective_days(holdout, sizes), limits.minimum_days, f"{kept} {{}} equal days"),
     )
 
