@@ -1,4 +1,7 @@
-"""The deflated Sharpe ratio: is the winner better than the best of as many worthless trials?"""
+"""The deflated Sharpe ratio: is the winner better than the best of as many worthless trials?
+
+Beside it the length of a track record from which a Sharpe ratio is sure.
+"""
 
 from __future__ import annotations
 
@@ -66,16 +69,22 @@ def deflated_sharpe(returns: np.ndarray, *, n_trials: int, trial_sharpes: np.nda
     if math.isnan(ratio):
         return math.nan
     variance = min(variance, 1.0 / (len(returns) - 1)) if not math.isnan(variance) else math.nan
-    centred = returns - returns.mean()
-    deviation = math.sqrt(np.mean(centred**2))
+    skewness, kurtosis = _shape(returns)
     return deflated_sharpe_of_moments(
         ratio,
         n_days=len(returns),
-        skewness=float(np.mean(centred**3)) / deviation**3,
-        kurtosis=float(np.mean(centred**4)) / deviation**4,
+        skewness=skewness,
+        kurtosis=kurtosis,
         n_trials=n_trials,
         sharpe_variance=variance,
     )
+
+
+def _shape(returns: np.ndarray) -> tuple[float, float]:
+    """Return skewness and kurtosis (not the excess) of returns that differ."""
+    centred = returns - returns.mean()
+    deviation = math.sqrt(np.mean(centred**2))
+    return float(np.mean(centred**3)) / deviation**3, float(np.mean(centred**4)) / deviation**4
 
 
 def deflated_sharpe_of_moments(
@@ -130,3 +139,52 @@ def expected_best_sharpe(*, n_trials: int, sharpe_variance: float) -> float:
         return 0.0
     upper, further = _NORMAL.inv_cdf(1 - 1 / n_trials), _NORMAL.inv_cdf(1 - 1 / (n_trials * math.e))
     return math.sqrt(sharpe_variance) * ((1 - EULER_GAMMA) * upper + EULER_GAMMA * further)
+
+
+def days_needed(returns: np.ndarray, *, confidence: float = 0.95) -> float:
+    """Compute how many days like these it takes to be so confident that their mean is above zero.
+
+    Returns
+    -------
+    `minimum_track_record_length` of their Sharpe ratio; NaN when the returns have no variance.
+
+    Raises
+    ------
+    BadInput : if `returns` are not finite.
+    """
+    check_finite("returns", returns)
+    ratio = sharpe(returns, days_per_year=1.0)
+    if math.isnan(ratio):
+        return math.nan
+    skewness, kurtosis = _shape(returns)
+    return minimum_track_record_length(ratio, skewness=skewness, kurtosis=kurtosis, confidence=confidence)
+
+
+def minimum_track_record_length(
+    ratio: float, *, skewness: float, kurtosis: float, benchmark: float = 0.0, confidence: float = 0.95
+) -> float:
+    """Compute the number of returns from which a Sharpe ratio surely exceeds a benchmark (MinTRL).
+
+    Source: Bailey and Lopez de Prado (2012), The Sharpe Ratio Efficient Frontier, equation 11.
+
+    Parameters
+    ----------
+    ratio, benchmark : of one return, not annualised.
+    kurtosis : 3 for normal returns, not the excess.
+
+    Returns
+    -------
+    Infinity where the ratio does not exceed the benchmark.
+
+    Examples
+    --------
+    The paper's own, in years: an annual ratio of 2 against 1, normal daily returns.
+
+    >>> year = math.sqrt(252)
+    >>> round(minimum_track_record_length(2 / year, skewness=0.0, kurtosis=3.0, benchmark=1 / year) / 252, 2)
+    2.73
+    """
+    if ratio <= benchmark:
+        return math.inf
+    uncertainty = 1.0 - skewness * ratio + (kurtosis - 1.0) / 4.0 * ratio**2
+    return 1.0 + uncertainty * (_NORMAL.inv_cdf(confidence) / (ratio - benchmark)) ** 2

@@ -21,7 +21,7 @@ from tradesieve.models.fitness import (
 )
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.significance.bootstrap import lower_bound
-from tradesieve.models.significance.deflated_sharpe import deflated_sharpe
+from tradesieve.models.significance.deflated_sharpe import days_needed, deflated_sharpe
 from tradesieve.models.significance.overfitting import probability_of_loss
 from tradesieve.models.significance.random_filters import rotation_test
 
@@ -231,7 +231,11 @@ def _bounds(holdout: Dataset, sizes: np.ndarray, limits: GateLimits, seed: int) 
         if math.isnan(value):
             reason = f"There are too few days for a lower bound of {what}."
         else:
-            reason = f"With {limits.confidence:.1%} confidence, {what} is above {value:.2f}; it must be above zero."
+            reason = f"With {limits.confidence:.1%} confidence, {what} is above {value:.2f}; it must be above zero"
+            needed = days_needed(returns, confidence=limits.confidence)
+            if value <= 0 and len(returns) < needed < math.inf:
+                reason += f", for which about {needed:.0f} days like these {len(returns)} would be needed"
+            reason += "."
         return Condition(name, value, 0.0, value > 0, reason)
 
     filtered, added = daily_returns(holdout, sizes), improvement_returns(holdout, sizes)

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from tradesieve.models.significance.deflated_sharpe import deflated_sharpe_of_moments, expected_best_sharpe
+from tradesieve.models.significance.deflated_sharpe import (
+    deflated_sharpe_of_moments,
+    expected_best_sharpe,
+    minimum_track_record_length,
+)
 from tradesieve.models.significance.overfitting import probability_of_loss, probability_of_overfitting
 
 HEDGE_FUND = {"skewness": -2.448, "kurtosis": 10.164}
@@ -38,6 +42,27 @@ def test_the_deflated_sharpe_ratio_of_the_paper():
     found = [deflated_sharpe_of_moments(2.5 / math.sqrt(250), n_trials=n, **moments) for n in (46, 88, 100)]
     assert found[2] == pytest.approx(0.9004, abs=5e-5)
     assert found[0] > 0.95 > found[1] > found[2]
+
+
+@pytest.mark.parametrize(
+    ("per_year", "skewness", "kurtosis", "years"),
+    [(252, 0.0, 3.0, 2.73), (52, 0.0, 3.0, 2.83), (12, 0.0, 3.0, 3.24), (12, -0.72, 5.78, 4.99)],
+)
+def test_the_minimum_track_record_length_of_the_paper(per_year, skewness, kurtosis, years):
+    """Bailey and Lopez de Prado (2012), section 4: from when an annual ratio of 2 surely exceeds 1.
+
+    Normal daily, weekly and monthly returns, and monthly ones of the shape of a hedge fund index.
+    """
+    ratio, benchmark = 2 / math.sqrt(per_year), 1 / math.sqrt(per_year)
+    found = minimum_track_record_length(ratio, skewness=skewness, kurtosis=kurtosis, benchmark=benchmark)
+    assert found / per_year == pytest.approx(years, abs=0.005)
+
+
+def test_at_the_minimum_track_record_length_the_probabilistic_ratio_is_the_confidence():
+    for moments in (NORMAL, HEDGE_FUND):
+        length = minimum_track_record_length(0.2, confidence=0.9, **moments)
+        assert probabilistic(0.2, n_days=length, **moments) == pytest.approx(0.9)
+    assert minimum_track_record_length(0.0, **NORMAL) == math.inf
 
 
 # -- the probability of backtest overfitting: the vignette of the R package pbo ----------------------------------------

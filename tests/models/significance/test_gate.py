@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.fitness import daily_returns, improvement_returns, measure
+from tradesieve.models.significance.deflated_sharpe import days_needed
 from tradesieve.models.significance.gate import Condition, Development, Gate, GateLimits, judge
 from tradesieve.strategies.statistics.daily_returns import sharpe
 
@@ -205,6 +207,17 @@ def test_every_reason_is_one_sentence_and_the_verdict_is_json(trades):
         as_dict = json.loads(json.dumps(gate.as_dict(), allow_nan=False))
         assert as_dict["open"] is gate.open
         assert [line["name"] for line in as_dict["conditions"]] == NAMES
+
+
+def test_a_bound_below_zero_says_how_many_days_would_be_needed(trades):
+    holdout, scores = trades(1000, edge=0.005, n_days=200, drift=0.0005)
+    condition = verdict(trades, edge=0.05, holdout=holdout, sizes=(scores > 0.6).astype(float)).conditions[3]
+    assert condition.value < 0
+    days = re.search(r"about (\d+) days like these 200 would be needed\.$", condition.reason)
+    assert days is not None, condition.reason
+    assert int(days[1]) == round(days_needed(daily_returns(holdout, (scores > 0.6).astype(float))))
+    losing, _ = trades(1000, drift=-0.01)
+    assert "days" not in verdict(trades, edge=0.05, holdout=losing).conditions[3].reason
 
 
 def test_the_gate_is_open_only_if_all_conditions_pass():
