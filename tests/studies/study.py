@@ -1,8 +1,9 @@
 """The study of the default plan: how often it finds what is planted, and how often it finds what is not.
 
 `make study` runs what `var/study/results.jsonl` lacks, as many runs at a time as there are cores, and writes the tables
-of `tests/studies/RESULTS.md`. It may be stopped and started again at any time: every part takes its seeds in turn over
-all kinds of market, so that what is done so far is a smaller study. Results of other code are kept, but not shown.
+of `tests/studies/RESULTS.md` after each. It may be stopped and started again at any time: every part takes its seeds in
+turn over all kinds of market, so that what is done so far is a smaller study. Results of other code are kept, but not
+shown.
 
 The parts, of which ``--parts`` chooses some:
 
@@ -16,6 +17,7 @@ before    the default plan before this study, on a few markets.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -29,6 +31,7 @@ from typing import Any
 
 import joblib
 
+from tests.studies import bayes, market_kinds, plans, real_markets, runs, series
 from tests.studies.market_kinds import DEAD, KINDS, N_DAYS, NULL, OTHER, TREND
 from tests.studies.plans import BEFORE, CHANGES, DEFAULT, REFERENCE
 from tests.studies.real_markets import REAL_MARKETS, missing_files, run_real
@@ -58,11 +61,11 @@ def tasks_of(part: str, known: list[Row], seeds: float, bars: Path) -> list[Task
         done = {(row["kind"], row["seed"]) for row in known}
         wanted = [(WALK, seed) for seed in range(_fewer(N_SERIES, seeds))]
         return [(part, run_series, each) for each in wanted if each not in done]
-    plans = {"default": [DEFAULT], "changes": list(CHANGES), "before": [BEFORE]}[part]
+    chosen = {"default": [DEFAULT], "changes": list(CHANGES), "before": [BEFORE]}[part]
     done = {(row["kind"], row["seed"], row["plan"]) for row in known}
     found: list[Task] = []
     for kind, seed in _markets(part, seeds):
-        missing = [plan for plan in plans if (kind, seed, plan) not in done]
+        missing = [plan for plan in chosen if (kind, seed, plan) not in done]
         if missing:
             found.append((part, run_market, (kind, seed, missing)))
     return found
@@ -98,7 +101,10 @@ def code_of_study() -> dict[str, str]:
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
     rooms = code_fingerprint("market", "features", "strategies", "models")
-    return {"code": rooms, "commit": commit or "unknown"}
+    digest = hashlib.sha256(rooms.encode())
+    for module in (bayes, market_kinds, plans, real_markets, runs, series):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return {"code": digest.hexdigest()[:12], "commit": commit or "unknown"}
 
 
 def write_tables(results: list[Row], bars: Path) -> str:
@@ -112,13 +118,12 @@ def write_tables(results: list[Row], bars: Path) -> str:
         "core; ± is the standard error over seeds.",
     ]
     if parts["default"] or parts["before"]:
-        plans = [DEFAULT, BEFORE]
         text += [
             "## What it finds",
             f"Two symbols, all rules, {N_DAYS} days of 15m bars, the last fifth sealed. Fresh: means on {N_FRESH} "
             "other markets of the same law. The oracle sees the regime; Bayes knows the law, sees the bars, and learns "
             "from ten times the trades what pays. Shares are those of the means.",
-            markdown(plans_table([*parts["default"], *parts["before"]], plans)),
+            markdown(plans_table([*parts["default"], *parts["before"]], [DEFAULT, BEFORE])),
         ]
     if rows := changes_table(parts["changes"]):
         text += [
@@ -179,6 +184,7 @@ def main() -> None:
             file.writelines(json.dumps(row) + "\n" for row in rows)
             file.flush()
             known += rows
+            write_tables(known, given.bars)
             left = (time.monotonic() - started) / done * (len(tasks) - done)
             what = {key: rows[0].get(key) for key in ("kind", "seed", "market", "open", "opened", "fresh_sortino")}
             shown = ", ".join(f"{key} {value}" for key, value in what.items() if value is not None)
