@@ -97,14 +97,17 @@ def run_task(part: str, run: Callable[..., Any], arguments: tuple[Any, ...], cod
 
 def code_of_study() -> dict[str, str]:
     """Return the fingerprint of the code that results follow from, and the commit for the reader."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
+    commit = _git("rev-parse", "--short", "HEAD") or "unknown"
+    changed = _git("status", "--porcelain", "--", ".", f":!{TABLE.relative_to(ROOT)}")
     rooms = code_fingerprint("market", "features", "strategies", "models")
     digest = hashlib.sha256(rooms.encode())
     for module in (bayes, market_kinds, plans, real_markets, runs, series):
         digest.update(Path(str(module.__file__)).read_bytes())
-    return {"code": digest.hexdigest()[:12], "commit": commit or "unknown"}
+    return {"code": digest.hexdigest()[:12], "commit": f"{commit}, changed" if changed else commit}
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def write_tables(results: list[Row], bars: Path) -> str:
