@@ -70,7 +70,7 @@ class Experiment:
     instruments: Mapping[str, Mapping[str, bool | float | str]] = field(default_factory=dict)
     settle_with: str | None = None
     modules: tuple[str, ...] = ()
-    features: str | tuple[str, ...] = "aligned"
+    features: str | tuple[str, ...] = ("aligned", "other_symbols")
     feature_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
 

@@ -25,7 +25,7 @@ from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import read_settings
-from tradesieve.pipelines.steps.chunk_features import describe_left_out, describe_other_symbols
+from tradesieve.pipelines.steps.chunk_features import describe_left_out
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.strategies.trades import is_closed
@@ -138,7 +138,7 @@ def _run(chosen: Experiment, *, seal: bool) -> dict[str, Any]:
     data = result["data"]
     for line in (
         *describe_left_out(data.get("features_left_out", {})),
-        *describe_other_symbols(chosen, data.get("features", ()), data.get("model_features", ())),
+        *data.get("other_symbols", ()),
     ):
         log.info(line)
     _publish(result)

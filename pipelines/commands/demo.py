@@ -35,7 +35,8 @@ def demo(market: str, as_json: bool) -> None:
     )
     console.json(done.result | {"market": market, "bento": done.bento, "paper": paper})
     show_result(console, done.result)
-    for line in describe_joined(done.result["data"]["same_trades_as"]):
+    data = done.result["data"]
+    for line in (*describe_joined(data["same_trades_as"]), *data.get("other_symbols", ())):
         console.say(line)
     if done.paper is not None:
         show_paper(console, done.paper)

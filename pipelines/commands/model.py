@@ -23,7 +23,7 @@ from tradesieve.pipelines.runs.release import artifact_of, champion_run, release
 from tradesieve.pipelines.runs.research_trades import model_instrument
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.stack.ports import require_free
-from tradesieve.pipelines.steps.chunk_features import describe_left_out, describe_other_symbols
+from tradesieve.pipelines.steps.chunk_features import describe_left_out
 from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions
 
 
@@ -67,7 +67,7 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
         *describe_joined(result["data"].get("same_trades_as", {})),
         *describe_no_trades(result["data"].get("without_trades", {})),
         *describe_left_out(result["data"].get("features_left_out", {})),
-        *describe_other_symbols(chosen, result["data"].get("features", ()), result["data"].get("model_features", ())),
+        *result["data"].get("other_symbols", ()),
     ):
         console.say(line)
 

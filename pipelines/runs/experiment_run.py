@@ -26,7 +26,7 @@ from tradesieve.pipelines.runs.factor_checks import require_invariants
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features, write_run_artifact
 from tradesieve.pipelines.runs.run_tracking import track_run
 from tradesieve.pipelines.settings import Settings
-from tradesieve.pipelines.steps.chunk_features import features_of
+from tradesieve.pipelines.steps.chunk_features import describe_other_symbols, features_of
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, load_chunks
 from tradesieve.pipelines.steps.dataset import pool_dataset
@@ -83,6 +83,7 @@ def run_experiment(
         summary = summarise(searched, judged, seed=experiment.plan.seed)
         artifact_folder = folder / ("sealed-artifact" if seal else "artifact")
         artifact = write_run_artifact(artifact_folder, experiment, parts, searched, summary)
+        read = model_features(searched)
         result = {
             "experiment": experiment.hash,
             "aim": experiment.plan.aim,
@@ -92,7 +93,8 @@ def run_experiment(
             | {
                 "without_trades": without_trades,
                 "features": list(features.names),
-                "model_features": list(model_features(searched)),
+                "model_features": list(read),
+                "other_symbols": describe_other_symbols(experiment, features.names, read),
                 "features_left_out": dict(features.left_out),
             },
             **summary,

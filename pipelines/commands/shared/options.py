@@ -64,7 +64,7 @@ experiment_options = add_options(
         click.option(
             "--features",
             help=f"Sets ({', '.join([*SETS, *SETS_OF_SYMBOLS])}) and features, separated by commas, such as "
-            "'minimal,close|close_1h__slope__window_20|50'.",
+            "'minimal,close|close_1h__slope__window_20|50'.  [default: aligned,other_symbols]",
         ),
         click.option(
             "--module",
