@@ -7,6 +7,7 @@ from typing import Any
 
 from tradesieve.pipelines.commands.shared.result_notes import describe_choice, describe_idle, describe_opening
 from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
+from tradesieve.pipelines.commands.shared.trade_notes import describe_losing
 from tradesieve.pipelines.console import Console
 
 _MEASURES = {
@@ -56,7 +57,7 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
     for name, rows in result["by_instance"].items():
         for line in describe_idle(rows or (), f"in the {_title(name)} part"):
             console.say(line)
-    for line in describe_choice(result):
+    for line in (*describe_losing(row["sortino"] for row in _comparison(result)), *describe_choice(result)):
         console.say(line)
     show_gate(console, result)
 
@@ -92,7 +93,10 @@ def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
     rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
     columns = {key: title for key, title in _MEASURES.items() if key != "part"}
     console.table(f"Without and with the model, {_WEIGHTED}", rows, columns)
-    for line in describe_idle(found["by_instance"], "in this period"):
+    for line in (
+        *describe_losing(row["sortino"] for row in rows),
+        *describe_idle(found["by_instance"], "in this period"),
+    ):
         console.say(line)
     console.say(
         f"This look is recorded: the period was opened {pluralise(found['opening'], 'time')} so far, and the gate of "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
 from tradesieve.strategies.instance import Instance
@@ -19,6 +19,13 @@ def describe_open(n_open: int, *, counted: str = "not counted as closed") -> lis
     counted : where they stand in the table above the line.
     """
     return [f"{pluralise(n_open, 'trade')} still open at the end of the data, {counted}"] if n_open else []
+
+
+def describe_losing(sortinos: Iterable[float | None]) -> list[str]:
+    """Return a line on Sortino ratios below zero, or none if there are none among these."""
+    if not any(sortino is not None and sortino < 0 for sortino in sortinos):
+        return []
+    return ["a Sortino below zero rises with risk, and by trading less: compare what loses by its expectancy"]
 
 
 def describe_untraded(n_untraded_fills: int) -> list[str]:

@@ -22,6 +22,7 @@ from tradesieve.pipelines.commands.shared.table_output import (
 from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.commands.shared.trade_notes import (
     describe_duplicates,
+    describe_losing,
     describe_no_trades,
     describe_open,
     describe_untraded,
@@ -129,6 +130,7 @@ def stats(
         *describe_limit(strategies),
         *describe_no_trades(without_trades),
         *describe_duplicates(duplicates),
+        *describe_losing(row["sortino"] for row in table),
         *describe_open(n_open, counted=counted),
         *describe_untraded(n_untraded),
     ):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tradesieve.pipelines.commands.shared.result_notes import describe_choice, describe_idle, describe_opening
+from tradesieve.pipelines.commands.shared.trade_notes import describe_losing
 
 
 def row(name: str, n_trades: int, n_kept: int) -> dict[str, Any]:
@@ -31,6 +32,11 @@ def test_the_winner_is_said_to_be_the_best_of_its_trials() -> None:
     edge = result | {"winner": {"at_edge": ["threshold 0.5 is the lowest tried"]}}
     assert describe_choice(edge)[1].endswith("a better one may lie beyond: threshold 0.5 is the lowest tried.")
     assert describe_choice({"winner": None, "leaderboard": []}) == []
+
+
+def test_a_sortino_below_zero_is_not_left_to_be_compared() -> None:
+    assert "compare what loses by its expectancy" in describe_losing([3.0, None, -0.1])[0]
+    assert describe_losing([3.0, None, 0.0]) == []
 
 
 @pytest.mark.parametrize(
