@@ -17,15 +17,15 @@ import time
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tests.studies import market_kinds, recipes
 from tests.studies.market_kinds import KINDS, N_DAYS
-from tests.studies.recipes import RECIPES, Judged
+from tests.studies.recipes import RECIPES, WITH_OURS, Judged
+from tests.studies.tables import Row, markdown, mean
 from tradesieve.models.json_values import json_safe
+from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.splits import split_holdout
 from tradesieve.pipelines.fingerprints import code_fingerprint
 
@@ -41,19 +41,19 @@ MARKETS = (
 PARTS = ("believed", "holdout", "fresh")
 
 
-def run_one(kind_name: str, recipe_name: str, seed: int) -> dict[str, Any]:
+def run_one(kind_name: str, recipe_name: str, seed: int) -> Row:
     """Let a recipe work on one market, then apply its filter to the hold-out and to a fresh market of the same law."""
     kind, recipe = KINDS[kind_name], RECIPES[recipe_name]
     started = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         own, fresh = (
-            kind.dataset(number, Path(folder) / str(number), recipe.plan, recipe.features)
+            kind.dataset(number, Path(folder) / str(number), Plan(), recipe.features)
             for number in (seed, 10_000 + 100 * seed)
         )
-    development, holdout = split_holdout(own, fraction=recipe.plan.holdout_fraction)
+    development, holdout = split_holdout(own, fraction=Plan().holdout_fraction)
     made = recipe.make(development, seed)
     parts = (made.believed, made.apply(holdout, development), made.apply(fresh, None))
-    row: dict[str, Any] = {"kind": kind_name, "recipe": recipe_name, "seed": seed, "code": _code()}
+    row: Row = {"kind": kind_name, "recipe": recipe_name, "seed": seed, "code": _code()}
     row["is_planted"] = kind.has_edge
     row["called_profitable"] = made.called_profitable(holdout)
     for part, judged in zip(PARTS, parts, strict=True):
@@ -61,7 +61,7 @@ def run_one(kind_name: str, recipe_name: str, seed: int) -> dict[str, Any]:
     return json_safe(row | {"seconds": round(time.process_time() - started, 1)})
 
 
-def _measured(judged: Judged) -> dict[str, Any]:
+def _measured(judged: Judged) -> Row:
     filtered, every = judged.filtered, judged.every_trade
     return {
         "sortino": filtered.sortino,
@@ -83,15 +83,23 @@ def summary(table: pd.DataFrame) -> str:
     """Count how often each recipe finds what is there, and what is not, as Markdown."""
     rows = []
     for recipe, own in table.groupby("recipe", observed=True):
-        row: dict[str, Any] = {"recipe": recipe}
-        for place, part in (("with an edge", own[own["is_planted"]]), ("without", own[~own["is_planted"]])):
-            called = part["called_profitable"]
-            row[f"called profitable {place}"] = f"{called.sum()} of {len(part)}"
-            if place == "with an edge":
-                row["and is"] = f"{(called & part['fresh_is_profitable']).sum()} of {called.sum()}"
-            row[f"gain {place}, believed → true"] = f"{_mean(part['believed_gain'])} → {_mean(part['fresh_gain'])}"
-        rows.append(row)
-    return _markdown(rows)
+        planted, nothing = own[own["is_planted"]], own[~own["is_planted"]]
+        called = planted["called_profitable"]
+        rows.append(
+            {
+                "recipe": recipe,
+                "an edge: called profitable": f"{called.sum()} of {len(planted)}",
+                "of these, are": f"{(called & planted['fresh_is_profitable']).sum()} of {called.sum()}",
+                "an edge: gain believed → true": _believed_and_true(planted),
+                "no edge: called profitable": f"{nothing['called_profitable'].sum()} of {len(nothing)}",
+                "no edge: gain believed → true": _believed_and_true(nothing),
+            }
+        )
+    return markdown(rows)
+
+
+def _believed_and_true(own: pd.DataFrame) -> str:
+    return f"{mean(own['believed_gain'])} → {mean(own['fresh_gain'])}"
 
 
 def details(table: pd.DataFrame) -> str:
@@ -103,59 +111,46 @@ def details(table: pd.DataFrame) -> str:
             "recipe": recipe,
             "seeds": len(own),
             "called profitable": own["called_profitable"].sum(),
-            "and is": (own["called_profitable"] & own["fresh_is_profitable"]).sum(),
+            "of these, on the hold-out": (own["called_profitable"] & own["holdout_is_profitable"]).sum(),
+            "of these, fresh": (own["called_profitable"] & own["fresh_is_profitable"]).sum(),
         }
         for measured in ("gain", "Sortino"):
-            cells = [_mean(own[f"{part}_{measured.lower()}"]) for part in PARTS]
+            cells = [mean(own[f"{part}_{measured.lower()}"]) for part in PARTS]
             row[f"{measured}, believed → hold-out → fresh"] = " → ".join(cells)
-        row["Sortino of every trade, fresh"] = _mean(own["fresh_sortino_of_every_trade"])
+        row["Sortino of every trade, fresh"] = mean(own["fresh_sortino_of_every_trade"])
         row["taken, fresh"] = f"{own['fresh_coverage'].mean():.0%}"
         rows.append(row)
-    return _markdown(rows)
-
-
-def _markdown(rows: list[dict[str, Any]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def _mean(values: pd.Series) -> str:
-    known = values.dropna().astype(float)
-    if not len(known):
-        return "–"
-    error = f" ± {known.std() / np.sqrt(len(known)):.1f}" if len(known) > 1 else ""
-    return f"{known.mean():.1f}{error}"
+    return markdown(rows)
 
 
 EXPLANATION = f"""\
-Two symbols, {N_DAYS} days of 15m bars, the trades of the [study of the default plan](RESULTS.md). Every recipe gets the
-same development part, four fifths of the time. "Gain" is the net return per unit of capital less that of every trade,
-in basis points; "believed" is what the recipe's own test says, "true" and "fresh" what its filter earns on another
-market of the same law, and "hold-out" on the last fifth. ± is the standard error over markets.
+Two symbols, all rules, {N_DAYS} days of 15m bars, as in the [study of the default plan](RESULTS.md). Every recipe gets
+the same development part, four fifths of the time. "Gain" is the net return per unit of capital less that of every
+trade, in basis points; "believed" is what the recipe's own test says, "true" and "fresh" what its filter earns on
+another market of the same law, and "hold-out" on the last fifth. A filter that takes no trade has no gain. ± is the
+standard error over markets.
 
 A filter is called profitable if, by the recipe's own test, its trades earn and have a better Sortino ratio than every
-trade; by the default plan, if the gate opens. It is profitable if the same is true on the fresh market.
-"""
+trade; by the default plan, if the gate opens. It is profitable if the same is true on the fresh market. What each
+recipe does, and by which documents, is in [recipes.py](recipes.py)."""
 
 
-def write_tables(results: list[dict[str, Any]]) -> str:
-    """Write the document with both tables and return it."""
+def write_tables(results: list[Row]) -> str:
+    """Write the document with its tables and return it."""
     table = pd.DataFrame(results)
     for column, names in (("kind", MARKETS), ("recipe", RECIPES)):
         table[column] = pd.Categorical(table[column], list(names))
     facts = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    made = (
-        f"Made by `make recipes` on {datetime.now(UTC):%Y-%m-%d} ({facts}), {table['seconds'].sum() / 60:.0f} minutes."
-    )
-    parts = (
-        "# The recipes of elsewhere on the same trades\n",
-        made + "\n",
+    minutes = table["seconds"].sum() / 60
+    text = [
+        "# The recipes of elsewhere on the same trades",
+        f"Made by `make recipes` on {datetime.now(UTC):%Y-%m-%d} ({facts}), in {minutes:.0f} minutes of one core.",
         EXPLANATION,
-        summary(table),
-        details(table),
-    )
-    TABLE.write_text(text := "\n".join(parts))
-    return text
+    ]
+    for own in (table[~table["recipe"].isin(WITH_OURS)], table[table["recipe"].isin(WITH_OURS)]):
+        text += [summary(own)] if len(own) else []
+    TABLE.write_text("\n\n".join([*text, details(table)]) + "\n")
+    return "\n\n".join([*text, details(table)])
 
 
 def main() -> None:
@@ -178,12 +173,12 @@ def main() -> None:
             file.write(json.dumps(row) + "\n")
             file.flush()
             known.append(row)
+            gains = " → ".join("–" if row[f"{part}_gain"] is None else f"{row[f'{part}_gain']:.1f}" for part in PARTS)
             sys.stderr.write(
-                f"{row['recipe']}, {row['kind']}, seed {row['seed']}: gain {row['believed_gain']:.1f} believed, "
-                f"{row['fresh_gain']:.1f} true, {row['seconds']:.0f} s\n"
+                f"{row['recipe']}, {row['kind']}, seed {row['seed']}: gain {gains}, {row['seconds']:.0f} s\n"
             )
     if known:
-        sys.stdout.write(write_tables(known))
+        sys.stdout.write(write_tables(known) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tests.studies import recipes
-from tests.studies.recipe_study import summary
+from tests.studies.recipe_study import ROOT, TABLE, summary
 from tests.studies.recipes import Judged, Made, operating_point, shuffled_folds, sliding_window, threshold_sweep
 from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.timeframes import DAY
@@ -145,7 +146,7 @@ def test_a_sweep_chooses_on_the_part_that_it_believes_and_deploys_the_model_of_t
     assert made.believed.dataset.decision_time[0] == trades.decision_time[641]
     # Where the last part contradicts the first, no threshold is above the base rate, so nothing is traded.
     last = np.arange(800) >= 640
-    contrary = replace(trades, y=np.where(last, 1 - trades.y, trades.y))
+    contrary = replace(trades, net_return=np.where(last, -trades.net_return, trades.net_return))
     assert not threshold_sweep(contrary, 0).believed.sizes.any()
     # The model does not learn the last part: what it takes above the chosen threshold hangs on the first part alone.
     alike = replace(trades, net_return=np.where(last, 2 * trades.net_return, trades.net_return))
@@ -189,3 +190,10 @@ def test_the_summary_counts_what_is_found_and_what_is_not_there() -> None:
     table = pd.DataFrame(rows)
     cells = [cell.strip() for cell in summary(table).splitlines()[2].split("|")[1:-1]]
     assert cells == ["a", "2 of 3", "1 of 2", "10.0 ± 0.0 → 1.0 ± 0.6", "1 of 2", "10.0 ± 0.0 → 3.5 ± 0.5"]
+
+
+def test_the_readme_shows_the_summary_of_the_study() -> None:
+    first, *_ = re.findall(r"(?:^\|.*\n)+", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert first in (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = [line.split("|")[1].strip() for line in first.splitlines()[2:]]
+    assert shown == [name for name in recipes.RECIPES if name not in recipes.WITH_OURS]
