@@ -107,8 +107,7 @@ class Plan:
     def candidates(self, feature_names: Sequence[str] = ()) -> list[Candidate]:
         """List every candidate of every engine.
 
-        Where features read symbols beside the decision's, the first candidate of each engine is tried without them too;
-        if it combines others, the first of these, which takes a part of the time.
+        Where features read symbols beside the decision's, the first candidate of each engine is tried without them too.
 
         Parameters
         ----------
@@ -119,10 +118,8 @@ class Plan:
         found: list[Candidate] = []
         for name, count in self.engines.items():
             if count:
-                engine = engine_named(name)
-                own = engine.candidates(count, seed=self.seed, task=task)
-                single = (*engine.members(own[0]), own[0])[0]
-                found += [*own, replace(single, selection=OWN_SYMBOL)] if without else own
+                own = engine_named(name).candidates(count, seed=self.seed, task=task)
+                found += [*own, replace(own[0], selection=OWN_SYMBOL)] if without else own
         return found
 
     def split(self, dataset: Dataset) -> list[Fold]:
