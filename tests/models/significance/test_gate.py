@@ -11,8 +11,15 @@ import pytest
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.fitness import daily_returns, improvement_returns, measure
+from tradesieve.models.protocol.holdout import open_holdout
+from tradesieve.models.protocol.ledger import Ledger
+from tradesieve.models.protocol.plan import Plan
+from tradesieve.models.protocol.search import search
+from tradesieve.models.significance.bootstrap import lower_bound
 from tradesieve.models.significance.deflated_sharpe import days_needed
 from tradesieve.models.significance.gate import Condition, Development, Gate, GateLimits, judge
+from tradesieve.models.significance.overfitting import probability_of_loss, probability_of_overfitting
+from tradesieve.models.splits import split_holdout
 from tradesieve.strategies.statistics.daily_returns import sharpe
 
 EARNED = {"causality": True, "parity": True}
@@ -98,6 +105,37 @@ def test_trading_less_of_a_losing_strategy_is_no_filter(trades):
     assert {"beats_random_filter", "sortino_above_zero", "improvement_above_zero"} <= set(
         failed(verdict(trades, edge=0.05, holdout=holdout, sizes=few))
     )
+
+
+def test_trading_less_of_losing_strategies_adds_nothing(trades):
+    """Less the baseline, it would: then the bound passed 8 of 10 random walks with costs."""
+    passed, unequal = 0, 0
+    for seed in range(40):
+        holdout, _ = trades(400, seed=seed, n_days=100, drift=-0.005)
+        few = (np.random.default_rng(seed).random(400) > 0.8).astype(float)
+        added = improvement_returns(holdout, few)
+        passed += lower_bound(added, ratio="sharpe", days_per_year=365.0, n_resamples=200, seed=seed) > 0
+        less = daily_returns(holdout, few) - daily_returns(holdout, np.ones(400))
+        unequal += lower_bound(less, ratio="sharpe", days_per_year=365.0, n_resamples=200, seed=seed) > 0
+    assert passed <= 5
+    assert unequal > 30
+
+
+def test_overfitting_is_measured_over_models_not_over_sizings_of_one(trades, tmp_path):
+    """Which sizing of a good model wins says nothing against it, and is above the limit of what may be luck."""
+    dataset, scores = trades(900, edge=0.04)
+    development, holdout = split_holdout(replace(dataset, X=scores[:, None]))
+    names = ("threshold", "quantile", "proportional", "kelly")
+    plan = Plan(label="won", engines={"lightgbm": 1}, applications=names, n_folds=3, minimum_trades=10)
+    result = search(development, plan)
+    found = open_holdout(
+        holdout, result, plan, ledger=Ledger(tmp_path / "ledger.db"), experiment="sizings", symbols=["S0"],
+        certificates=EARNED,
+    )  # fmt: skip
+    condition = next(one for one in found.gate.conditions if one.name == "probability_of_loss")
+    assert result.trial_returns().shape[1] == 4
+    assert condition.value == probability_of_loss(result.trial_returns()[:, :1])
+    assert condition.value < condition.threshold < probability_of_overfitting(result.trial_returns())
 
 
 def test_one_winner_among_crumbs_is_one_trade(trades):
