@@ -30,6 +30,28 @@ def share(passed: int, n: int, *, level: float | None = None) -> str:
     return f"**{text}**" if level is not None and interval.low > level else text
 
 
+MENDED = """## What this study found, and what was changed
+
+Measured on 300 to 400 samples of six instances each, before the change:
+
+- The rotation test ranked filters by their Sortino ratio, or by money per trade where that is below zero. It passed
+  8.8 % of filters in stretches (60 %, 120 days) where the rules earn, 9.8 % of those by volatility (10 %, 120 days)
+  where they lose, and 13 % of those in stretches (10 %, 40 days, of those that traded at all). It now compares what
+  filters add over its deviation, and finds a skill more often: 73 % instead of 67 % (independent, 60 %, 40 days).
+- What a filter adds each day was taken against the baseline's return of that day, so that days of many trades were
+  noise. Where rules earn, the bound passed only 1 to 2 % of filters in stretches. It is now taken against the return
+  of the average trade, and does not depend on what the rules earn.
+- The bounds studentised the Sortino ratio. That of the improvement passed 12.6 % (in stretches, 10 %, 40 days, of those
+  that traded at all) and 11.3 % (by volatility, 10 %, 40 days), and found a skill in 50 to 54 % of the samples where it
+  now finds it in about 70 % (60 %, 40 days). Bounds now test the mean, with a quantile of at least Student's.
+
+What stays: a filter that trades on the wildest tenth of the days has only a few days that count, fewer than the same
+filter at other times, and the rotation test passes it somewhat too often. The bound of the improvement does not compare
+with other times, and holds its level there. `probability_of_loss` passes far less than its 10 %, and finds few skills
+in less than a year of development: it asks whether the filtered trades earn, not whether the filter helps.
+"""
+
+
 def levels_table(results: list[dict[str, Any]], draws: str) -> str:
     """Write the tables of finished tasks; `draws` says how many the conditions took."""
     passed: Passed = {}
@@ -50,6 +72,8 @@ def levels_table(results: list[dict[str, Any]], draws: str) -> str:
         "## On the hold-out, nominal level 5 %\n\n"
         + _holdout_summary(passed, drawn)
         + "\n\n"
+        + _kinds_table(passed, drawn)
+        + "\n\n"
         + _holdout_table(passed, drawn)
         + "\n\n## On the development part, four times as long: deflated Sharpe ratio 5 %, probability of loss 10 %\n\n"
         "The winner is the best of twelve filters. Where the baseline earns, filters without skill do earn, so the\n"
@@ -58,7 +82,8 @@ def levels_table(results: list[dict[str, Any]], draws: str) -> str:
         + "\n\n## Forty worthless experiments of six filters each on one development part of 320 days\n\n"
         "How often the deflated Sharpe ratio of at least one of them passes, with the ledger's count and spread.\n\n"
         + _ledger_table(passed, drawn)
-        + "\n"
+        + "\n\n"
+        + MENDED
     )
 
 
@@ -85,6 +110,17 @@ def _holdout_summary(passed: Passed, drawn: Drawn) -> str:
         ]
         rows.append([str(days), str(n), *(f"{100 * total / max(n, 1):.1f}" for total in sums)])
     return _markdown(["days", "filters", *_NAMES], rows)
+
+
+def _kinds_table(passed: Passed, drawn: Drawn) -> str:
+    cells = [key for key in passed if key[0] == "hold-out"]
+    rows = []
+    for kind in FILTERS:
+        for coverage in COVERAGES:
+            n = sum(drawn[key] for key in cells)
+            sums = [sum(passed[key][f"{kind} {coverage} {name}"] for key in cells) for name in WITHOUT_SKILL]
+            rows.append([f"{kind}, {coverage:.0%}", str(n), *(share(total, n, level=0.05) for total in sums)])
+    return _markdown(["filter", "samples", *_NAMES[: len(WITHOUT_SKILL)]], rows)
 
 
 def _holdout_table(passed: Passed, drawn: Drawn) -> str:
