@@ -41,7 +41,8 @@ _START: dict[str, dict[str, Any]] = {
         "num_leaves": 4,
         "min_data_in_leaf": 200,
         "feature_fraction": 0.3,
-        "bagging_fraction": 0.5,
+        # Up to a half, LightGBM copies the rows that each tree reads, which costs a quarter of the time.
+        "bagging_fraction": 0.55,
         "lambda_l2": 20.0,
     },
 }
