@@ -53,8 +53,8 @@ def generated(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ge
         }  # fmt: skip
         config.write_text(yaml.safe_dump(values))
         monkeypatch.setenv("TRADESIEVE_HOME", str(home))
-        command = ["trades", "generate", "--config", str(config), "--output", str(output), "--replace"]
-        monkeypatch.setattr(sys, "argv", ["tradesieve", *command])
+        command = ["trades", "generate", "--with-holdout", "--config", str(config)]
+        monkeypatch.setattr(sys, "argv", ["tradesieve", *command, "--output", str(output), "--replace"])
         main()
         (row,) = pd.read_csv(output).to_dict("records")
         return pd.Series(row)
