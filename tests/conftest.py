@@ -5,20 +5,14 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import httpx
 import hypothesis
@@ -26,8 +20,12 @@ import numpy as np
 import pytest
 
 from tests.long_tests import LONG, LONGEST
+from tests.pages import browser, named_sources, open_page, requested  # noqa: F401 - fixtures
+from tests.servers.exchange import exchange  # noqa: F401
+from tests.servers.postgres import postgres  # noqa: F401
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
+from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.features.requirements import requirements_of
@@ -179,6 +177,14 @@ def build_artifact(
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_user_module_stays() -> Iterator[None]:
+    """Every file unloads the user modules that it loads: which file comes next is up to the workers."""
+    yield
+    stayed = {name for name, factor in FACTORS.items() if factor.module is not None}
+    assert not stayed, "load user modules within `isolated_modules`"
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real market data beside the repository; tests that need it are skipped without it."""
@@ -310,91 +316,3 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     yield start
     for server in started:
         server.stop()
-
-
-class _Sources(HTMLParser):
-    """What a page would fetch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attrs if name in ("src", "href", "data", "srcset")]
-
-
-@pytest.fixture(scope="session")
-def named_sources() -> Callable[[str], list[str]]:
-    """A function that lists what a page names to be fetched."""
-
-    def find(page: str) -> list[str]:
-        sources = _Sources()
-        sources.feed(page)
-        return sources.found
-
-    return find
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A real browser without a window, that keeps what it was told and what it asked for."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no browser: install the Debian packages chromium and chromium-driver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-        "--window-size=1280,1000", f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield started
-    started.quit()
-
-
-@pytest.fixture(scope="session")
-def open_page(browser: Any) -> Callable[[Path], Any]:
-    """A function that opens a page from its file, in a browser that remembers nothing of those before."""
-
-    def opened(path: Path) -> Any:
-        browser.get("about:blank")
-        for kind in ("browser", "performance"):
-            browser.get_log(kind)  # what the browser did before is no concern of ours
-        browser.get(path.as_uri())
-        return browser
-
-    return opened
-
-
-@pytest.fixture(scope="session")
-def requested() -> Callable[[Any], set[str]]:
-    """A function that says what kinds of places (file, data, http) the browser asked since the page was opened."""
-
-    def schemes(browser: Any) -> set[str]:
-        messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-        return {
-            message["params"]["request"]["url"].partition(":")[0]
-            for message in messages
-            if message["method"] == "Network.requestWillBeSent"
-        }
-
-    return schemes
-
-
-def _server(name: str) -> ModuleType:
-    """Import a file of servers; tests are no package, so that it has no name to be imported by."""
-    specification = spec_from_file_location(f"servers_{name}", Path(__file__).parent / "servers" / f"{name}.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-exchange = _server("exchange").exchange
-postgres = _server("postgres").postgres

@@ -15,7 +15,7 @@ from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_feature, parse_features
 from tradesieve.features.invariants.features import check_features
 from tradesieve.features.requirements import requirements_of
-from tradesieve.features.user_modules import _LOADED, default_features, load_user_modules
+from tradesieve.features.user_modules import default_features, isolated_modules, load_user_modules
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import parse_timeframe
 
@@ -48,11 +48,9 @@ def distance(frame, window, scale=0.5):
 
 @pytest.fixture(autouse=True)
 def nothing_stays() -> Iterator[None]:
-    factors, loaded, modules = dict(FACTORS), dict(_LOADED), set(sys.modules)
-    yield
-    for kept, before in ((FACTORS, factors), (_LOADED, loaded)):
-        kept.clear()
-        kept.update(before)
+    modules = set(sys.modules)
+    with isolated_modules():
+        yield
     for name in set(sys.modules) - modules:
         if "factors" in name or name in ("shapes", "features", "models"):
             del sys.modules[name]

@@ -17,7 +17,7 @@ from tradesieve.features.feature_names import example_of, parse_feature
 from tradesieve.features.feature_sets import SETS, SETS_OF_SYMBOLS, expand
 from tradesieve.features.inputs import SERIES_INPUTS
 from tradesieve.features.tsfresh.calculators import PREFIX
-from tradesieve.features.user_modules import default_features, load_user_modules
+from tradesieve.features.user_modules import default_features, isolated_modules, load_user_modules
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import TradesieveError
 
@@ -119,10 +119,9 @@ def _tsfresh_names() -> Iterator[str]:
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Feature]]:
     path = tmp_path_factory.mktemp("own") / "own_of_mirrors.py"
     path.write_text(OWN)
-    (module,) = load_user_modules([str(path)])
-    yield list(default_features(module))
-    for name in module.factors:
-        del FACTORS[name]
+    with isolated_modules():
+        (module,) = load_user_modules([str(path)])
+        yield list(default_features(module))
 
 
 def test_factors_of_a_users_own_file(own: list[Feature], bars: Bars, others: dict[str, Bars]) -> None:

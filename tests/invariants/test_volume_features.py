@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from tradesieve.features.factor import FACTORS, UserModule
 from tradesieve.features.feature_names import example_of, parse_feature, parse_features
 from tradesieve.features.feature_sets import SETS
-from tradesieve.features.user_modules import _LOADED, load_source
+from tradesieve.features.user_modules import isolated_modules, load_source
 from tradesieve.features.volume_features import depends_on_volume, reads_volume, without_volume
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
@@ -66,12 +65,8 @@ def planted_failure(bars, window=10):
 
 @pytest.fixture(scope="module")
 def module() -> Iterator[UserModule]:
-    before = dict(FACTORS)
-    yield load_source("volume_plants", MODULE, Path("volume_plants.py"), known={})
-    FACTORS.clear()
-    FACTORS.update(before)
-    _LOADED.pop("volume_plants")
-    sys.modules.pop("volume_plants")
+    with isolated_modules():
+        yield load_source("volume_plants", MODULE, Path("volume_plants.py"), known={})
 
 
 @pytest.mark.parametrize("name", WHOLE_BARS)

@@ -16,9 +16,8 @@ import pytest
 from tradesieve import factor
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
-from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_feature
-from tradesieve.features.user_modules import _LOADED, load_user_modules
+from tradesieve.features.user_modules import isolated_modules, load_user_modules
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
@@ -49,13 +48,8 @@ NAMES = (
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_stays() -> Iterator[None]:
-    before = dict(FACTORS)
-    yield
-    FACTORS.clear()
-    FACTORS.update(before)
-    _LOADED.clear()
-    for name in ("shapes", "own_factors"):
-        sys.modules.pop(name, None)
+    with isolated_modules():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +11,7 @@ import numpy as np
 import pytest
 
 from tests.pipelines.command_runs import exit_code
-from tradesieve.features.factor import FACTORS
-from tradesieve.features.user_modules import _LOADED
+from tradesieve.features.user_modules import isolated_modules
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
 from tradesieve.pipelines.runs.experiment_run import run_experiment
@@ -43,12 +41,8 @@ NAMES = ("bars__closing_strength__window_20", "bars__from_mean__window_10", "clo
 
 @pytest.fixture(autouse=True)
 def nothing_stays() -> Iterator[None]:
-    before = dict(FACTORS)
-    yield
-    FACTORS.clear()
-    FACTORS.update(before)
-    _LOADED.clear()
-    sys.modules.pop("my_factors", None)
+    with isolated_modules():
+        yield
 
 
 @pytest.fixture
