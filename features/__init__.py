@@ -17,5 +17,6 @@ __all__ = [
     "invariants",
     "profiling",
     "user_factors",
+    "user_definitions",
     "user_modules",
 ]

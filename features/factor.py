@@ -31,6 +31,7 @@ class UserModule:
     libraries : (name, version) of the installed libraries that it imports.
     dependencies : the user modules that it imports, directly or not, in the order in which they are loaded.
     path : where it was read.
+    definitions : kind and name of what it defines besides factors, see `features.user_definitions`.
     """
 
     name: str
@@ -39,6 +40,7 @@ class UserModule:
     libraries: tuple[tuple[str, str], ...]
     dependencies: tuple[UserModule, ...]
     path: Path = field(compare=False)
+    definitions: tuple[tuple[str, str], ...] = ()
 
     @property
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""User modules: Python files with factors of your own, loaded by name or path, identified by their source.
+"""User modules: Python files with factors and other definitions of your own, identified by their source.
 
 A module's whole source defines its factors: it is part of every cache key that depends on them, and it travels with a
 model. So a module may import what is installed, what is part of this project, and modules that are named before it; a
@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tradesieve.features.factor import FACTORS, Factor, Feature, UserModule
 from tradesieve.features.feature_names import example_of
+from tradesieve.features.user_definitions import DEFINITIONS
 from tradesieve.market.errors import BadInput
 
 _TAKEN = ("tradesieve", *sys.stdlib_module_names)
@@ -31,9 +33,9 @@ _LOADED: dict[str, UserModule] = {}
 
 
 def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> tuple[UserModule, ...]:
-    """Load modules in order and register their factors; those that are loaded and unchanged stay as they are.
+    """Load modules in order and register what they define; those that are loaded and unchanged stay as they are.
 
-    A module that changed replaces its former self: its former factors are gone.
+    A module that changed replaces its former self: what only that defined is gone.
 
     Parameters
     ----------
@@ -42,8 +44,8 @@ def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> 
 
     Raises
     ------
-    BadInput : if a module is missing, fails, defines no factor and is not imported by another, or imports a file of
-        the user that is not named before it; or if a factor's name is taken.
+    BadInput : if a module is missing, fails, defines nothing and is not imported by another, or imports a file of
+        the user that is not named before it; or if a name is taken.
     """
     folder = Path.cwd() if folder is None else folder
     loaded: dict[str, UserModule] = {}
@@ -58,7 +60,7 @@ def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> 
         loaded[name] = load_source(name, source, path, known=loaded)
     used = {needed.name for module in loaded.values() for needed in module.dependencies}
     for name, module in loaded.items():
-        if not module.factors and name not in used:
+        if not (module.factors or module.definitions or name in used):
             raise BadInput(
                 f"modules: {name} defines no factor; write `from tradesieve import factor` and put @factor before a "
                 "function"
@@ -67,7 +69,7 @@ def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> 
 
 
 def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserModule]) -> UserModule:
-    """Run a module's source and register its factors, unless the same source is loaded under its name.
+    """Run a module's source and register what it defines, unless the same source is loaded under its name.
 
     Parameters
     ----------
@@ -84,9 +86,9 @@ def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserM
     old = _LOADED.get(name)
     if old is not None and (old.source, old.dependencies) == (source, dependencies):
         return old
-    factors = _run(name, source, path, instead_of=old)
+    factors, definitions = _run(name, source, path, instead_of=old)
     versions = tuple((library, str(getattr(sys.modules.get(library), "__version__", ""))) for library in libraries)
-    module = UserModule(name, source, tuple(factors), versions, dependencies, path)
+    module = UserModule(name, source, tuple(factors), versions, dependencies, path, definitions)
     FACTORS.update({factor: replace(definition, module=module) for factor, definition in factors.items()})
     _LOADED[name] = module
     return module
@@ -100,7 +102,7 @@ def freshly_run(feature: Feature) -> Feature:
     modules = (*module.dependencies, module)
     with _put_back(*modules):
         for one in modules:
-            factors = _run(one.name, one.source, one.path, instead_of=one)
+            factors, _ = _run(one.name, one.source, one.path, instead_of=one)
         return replace(feature, factor=replace(factors[feature.factor.name], module=module))
 
 
@@ -110,11 +112,10 @@ def isolated_modules() -> Iterator[None]:
 
     Features that are parsed within the block keep their factors; no other code finds them.
     """
-    before, loaded = dict(FACTORS), dict(_LOADED)
+    before, loaded = _registered(), dict(_LOADED)
     code = {name: sys.modules.pop(name, None) for name in loaded}
     for module in loaded.values():
-        for factor in module.factors:
-            del FACTORS[factor]
+        _unregister(module)
     _LOADED.clear()
     try:
         yield
@@ -228,14 +229,16 @@ def _holds(folder: Path, module: str) -> bool:
     return (folder / f"{module}.py").is_file() or any((folder / module).glob("*.py"))
 
 
-def _run(name: str, source: str, path: Path, *, instead_of: UserModule | None) -> dict[str, Factor]:
-    """Run a module and return the factors that it registered; if it fails, restore what was before."""
+def _run(
+    name: str, source: str, path: Path, *, instead_of: UserModule | None
+) -> tuple[dict[str, Factor], tuple[tuple[str, str], ...]]:
+    """Run a module and return its factors and other definitions; if it fails, restore what was before."""
     module = ModuleType(name)
     module.__file__ = str(path)
-    before, code = dict(FACTORS), sys.modules.get(name)
-    for factor in instead_of.factors if instead_of else ():
-        FACTORS.pop(factor, None)
-    others = set(FACTORS)
+    before, code = _registered(), sys.modules.get(name)
+    if instead_of is not None:
+        _unregister(instead_of)
+    others, other_definitions = set(FACTORS), set(DEFINITIONS)
     sys.modules[name] = module  # so that functions find their module, and other modules this one
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
@@ -246,22 +249,41 @@ def _run(name: str, source: str, path: Path, *, instead_of: UserModule | None) -
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = f", line {own[-1].lineno}" if own else ""
         raise BadInput(f"modules: {path.name}{line}: {type(error).__name__}: {error}") from error
-    return {factor: FACTORS[factor] for factor in FACTORS if factor not in others}
+    factors = {factor: FACTORS[factor] for factor in FACTORS if factor not in others}
+    return factors, tuple(key for key in DEFINITIONS if key not in other_definitions)
 
 
 @contextmanager
 def _put_back(*modules: UserModule) -> Iterator[None]:
-    before, code = dict(FACTORS), {module.name: sys.modules.get(module.name) for module in modules}
+    before, code = _registered(), {module.name: sys.modules.get(module.name) for module in modules}
     try:
         yield
     finally:
         _restore(before, code)
 
 
-def _restore(factors: dict[str, Factor], code: Mapping[str, ModuleType | None]) -> None:
+_Registered = tuple[dict[str, Factor], dict[tuple[str, str], Any]]
+
+
+def _registered() -> _Registered:
+    return dict(FACTORS), dict(DEFINITIONS)
+
+
+def _unregister(module: UserModule) -> None:
+    for factor in module.factors:
+        FACTORS.pop(factor, None)
+    for key in module.definitions:
+        DEFINITIONS.pop(key, None)
+
+
+def _restore(registered: _Registered, code: Mapping[str, ModuleType | None]) -> None:
+    factors, definitions = registered
     for factor in set(FACTORS) - set(factors):
         del FACTORS[factor]
     FACTORS.update(factors)
+    for key in set(DEFINITIONS) - set(definitions):
+        del DEFINITIONS[key]
+    DEFINITIONS.update(definitions)
     for name, module in code.items():
         if module is None:
             sys.modules.pop(name, None)

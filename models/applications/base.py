@@ -15,7 +15,7 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import MINIMUM_TRADES, Fitness
+from tradesieve.models.fitness.registry import MINIMUM_TRADES, Fitness
 from tradesieve.models.labels import TASKS
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tradesieve.models.applications.base import Application, NoChoice, scored_rows
 from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import MINIMUM_TRADES, Fitness
+from tradesieve.models.fitness.registry import MINIMUM_TRADES, Fitness
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tradesieve.market.bars import format_time
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import improvement_returns
+from tradesieve.models.fitness.filtered_returns import improvement_returns
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.search import SearchResult

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import measure, measure_by_instance
+from tradesieve.models.fitness.measures import measure, measure_by_instance
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.search import SearchResult, Trial
@@ -103,8 +103,8 @@ def compare_instances(dataset: Dataset, sizes: np.ndarray, *, seed: int) -> list
 
     Returns
     -------
-    As `models.fitness.measure_by_instance`, with ``random_sortino`` and ``n_joined``, the number of other instances of
-    the same trades that the row stands for.
+    As `models.fitness.measures.measure_by_instance`, with ``random_sortino`` and ``n_joined``, the number of other
+    instances of the same trades that the row stands for.
     """
     rows, joined = measure_by_instance(dataset, sizes), Counter(dataset.same_trades_as.values())
     for code, row in enumerate(rows):

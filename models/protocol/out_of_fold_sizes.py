@@ -11,7 +11,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.applications.base import NoChoice
 from tradesieve.models.applications.registry import application_named
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import MINIMUM_TRADES, Fitness
+from tradesieve.models.fitness.registry import MINIMUM_TRADES, Fitness
 from tradesieve.models.splits import Fold
 
 

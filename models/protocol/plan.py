@@ -14,7 +14,7 @@ from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, check_seed
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.feature_selection import OWN_SYMBOL
-from tradesieve.models.fitness import MINIMUM_TRADES, fitness_named
+from tradesieve.models.fitness.registry import MINIMUM_TRADES, fitness_named
 from tradesieve.models.labels import REGRESSION, label_named
 from tradesieve.models.protocol.aims import aim_named
 from tradesieve.models.significance.gate import GateLimits

@@ -14,7 +14,9 @@ from tradesieve.models.applications.registry import application_named
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, single_threaded
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.fitness import Measures, daily_returns, fitness_named, measure
+from tradesieve.models.fitness.filtered_returns import daily_returns
+from tradesieve.models.fitness.measures import Measures, measure
+from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.fitted.model import Model
 from tradesieve.models.leakage import check_leakage, leaked_scores
 from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.fitness import check_finite
+from tradesieve.models.fitness.filtered_returns import check_finite
 
 _RESAMPLES_AT_ONCE = 250
 

@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.fitness import check_finite
+from tradesieve.models.fitness.filtered_returns import check_finite
 from tradesieve.strategies.statistics.daily_returns import sharpe
 
 EULER_GAMMA = 0.5772156649015329

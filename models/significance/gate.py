@@ -11,14 +11,14 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import (
-    MINIMUM_TRADES,
+from tradesieve.models.fitness.filtered_returns import (
     checked_sizes,
     daily_returns,
     effective_days,
     effective_number,
     improvement_returns,
 )
+from tradesieve.models.fitness.registry import MINIMUM_TRADES
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.significance.bootstrap import lower_bound
 from tradesieve.models.significance.deflated_sharpe import days_needed, deflated_sharpe
@@ -76,7 +76,7 @@ class GateLimits:
     Parameters
     ----------
     minimum_trades : fewest effective trades that the filter must keep on the hold-out, see
-        `models.fitness.effective_number`; copies of a trade in several instances are one.
+        `models.fitness.filtered_returns.effective_number`; copies of a trade in several instances are one.
     minimum_days : fewest effective days on which they must exit.
     significance : highest p-value of the rotation test.
     confidence : of the lower bounds of the filtered trades and of the improvement.
@@ -121,7 +121,7 @@ class Development:
 
     Parameters
     ----------
-    improvement : float (n_days,), what the winner adds, see `models.fitness.improvement_returns`.
+    improvement : float (n_days,), what the winner adds, see `models.fitness.filtered_returns.improvement_returns`.
     returns : float (n_days, n_models), daily returns of the best trial of each model.
     n_trials : the ledger's count for these symbols, all experiments together; at least one.
     trial_sharpes : float, Sharpe ratios of one day of the improvement by the trials that the ledger knows, NaN if

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.fitness import check_finite
+from tradesieve.models.fitness.filtered_returns import check_finite
 
 _COMBINATIONS_AT_ONCE = 512
 

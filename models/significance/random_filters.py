@@ -5,9 +5,9 @@ together) and loses only its timing. So neither trading less, nor preferring a b
 trade make a filter look skilled. Shuffles of the sizes within an instance do not hold their level on correlated
 instances, since each copy is shuffled on its own.
 
-Filters are compared by what they add each day, `models.fitness.improvement_returns`, over its deviation. Undivided, a
-filter of volatile days without skill beats its rotations, which are of calmer ones, too often; by the Sortino ratio, so
-does any filter in stretches of rules that earn (tests/studies/LEVELS.md).
+Filters are compared by what they add each day, `models.fitness.filtered_returns.improvement_returns`, over its
+deviation. Undivided, a filter of volatile days without skill beats its rotations, which are of calmer ones, too often;
+by the Sortino ratio, so does any filter in stretches of rules that earn (tests/studies/LEVELS.md).
 
 NaN rules: a filter that keeps nothing has a p-value of NaN, which passes no gate. A rotation that keeps nothing counts
 against the filter.
@@ -40,7 +40,7 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import capital_effects, checked_sizes, excess_effects
+from tradesieve.models.fitness.filtered_returns import capital_effects, checked_sizes, excess_effects
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.significance.rotation_kernels import rotated_sums_nb, sums_of_sizes_nb
 
@@ -51,8 +51,8 @@ class Rotations:
 
     Parameters
     ----------
-    improvement : float64 (n_rotations,), annualised Sharpe ratio of `models.fitness.improvement_returns`; 0 where
-        nothing is added, NaN where nothing is kept.
+    improvement : float64 (n_rotations,), annualised Sharpe ratio of `improvement_returns`; 0 where nothing is added,
+        NaN where nothing is kept.
     sortino : float64 (n_rotations,), annualised; NaN without a downside.
     expectancy : float64 (n_rotations,), net return per unit of capital; NaN where nothing is kept.
     observed : the improvement of the filter itself.
@@ -80,7 +80,7 @@ def rotate(dataset: Dataset, sizes: np.ndarray, *, n_rotations: int, seed: int) 
 
     Raises
     ------
-    BadInput, BadData : as `models.fitness.daily_returns`, and if `n_rotations` is below 1.
+    BadInput, BadData : as `models.fitness.filtered_returns.daily_returns`, and if `n_rotations` is below 1.
     """
     if n_rotations < 1:
         raise BadInput(f"n_rotations is {n_rotations}, but must be at least 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import daily_returns
+from tradesieve.models.fitness.filtered_returns import daily_returns
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.pipelines.reports.figures.equity_charts import filter_chart

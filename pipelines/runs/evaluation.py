@@ -12,7 +12,7 @@ from tradesieve.market.bars import format_time
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.models.dataset import Dataset, dataset_from_trades
-from tradesieve.models.fitness import measure
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.protocol.leaderboard import compare_instances
 from tradesieve.models.significance.random_filters import random_filter
 from tradesieve.pipelines.experiment import parse_time

@@ -25,7 +25,7 @@ from tradesieve.market.instruments import Instrument
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.dataset import Dataset, dataset_from_trades
-from tradesieve.models.fitness import measure
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.labels import LABELS
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout
 from tradesieve.models.protocol.ledger import Ledger

@@ -24,7 +24,7 @@ from tradesieve.market.timeframes import DAY, parse_timeframe
 from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.fitness import fitness_named
+from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.protocol.candidate_scores import score_candidates
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout
 from tradesieve.models.protocol.ledger import Ledger

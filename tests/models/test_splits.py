@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tradesieve.market.calendars.trading_days import NEW_YORK
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
-from tradesieve.models.fitness import daily_returns
+from tradesieve.models.fitness.filtered_returns import daily_returns
 from tradesieve.models.splits import FOLDS, folds_named, purged_folds, split_holdout, walk_forward_folds
 
 

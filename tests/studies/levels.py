@@ -23,7 +23,8 @@ import numpy as np
 from tests.studies.levels_table import DAYS, DEVELOPMENT, levels_table
 from tests.studies.trade_laws import DRIFTS, EDGE, N_FAMILIES, drifting, sample, skilled, worthless_sizes
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import daily_returns, fitness_named, improvement_returns
+from tradesieve.models.fitness.filtered_returns import daily_returns, improvement_returns
+from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.significance.bootstrap import lower_bound
 from tradesieve.models.significance.deflated_sharpe import deflated_sharpe

@@ -18,7 +18,8 @@ import pandas as pd
 from tests.studies.runs import open_for_study
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import DAY, parse_timeframe
-from tradesieve.models.fitness import daily_returns, measure
+from tradesieve.models.fitness.filtered_returns import daily_returns
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.protocol.plan import Plan

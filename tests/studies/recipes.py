@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import Measures, measure
+from tradesieve.models.fitness.measures import Measures, measure
 from tradesieve.models.protocol.holdout import open_holdout
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.protocol.plan import Plan

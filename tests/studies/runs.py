@@ -14,7 +14,7 @@ from tests.studies.bayes import bayes_sizes, oracle_sizes
 from tests.studies.market_kinds import KINDS, N_DAYS, SYMBOLS, TREND
 from tests.studies.plans import EVERY_FEATURE, PLANS, Planned
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import measure
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout
 from tradesieve.models.protocol.ledger import Ledger

@@ -14,7 +14,7 @@ from tradesieve.models.applications.proportional import Proportional
 from tradesieve.models.applications.quantile import Quantile
 from tradesieve.models.applications.registry import APPLICATIONS, application_named, from_parameters
 from tradesieve.models.applications.threshold import Threshold
-from tradesieve.models.fitness import Fitness, fitness_named
+from tradesieve.models.fitness.registry import Fitness, fitness_named
 
 SORTINO = fitness_named("sortino")
 NAMES = sorted(APPLICATIONS)

@@ -10,7 +10,7 @@ import pytest
 from tradesieve.market.errors import BadInput
 from tradesieve.models.applications.base import NoChoice
 from tradesieve.models.applications.positive_score import SMALLEST, PositiveScore
-from tradesieve.models.fitness import fitness_named
+from tradesieve.models.fitness.registry import fitness_named
 
 MEASURE = fitness_named("expectancy_by_coverage")
 

@@ -12,7 +12,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.applications.base import NoChoice
 from tradesieve.models.applications.registry import APPLICATIONS, from_parameters
 from tradesieve.models.applications.threshold import Threshold
-from tradesieve.models.fitness import fitness_named
+from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.protocol.out_of_fold_sizes import out_of_fold_sizes
 from tradesieve.models.splits import purged_folds, walk_forward_folds
 

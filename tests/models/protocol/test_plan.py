@@ -10,7 +10,7 @@ import pytest
 from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import measure
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.search import search
 

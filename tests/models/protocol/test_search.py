@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tradesieve.models.fitness import measure
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.protocol.leaderboard import leaderboard, summarise
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints

@@ -10,7 +10,8 @@ import pytest
 
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
-from tradesieve.models.fitness import daily_returns, improvement_returns, measure
+from tradesieve.models.fitness.filtered_returns import daily_returns, improvement_returns
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.protocol.holdout import open_holdout
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.protocol.plan import Plan

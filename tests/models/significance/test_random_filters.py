@@ -11,7 +11,8 @@ from scipy import stats
 
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
-from tradesieve.models.fitness import daily_returns, excess_effects, improvement_returns, measure
+from tradesieve.models.fitness.filtered_returns import daily_returns, excess_effects, improvement_returns
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.significance.random_filters import random_filter, rotate, rotation_test
 from tradesieve.models.significance.rotation_kernels import rotated_sums_nb, sums_of_sizes_nb
 from tradesieve.strategies.statistics.daily_returns import sharpe

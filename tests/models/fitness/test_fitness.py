@@ -13,16 +13,10 @@ from tradesieve.market.calendars.trading_days import NEW_YORK, WEEKDAYS
 from tradesieve.market.errors import BadData, BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import (
-    FITNESS,
-    Fitness,
-    daily_returns,
-    fitness_named,
-    improvement_returns,
-    measure,
-    measure_by_instance,
-    ranked_sortino,
-)
+from tradesieve.models.fitness.filtered_returns import daily_returns, improvement_returns
+from tradesieve.models.fitness.measures import measure, measure_by_instance
+from tradesieve.models.fitness.ranks import ranked_sortino
+from tradesieve.models.fitness.registry import FITNESS, Fitness, fitness_named
 from tradesieve.strategies.statistics.daily_returns import equity, max_drawdown, sharpe, sortino
 
 
