@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from tradesieve.features.factor import UserModule
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.feature_sets import expand, stands_for_symbols
+from tradesieve.features.user_definitions import check_defined_in
 from tradesieve.features.user_modules import load_user_modules
 from tradesieve.market.calendars.sessions import session_word
 from tradesieve.market.errors import BadInput, Unknown
@@ -50,8 +51,8 @@ class Experiment:
     settle_with : a shorter timeframe, such as 1m, whose stored bars settle what came first within a bar, see
         `market.execution.fill_rule`; None: a bar that touches stop and target is a loss. It has no effect on timeframes
         that are not longer.
-    modules : Python files with the user's own factors, by path from the current folder (``my_factors.py``) or by import
-        name, see `features.user_modules`; a file comes after those that it imports.
+    modules : Python files with the user's own factors and fitness, by path from the current folder (``my_factors.py``)
+        or by import name, see `features.user_modules`; a file comes after those that it imports.
     features : the name of a set, or a list of features, sets and patterns, see `features.feature_sets.expand`. A set or
         pattern of ``each`` symbol stands for those of the experiment; with a single one it has no features.
         Where bars have no volume, sets and patterns are computed without the features that read it, and one that is
@@ -86,7 +87,9 @@ class Experiment:
         for name, values in (("symbols", self.symbols), ("timeframes", self.parsed_timeframes())):
             if len(set(values)) != len(values):
                 raise BadInput(f"{name} are {', '.join(getattr(self, name))}: one of them is named twice")
-        self.user_modules()
+        modules = self.user_modules()
+        for fitness in (self.plan.fitness, self.plan.selection):
+            check_defined_in(modules, "fitness", fitness)
         self.feature_names()
         self.period()
         self._check_settling()
@@ -164,7 +167,7 @@ class Experiment:
         return (self.features,) if isinstance(self.features, str) else self.features
 
     def user_modules(self) -> tuple[UserModule, ...]:
-        """Load the modules, which registers their factors."""
+        """Load the modules, which registers what they define."""
         return load_user_modules(self.modules)
 
     def instrument(self, symbol: str) -> Instrument:
@@ -247,10 +250,17 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
     BadInput : if a value is of the wrong kind or out of range; names its key.
     """
     _refuse_unknown_keys(Experiment, values, "the experiment")
+    _load_modules(values.get("modules"))
     try:
         return TypeAdapter(Experiment).validate_python(_with_all_strategies(_with_text_dates(values)))
     except ValidationError as error:
         raise _bad_input(error) from error
+
+
+def _load_modules(modules: Any) -> None:
+    """Load the modules before the plan is made, which may name what they define."""
+    if isinstance(modules, list | tuple) and all(isinstance(module, str) for module in modules):
+        load_user_modules(modules)
 
 
 _UNION_BRANCH = re.compile(r"(str|float|int)$|(tuple|dict|function)[-\[]")
