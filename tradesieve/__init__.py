@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tradesieve.market.synthetic import SyntheticMarket as SyntheticMarket
     from tradesieve.market.timeframes import parse_timeframe as parse_timeframe
     from tradesieve.models.artifact.artifact import load_artifact as load_artifact
+    from tradesieve.models.fitness.user_fitness import fitness as fitness
     from tradesieve.pipelines.experiment import Experiment as Experiment
     from tradesieve.pipelines.runs.experiment_run import run_experiment as run_experiment
     from tradesieve.pipelines.settings import read_settings as read_settings
@@ -46,6 +47,7 @@ _MODULES = {
     "compute": "features.engine.compute",
     "parse_strategy": "strategies.registry",
     "simulate": "strategies.backtest.simulator",
+    "fitness": "models.fitness.user_fitness",
     "load_artifact": "models.artifact.artifact",
     "ScoringClient": "serving.client",
     "Experiment": "pipelines.experiment",

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tradesieve.features.user_definitions import defined
 from tradesieve.market.errors import lookup
 from tradesieve.models.dataset import Dataset
+from tradesieve.models.fitness import ranks
 from tradesieve.models.fitness.filtered_returns import effective_trades
-from tradesieve.models.fitness.measures import expectancy, profit_factor
-from tradesieve.models.fitness.ranks import expectancy_by_coverage, ranked_sharpe, ranked_sortino, total_return
+from tradesieve.models.fitness.measures import expectancy
+
+KIND = "fitness"
+"""The kind of a user's own, see `features.user_definitions`."""
 
 MINIMUM_TRADES = 30
 """With fewer effective trades a fitness is NaN: a ratio of a handful of trades is an accident."""
@@ -47,21 +51,27 @@ class Fitness:
 FITNESS: dict[str, Fitness] = {
     fitness.name: fitness
     for fitness in (
-        Fitness("sortino", ranked_sortino),
-        Fitness("sharpe", ranked_sharpe),
+        Fitness("sortino", ranks.ranked_sortino),
+        Fitness("sortino_lower_bound", ranks.ranked_sortino_bound),
+        Fitness("sharpe", ranks.ranked_sharpe),
+        Fitness("calmar", ranks.ranked_calmar),
+        Fitness("ulcer_performance", ranks.ranked_ulcer_performance),
+        Fitness("profit_factor", ranks.ranked_profit_factor),
         Fitness("expectancy", expectancy),
-        Fitness("profit_factor", profit_factor),
-        Fitness("expectancy_by_coverage", expectancy_by_coverage),
-        Fitness("total_return", total_return),
+        Fitness("expectancy_by_coverage", ranks.expectancy_by_coverage),
+        Fitness("total_return", ranks.total_return),
+        Fitness("log_wealth", ranks.ranked_log_wealth),
+        Fitness("profitable_weeks", ranks.ranked_profitable_weeks),
     )
 }
+"""What the project defines; users define their own in modules, see `user_fitness`."""
 
 
 def fitness_named(name: str) -> Fitness:
-    """Return the fitness of this name.
+    """Return the fitness of this name, the project's or a user's.
 
     Raises
     ------
     Unknown : if there is no such fitness.
     """
-    return lookup("fitness", name, FITNESS)
+    return lookup("fitness", name, FITNESS | defined(KIND))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tradesieve.market.errors import BadInput
+from tradesieve.models.fitness.bounded_ratio import bounded_ratio, mean_and_error
 from tradesieve.models.fitness.filtered_returns import check_finite
 
 _RESAMPLES_AT_ONCE = 250
@@ -74,7 +75,7 @@ def lower_bound(
         return math.nan
     from scipy.stats import t  # slow to import; applying a model does not need it
 
-    mean, _ = _mean_and_error(returns[None, :])
+    mean, _ = mean_and_error(returns[None, :])
     generator = np.random.default_rng(seed)
     above = np.concatenate(
         [
@@ -83,49 +84,16 @@ def lower_bound(
         ]
     )
     quantile = max(float(np.quantile(above, confidence, method="higher")), float(t.ppf(confidence, len(returns) - 1)))
-    return _bound(returns, ratio, quantile) * math.sqrt(days_per_year)
-
-
-def _bound(returns: np.ndarray, ratio: str, quantile: float) -> float:
-    """Return the bound of the ratio of one day, so many standard errors below."""
-    from scipy.optimize import brentq
-
-    mean = float(returns.mean())
-    squares = (np.minimum(returns, 0.0) if ratio == "sortino" else returns - mean) ** 2
-    risk = math.sqrt(float(np.mean(squares)))
-
-    def surplus(at: float) -> float:
-        # The second term is the influence of each day on the risk; its mean is the risk.
-        _, error = _mean_and_error((returns - at * (squares + risk**2) / (2 * risk))[None, :])
-        return mean - at * risk - quantile * float(error[0])
-
-    if not surplus(0.0) > 0:
-        return surplus(0.0) / risk
-    # At the observed ratio the surplus is below zero, or zero for a confidence of a half.
-    return float(brentq(surplus, 0.0, mean / risk)) if surplus(mean / risk) < 0 else mean / risk
+    return bounded_ratio(returns, ratio=ratio, n_errors=quantile) * math.sqrt(days_per_year)
 
 
 def _above(resamples: np.ndarray, observed: float) -> np.ndarray:
     """Return by how many of its own standard errors the mean of each resample is above the observed one."""
-    means, errors = _mean_and_error(resamples)
+    means, errors = mean_and_error(resamples)
     with np.errstate(divide="ignore", invalid="ignore"):
         above = (means - observed) / errors
     # A resample of equal days has no error; it counts as the worst.
     return np.where(np.isfinite(above), above, np.inf)
-
-
-def _mean_and_error(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the mean of each row and its standard error: float64 (n_rows,) each."""
-    mean = returns.mean(axis=1)
-    centred = returns - mean[:, None]
-    n_days = returns.shape[1]
-    n_lags = int(4 * (n_days / 100) ** (2 / 9))  # Newey and West (1994)
-    variance = np.mean(centred**2, axis=1)
-    long_run = variance.copy()
-    for lag in range(1, min(n_lags, n_days - 1) + 1):
-        together = np.sum(centred[:, lag:] * centred[:, :-lag], axis=1) / n_days
-        long_run += 2 * (1 - lag / (n_lags + 1)) * together
-    return mean, np.sqrt(np.maximum(long_run, variance) / n_days)
 
 
 def _resampled_days(n_days: int, n_resamples: int, generator: np.random.Generator) -> np.ndarray:

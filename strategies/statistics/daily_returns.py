@@ -201,8 +201,44 @@ def calmar(returns: np.ndarray, *, days_per_year: float) -> float:
     fall = -max_drawdown(returns)
     if not fall > 0:
         return math.nan
-    yearly = float(equity(returns)[-1]) ** (days_per_year / len(returns)) - 1.0
-    return yearly / fall
+    return _annual_return(returns, days_per_year) / fall
+
+
+def ulcer_performance(returns: np.ndarray, *, days_per_year: float) -> float:
+    """Divide the compounded annual return by the ulcer index, the root mean square of the drawdowns (Martin, 1987).
+
+    Returns
+    -------
+    The Martin ratio; the risk-free rate is zero. NaN without a drawdown, without a day, or with NaN in `returns`.
+
+    Examples
+    --------
+    >>> round(ulcer_performance(np.array([0.02, -0.01, 0.01, 0.0]), days_per_year=4), 6)
+    3.979501
+    """
+    _check_year(days_per_year)
+    ulcer_index = math.sqrt(float(np.mean(drawdowns(returns) ** 2))) if len(returns) else 0.0
+    if not ulcer_index > 0:
+        return math.nan
+    return _annual_return(returns, days_per_year) / ulcer_index
+
+
+def log_wealth(returns: np.ndarray) -> float:
+    """Return the logarithm of what one unit of capital has become (Kelly, 1956).
+
+    Returns
+    -------
+    Minus infinity after a loss of all of it; NaN with NaN in `returns`.
+
+    Equals: ``np.log(empyrical.cum_returns_final(returns, starting_value=1))``.
+
+    Examples
+    --------
+    >>> round(log_wealth(np.array([0.02, -0.01])), 6)
+    0.009752
+    """
+    with np.errstate(divide="ignore"):
+        return float(np.sum(np.log(np.maximum(1.0 + returns, 0.0))))
 
 
 def equity(returns: np.ndarray) -> np.ndarray:
@@ -273,6 +309,11 @@ def deepest_drawdown(returns: np.ndarray) -> Drawdown:
     back = np.flatnonzero(fall[trough:] == 0.0)
     end = trough + int(back[0]) if len(back) else len(fall) - 1
     return Drawdown(float(fall[trough]), end - peak, bool(len(back)))
+
+
+def _annual_return(returns: np.ndarray, days_per_year: float) -> float:
+    """Return the compounded return of a year like these days."""
+    return float(equity(returns)[-1]) ** (days_per_year / len(returns)) - 1.0
 
 
 def _check_year(days_per_year: float) -> None:
