@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.feature_selection import SELECTIONS, check_selection, select
-from tradesieve.models.fitted.model import Model, refuse_infinity
+from tradesieve.models.engines.training_rows import SelectedRows, TrainingRows
+from tradesieve.models.feature_selection import SELECTIONS, check_selection
+from tradesieve.models.fitted.model import Model
 from tradesieve.models.labels import CLASSIFICATION, TASKS
 
 __all__ = ["Candidate", "Engine", "Model", "single_threaded"]
@@ -159,20 +160,20 @@ class Engine(ABC):
         weight: np.ndarray,
         *,
         seed: int,
-        members: Sequence[Model] | None = None,
         feature_names: Sequence[str] | None = None,
+    ) -> Model:
+        """Fit on these rows alone, see `TrainingRows` and `fit_rows`."""
+        return self.fit_rows(candidate, TrainingRows(X, y, weight, feature_names=feature_names), seed=seed)
+
+    def fit_rows(
+        self, candidate: Candidate, rows: TrainingRows, *, seed: int, members: Sequence[Model] | None = None
     ) -> Model:
         """Select features and fit, on these rows alone.
 
-        Weights are scaled to a mean of 1, so that only their proportions count, whatever the regularisation.
-
         Parameters
         ----------
-        X : float64 (n_rows, n_features), NaN where unknown.
-        y : float64 (n_rows,), not all the same; 0 or 1 for a classification, finite for a regression.
-        weight : float64 (n_rows,), positive.
+        rows : what candidates on the same rows share is made by the first of them.
         members : the models of `members` of the candidate, fitted on these rows with this seed; None fits them here.
-        feature_names : of the columns of `X`, for selections that go by them.
 
         Returns
         -------
@@ -180,24 +181,17 @@ class Engine(ABC):
 
         Raises
         ------
-        BadInput : if an argument breaks the above, or the weights differ and the estimator takes none.
+        BadInput : if the rows break what `TrainingRows` asks, or the weights differ and the estimator takes none.
         """
         if candidate.engine != self.name:
             raise BadInput(f"{candidate.name} belongs to the engine {candidate.engine!r}, not to {self.name!r}")
         self.check_estimator(candidate.estimator, candidate.task)
         check_seed(seed)
-        _check_rows(X, y, weight, candidate.task)
         with single_threaded():
+            selected = rows.selected(candidate.selection, candidate.task, seed=seed)
             if members is None:
-                members = [
-                    self.fit(member, X, y, weight, seed=seed, feature_names=feature_names)
-                    for member in self.members(candidate)
-                ]
-            if members:
-                return self._combine(members, X)
-            columns = select(candidate.selection, X, y, seed=seed, feature_names=feature_names)
-            kept = np.ascontiguousarray(X[:, columns])
-            return self._fit(candidate, kept, y, weight / weight.mean(), seed, columns, X.shape[1])
+                members = [self.fit_rows(member, rows, seed=seed) for member in self.members(candidate)]
+            return self._combine(members) if members else self._fit(candidate, selected, seed)
 
     def check_estimator(self, name: str, task: str = CLASSIFICATION) -> None:
         """Raise Unknown if this engine has no such estimator for the task."""
@@ -213,20 +207,11 @@ class Engine(ABC):
         """Draw random parameters from the estimator's search space."""
 
     @abstractmethod
-    def _fit(
-        self,
-        candidate: Candidate,
-        X: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray,
-        seed: int,
-        columns: np.ndarray,
-        n_features: int,
-    ) -> Model:
-        """Fit on checked rows of the selected columns, with weights of mean 1."""
+    def _fit(self, candidate: Candidate, rows: SelectedRows, seed: int) -> Model:
+        """Fit on checked rows of the selected columns."""
 
-    def _combine(self, members: Sequence[Any], X: np.ndarray) -> Model:
-        """Combine models of this engine that were fitted on these rows; needed where candidates have members."""
+    def _combine(self, members: Sequence[Any]) -> Model:
+        """Combine models of this engine that were fitted on the same rows; needed where candidates have members."""
         raise NotImplementedError(f"{self.name} combines no models")
 
 
@@ -234,23 +219,6 @@ def check_seed(seed: int) -> None:
     """Raise BadInput if not every library takes `seed`."""
     if not 0 <= seed <= _LARGEST_SEED:
         raise BadInput(f"seed is {seed}, but must lie between 0 and {_LARGEST_SEED}")
-
-
-def _check_rows(X: np.ndarray, y: np.ndarray, weight: np.ndarray, task: str) -> None:
-    if X.ndim != 2 or X.dtype != np.float64 or not X.size:
-        raise BadInput(f"X must be float64 with rows and columns, got {X.dtype} of shape {X.shape}")
-    for name, values in (("y", y), ("weight", weight)):
-        if values.shape != (len(X),):
-            raise BadInput(f"{name} has shape {values.shape}, X has {len(X)} rows")
-    allowed = np.isin(y, (0.0, 1.0)) if task == CLASSIFICATION else np.isfinite(y)
-    if not allowed.all():
-        kind = "0 or 1" if task == CLASSIFICATION else "finite"
-        raise BadInput(f"y must be {kind}, got {y[~allowed][0]}")
-    if y.min() == y.max():
-        raise BadInput(f"all {len(y)} training rows have the label {y[0]:g}: a model needs trades of several kinds")
-    if not (np.isfinite(weight).all() and (weight > 0).all()):
-        raise BadInput("weight must be positive and finite on every row")
-    refuse_infinity(X)
 
 
 _threads = threading.Lock()

@@ -29,6 +29,7 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Engine
+from tradesieve.models.engines.training_rows import SelectedRows
 from tradesieve.models.fitted.model import ScikitModel
 from tradesieve.models.labels import CLASSIFICATION, REGRESSION
 
@@ -133,16 +134,7 @@ class PyCaretEngine(Engine):
     def _draw(self, estimator: str, task: str, generator: np.random.Generator) -> dict[str, Any]:
         return {name: _draw(space, generator) for name, space in _container(estimator, task).space.items()}
 
-    def _fit(
-        self,
-        candidate: Candidate,
-        X: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray,
-        seed: int,
-        columns: np.ndarray,
-        n_features: int,
-    ) -> ScikitModel:
+    def _fit(self, candidate: Candidate, rows: SelectedRows, seed: int) -> ScikitModel:
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import StandardScaler
@@ -153,8 +145,8 @@ class PyCaretEngine(Engine):
                 raise Unknown(f"parameter of {candidate.estimator}", name, container.known)
         fit_arguments = {}
         if candidate.estimator not in _WITHOUT_WEIGHTS:
-            fit_arguments["estimator__sample_weight"] = weight
-        elif weight.min() != weight.max():
+            fit_arguments["estimator__sample_weight"] = rows.weight
+        elif rows.weight.min() != rows.weight.max():
             raise BadInput(f"{candidate.estimator} takes no weights: pass equal ones, or leave it out of the search")
         estimator = container.build(**candidate.parameters)
         # Seed and threads are set here, where the estimator has them.
@@ -167,8 +159,8 @@ class PyCaretEngine(Engine):
                 ("estimator", estimator),
             ]
         )
-        pipeline.fit(X, y, **fit_arguments)
-        return ScikitModel(pipeline, columns, n_features)
+        pipeline.fit(rows.X, rows.y, **fit_arguments)
+        return ScikitModel(pipeline, rows.columns, rows.n_features)
 
 
 @dataclass(frozen=True)

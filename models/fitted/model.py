@@ -127,16 +127,18 @@ class LightGBMModel(Model):
     ----------
     text : from `Booster.model_to_string`. A model is always built from its text, also right after the fit, so that
         research measures what a service loads.
+    deviation : of the scores on the training rows; None once it was saved and read.
     """
 
     format = "lightgbm"
     file_name = "model.txt"
     packages = ("lightgbm",)
 
-    def __init__(self, text: str, columns: np.ndarray, n_features: int) -> None:
+    def __init__(self, text: str, columns: np.ndarray, n_features: int, *, deviation: float | None = None) -> None:
         import lightgbm
 
         super().__init__(columns, n_features)
+        self.deviation = deviation
         self._text = text
         self._booster = lightgbm.Booster(model_str=text)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import contextlib
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, Model, check_seed, single_threaded
 from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.engines.training_rows import TrainingRows
 from tradesieve.models.splits import Fold
 
 
@@ -46,8 +47,8 @@ def score_candidates(
 ) -> list[CandidateScores]:
     """Score the rows of `dataset` out of fold with every candidate.
 
-    1. Fit every candidate on the training rows of every fold, those that combine others last; a fit that several
-       candidates need is made once a fold.
+    1. Fit every candidate on the training rows of every fold, those that combine others last; what several candidates
+       need, a fit or binned rows, is made once a fold.
     2. Score the fold's test rows with it.
     3. A candidate fails as a whole when one of its fits fails, or when its scores are constant in every fold. A failure
        is recorded with its reason, never raised, hidden or averaged away.
@@ -72,21 +73,19 @@ def score_candidates(
     _check(dataset, candidates, folds, seed, n_jobs)
     import joblib
 
-    total = len(candidates) * len(folds)
+    total, done = len(candidates) * len(folds), 0
     fold_scores: dict[int, dict[int, _FoldScores]] = {place: {} for place in range(len(candidates))}
     finished: dict[int, CandidateScores] = {}
     fits = _Fits(dataset, candidates, folds, seed)
     # Threads: fits release the interpreter lock, share the dataset, and start without imports of their own.
     workers = joblib.Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")
-    tasks = (
-        joblib.delayed(_score_fold)(fits, candidates[place], place, number)
-        for place in sorted(fold_scores, key=lambda place: len(_members(candidates[place])))
-        for number in range(len(folds))
-    )
     with single_threaded():
-        for done, one in enumerate(workers(tasks), start=1):
+        for one in workers(_tasks(fits, candidates, len(folds))):
+            if one is None:
+                continue
             own = fold_scores[one.place]
             own[one.fold] = one
+            done += 1
             if on_progress is not None:
                 on_progress(done, total, candidates[one.place].name)
             if len(own) == len(folds):
@@ -94,6 +93,25 @@ def score_candidates(
                 if on_finished is not None:
                     on_finished(finished[one.place])
     return [finished[place] for place in range(len(candidates))]
+
+
+def _tasks(fits: _Fits, candidates: Sequence[Candidate], n_folds: int) -> Iterator[Any]:
+    """Order the work: candidates that are fitted by themselves, what only others are made of, and these others."""
+    import joblib
+
+    score, prepare = joblib.delayed(_score_fold), joblib.delayed(fits.prepare)
+    places = range(len(candidates))
+    combined = [place for place in places if _members(candidates[place])]
+    for place in places:
+        if place not in combined:
+            yield from (score(fits, candidates[place], place, number) for number in range(n_folds))
+    own = {candidate.key for candidate in candidates}
+    members = {member.key: member for place in combined for member in _members(candidates[place])}
+    for key, member in members.items():
+        if key not in own:
+            yield from (prepare(member, number) for number in range(n_folds))
+    for place in combined:
+        yield from (score(fits, candidates[place], place, number) for number in range(n_folds))
 
 
 def _check(dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fold], seed: int, n_jobs: int) -> None:
@@ -124,34 +142,33 @@ def _members(candidate: Candidate) -> tuple[Candidate, ...]:
 
 
 class _Fits:
-    """Fits on the training rows of folds; one that several candidates need is made once, and then kept."""
+    """Fits on the training rows of folds; one that several tasks need is made once, and then kept."""
 
     def __init__(self, dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fold], seed: int) -> None:
         self.dataset, self.folds, self._seed = dataset, folds, seed
-        needed = Counter(one.key for candidate in candidates for one in (candidate, *_members(candidate)))
-        shared = [key for key, times in needed.items() if times > 1]
-        self._locks = {(key, number): threading.Lock() for key in shared for number in range(len(folds))}
-        self._kept: dict[tuple[str, int], Model] = {}
+        self._shared = {member.key for candidate in candidates for member in _members(candidate)}
+        self._rows = [
+            TrainingRows(dataset.X, dataset.y, dataset.weight, feature_names=dataset.feature_names, rows=fold.train)
+            for fold in folds
+        ]
 
     def fit(self, candidate: Candidate, number: int) -> Model:
         """Return the model of this candidate on this fold."""
-        key = (candidate.key, number)
-        if key not in self._locks:
+        if candidate.key not in self._shared:
             return self._fit(candidate, number)
-        with self._locks[key]:  # who needs it meanwhile waits
-            if key not in self._kept:
-                self._kept[key] = self._fit(candidate, number)
-            return self._kept[key]
+        return self._rows[number].once(candidate.key, lambda: self._fit(candidate, number))
+
+    def prepare(self, candidate: Candidate, number: int) -> None:
+        """Fit what others are made of; they fail by its failure when they fit it again."""
+        with contextlib.suppress(Exception):
+            self.fit(candidate, number)
 
     def _fit(self, candidate: Candidate, number: int) -> Model:
-        rows = self.folds[number].train
+        rows = self._rows[number]
         if not len(rows):
             raise BadInput("no training row is left after purging")
         members = [self.fit(member, number) for member in _members(candidate)]
-        X, y, weight = self.dataset.X[rows], self.dataset.y[rows], self.dataset.weight[rows]
-        return engine_named(candidate.engine).fit(
-            candidate, X, y, weight, seed=self._seed, members=members, feature_names=self.dataset.feature_names
-        )
+        return engine_named(candidate.engine).fit_rows(candidate, rows, seed=self._seed, members=members)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from tradesieve.models.applications.registry import application_named
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, single_threaded
 from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.engines.training_rows import TrainingRows
 from tradesieve.models.fitness.filtered_returns import daily_returns
 from tradesieve.models.fitness.measures import Measures, measure
 from tradesieve.models.fitness.registry import fitness_named
@@ -187,14 +188,13 @@ def _refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) ->
     """Fit on all rows, the models that the candidate combines side by side."""
     import joblib
 
-    engine, rows = engine_named(candidate.engine), (dataset.X, dataset.y, dataset.weight)
-    names = dataset.feature_names
+    engine = engine_named(candidate.engine)
+    rows = TrainingRows(dataset.X, dataset.y, dataset.weight, feature_names=dataset.feature_names)
     with single_threaded():
         members = joblib.Parallel(n_jobs=n_jobs, backend="threading")(
-            joblib.delayed(engine.fit)(member, *rows, seed=seed, feature_names=names)
-            for member in engine.members(candidate)
+            joblib.delayed(engine.fit_rows)(member, rows, seed=seed) for member in engine.members(candidate)
         )
-    return engine.fit(candidate, *rows, seed=seed, members=members, feature_names=names)
+    return engine.fit_rows(candidate, rows, seed=seed, members=members)
 
 
 def _judged(development: Dataset, tested: np.ndarray) -> Dataset:
