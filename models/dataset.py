@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tradesieve.market.calendars.trading_days import TradingCalendar
-from tradesieve.market.errors import BadData, BadInput
-from tradesieve.models.labels import label_named
+from tradesieve.market.errors import BadData, BadInput, lookup
+from tradesieve.models.labels.base import Label, Targets
+from tradesieve.models.labels.registry import label_named
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tradesieve.market.bars import Bars
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +28,9 @@ class Dataset:
     ----------
     X : float64 (n_trades, n_factors), C order. NaN where a factor lacks history.
     feature_names : the names of the columns of `X`.
-    y : float64 (n_trades,), the label.
+    y : float64 (n_trades,), the label; NaN where it is unknown, and the row is not trained on.
     weight : float64 (n_trades,), positive.
-    decision_time, exit_time : int64 ns UTC (n_trades,); a row's outcome is known at its exit. `decision_time` ascends.
+    decision_time, exit_time : int64 ns UTC (n_trades,); a row's money is known at its exit. `decision_time` ascends.
     net_return : float64 (n_trades,), fraction of entry notional, after costs.
     stake : float64 (n_trades,), fraction of the instance's capital that the rule itself invests.
     instance : int64 (n_trades,), index into `instance_names`.
@@ -52,6 +55,8 @@ class Dataset:
     period: tuple[int, int]
     calendar: TradingCalendar
     same_trades_as: Mapping[str, str] = field(default_factory=dict)
+    label_time: np.ndarray | None = None
+    more_targets: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.decision_time)
@@ -60,12 +65,31 @@ class Dataset:
         for name in ("y", "weight", "exit_time", "net_return", "stake", "instance"):
             if getattr(self, name).shape != (n,):
                 raise BadData(f"{name} has shape {getattr(self, name).shape}, expected {(n,)}")
+        for name, targets in self.more_targets.items():
+            if targets.shape != (n,):
+                raise BadData(f"the targets {name} have shape {targets.shape}, expected {(n,)}")
         if n and np.any(np.diff(self.decision_time) < 0):
             row = int(np.argmax(np.diff(self.decision_time) < 0)) + 1
             raise BadData(f"row {row} was decided before row {row - 1}: sort the rows by decision time")
         if np.any(self.exit_time <= self.decision_time):
             row = int(np.argmax(self.exit_time <= self.decision_time))
             raise BadData(f"row {row} ends at {self.exit_time[row]}, not after its decision")
+        if self.span_end.shape != (n,) or np.any(self.span_end < self.exit_time):
+            raise BadData("label_time needs one time for each row, at its exit or later")
+
+    @property
+    def span_end(self) -> np.ndarray:
+        """Where the span of each row ends: both its money and its labels are known then."""
+        return self.exit_time if self.label_time is None else self.label_time
+
+    def targets(self, label: str = "") -> np.ndarray:
+        """Return the targets of a label; without a name, of the first one.
+
+        Raises
+        ------
+        Unknown : if the rows do not have it.
+        """
+        return lookup("label of the dataset", label, self.more_targets) if label else self.y
 
     def __len__(self) -> int:
         return len(self.decision_time)
@@ -74,7 +98,13 @@ class Dataset:
         """Keep `rows` (ascending indices or a boolean mask), under the same period or another."""
         columns = ("X", "y", "weight", "decision_time", "exit_time", "net_return", "stake", "instance")
         kept = {name: getattr(self, name)[rows] for name in columns}
-        return replace(self, **kept, period=period or self.period)
+        return replace(
+            self,
+            **kept,
+            period=period or self.period,
+            label_time=None if self.label_time is None else self.label_time[rows],
+            more_targets={name: targets[rows] for name, targets in self.more_targets.items()},
+        )
 
     def by_instance(self) -> tuple[np.ndarray, np.ndarray]:
         """Group the rows by strategy instance.
@@ -94,6 +124,11 @@ class Dataset:
         for name in ("X", "y", "weight", "decision_time", "exit_time", "net_return", "stake", "instance"):
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         digest.update(repr((self.feature_names, self.instance_names, self.period, self.calendar)).encode())
+        # A dataset without these keeps the fingerprint that it had before they existed.
+        if self.label_time is not None:
+            digest.update(np.ascontiguousarray(self.label_time).tobytes())
+        for name, targets in self.more_targets.items():
+            digest.update(name.encode() + np.ascontiguousarray(targets).tobytes())
         return digest.hexdigest()[:16]
 
 
@@ -102,8 +137,9 @@ def dataset_from_trades(
     X: np.ndarray,
     feature_names: Sequence[str],
     *,
-    label: str,
-    label_features: np.ndarray | None = None,
+    labels: Sequence[str],
+    label_features: Mapping[str, np.ndarray] | None = None,
+    bars: Mapping[tuple[str, str], Bars] | None = None,
     instance_names: Sequence[str],
     period: tuple[int, int],
     calendar: TradingCalendar,
@@ -111,19 +147,22 @@ def dataset_from_trades(
 ) -> Dataset:
     """Build a dataset from trades and their features.
 
-    Trades that ended only because the data did are left out, because their outcome is unknown.
+    Trades that ended only because the data did are left out, because their outcome is unknown. A trade whose label is
+    unknown stays, because its money is known; models are trained without it.
 
     Parameters
     ----------
     trades : the trades table, in decision order; trades of the instances of `same_trades_as` are left out.
     X : float64 (n_trades, n_features).
-    feature_names, label, period, calendar, same_trades_as : see `Dataset` and `models.labels`.
-    label_features : float64 (n_trades, n), the features that the label reads; None for a label that reads none.
+    feature_names, period, calendar, same_trades_as : see `Dataset`.
+    labels : names, see `models.labels`; the first one becomes `Dataset.y`.
+    label_features : float64 (n_trades,) of each feature that a label reads, by name.
+    bars : by symbol and timeframe, for labels that read them.
     instance_names : every strategy instance that was run, those of `same_trades_as` too.
 
     Raises
     ------
-    BadInput : if no trade is left, or one is of an instance that `instance_names` lacks.
+    BadInput : if no trade is left, one is of an instance that `instance_names` lacks, or a label is unknown for all.
     Unknown : if there is no such label.
     """
     from tradesieve.strategies.trades import (  # needs pandas; applying a model does not
@@ -143,14 +182,18 @@ def dataset_from_trades(
     distinct = np.array([name not in joined for name in instance_names])
     kept = closed & distinct[codes]
     table, instance = trades[kept], (np.cumsum(distinct) - 1)[codes[kept]]
-    read = np.empty((len(trades), 0)) if label_features is None else label_features
+    read = {name: column[kept] for name, column in (label_features or {}).items()}
+    targets = {name: _targets(label_named(name), table, read, bars) for name in labels}
+    first, *others = targets.values()
+    known_time = np.max([each.known_time for each in targets.values()], axis=0)
+    exit_time = table["exit_time"].to_numpy()
     return Dataset(
         X=np.ascontiguousarray(X[kept]),
         feature_names=tuple(feature_names),
-        y=label_named(label).targets(table, read[kept]),
+        y=first.values,
         weight=np.ones(len(table)),
         decision_time=table["decision_time"].to_numpy(),
-        exit_time=table["exit_time"].to_numpy(),
+        exit_time=exit_time,
         net_return=table["net_return"].to_numpy(),
         stake=table["stake"].to_numpy(),
         instance=instance,
@@ -158,4 +201,17 @@ def dataset_from_trades(
         period=period,
         calendar=calendar,
         same_trades_as=joined,
+        label_time=known_time if np.any(known_time > exit_time) else None,
+        more_targets={name: each.values for name, each in zip(labels[1:], others, strict=True)},
     )
+
+
+def _targets(
+    label: Label,
+    trades: pd.DataFrame,
+    features: Mapping[str, np.ndarray],
+    bars: Mapping[tuple[str, str], Bars] | None,
+) -> Targets:
+    columns = [lookup(f"feature of the label {label.name}", name, features) for name in label.features]
+    read = np.column_stack(columns) if columns else np.empty((len(trades), 0))
+    return label.compute(trades, read, bars)

@@ -1,9 +1,9 @@
 """Splits: a sealed hold-out, and purged folds of training and test rows.
 
-A row's span is the closed interval [decision_time, exit_time], the time that its outcome covers. Purging drops every
-training row whose span overlaps the span of a test block, across all symbols, because markets move together (Lopez de
-Prado, 2018, chapter 7). It works on spans, not on counts of rows, so exits may come in any order and trades may last
-any time.
+A row's span is the closed interval [decision_time, exit_time], the time that its outcome covers; where its label is
+known later, it ends then, see `models.dataset.Dataset.span_end`. Purging drops every training row whose span overlaps
+the span of a test block, across all symbols, because markets move together (Lopez de Prado, 2018, chapter 7). It works
+on spans, not on counts of rows, so exits may come in any order and trades may last any time.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def split_holdout(dataset: Dataset, *, fraction: float = 0.2) -> tuple[Dataset, 
     """Split off the last `fraction` of the period as the hold-out.
 
     1. Set the border, see `holdout_start`.
-    2. Rows decided at the border or later are the hold-out, rows that ended before it are the development part.
-    3. Rows decided before the border that end at it or later are purged and belong to neither part.
+    2. Rows decided at the border or later are the hold-out, rows whose span ended before it are the development part.
+    3. Rows decided before the border whose span ends at it or later are purged and belong to neither part.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def split_holdout(dataset: Dataset, *, fraction: float = 0.2) -> tuple[Dataset, 
     border = holdout_start(dataset.period, fraction=fraction)
     if not start < border <= end:
         raise BadInput(f"a fraction of {fraction} of {(end - start) / DAY:.1f} days leaves a part without a day")
-    development = dataset.take(dataset.exit_time < border, period=(start, border - 1))
+    development = dataset.take(dataset.span_end < border, period=(start, border - 1))
     holdout = dataset.take(dataset.decision_time >= border, period=(border, end))
     for name, part in (("development", development), ("hold-out", holdout)):
         if not len(part):

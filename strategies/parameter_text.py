@@ -20,6 +20,8 @@ class Parametrised:
     """Something with a name and parameters. Subclasses are frozen dataclasses whose fields all have defaults."""
 
     name: ClassVar[str]
+    noun: ClassVar[str] = "strategy"
+    """What messages call it."""
 
     @property
     def id(self) -> str:
@@ -106,12 +108,12 @@ def parse_values(kind: type[Parametrised], text: str) -> dict[str, list[Value]]:
         if name not in known:
             raise Unknown(f"parameter of {kind.name}", name, known)
         if name in given:
-            raise BadInput(f"strategy {text!r}: {name} is given twice")
+            raise BadInput(f"{kind.noun} {text!r}: {name} is given twice")
         given[name] = [
-            _parse_value(value.strip(), known[name], f"strategy {text!r}: {name}") for value in values.split("|")
+            _parse_value(value.strip(), known[name], f"{kind.noun} {text!r}: {name}") for value in values.split("|")
         ]
         if len(set(given[name])) != len(given[name]):
-            raise BadInput(f"strategy {text!r}: one of the values of {name} is given twice")
+            raise BadInput(f"{kind.noun} {text!r}: one of the values of {name} is given twice")
     return given
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.fitness.registry import MINIMUM_TRADES, Fitness
-from tradesieve.models.labels import TASKS
+from tradesieve.models.labels.base import TASKS
 
 
 class NoChoice(TradesieveError):

@@ -11,7 +11,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput
 from tradesieve.models.applications.base import Application
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.labels import CLASSIFICATION
+from tradesieve.models.labels.base import CLASSIFICATION
 
 FRACTIONS = (20.0, 10.0, 5.0, 2.0, 1.0)
 

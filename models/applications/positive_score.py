@@ -11,7 +11,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput
 from tradesieve.models.applications.base import Application
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.labels import REGRESSION
+from tradesieve.models.labels.base import REGRESSION
 
 SMALLEST = 0.01
 """Smaller sizes are 0: no venue fills a hundredth of an order, and it would still count as a trade."""

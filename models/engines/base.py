@@ -17,7 +17,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.training_rows import SelectedRows, TrainingRows
 from tradesieve.models.feature_selection import SELECTIONS, check_selection
 from tradesieve.models.fitted.model import Model
-from tradesieve.models.labels import CLASSIFICATION, TASKS
+from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 
 __all__ = ["Candidate", "Engine", "Model", "single_threaded"]
 

@@ -13,7 +13,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Engine
 from tradesieve.models.engines.training_rows import SelectedRows
 from tradesieve.models.fitted.model import LightGBMMeanModel, LightGBMModel, Model
-from tradesieve.models.labels import CLASSIFICATION, REGRESSION
+from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
 
 if TYPE_CHECKING:
     import lightgbm

@@ -31,7 +31,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Engine
 from tradesieve.models.engines.training_rows import SelectedRows
 from tradesieve.models.fitted.model import ScikitModel
-from tradesieve.models.labels import CLASSIFICATION, REGRESSION
+from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
 
 _WEAK = {"min_impurity_decrease": (1e-7, 3e-5)}
 """PyCaret draws up to 0.5, but a trade's outcome is nearly noise. On 20,000 rows with a weak signal, 20 trees of et, rf

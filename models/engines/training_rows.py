@@ -12,7 +12,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput
 from tradesieve.models.feature_selection import select
 from tradesieve.models.fitted.model import refuse_infinity
-from tradesieve.models.labels import CLASSIFICATION
+from tradesieve.models.labels.base import CLASSIFICATION
 
 Made = TypeVar("Made")
 

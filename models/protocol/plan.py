@@ -15,7 +15,8 @@ from tradesieve.models.engines.base import Candidate, check_seed
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.feature_selection import OWN_SYMBOL
 from tradesieve.models.fitness.registry import MINIMUM_TRADES, fitness_named
-from tradesieve.models.labels import REGRESSION, label_named
+from tradesieve.models.labels.base import REGRESSION
+from tradesieve.models.labels.registry import label_named
 from tradesieve.models.protocol.aims import aim_named
 from tradesieve.models.significance.gate import GateLimits
 from tradesieve.models.splits import Fold, check_n_folds, folds_named
@@ -125,4 +126,4 @@ class Plan:
     def split(self, dataset: Dataset) -> list[Fold]:
         """Split the development part into folds."""
         embargo = int(self.embargo_days * DAY)
-        return folds_named(self.folds)(dataset.decision_time, dataset.exit_time, n_folds=self.n_folds, embargo=embargo)
+        return folds_named(self.folds)(dataset.decision_time, dataset.span_end, n_folds=self.n_folds, embargo=embargo)

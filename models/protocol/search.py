@@ -14,12 +14,12 @@ from tradesieve.models.applications.registry import application_named
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, single_threaded
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.engines.training_rows import TrainingRows
 from tradesieve.models.fitness.filtered_returns import daily_returns
 from tradesieve.models.fitness.measures import Measures, measure
 from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.fitted.model import Model
 from tradesieve.models.leakage import check_leakage, leaked_scores
+from tradesieve.models.protocol.candidate_rows import training_rows
 from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates
 from tradesieve.models.protocol.out_of_fold_sizes import out_of_fold_sizes
 from tradesieve.models.protocol.plan import Plan
@@ -189,7 +189,7 @@ def _refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) ->
     import joblib
 
     engine = engine_named(candidate.engine)
-    rows = TrainingRows(dataset.X, dataset.y, dataset.weight, feature_names=dataset.feature_names)
+    rows = training_rows(dataset)
     with single_threaded():
         members = joblib.Parallel(n_jobs=n_jobs, backend="threading")(
             joblib.delayed(engine.fit_rows)(member, rows, seed=seed) for member in engine.members(candidate)

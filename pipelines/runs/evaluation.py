@@ -136,7 +136,7 @@ def _dataset(
         trades,
         np.empty((len(trades), 0)),
         (),
-        label="won",
+        labels=("won",),
         instance_names=names,
         # What was known at midnight belongs to the day before, which is not part of this period.
         period=(start_time + 1, end_time),

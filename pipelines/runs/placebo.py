@@ -154,7 +154,12 @@ def _shifted_outcomes(experiment: Experiment, chunks: Sequence[Chunk], apart: Se
     for first, end in itertools.pairwise(offsets):
         rows = order[first:end]
         source[rows] = np.roll(rows, round(share * len(rows)))
-    return replace(dataset, net_return=dataset.net_return[source], y=dataset.y[source])
+    return replace(
+        dataset,
+        net_return=dataset.net_return[source],
+        y=dataset.y[source],
+        more_targets={name: targets[source] for name, targets in dataset.more_targets.items()},
+    )
 
 
 def _random_entries(experiment: Experiment, chunks: Sequence[Chunk], apart: Settings, seed: int) -> Dataset:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tradesieve.models.dataset import Dataset, dataset_from_trades
-from tradesieve.models.labels import label_named
+from tradesieve.models.labels.registry import label_named
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
@@ -66,7 +66,8 @@ def pool_dataset(
     BadInput : if no trade closed, or a feature that is named reads a volume which the bars do not have.
     """
     chunks = [each.chunk for each in traded]
-    names, read = features_of(experiment, chunks).names, label_named(experiment.plan.label).features
+    names, labels = features_of(experiment, chunks).names, (experiment.plan.label,)
+    read = [name for label in labels for name in label_named(label).features]
     computed = tuple(dict.fromkeys((*names, *read)))
     X = np.concatenate([compute_features(each, computed, settings, progress=progress) for each in traded])
     trades = pd.concat([each.trades for each in traded], ignore_index=True)
@@ -76,8 +77,9 @@ def pool_dataset(
         trades,
         X[order][:, : len(names)],
         names,
-        label=experiment.plan.label,
-        label_features=X[order][:, [computed.index(name) for name in read]],
+        labels=labels,
+        label_features={name: X[order, computed.index(name)] for name in read},
+        bars={(chunk.symbol, str(chunk.timeframe)): chunk.bars for chunk in chunks},
         instance_names=every,
         period=period,
         calendar=calendar_of(chunks),

@@ -126,12 +126,14 @@ def profile_features(
     development : the part before the hold-out, which stays sealed here.
     per : see `market.calendars.periods.split_periods`.
     threshold : see `features.profiling.clusters.cluster_features`.
-    against : see `RESULTS`.
+    against : see `RESULTS`; trades whose label is unknown are left out of a profile against it.
 
     Raises
     ------
     BadInput : if there are too few trades to profile, or an argument is out of range.
     """
+    if against == "label":
+        development = development.take(np.isfinite(development.y))
     _check_request(development, against)
 
     def report(done: int, step: str) -> None:

@@ -26,7 +26,7 @@ from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.models.fitness.measures import measure
-from tradesieve.models.labels import LABELS
+from tradesieve.models.labels.registry import LABELS
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.protocol.plan import Plan
@@ -122,8 +122,8 @@ def random_entries(seed: int, home: Path) -> Dataset:
         trades,
         X,
         MINIMAL,
-        label="scaled_return",
-        label_features=X[:, [MINIMAL.index(LABELS["scaled_return"].features[0])]],
+        labels=("scaled_return",),
+        label_features={name: X[:, MINIMAL.index(name)] for name in LABELS["scaled_return"].features},
         instance_names=[str(Instance(strategy.id, "AAA", "15m")) for strategy in strategies],
         period=(int(bars.close_time[0]), int(bars.close_time[-1])),
         calendar=ALWAYS,

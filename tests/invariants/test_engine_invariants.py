@@ -16,7 +16,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Model
 from tradesieve.models.engines.registry import ENGINES, engine_named
 from tradesieve.models.fitted.model import load_model
-from tradesieve.models.labels import CLASSIFICATION, TASKS
+from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 
 ROOT = Path(__file__).parents[2]
 N_ROWS, N_FEATURES = 320, 12
@@ -154,7 +154,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from tradesieve.models.fitted.model import load_model
-from tradesieve.models.labels import CLASSIFICATION, TASKS
+from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 folder, names = Path(sys.argv[1]), sys.argv[2:]
 X, seen = np.load(folder / "X.npy"), {}
 for name in names:

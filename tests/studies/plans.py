@@ -14,7 +14,8 @@ from tests.studies.market_kinds import SYMBOLS
 from tradesieve.features.feature_sets import expand
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines import lightgbm
-from tradesieve.models.labels import LABELS, REGRESSION
+from tradesieve.models.labels.base import REGRESSION
+from tradesieve.models.labels.registry import LABELS
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment
 

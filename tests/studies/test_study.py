@@ -16,7 +16,7 @@ from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.lightgbm import LightGBMEngine
-from tradesieve.models.labels import REGRESSION
+from tradesieve.models.labels.base import REGRESSION
 
 NOWHERE = Path("/nonexistent")
 

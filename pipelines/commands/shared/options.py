@@ -11,7 +11,7 @@ import click
 from tradesieve.features.feature_sets import SETS, SETS_OF_SYMBOLS
 from tradesieve.models.applications.registry import APPLICATIONS
 from tradesieve.models.fitness.registry import FITNESS
-from tradesieve.models.labels import LABELS
+from tradesieve.models.labels.registry import LABELS
 from tradesieve.models.protocol.aims import AIMS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

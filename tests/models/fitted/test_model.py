@@ -13,7 +13,7 @@ import pytest
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitted.model import MANIFEST, LightGBMMeanModel, LightGBMModel, Model, ScikitModel, load_model
-from tradesieve.models.labels import CLASSIFICATION, REGRESSION
+from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
 
 
 def rows(n: int = 400) -> tuple[np.ndarray, np.ndarray]:

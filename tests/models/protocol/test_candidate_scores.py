@@ -13,7 +13,7 @@ from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.labels import REGRESSION
+from tradesieve.models.labels.base import REGRESSION
 from tradesieve.models.protocol.candidate_scores import score_candidates
 from tradesieve.models.splits import Fold, purged_folds, walk_forward_folds
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from tradesieve.market.errors import Unknown
-from tradesieve.models.labels import LABELS, TASKS, label_named
+from tradesieve.models.labels.base import TASKS
+from tradesieve.models.labels.registry import LABELS, label_named
 
 SCALED = label_named("scaled_return")
 

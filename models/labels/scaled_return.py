@@ -1,50 +1,18 @@
-"""Labels: training targets of trades. Known at: the trade's `exit_time`.
-
-A label is a classification (0 or 1, scores are probabilities) or a regression (scores are above zero for a trade that
-is expected to earn). To add one, list it in `LABELS`.
-"""
+"""Scaled return: the money of a trade in units of the move that the market usually makes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tradesieve.market.errors import lookup
+from tradesieve.models.labels.base import REGRESSION, Label
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CLASSIFICATION, REGRESSION = "classification", "regression"
-TASKS = (CLASSIFICATION, REGRESSION)
-
 _VOLATILITY = "close__volatility__window_50"
 _FARTHEST = 3.0
-
-
-@dataclass(frozen=True)
-class Label:
-    """A named training target.
-
-    Parameters
-    ----------
-    name : as in a plan.
-    task : `CLASSIFICATION` or `REGRESSION`.
-    targets : function (trades table, float64 (n_trades, n_features) of `features`) -> float64 (n_trades,).
-    features : names of the features that `targets` reads, also where the model does not.
-    """
-
-    name: str
-    task: str
-    targets: Callable[[pd.DataFrame, np.ndarray], np.ndarray]
-    features: tuple[str, ...] = ()
-
-
-def _won(trades: pd.DataFrame, features: np.ndarray) -> np.ndarray:
-    """Return 1 where the trade made money after costs, else 0."""
-    return (trades["net_return"].to_numpy() > 0.0).astype(np.float64)
 
 
 def _scaled_return(trades: pd.DataFrame, features: np.ndarray) -> np.ndarray:
@@ -55,6 +23,8 @@ def _scaled_return(trades: pd.DataFrame, features: np.ndarray) -> np.ndarray:
     2. The usual move is the volatility of a bar at the decision times the root of that time.
     3. The target is the net return over the usual move, clipped to -3 and 3. It is 0, which teaches nothing, where the
        volatility is unknown or zero.
+
+    Known at: the exit.
     """
     volatility = features[:, 0]
     usual = volatility * np.sqrt(_typical_bars_held(trades))
@@ -78,20 +48,4 @@ def _typical_bars_held(trades: pd.DataFrame) -> np.ndarray:
     return typical
 
 
-LABELS = {
-    label.name: label
-    for label in (
-        Label("scaled_return", REGRESSION, _scaled_return, (_VOLATILITY,)),
-        Label("won", CLASSIFICATION, _won),
-    )
-}
-
-
-def label_named(name: str) -> Label:
-    """Return the label of this name.
-
-    Raises
-    ------
-    Unknown : if there is no such label.
-    """
-    return lookup("label", name, LABELS)
+SCALED_RETURN = Label("scaled_return", REGRESSION, _scaled_return, (_VOLATILITY,))
