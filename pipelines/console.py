@@ -16,6 +16,7 @@ from rich.table import Table
 from tradesieve.pipelines.progress import Progress as Report
 
 _FILE_WIDTH = 160
+_NAME_WIDTH = 28
 _QUIET_SECONDS = 1.0  # before progress shows, so that quick commands print none
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -51,12 +52,20 @@ class Console:
         if self.as_json:
             self._out.out(json.dumps(value, indent=1, allow_nan=False), highlight=False)
 
-    def table(self, title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> None:
+    def table(
+        self,
+        title: str,
+        rows: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, str] | None = None,
+        *,
+        break_after: int | None = None,
+    ) -> None:
         """Print rows as a table; nothing under ``--json``.
 
         Parameters
         ----------
         columns : key: heading, in order; all keys of the first row when None.
+        break_after : draw a line after so many rows, where others are left out.
         """
         if self.as_json:
             return
@@ -64,9 +73,13 @@ class Console:
         table = Table(title=title, title_justify="left", title_style="bold", header_style="", pad_edge=False)
         for key, heading in shown.items():
             numeric = all(isinstance(row.get(key), int | float | None) for row in rows)
-            table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell(key, row.get(key)) for key in shown))
+            longest = max((len(_cell(key, row.get(key))) for row in rows), default=0)
+            # Neither a number nor a word of a heading is broken, and what names the rows is last.
+            unbroken = longest if numeric else 0 if table.columns else min(longest, _NAME_WIDTH)
+            narrowest = max([1, unbroken, *map(len, heading.split())])
+            table.add_column(heading, justify="right" if numeric else "left", overflow="fold", min_width=narrowest)
+        for number, row in enumerate(rows, start=1):
+            table.add_row(*(_cell(key, row.get(key)) for key in shown), end_section=number == break_after)
         self._out.print(table)
 
     @contextmanager

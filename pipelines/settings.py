@@ -78,6 +78,11 @@ class Settings:
         return TrackingStore(self.tracking_uri, artifacts, self.experiment, self.registered_model)
 
     @property
+    def tables(self) -> Path:
+        """The folder of tables that are too long for a terminal."""
+        return self.home / "tables"
+
+    @property
     def bentoml(self) -> Path:
         """The folder where BentoML keeps Bentos."""
         return self.home / "bentoml"

@@ -3,4 +3,4 @@
 What is judged here was found by `models.protocol`.
 """
 
-__all__ = ["rotation_kernels", "random_filters", "bootstrap", "deflated_sharpe", "overfitting", "gate"]
+__all__ = ["rotation_kernels", "random_filters", "bootstrap", "deflated_sharpe", "overfitting", "gate", "verdicts"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -75,16 +76,32 @@ def lower_bound(
         return math.nan
     from scipy.stats import t  # slow to import; applying a model does not need it
 
-    mean, _ = mean_and_error(returns[None, :])
-    generator = np.random.default_rng(seed)
-    above = np.concatenate(
-        [
-            _above(returns[_resampled_days(len(returns), len(part), generator)], float(mean[0]))
-            for part in np.array_split(np.arange(n_resamples), math.ceil(n_resamples / _RESAMPLES_AT_ONCE))
-        ]
-    )
+    above = standardised_means(returns, resampled_days(len(returns), n_resamples=n_resamples, seed=seed))
     quantile = max(float(np.quantile(above, confidence, method="higher")), float(t.ppf(confidence, len(returns) - 1)))
     return bounded_ratio(returns, ratio=ratio, n_errors=quantile) * math.sqrt(days_per_year)
+
+
+def standardised_means(returns: np.ndarray, resamples: Iterable[np.ndarray]) -> np.ndarray:
+    """Compute by how many of its own standard errors the mean of each resample is above that of the returns.
+
+    Parameters
+    ----------
+    returns : float (n_days,), finite.
+    resamples : of the days, from `resampled_days`; kept in a list, they serve several series of the same days.
+
+    Returns
+    -------
+    float64 (n_resamples,); infinite for a resample of equal days, which has no error.
+    """
+    mean, _ = mean_and_error(returns[None, :])
+    return np.concatenate([_above(returns[days], float(mean[0])) for days in resamples])
+
+
+def resampled_days(n_days: int, *, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Draw days in blocks, the stationary bootstrap: int64 (at most 250, n_days) each, `n_resamples` rows in all."""
+    generator = np.random.default_rng(seed)
+    for part in np.array_split(np.arange(n_resamples), math.ceil(n_resamples / _RESAMPLES_AT_ONCE)):
+        yield _resampled_days(n_days, len(part), generator)
 
 
 def _above(resamples: np.ndarray, observed: float) -> np.ndarray:

@@ -34,7 +34,7 @@ def demo(market: str, as_json: bool) -> None:
         None if done.paper is None else {key: value for key, value in describe(done.paper).items() if key != "taken"}
     )
     console.json(done.result | {"market": market, "bento": done.bento, "paper": paper})
-    show_result(console, done.result)
+    show_result(console, done.result, tables=settings.tables)
     data = done.result["data"]
     for line in (*describe_joined(data["same_trades_as"]), *data.get("other_symbols", ())):
         console.say(line)

@@ -60,7 +60,7 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
     instruments = chosen.all_instruments()
     console.json(result | {"costs": costs_by_symbol(instruments)})
     show_costs(console, instruments)
-    show_result(console, result)
+    show_result(console, result, tables=settings.tables)
     for line in (
         *describe_unset_sessions(result["data"].get("unset_sessions", {})),
         *describe_limit(count_chosen(chosen), options="--num-strategies"),
@@ -115,7 +115,7 @@ def eval_(run_id: str | None, strategies: str | None, start: str | None, end: st
     found = {"run_id": run_id, **found, "costs": costs_by_symbol(instruments)}
     console.json(found)
     show_costs(console, instruments, remedy="the model was trained on them")
-    show_evaluation(console, found)
+    show_evaluation(console, found, tables=settings.tables)
     for line in describe_joined(found["same_trades_as"]):
         console.say(line)
 

@@ -15,6 +15,7 @@ from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.models.fitness.measures import measure
 from tradesieve.models.protocol.leaderboard import compare_instances
 from tradesieve.models.significance.random_filters import random_filter
+from tradesieve.models.significance.verdicts import judge_instances
 from tradesieve.pipelines.experiment import parse_time
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.research_trades import load_model_chunk, research_trades
@@ -49,7 +50,8 @@ def evaluate(
 
     Returns
     -------
-    JSON-safe: ``baseline``, ``filtered``, ``random``, ``by_instance``, ``same_trades_as``, ``period``, ``opening``.
+    JSON-safe: ``baseline``, ``filtered``, ``random``, ``by_instance``, ``verdicts``, see
+    `models.significance.verdicts.judge_instances`, ``same_trades_as``, ``period``, ``opening``.
 
     Raises
     ------
@@ -76,6 +78,7 @@ def evaluate(
         "filtered": measure(dataset, sizes).as_dict(),
         "random": random_filter(dataset, sizes, seed=0).as_dict(),
         "by_instance": compare_instances(dataset, sizes, seed=0),
+        "verdicts": judge_instances(dataset, sizes, seed=0),
         "same_trades_as": joined,
         "opening": opening,
     }

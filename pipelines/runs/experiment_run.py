@@ -16,6 +16,7 @@ from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, reco
 from tradesieve.models.protocol.leaderboard import summarise
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
 from tradesieve.models.protocol.search import SearchResult, search
+from tradesieve.models.significance.verdicts import judge_instances
 from tradesieve.models.splits import split_holdout
 from tradesieve.models.tracking.new_database import database_created_meanwhile
 from tradesieve.pipelines.experiment import Experiment
@@ -55,8 +56,8 @@ def run_experiment(
     Returns
     -------
     The result, JSON-safe: see `models.protocol.leaderboard.summarise`, with ``experiment`` (hash), ``run_id``,
-    ``aim``, ``selected_by``, ``score``, ``data``, ``certificates``, ``artifact`` (folder or None), ``seconds`` and
-    ``reused``.
+    ``aim``, ``selected_by``, ``score``, ``data``, ``verdicts`` of the strategies on both parts, see
+    `models.significance.verdicts`, ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
 
     Raises
     ------
@@ -98,6 +99,7 @@ def run_experiment(
                 "features_left_out": dict(features.left_out),
             },
             **summary,
+            "verdicts": _verdicts(searched, judged, seed=experiment.plan.seed),
             "certificates": certificates,
             "artifact": None if artifact is None else str(artifact),
             "reused": False,
@@ -170,6 +172,15 @@ def _judge(
         holdout, searched, experiment.plan,
         ledger=ledger, experiment=experiment.hash, symbols=symbols, certificates=certificates,
     )  # fmt: skip
+
+
+def _verdicts(searched: SearchResult, judged: HoldoutResult | None, *, seed: int) -> dict[str, Any]:
+    """Judge each strategy on both parts; the hold-out has no verdicts while it is sealed."""
+    winner, holdout = searched.winner, None
+    if judged is not None:
+        holdout = judge_instances(judged.dataset, None if winner is None else judged.sizes, seed=seed)
+    sizes = None if winner is None else winner.sizes
+    return {"development": judge_instances(searched.judged, sizes, seed=seed), "holdout": holdout}
 
 
 def _describe_data(chunks: Sequence[Chunk], development: Dataset, holdout: Dataset) -> dict[str, Any]:

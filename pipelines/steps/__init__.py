@@ -11,6 +11,7 @@ __all__ = [
     "trade_export",
     "dataset",
     "feature_profile",
+    "group_verdicts",
     "sealing",
     "unset_sessions",
 ]

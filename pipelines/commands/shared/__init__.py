@@ -9,6 +9,8 @@ __all__ = [
     "strategy_limit",
     "tables",
     "table_output",
+    "long_tables",
+    "verdict_tables",
     "trade_notes",
     "result_notes",
     "result_tables",

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, best_first, show_long_table
 from tradesieve.pipelines.commands.shared.result_notes import describe_choice, describe_idle, describe_opening
-from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
+from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.commands.shared.trade_notes import describe_losing
+from tradesieve.pipelines.commands.shared.verdict_tables import (
+    VERDICT_COLUMNS,
+    describe_verdicts,
+    hide_ratios_of_few,
+    with_verdicts,
+)
 from tradesieve.pipelines.console import Console
 
 _MEASURES = {
@@ -22,17 +30,26 @@ _TRIALS = {
 }  # fmt: skip
 _CONDITIONS = {"passed": "passed", "name": "condition", "value": "value", "threshold": "limit", "reason": "in words"}
 _INSTANCES = {
-    "instance": "strategy", "baseline_sortino": "Sortino, all", "filtered_sortino": "filtered",
-    "random_sortino": "random filter", "baseline_n_trades": "trades", "filtered_n_trades": "kept",
-    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "filtered", "n_joined": "stands for",
+    "instance": "strategy", **VERDICT_COLUMNS, "baseline_n_trades": "trades", "filtered_n_trades": "kept",
+    "baseline_expectancy": "expectancy, all", "filtered_expectancy": "filtered", "baseline_sortino": "Sortino, all",
+    "filtered_sortino": "filtered", "random_sortino": "random filter", "n_joined": "stands for",
+}  # fmt: skip
+_RATIOS = {
+    "baseline_sortino": "baseline_n_trades", "filtered_sortino": "filtered_n_trades",
+    "random_sortino": "filtered_n_trades",
 }  # fmt: skip
 _GROUPS = {"every trade": "baseline", "filtered": "filtered", "random filter": "random"}
 _WEIGHTED = "each trade weighted by its capital"
 _SHOWN_TRIALS = 8
 
 
-def show_result(console: Console, result: Mapping[str, Any]) -> None:
-    """Print the result of an experiment: the trials, each strategy, both parts, the gate."""
+def show_result(console: Console, result: Mapping[str, Any], *, tables: Path) -> None:
+    """Print the result of an experiment: the trials, each strategy, both parts, the gate.
+
+    Parameters
+    ----------
+    tables : the folder for the whole of a table that is too long for a terminal.
+    """
     data = result["data"]
     console.say(
         f"Experiment {result['experiment']}: {data['n_instances']} strategy instances on {', '.join(data['symbols'])} "
@@ -52,7 +69,11 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
         },
     )
     part = "holdout" if result["by_instance"]["holdout"] else "development"
-    _show_instances(console, _title(part), result["by_instance"][part])
+    path = tables / f"strategies-{result['experiment']}.csv"
+    _show_instances(console, _title(part), result["by_instance"][part], result["verdicts"][part], path)
+    best_of = len(trials) if part == "development" else None
+    for line in describe_verdicts(result["verdicts"][part], part=f"on the {_title(part)} part", best_of=best_of):
+        console.say(line)
     console.table(f"Without and with the filter, {_WEIGHTED}", _comparison(result), _MEASURES)
     for name, rows in result["by_instance"].items():
         for line in describe_idle(rows or (), f"in the {_title(name)} part"):
@@ -62,12 +83,22 @@ def show_result(console: Console, result: Mapping[str, Any]) -> None:
     show_gate(console, result)
 
 
-def _show_instances(console: Console, part: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _show_instances(
+    console: Console, part: str, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[str, Any], path: Path
+) -> None:
     """Print each instance, and for how many others of the same trades it stands where any were joined."""
     joined = any(row.get("n_joined") for row in rows)
-    shown = [row | {"n_joined": f"{row['n_joined']} more" if row.get("n_joined") else ""} for row in abbreviate(rows)]
+    judged, hidden = hide_ratios_of_few(with_verdicts(rows, verdicts), _RATIOS)
+    shown = [row | {"n_joined": f"{row['n_joined']} more" if row.get("n_joined") else ""} for row in judged]
     titles = {key: title for key, title in _INSTANCES.items() if joined or key != "n_joined"}
-    console.table(f"Strategy by strategy, {part}, {_WEIGHTED}", shown, titles)
+    if len(shown) > 2 * SHOWN_AT_EACH_END:
+        by_name = {row["name"]: row["expectancy"] for row in verdicts["rows"]}
+        shown = best_first([{**row, "expectancy": by_name[row["instance"]]} for row in shown], "expectancy")
+    show_long_table(
+        console, f"Strategy by strategy, {part}, {_WEIGHTED}", shown, titles, name="instance", path=path
+    )  # fmt: skip
+    for line in hidden:
+        console.say(line)
 
 
 def show_gate(console: Console, result: Mapping[str, Any]) -> None:
@@ -86,10 +117,18 @@ def show_gate(console: Console, result: Mapping[str, Any]) -> None:
     console.say(describe_opening(result))
 
 
-def show_evaluation(console: Console, found: Mapping[str, Any]) -> None:
-    """Print the evaluation of a model on bars that it was not trained on."""
+def show_evaluation(console: Console, found: Mapping[str, Any], *, tables: Path) -> None:
+    """Print the evaluation of a model on bars that it was not trained on.
+
+    Parameters
+    ----------
+    tables : the folder for the whole of a table that is too long for a terminal.
+    """
     period = " to ".join(found["period"])
-    _show_instances(console, period, found["by_instance"])
+    path = tables / f"evaluation-{found['run_id']}.csv"
+    _show_instances(console, period, found["by_instance"], found["verdicts"], path)
+    for line in describe_verdicts(found["verdicts"], part="on these bars"):
+        console.say(line)
     rows = [{"trades": name, **found[key]} for name, key in _GROUPS.items()]
     columns = {key: title for key, title in _MEASURES.items() if key != "part"}
     console.table(f"Without and with the model, {_WEIGHTED}", rows, columns)

@@ -9,6 +9,7 @@ from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
 from tradesieve.strategies.instance import Instance
 
 _SHOWN_GROUPS = 10
+_SHOWN_NAMES = 5
 
 
 def describe_open(n_open: int, *, counted: str = "not counted as closed") -> list[str]:
@@ -46,10 +47,14 @@ def describe_duplicates(duplicates: Mapping[str, str]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for name, first in duplicates.items():
         groups.setdefault(first, [first]).append(name)
+    shown = list(groups.values())[:_SHOWN_GROUPS]
+    # All together, so that names of different groups differ too.
+    rows = [{"instance": name} for group in shown for name in group]
+    short = {row["instance"]: brief["instance"] for row, brief in zip(rows, abbreviate(rows), strict=True)}
     lines = []
-    for names in list(groups.values())[:_SHOWN_GROUPS]:
-        first, *others = (row["instance"] for row in abbreviate([{"instance": name} for name in names]))
-        lines.append(f"same trades as {first}: {', '.join(others)}")
+    for first, *others in shown:
+        more = f" and {len(others) - _SHOWN_NAMES} more" if len(others) > _SHOWN_NAMES else ""
+        lines.append(f"same trades as {short[first]}: {', '.join(short[name] for name in others[:_SHOWN_NAMES])}{more}")
     if len(groups) > _SHOWN_GROUPS:
         lines.append(f"{pluralise(len(groups) - _SHOWN_GROUPS, 'more group')} with the same trades; --json lists all")
     return lines

@@ -9,6 +9,7 @@ import click
 import pandas as pd
 
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
+from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, best_first, show_long_table
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import (
@@ -19,7 +20,6 @@ from tradesieve.pipelines.commands.shared.table_output import (
     table_options,
     write_table,
 )
-from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.commands.shared.trade_notes import (
     describe_duplicates,
     describe_losing,
@@ -27,18 +27,20 @@ from tradesieve.pipelines.commands.shared.trade_notes import (
     describe_open,
     describe_untraded,
 )
+from tradesieve.pipelines.commands.shared.verdict_tables import VERDICT_COLUMNS, describe_verdicts, with_verdicts
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.trade_report import write_report
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, backtest_of, instance_names, load_chunks
+from tradesieve.pipelines.steps.group_verdicts import judge_groups
 from tradesieve.pipelines.steps.sealing import shown_chunks
 from tradesieve.pipelines.steps.trade_export import refuse_existing
 from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions, find_unset_sessions
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 from tradesieve.strategies.statistics.duplicates import digest_instances, find_duplicates
-from tradesieve.strategies.statistics.grouping import GROUPINGS
+from tradesieve.strategies.statistics.grouping import GROUPINGS, INSTANCE_GROUPS
 from tradesieve.strategies.statistics.trade_statistics import MEASURES, trade_statistics
 from tradesieve.strategies.trades import is_closed, pool_trades
 
@@ -48,6 +50,10 @@ _SHOWN = {
     "max_drawdown": "drawdown", "exposure_rate": "exposure",
 }  # fmt: skip
 """Measures in the printed table, with their headings; others are added when an option uses them."""
+_LEFT_OUT = ("payoff_ratio", "sharpe", "exposure_rate")
+"""Of these, what gives way to verdicts; --sort or --where show it, and --output writes every measure."""
+_JUDGED = tuple(name for name in INSTANCE_GROUPS if name != "pooled")
+"""Groupings whose groups hold capital of their own, so that each can be judged by itself."""
 
 
 @click.command()
@@ -96,6 +102,7 @@ def stats(
         write_table(found, output)
     if html is not None:
         write_report(chunks, trades, html, notes=shown.describe())
+    verdicts = judge_groups(trades, backtest_of(chunks), by=by, seed=0) if by in _JUDGED else None
     rows, pooled = rows_of(found), _pooled_row(trades, chunks, by)
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
     n_open = int((~is_closed(trades)).sum())
@@ -110,6 +117,7 @@ def stats(
         "strategies": strategies,
         "without_trades": without_trades,
         "unset_sessions": unset,
+        "verdicts": verdicts,
         **shown.as_dict(),
     }
     console.json(result | {"same_trades_as": duplicates, "costs": costs_by_symbol(instruments)} | written)
@@ -120,12 +128,17 @@ def stats(
     )
     if n_untraded:
         columns |= {"n_untraded_fills": "fills without trades"}
-    table = rows if by == "pooled" else [*rows, pooled]
-    console.table(f"Trades by {by}, unfiltered, each weighted by its capital", abbreviate(table, by), columns)
+    table = _arranged(rows if by == "pooled" else [*rows, pooled], verdicts, by, ranked=sort is None)
+    if verdicts is not None:
+        kept = {name: title for name, title in columns.items() if name not in _LEFT_OUT or arrangement.uses(name)}
+        columns = {by: kept.pop(by)} | VERDICT_COLUMNS | kept
+    title = f"Trades by {by}, unfiltered, each weighted by its capital"
+    show_long_table(console, title, table, columns, name=by, path=settings.tables / f"trades-by-{by}.csv")
     show_costs(console, instruments)
     counted = "in the group end_of_data" if by == "exit_reason" else "not counted as closed"
     for line in (
         *shown.describe(),
+        *([] if verdicts is None else describe_verdicts(verdicts, part="on what is shown, without a filter")),
         *describe_unset_sessions(unset),
         *describe_limit(strategies),
         *describe_no_trades(without_trades),
@@ -139,6 +152,14 @@ def stats(
         console.say(f"{len(found):,} groups with {len(MEASURES)} measures each, written to {output}")
     if html is not None:
         console.say(f"report written to {html}: open it in a browser")
+
+
+def _arranged(
+    rows: list[dict[str, Any]], verdicts: dict[str, Any] | None, by: str, *, ranked: bool
+) -> list[dict[str, Any]]:
+    """Add the verdicts; rank groups that are too many to be shown, unless they are sorted already."""
+    judged = rows if verdicts is None else with_verdicts(rows, verdicts, name=by)
+    return best_first(judged, "expectancy") if ranked and len(judged) > 2 * SHOWN_AT_EACH_END else judged
 
 
 def _empty_statistics(by: str) -> pd.DataFrame:
