@@ -88,10 +88,10 @@ class Decisions:
         return len(self.time)
 
     def __getitem__(self, rows: slice | np.ndarray) -> Decisions:
-        """Select decisions; `results` stay whole."""
-        kept = {
-            field.name: values if field.name == "results" or values is None else values[rows]
-            for field in fields(self)
-            if (values := getattr(self, field.name)) is not None
-        }
-        return Decisions(**kept)
+        """Select decisions, without checks: each was checked with all of them. `results` stay whole."""
+        part = object.__new__(Decisions)
+        for field in fields(self):
+            values = getattr(self, field.name)
+            kept = values if field.name == "results" or values is None else np.ascontiguousarray(values[rows])
+            object.__setattr__(part, field.name, kept)
+        return part

@@ -121,6 +121,7 @@ def _of_code(code: CodeType, docstring: str | None = None) -> Iterator[str]:
             yield repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)
 
 
+@cache
 def _names(code: CodeType) -> list[str]:
     found = set(code.co_names)
     for constant in code.co_consts:
@@ -135,6 +136,7 @@ def _method(value: Any) -> Any:
     return function if isinstance(function, FunctionType) else None
 
 
+@cache
 def _imported(code: CodeType) -> list[str]:
     """List the libraries that a function imports when it runs."""
     names = {step.argval.partition(".")[0] for step in dis.get_instructions(code) if step.opname == "IMPORT_NAME"}

@@ -17,8 +17,12 @@ _ABANDONED_AFTER = 3600.0
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it if the block succeeds, and is deleted otherwise.
+
+    Parameters
+    ----------
+    durable : wait until the disk has it, or a power failure may leave an empty file.
 
     Raises
     ------
@@ -29,8 +33,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())  # without it, a power failure may leave an empty file
+        if durable:
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise BadInput(
@@ -46,6 +51,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 def write_cached(path: Path, write: Callable[[Path], object], *, folder: Path) -> bool:
     """Write a file of a cache, as `atomic_write` does; a warning says why if it cannot be written.
 
+    It need not be durable: what reads a cache counts a damaged file as missing.
+
     Parameters
     ----------
     write : called with the temporary path to write to.
@@ -56,7 +63,7 @@ def write_cached(path: Path, write: Callable[[Path], object], *, folder: Path) -
     Whether the file was written.
     """
     try:
-        with atomic_write(path) as temporary:
+        with atomic_write(path, durable=False) as temporary:
             write(temporary)
     except BadInput as error:
         warn_of_cache(folder, error.__cause__ or error)
