@@ -13,6 +13,7 @@ __all__ = [
     "engines",
     "information_coefficient",
     "leakage",
+    "weights",
     "splits",
     "fitness",
     "applications",

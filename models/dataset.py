@@ -12,7 +12,8 @@ import numpy as np
 from tradesieve.market.calendars.trading_days import TradingCalendar
 from tradesieve.market.errors import BadData, BadInput, lookup
 from tradesieve.models.labels.base import Label, Targets
-from tradesieve.models.labels.registry import label_named
+from tradesieve.models.labels.laws import check_label
+from tradesieve.models.labels.registry import is_users, label_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,7 @@ class Dataset:
     same_trades_as: Mapping[str, str] = field(default_factory=dict)
     label_time: np.ndarray | None = None
     more_targets: Mapping[str, np.ndarray] = field(default_factory=dict)
+    factor_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.decision_time)
@@ -83,13 +85,25 @@ class Dataset:
         return self.exit_time if self.label_time is None else self.label_time
 
     def targets(self, label: str = "") -> np.ndarray:
-        """Return the targets of a label; without a name, of the first one.
+        """Return the targets of a label; without a name, `y`.
 
         Raises
         ------
         Unknown : if the rows do not have it.
         """
         return lookup("label of the dataset", label, self.more_targets) if label else self.y
+
+    def columns_of(self, factors: str = "") -> np.ndarray | None:
+        """Return the columns of a factor set, int64, ascending; None without a name: all of them.
+
+        Raises
+        ------
+        Unknown : if the rows do not have it.
+        """
+        if not factors:
+            return None
+        names = lookup("factor set of the dataset", factors, self.factor_sets)
+        return np.flatnonzero(np.isin(self.feature_names, names))
 
     def __len__(self) -> int:
         return len(self.decision_time)
@@ -129,6 +143,8 @@ class Dataset:
             digest.update(np.ascontiguousarray(self.label_time).tobytes())
         for name, targets in self.more_targets.items():
             digest.update(name.encode() + np.ascontiguousarray(targets).tobytes())
+        if self.factor_sets:
+            digest.update(repr(sorted(self.factor_sets.items())).encode())
         return digest.hexdigest()[:16]
 
 
@@ -144,6 +160,7 @@ def dataset_from_trades(
     period: tuple[int, int],
     calendar: TradingCalendar,
     same_trades_as: Mapping[str, str] | None = None,
+    factor_sets: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Dataset:
     """Build a dataset from trades and their features.
 
@@ -154,7 +171,7 @@ def dataset_from_trades(
     ----------
     trades : the trades table, in decision order; trades of the instances of `same_trades_as` are left out.
     X : float64 (n_trades, n_features).
-    feature_names, period, calendar, same_trades_as : see `Dataset`.
+    feature_names, period, calendar, same_trades_as, factor_sets : see `Dataset`.
     labels : names, see `models.labels`; the first one becomes `Dataset.y`.
     label_features : float64 (n_trades,) of each feature that a label reads, by name.
     bars : by symbol and timeframe, for labels that read them.
@@ -164,6 +181,7 @@ def dataset_from_trades(
     ------
     BadInput : if no trade is left, one is of an instance that `instance_names` lacks, or a label is unknown for all.
     Unknown : if there is no such label.
+    Refused : if a user's label reads what is not known at its time.
     """
     from tradesieve.strategies.trades import (  # needs pandas; applying a model does not
         instance_codes,
@@ -184,13 +202,12 @@ def dataset_from_trades(
     table, instance = trades[kept], (np.cumsum(distinct) - 1)[codes[kept]]
     read = {name: column[kept] for name, column in (label_features or {}).items()}
     targets = {name: _targets(label_named(name), table, read, bars) for name in labels}
-    first, *others = targets.values()
     known_time = np.max([each.known_time for each in targets.values()], axis=0)
     exit_time = table["exit_time"].to_numpy()
     return Dataset(
         X=np.ascontiguousarray(X[kept]),
         feature_names=tuple(feature_names),
-        y=first.values,
+        y=targets[labels[0]].values,
         weight=np.ones(len(table)),
         decision_time=table["decision_time"].to_numpy(),
         exit_time=exit_time,
@@ -202,7 +219,8 @@ def dataset_from_trades(
         calendar=calendar,
         same_trades_as=joined,
         label_time=known_time if np.any(known_time > exit_time) else None,
-        more_targets={name: each.values for name, each in zip(labels[1:], others, strict=True)},
+        more_targets={name: each.values for name, each in targets.items()} if len(labels) > 1 else {},
+        factor_sets=factor_sets or {},
     )
 
 
@@ -214,4 +232,6 @@ def _targets(
 ) -> Targets:
     columns = [lookup(f"feature of the label {label.name}", name, features) for name in label.features]
     read = np.column_stack(columns) if columns else np.empty((len(trades), 0))
+    if is_users(label):
+        check_label(label, trades, read)
     return label.compute(trades, read, bars)

@@ -31,6 +31,10 @@ from tradesieve.strategies.strategy import Strategy
 _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
 _ADDED_LATER: dict[str, Any] = {"sampling": "grid", "settle_with": None, "feature_sets": {}, "modules": []}
 """Keys with defaults that the hash leaves out, so that an experiment keeps the hash it had before they existed."""
+_ADDED_LATER_TO_PLAN: dict[str, Any] = {"factor_sets": [], "weights": "uniform"}
+"""The same for keys of the plan."""
+_FEATURES = "features"
+"""What `plan.factor_sets` calls the features of the experiment."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Experiment:
         pattern of ``each`` symbol stands for those of the experiment; with a single one it has no features.
         Where bars have no volume, sets and patterns are computed without the features that read it, and one that is
         named by itself is refused, see `pipelines.steps.chunk_features`.
-    feature_sets : the user's own sets by name, lists of the same kinds, for `features` to name.
+    feature_sets : the user's own sets by name, lists of the same kinds, for `features` and `plan.factor_sets` to name.
     plan : how the dataset is searched and judged, see `models.protocol.plan.Plan`.
     """
 
@@ -90,7 +94,10 @@ class Experiment:
         modules = self.user_modules()
         for fitness in (self.plan.fitness, self.plan.selection):
             check_defined_in(modules, "fitness", fitness)
+        for label in self.plan.labels:
+            check_defined_in(modules, "label", label)
         self.feature_names()
+        self._check_factor_sets()
         self.period()
         self._check_settling()
         for symbol in self.instruments:
@@ -144,7 +151,10 @@ class Experiment:
                 raise BadInput(f"settle_with is {finer}, but {timeframe} bars are not made up of {finer} bars")
 
     def feature_names(self) -> tuple[str, ...]:
-        """Return the names of the features; each parses, and its lookback is defined at each timeframe."""
+        """Return the names of the features, those of all factor sets of the plan.
+
+        Each parses, and its lookback is defined at each timeframe.
+        """
         given = self._given_features()
         names = expand(given, self.feature_sets, symbols=self.symbols)
         if not names and given:
@@ -163,7 +173,28 @@ class Experiment:
         """Tell whether a set or pattern of the features stands for the symbols of the experiment."""
         return stands_for_symbols(self._given_features(), self.feature_sets)
 
+    def _check_factor_sets(self) -> None:
+        for name, own in self.factor_sets().items():
+            if "__" in name:
+                raise BadInput(f"factor_sets: {name} is a feature: give it a name in feature_sets, and name that")
+            if not own:
+                raise BadInput(f"factor_sets: {name} has no feature, because {self.symbols[0]} has no symbol beside it")
+
+    def factor_sets(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the features of each factor set of the plan."""
+        return {
+            name: expand(self._features_of(name), self.feature_sets, symbols=self.symbols)
+            for name in self.plan.factor_sets
+        }
+
     def _given_features(self) -> tuple[str, ...]:
+        sets = self.plan.factor_sets or (_FEATURES,)
+        given = [item for name in sets for item in self._features_of(name)]
+        return tuple(dict.fromkeys(given)) if len(sets) > 1 else tuple(given)
+
+    def _features_of(self, factor_set: str) -> tuple[str, ...]:
+        if factor_set != _FEATURES:
+            return (factor_set,)
         return (self.features,) if isinstance(self.features, str) else self.features
 
     def user_modules(self) -> tuple[UserModule, ...]:
@@ -194,6 +225,7 @@ class Experiment:
         return replace(
             self,
             features=self.feature_names(),
+            plan=replace(self.plan, factor_sets=()),
             symbols=(symbol,),
             timeframes=(timeframe,),
             instruments={name: terms for name, terms in self.instruments.items() if name == symbol},
@@ -207,9 +239,8 @@ class Experiment:
     @property
     def hash(self) -> str:
         """The identity: equal experiments have equal hashes in any process."""
-        values = {
-            key: value for key, value in self.as_dict().items() if key not in _ADDED_LATER or value != _ADDED_LATER[key]
-        }
+        values = _without_defaults(self.as_dict(), _ADDED_LATER)
+        values["plan"] = _without_defaults(values["plan"], _ADDED_LATER_TO_PLAN)
         return hashlib.sha256(json.dumps(_canonical(values), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
@@ -294,6 +325,10 @@ def _with_all_strategies(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(strategies, list | tuple) or ALL not in strategies:
         return values
     return {"num_strategies": None} | values | {"strategies": strategies}
+
+
+def _without_defaults(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}
 
 
 def _canonical(value: Any) -> Any:

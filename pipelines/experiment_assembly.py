@@ -88,6 +88,9 @@ def split_commas(text: str | None) -> list[str]:
 
 
 def _parsed(name: str, value: Any) -> Any:
+    if name == "label" and isinstance(value, str):
+        labels = split_commas(value)
+        return labels if len(labels) > 1 else value
     if name not in _LISTS:
         return value
     if isinstance(value, str):

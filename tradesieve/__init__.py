@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tradesieve.market.timeframes import parse_timeframe as parse_timeframe
     from tradesieve.models.artifact.artifact import load_artifact as load_artifact
     from tradesieve.models.fitness.user_fitness import fitness as fitness
+    from tradesieve.models.labels.user_labels import label as label
     from tradesieve.pipelines.experiment import Experiment as Experiment
     from tradesieve.pipelines.runs.experiment_run import run_experiment as run_experiment
     from tradesieve.pipelines.settings import read_settings as read_settings
@@ -47,6 +48,7 @@ _MODULES = {
     "compute": "features.engine.compute",
     "parse_strategy": "strategies.registry",
     "simulate": "strategies.backtest.simulator",
+    "label": "models.labels.user_labels",
     "fitness": "models.fitness.user_fitness",
     "load_artifact": "models.artifact.artifact",
     "ScoringClient": "serving.client",

@@ -25,16 +25,23 @@ _LARGEST_SEED = 2**31 - 1
 _TRIES = 100
 
 
+_DIMENSIONS = {"label": "", "factors": "", "weights": "uniform"}
+"""The dimensions of a search that were added later, with their defaults: keys from before hold without them."""
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """An estimator with its parameters and its feature selection: what a search tries.
+    """An estimator with its parameters and its feature selection, and what it is fitted to: what a search tries.
 
     Parameters
     ----------
     engine, estimator : names, see `models.engines.registry` and `Engine.estimators`.
     parameters : JSON values, without seeds and threads.
     selection : a method of `models.feature_selection`.
-    task : one of `models.labels.TASKS`, that of the label which it is fitted to.
+    task : one of `models.labels.base.TASKS`, that of the label which it is fitted to.
+    label : the label which it is fitted to, where a search tries several; empty: the only one.
+    factors : the factor set that it reads, where a search tries several; empty: every feature of the dataset.
+    weights : how its training rows are weighed, see `models.weights`.
     """
 
     engine: str
@@ -42,6 +49,9 @@ class Candidate:
     parameters: dict[str, Any]
     selection: str = "all"
     task: str = CLASSIFICATION
+    label: str = ""
+    factors: str = ""
+    weights: str = "uniform"
 
     def __post_init__(self) -> None:
         check_selection(self.selection)
@@ -73,7 +83,13 @@ class Candidate:
             "parameters": self.parameters,
             "selection": self.selection,
             "task": self.task,
+            **self.dimensions,
         }
+
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """What it was fitted to, apart from defaults: ``label``, ``factors`` and ``weights`` where they differ."""
+        return {name: getattr(self, name) for name, usual in _DIMENSIONS.items() if getattr(self, name) != usual}
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -110,7 +126,7 @@ class Engine(ABC):
         ----------
         n : at least 1.
         estimators : to draw from; `default_estimators` if None.
-        task : that of the label, one of `models.labels.TASKS`.
+        task : that of the label, one of `models.labels.base.TASKS`.
 
         Raises
         ------

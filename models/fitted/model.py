@@ -90,6 +90,12 @@ class Model(ABC):
         model.columns, model.n_features = places, len(kept)
         return model
 
+    def widened(self, columns: np.ndarray, n_features: int) -> Self:
+        """Return the same model of a wider X: `columns` are those of the wider one that make up the X of this one."""
+        model = copy(self)
+        model.columns, model.n_features = np.asarray(columns, dtype=np.int64)[self.columns], n_features
+        return model
+
     def save(self, folder: Path) -> None:
         """Write the native model file and its manifest into `folder`, which is created if missing."""
         folder = Path(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, Model, check_seed, single_threaded
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.engines.training_rows import TrainingRows
-from tradesieve.models.protocol.candidate_rows import training_rows
+from tradesieve.models.protocol.candidate_rows import CandidateRows
 from tradesieve.models.splits import Fold
 
 
@@ -149,21 +147,13 @@ class _Fits:
     def __init__(self, dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fold], seed: int) -> None:
         self.dataset, self.folds, self._seed = dataset, folds, seed
         self._shared = {member.key for candidate in candidates for member in _members(candidate)}
-        self._rows: dict[int, TrainingRows] = {}
-        self._lock = threading.Lock()
-
-    def rows(self, number: int) -> TrainingRows:
-        """Return the training rows of a fold."""
-        with self._lock:
-            if number not in self._rows:
-                self._rows[number] = training_rows(self.dataset, self.folds[number].train)
-            return self._rows[number]
+        self._rows = CandidateRows(dataset, [fold.train for fold in folds])
 
     def fit(self, candidate: Candidate, number: int) -> Model:
         """Return the model of this candidate on this fold."""
         if candidate.key not in self._shared:
             return self._fit(candidate, number)
-        return self.rows(number).once(candidate.key, lambda: self._fit(candidate, number))
+        return self._rows.of(candidate, number).once(candidate.key, lambda: self._fit(candidate, number))
 
     def prepare(self, candidate: Candidate, number: int) -> None:
         """Fit what others are made of; they fail by its failure when they fit it again."""
@@ -171,9 +161,8 @@ class _Fits:
             self.fit(candidate, number)
 
     def _fit(self, candidate: Candidate, number: int) -> Model:
-        rows = self.rows(number)
         members = [self.fit(member, number) for member in _members(candidate)]
-        return engine_named(candidate.engine).fit_rows(candidate, rows, seed=self._seed, members=members)
+        return self._rows.fit(candidate, number, seed=self._seed, members=members)
 
 
 @dataclass(frozen=True, eq=False)

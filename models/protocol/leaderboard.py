@@ -34,6 +34,7 @@ def _trial_row(place: int, trial: Trial, baseline: float) -> dict[str, Any]:
             "engine": trial.candidate.engine,
             "estimator": trial.candidate.estimator,
             "selection": trial.candidate.selection,
+            **trial.candidate.dimensions,
             "application": trial.application,
             "parameters": {"estimator": trial.candidate.parameters, "application_by_fold": trial.chosen},
             "fitness": trial.fitness,

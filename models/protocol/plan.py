@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
 
 from tradesieve.features.inputs import is_beside
-from tradesieve.market.errors import BadInput
+from tradesieve.market.errors import BadInput, lookup
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.applications.registry import APPLICATIONS, application_named
 from tradesieve.models.dataset import Dataset
@@ -20,6 +22,7 @@ from tradesieve.models.labels.registry import label_named
 from tradesieve.models.protocol.aims import aim_named
 from tradesieve.models.significance.gate import GateLimits
 from tradesieve.models.splits import Fold, check_n_folds, folds_named
+from tradesieve.models.weights import UNIFORM, WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,10 @@ class Plan:
     Parameters
     ----------
     aim : what the filter is for, see `models.protocol.aims`.
-    label : the training target, see `models.labels`.
+    label : the training target, see `models.labels`, or a list of them that are searched together.
+    factor_sets : sets that are searched as alternatives, by name: sets of features, and ``features`` for the features
+        of the experiment. Empty: the features of the experiment alone.
+    weights : how training rows are weighed, see `models.weights`, or a list of ways.
     engines : number of candidates per engine, by the engine's name.
     applications : rules that turn scores into sizes; each of them with each candidate is a trial. Empty: that of the
         aim.
@@ -50,7 +56,9 @@ class Plan:
     """
 
     aim: str = "smooth"
-    label: str = "scaled_return"
+    label: str | tuple[str, ...] = "scaled_return"
+    factor_sets: tuple[str, ...] = ()
+    weights: str | tuple[str, ...] = UNIFORM
     engines: Mapping[str, int] = field(default_factory=lambda: {"lightgbm": 3})
     applications: tuple[str, ...] = ()
     fitness: str = "sortino"
@@ -65,17 +73,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         aim_named(self.aim)
-        task = label_named(self.label).task
+        self._check_lists()
         fitness_named(self.fitness)
         fitness_named(self.selection)
         folds_named(self.folds)
-        for name in self.applications:
-            if task not in application_named(name).tasks:
-                fitting = ", ".join(other for other, kind in APPLICATIONS.items() if task in kind.tasks)
-                raise BadInput(
-                    f"applications: {name} does not read the scores of a {task}, which the label {self.label} is: "
-                    f"choose among {fitting}, or another label"
-                )
+        self._check_applications()
         for name, count in self.engines.items():
             engine_named(name)
             if count < 0:
@@ -93,11 +95,58 @@ class Plan:
         if not (math.isfinite(self.embargo_days) and self.embargo_days >= 0):
             raise BadInput(f"embargo_days is {self.embargo_days}, but must be zero or positive")
 
+    def _check_lists(self) -> None:
+        for key, values in (("label", self.labels), ("factor_sets", self.factor_sets), ("weights", self.all_weights)):
+            if len(set(values)) != len(values):
+                raise BadInput(f"{key} is {', '.join(values)}: name each one once")
+            if not values and key != "factor_sets":
+                raise BadInput(f"{key} is empty: name at least one")
+        for name in self.labels:
+            label_named(name)
+        for name in self.all_weights:
+            lookup("weights", name, WEIGHTS)
+
+    def _check_applications(self) -> None:
+        tasks = {label_named(name).task: name for name in reversed(self.labels)}
+        for name in self.applications:
+            if tasks.keys().isdisjoint(application_named(name).tasks):
+                task, label = next(iter(tasks.items()))
+                raise BadInput(
+                    f"applications: {name} does not read the scores of a {task}, which the label {label} is: "
+                    f"choose among {self._fitting(task)}, or another label"
+                )
+        for task, label in tasks.items():
+            if not self.applications_of(task):
+                raise BadInput(
+                    f"applications: none of {', '.join(self.applications)} reads the scores of a {task}, which the "
+                    f"label {label} is: add one of {self._fitting(task)}, or leave out the label"
+                )
+
+    @staticmethod
+    def _fitting(task: str) -> str:
+        return ", ".join(name for name, kind in APPLICATIONS.items() if task in kind.tasks)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that are tried."""
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+    @property
+    def all_weights(self) -> tuple[str, ...]:
+        """The weights that are tried."""
+        return (self.weights,) if isinstance(self.weights, str) else self.weights
+
     @property
     def application_names(self) -> tuple[str, ...]:
         """The applications that are tried."""
-        aim, regression = aim_named(self.aim), label_named(self.label).task == REGRESSION
-        return self.applications or (aim.application if regression else aim.of_classes,)
+        tasks = dict.fromkeys(label_named(name).task for name in self.labels)
+        return tuple(dict.fromkeys(name for task in tasks for name in self.applications_of(task)))
+
+    def applications_of(self, task: str) -> tuple[str, ...]:
+        """Return the applications that are tried with the scores of a task, see `models.labels.base.TASKS`."""
+        aim = aim_named(self.aim)
+        usual = (aim.application if task == REGRESSION else aim.of_classes,)
+        return tuple(name for name in self.applications or usual if task in application_named(name).tasks)
 
     @property
     def selection(self) -> str:
@@ -105,16 +154,41 @@ class Plan:
         by_aim = aim_named(self.aim).selected_by if self.fitness == "sortino" else self.fitness
         return self.selected_by or by_aim
 
-    def candidates(self, feature_names: Sequence[str] = ()) -> list[Candidate]:
-        """List every candidate of every engine.
+    def candidates(
+        self, feature_names: Sequence[str] = (), factor_sets: Mapping[str, Sequence[str]] | None = None
+    ) -> list[Candidate]:
+        """List every candidate: each of every engine, for each label, factor set and weights.
 
-        Where features read symbols beside the decision's, the first candidate of each engine is tried without them too.
+        What differs less from the first of every list comes first, so that of two equals the plainer one wins. Where
+        features read symbols beside the decision's, the first candidate of each engine is tried without them too.
 
         Parameters
         ----------
         feature_names : what the candidates read.
+        factor_sets : what they read of it, by factor set.
+
+        Raises
+        ------
+        Unknown : if `factor_sets` lacks one of the plan's.
         """
-        task, beside = label_named(self.label).task, any(map(is_beside, feature_names))
+        sets = {name: lookup("factor set", name, factor_sets or {}) for name in self.factor_sets}
+        lists = (range(len(self.labels)), range(max(1, len(sets))), range(len(self.all_weights)))
+        places = sorted(product(*lists), key=lambda place: sum(map(bool, place)))
+        found: list[Candidate] = []
+        for label, factors, weights in places:
+            name = self.factor_sets[factors] if sets else ""
+            fitted_to: dict[str, Any] = {
+                "label": self.labels[label] if len(self.labels) > 1 else "",
+                "factors": name,
+                "weights": self.all_weights[weights],
+            }
+            read = sets[name] if sets else feature_names
+            own = self._of_engines(label_named(self.labels[label]).task, read)
+            found += [replace(candidate, **fitted_to) for candidate in own]
+        return found
+
+    def _of_engines(self, task: str, feature_names: Sequence[str]) -> list[Candidate]:
+        beside = any(map(is_beside, feature_names))
         without = beside and not all(map(is_beside, feature_names))
         found: list[Candidate] = []
         for name, count in self.engines.items():

@@ -19,7 +19,7 @@ from tradesieve.models.fitness.measures import Measures, measure
 from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.fitted.model import Model
 from tradesieve.models.leakage import check_leakage, leaked_scores
-from tradesieve.models.protocol.candidate_rows import training_rows
+from tradesieve.models.protocol.candidate_rows import CandidateRows
 from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates
 from tradesieve.models.protocol.out_of_fold_sizes import out_of_fold_sizes
 from tradesieve.models.protocol.plan import Plan
@@ -130,14 +130,14 @@ def search(
     """
     check_leakage(development)
     folds = plan.split(development)
-    candidates = plan.candidates(development.feature_names)
+    candidates = plan.candidates(development.feature_names, development.factor_sets)
     scored = _scored(development, candidates, folds, plan, checkpoints, n_jobs, on_progress)
     tested = np.sort(np.concatenate([fold.test for fold in folds]))
     judged = _judged(development, tested)
     trials = [
         _trial(candidate, name, development, folds, judged, tested, plan)
         for candidate in scored
-        for name in plan.application_names
+        for name in plan.applications_of(candidate.candidate.task)
     ]
     # Failed trials go last; among equals the earlier candidate, which is the simpler one, stays ahead.
     trials.sort(key=lambda trial: -trial.fitness if math.isfinite(trial.fitness) else math.inf)
@@ -188,13 +188,12 @@ def _refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) ->
     """Fit on all rows, the models that the candidate combines side by side."""
     import joblib
 
-    engine = engine_named(candidate.engine)
-    rows = training_rows(dataset)
+    engine, rows = engine_named(candidate.engine), CandidateRows(dataset, [None])
     with single_threaded():
         members = joblib.Parallel(n_jobs=n_jobs, backend="threading")(
-            joblib.delayed(engine.fit_rows)(member, rows, seed=seed) for member in engine.members(candidate)
+            joblib.delayed(rows.fit)(member, 0, seed=seed, members=()) for member in engine.members(candidate)
         )
-    return engine.fit_rows(candidate, rows, seed=seed, members=members)
+    return rows.fit(candidate, 0, seed=seed, members=members)
 
 
 def _judged(development: Dataset, tested: np.ndarray) -> Dataset:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.models.labels.registry import label_named
 from tradesieve.pipelines.experiment import Experiment
@@ -66,7 +67,7 @@ def pool_dataset(
     BadInput : if no trade closed, or a feature that is named reads a volume which the bars do not have.
     """
     chunks = [each.chunk for each in traded]
-    names, labels = features_of(experiment, chunks).names, (experiment.plan.label,)
+    names, labels = features_of(experiment, chunks).names, experiment.plan.labels
     read = [name for label in labels for name in label_named(label).features]
     computed = tuple(dict.fromkeys((*names, *read)))
     X = np.concatenate([compute_features(each, computed, settings, progress=progress) for each in traded])
@@ -84,4 +85,16 @@ def pool_dataset(
         period=period,
         calendar=calendar_of(chunks),
         same_trades_as=find_copies(trades, every, holdout_start=holdout_border(experiment, chunks)),
+        factor_sets=_present(experiment.factor_sets(), names),
     )
+
+
+def _present(sets: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Leave out of sets the features that are not computed."""
+    present = {name: tuple(feature for feature in own if feature in names) for name, own in sets.items()}
+    for name, left in present.items():
+        if not left:
+            raise BadInput(
+                f"factor_sets: every feature of {name} reads volume, which the bars do not have: leave it out"
+            )
+    return present

@@ -73,7 +73,11 @@ experiment_options = add_options(
             help="Python files with factors of your own, separated by commas, such as my_factors.py.",
         ),
         click.option("--aim", help=f"What the filter is for: {' or '.join(AIMS)}.  [default: smooth]"),
-        click.option("--label", help=f"The training target: {', '.join(LABELS)}.  [default: scaled_return]"),
+        click.option(
+            "--label",
+            help=f"The training target: {', '.join(LABELS)}; several, separated by commas, are searched together.  "
+            "[default: scaled_return]",
+        ),
         click.option("--fitness", help=f"The score: {', '.join(FITNESS)}.  [default: sortino]"),
         click.option(
             "--applications",

@@ -24,7 +24,8 @@ _MEASURES = {
     "total_return": "return",
 }  # fmt: skip
 _TRIALS = {
-    "rank": "#", "candidate": "candidate", "selection": "selection", "application": "application", "fitness": "{}",
+    "rank": "#", "candidate": "candidate", "label": "label", "factors": "factors", "weights": "weights",
+    "selection": "selection", "application": "application", "fitness": "{}",
     "sortino": "Sortino", "baseline_sortino": "every trade", "random_sortino": "random filter",
     "n_trades": "trades kept", "coverage": "coverage", "expectancy": "expectancy", "error": "failed because",
 }  # fmt: skip
@@ -41,6 +42,8 @@ _RATIOS = {
 _GROUPS = {"every trade": "baseline", "filtered": "filtered", "random filter": "random"}
 _WEIGHTED = "each trade weighted by its capital"
 _SHOWN_TRIALS = 8
+_SHOWN_WHERE_ANY = ("label", "factors", "weights", "error")
+"""Columns that are left out where no trial has a value."""
 
 
 def show_result(console: Console, result: Mapping[str, Any], *, tables: Path) -> None:
@@ -65,7 +68,7 @@ def show_result(console: Console, result: Mapping[str, Any], *, tables: Path) ->
         {
             key: title.format(selected_by.replace("_", " "))
             for key, title in _TRIALS.items()
-            if key != "error" or any(row["error"] for row in trials)
+            if key not in _SHOWN_WHERE_ANY or any(row.get(key) for row in trials)
         },
     )
     part = "holdout" if result["by_instance"]["holdout"] else "development"
