@@ -11,5 +11,6 @@ __all__ = [
     "walk_forward_report",
     "feature_report",
     "quality_report",
+    "conditions_report",
     "experiment_report",
 ]

@@ -12,6 +12,7 @@ __all__ = [
     "dataset",
     "feature_profile",
     "group_verdicts",
+    "condition_table",
     "sealing",
     "unset_sessions",
 ]

@@ -59,6 +59,21 @@ def describe_verdicts(verdicts: Mapping[str, Any], *, part: str, best_of: int | 
     return lines
 
 
+def describe_findings(judged: Mapping[str, Any]) -> list[str]:
+    """Return lines on what was found in which market, and how false discoveries are controlled.
+
+    Parameters
+    ----------
+    judged : from `pipelines.steps.condition_table.judge_conditions`.
+    """
+    counts = Counter(row["found"] for row in judged["rows"])
+    said = ", ".join(f"{n:,} {found}" for found, n in counts.most_common())
+    return [
+        f"Without a model, of {len(judged['rows']):,} pairs of a strategy and a market: {said}. "
+        f"{describe_control(judged)}. Trades are counted in brackets; a dash stands for too few to be judged."
+    ]
+
+
 def hide_ratios_of_few(
     rows: Sequence[Mapping[str, Any]], ratios: Mapping[str, str]
 ) -> tuple[list[dict[str, Any]], list[str]]:

@@ -1,9 +1,10 @@
-"""tradesieve trades: generate and measure trades, plot them, optimise rules."""
+"""tradesieve trades: generate and measure trades, plot them, tell markets apart, optimise rules."""
 
 from __future__ import annotations
 
 import click
 
+from tradesieve.pipelines.commands.trades.conditions import conditions
 from tradesieve.pipelines.commands.trades.generate import generate
 from tradesieve.pipelines.commands.trades.optimise import optimise
 from tradesieve.pipelines.commands.trades.plot import plot
@@ -15,5 +16,5 @@ def trades() -> None:
     """Backtest rules, and inspect their trades."""
 
 
-for command in (generate, stats, plot, optimise):
+for command in (generate, stats, conditions, plot, optimise):
     trades.add_command(command)

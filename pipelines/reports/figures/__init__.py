@@ -10,5 +10,6 @@ __all__ = [
     "trade_windows",
     "candle_chart",
     "feature_charts",
+    "condition_charts",
     "quality_chart",
 ]
