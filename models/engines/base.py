@@ -15,7 +15,7 @@ import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.training_rows import SelectedRows, TrainingRows
-from tradesieve.models.feature_selection import SELECTIONS, check_selection
+from tradesieve.models.feature_selection.registry import SELECTIONS, check_selection
 from tradesieve.models.fitted.model import Model
 from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 

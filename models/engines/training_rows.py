@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.feature_selection import select
+from tradesieve.models.feature_selection.registry import select
 from tradesieve.models.fitted.model import refuse_infinity
 from tradesieve.models.labels.base import CLASSIFICATION
 
@@ -26,6 +26,7 @@ class TrainingRows:
     y : float64 (n_trades,), not all the same; 0 or 1 for a classification, finite for a regression.
     weight : float64 (n_trades,), positive; scaled to a mean of 1, so that only their proportions count.
     feature_names : of the columns of `X`, for selections that go by them.
+    spans : (decision_time, exit_time), int64 ns UTC (n_trades,), for selections on purged folds of these rows.
     rows : int64, those that are trained on; None for all. They are copied only when they are read.
     """
 
@@ -36,9 +37,10 @@ class TrainingRows:
         weight: np.ndarray,
         *,
         feature_names: Sequence[str] | None = None,
+        spans: tuple[np.ndarray, np.ndarray] | None = None,
         rows: np.ndarray | None = None,
     ) -> None:
-        self._X, self._rows, self._feature_names = X, rows, feature_names
+        self._X, self._rows, self._feature_names, self._spans = X, rows, feature_names, spans
         self.y = y if rows is None else y[rows]
         self.weight = weight if rows is None else weight[rows]
         self._made: dict[Hashable, Any] = {}
@@ -78,9 +80,17 @@ class TrainingRows:
         self.once(("checked", task), lambda: self._check(task))
         columns = self.once(
             ("columns", selection, seed),
-            lambda: select(selection, self.X, self.y, seed=seed, feature_names=self._feature_names),
+            lambda: select(
+                selection, self.X, self.y, seed=seed, feature_names=self._feature_names, spans=self._own_spans()
+            ),
         )
         return SelectedRows(self, selection, columns)
+
+    def _own_spans(self) -> tuple[np.ndarray, np.ndarray] | None:
+        if self._spans is None or self._rows is None:
+            return self._spans
+        decision_time, exit_time = self._spans
+        return decision_time[self._rows], exit_time[self._rows]
 
     def _check(self, task: str) -> None:
         X, y, weight = self.X, self.y, self.weight

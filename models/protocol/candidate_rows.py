@@ -72,4 +72,5 @@ class CandidateRows:
             if candidate.factors not in self._columns:
                 self._columns[candidate.factors] = np.ascontiguousarray(X[:, columns])
             X, names = self._columns[candidate.factors], tuple(names[column] for column in columns)
-        return TrainingRows(X, y, weight, feature_names=names, rows=rows)
+        spans = (dataset.decision_time, dataset.span_end)
+        return TrainingRows(X, y, weight, feature_names=names, spans=spans, rows=rows)

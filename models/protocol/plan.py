@@ -15,7 +15,7 @@ from tradesieve.models.applications.registry import APPLICATIONS, application_na
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, check_seed
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.feature_selection import OWN_SYMBOL
+from tradesieve.models.feature_selection.registry import OWN_SYMBOL
 from tradesieve.models.fitness.registry import MINIMUM_TRADES, fitness_named
 from tradesieve.models.labels.base import REGRESSION
 from tradesieve.models.labels.registry import label_named

@@ -22,7 +22,12 @@ DOORS = {
     "prometheus_client": ("serving/metrics.py",),
     "pycaret": ("models/engines/pycaret.py",),
     "tsfresh": ("features/",),
-    "lightgbm": ("models/engines/lightgbm.py", "models/fitted/model.py", "serving/champion.py"),
+    "lightgbm": (
+        "models/engines/lightgbm.py",
+        "models/feature_selection/trees.py",
+        "models/fitted/model.py",
+        "serving/champion.py",
+    ),
     "sklearn": ("models/",),
     "plotly": ("pipelines/reports/figures/plotly_figures.py",),
     "jinja2": ("pipelines/reports/html.py",),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.models.feature_selection import OWN_SYMBOL, SELECTIONS, f_statistic, mutual_information, select
+from tradesieve.models.feature_selection.registry import OWN_SYMBOL, SELECTIONS, select
+from tradesieve.models.feature_selection.univariate import f_statistic, mutual_information
 
 
 def rows(n: int = 500) -> tuple[np.ndarray, np.ndarray]:
@@ -141,3 +142,33 @@ def test_bad_arguments() -> None:
     for some_X, some_y in ((X[:, :0], y), (X[:0], y[:0]), (X, y[1:]), (X[0], y)):
         with pytest.raises(BadInput, match="rows, columns and one y per row"):
             select("all", some_X, some_y, seed=0)
+
+
+def test_nearly_constant_columns_are_dropped_whatever_their_unit() -> None:
+    X, y = rows()
+    X[:, 0] *= 1e-12
+    X[3:, 1] = 60_000.1
+    X[3:, 2] = np.nan
+    X[20:, 3] = 0.0
+    assert select("variance", X, y, seed=0).tolist() == [0, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("independent", [True, False])
+def test_false_discoveries_are_controlled_as_by_statsmodels(independent: bool) -> None:
+    """With Kendall's and Mann and Whitney's tests from scipy."""
+    from scipy.stats import kendalltau, mannwhitneyu
+    from statsmodels.stats.multitest import multipletests
+
+    from tradesieve.features.tsfresh.relevance import relevant_features
+
+    X, y = rows()
+    X[:, :5] += 0.25 * y[:, None] * np.arange(5)
+    target = y + np.random.default_rng(0).standard_normal(len(y))
+    method = "fdr_bh" if independent else "fdr_by"
+    binary = [mannwhitneyu(values[y == 1], values[y == 0]).pvalue for values in X.T]
+    real = [kendalltau(values, target).pvalue for values in X.T]
+    for p_values, of in ((binary, y), (real, target)):
+        expected = multipletests(p_values, alpha=0.05, method=method)[0]
+        found = relevant_features(X, of, level=0.05, independent=independent)
+        assert found.tolist() == expected.tolist()
+        assert 1 < found.sum() < 8
