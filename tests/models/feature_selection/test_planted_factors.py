@@ -13,7 +13,7 @@ from tradesieve.models.engines.training_rows import TrainingRows
 from tradesieve.models.feature_selection.importance import inner_folds
 from tradesieve.models.feature_selection.registry import NAMED, SELECTIONS, select
 from tradesieve.models.feature_selection.selection_rows import SelectionRows
-from tradesieve.models.labels import CLASSIFICATION, REGRESSION
+from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
 
 TRUE = {4, 17, 42}
 MOST_NOISE = {
