@@ -20,7 +20,7 @@ from tradesieve.strategies.parameter_text import split_top_level
 from tradesieve.strategies.registry import ALL, count_strategies, has_explicit_parameters
 
 _LISTS = ("symbols", "timeframes", "strategies", "features", "modules", "applications")
-_PLAN_KEYS = ("aim", "label", "fitness", "applications", "engines", "seed")
+_PLAN_KEYS = ("aim", "label", "fitness", "applications", "engines", "seed", "budget")
 _COST_KEYS = ("maker", "taker", "commission", "spread", "slippage", "funding", "borrow")
 
 
@@ -45,9 +45,9 @@ def assemble_experiment(
     max_instances : upper limit of strategy x symbol x timeframe: of the chosen strategies, those that fit are taken,
         one of each rule in turn.
     given : values by key of `Experiment`, or of its plan (``aim``, ``label``, ``fitness``, ``applications``,
-        ``engines``, ``seed``), or ``candidates``, the number that each engine tries. None means not given. A list may
-        be text separated by commas. Symbols are normalised. ``strategies="all"`` takes every strategy of every rule,
-        and strategies whose parameters are all written out are all taken, unless `num_strategies` is given too.
+        ``engines``, ``seed``, ``budget``), or ``candidates``, the number that each engine tries. None means not given.
+        A list may be text separated by commas. Symbols are normalised. ``strategies="all"`` takes every strategy of
+        every rule, and strategies whose parameters are all written out are all taken, unless `num_strategies` is given.
         Costs are fractions of the price: ``maker`` and ``taker``, or ``commission`` for both, the whole ``spread``, and
         ``slippage``; ``funding`` and ``borrow``, fractions of the entry notional that longs and shorts pay per 24 hours
         held. ``wait_for_trades`` leaves orders unfilled in bars in which nothing traded.

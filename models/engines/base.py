@@ -75,6 +75,11 @@ class Candidate:
         """Readable name, for example ``lightgbm/gbdt#3f2a91c0``."""
         return f"{self.engine}/{self.estimator}#{self.key[:8]}"
 
+    @property
+    def name_with_dimensions(self) -> str:
+        """The name, and what it was fitted to apart from defaults."""
+        return " ".join([self.name, *(f"{name}={value}" for name, value in self.dimensions.items())])
+
     def as_dict(self) -> dict[str, Any]:
         """Return the content as JSON values; ``Candidate(**candidate.as_dict())`` equals the candidate."""
         return {

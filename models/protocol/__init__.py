@@ -4,5 +4,6 @@ Folds are `models.splits`, engines `models.engines`; what is written to MLflow i
 """
 
 __all__ = [
-    "plan", "candidate_scores", "score_checkpoints", "out_of_fold_sizes", "search", "ledger", "holdout", "leaderboard",
+    "aims", "plan", "search_order", "candidate_rows", "candidate_scores", "score_checkpoints", "out_of_fold_sizes",
+    "trials", "search", "ledger", "holdout", "leaderboard",
 ]  # fmt: skip

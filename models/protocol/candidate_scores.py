@@ -44,6 +44,7 @@ def score_candidates(
     n_jobs: int = 2,
     on_progress: Callable[[int, int, str], None] | None = None,
     on_finished: Callable[[CandidateScores], None] | None = None,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> list[CandidateScores]:
     """Score the rows of `dataset` out of fold with every candidate.
 
@@ -60,10 +61,11 @@ def score_candidates(
     n_jobs : fits that run at the same time, each on one thread.
     on_progress : called after every fit with the number of finished fits, the total, and the candidate's name.
     on_finished : called with the scores of each candidate as soon as its last fold is done.
+    is_over : asked before each candidate begins; once it is, no other begins.
 
     Returns
     -------
-    One entry a candidate, in the order given.
+    One entry for each candidate that began, in the order given.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def score_candidates(
     # Threads: fits release the interpreter lock, share the dataset, and start without imports of their own.
     workers = joblib.Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")
     with single_threaded():
-        for one in workers(_tasks(fits, candidates, len(folds))):
+        for one in workers(_tasks(fits, candidates, len(folds), is_over)):
             if one is None:
                 continue
             own = fold_scores[one.place]
@@ -92,10 +94,10 @@ def score_candidates(
                 finished[one.place] = _finished(candidates[one.place], own, folds, len(dataset))
                 if on_finished is not None:
                     on_finished(finished[one.place])
-    return [finished[place] for place in range(len(candidates))]
+    return [finished[place] for place in sorted(finished)]
 
 
-def _tasks(fits: _Fits, candidates: Sequence[Candidate], n_folds: int) -> Iterator[Any]:
+def _tasks(fits: _Fits, candidates: Sequence[Candidate], n_folds: int, is_over: Callable[[], bool]) -> Iterator[Any]:
     """Order the work: candidates that are fitted by themselves, what only others are made of, and these others."""
     import joblib
 
@@ -104,6 +106,8 @@ def _tasks(fits: _Fits, candidates: Sequence[Candidate], n_folds: int) -> Iterat
     combined = [place for place in places if _members(candidates[place])]
     for place in places:
         if place not in combined:
+            if is_over():
+                return
             yield from (score(fits, candidates[place], place, number) for number in range(n_folds))
     own = {candidate.key for candidate in candidates}
     members = {member.key: member for place in combined for member in _members(candidates[place])}
@@ -111,6 +115,8 @@ def _tasks(fits: _Fits, candidates: Sequence[Candidate], n_folds: int) -> Iterat
         if key not in own:
             yield from (prepare(member, number) for number in range(n_folds))
     for place in combined:
+        if is_over():
+            return
         yield from (score(fits, candidates[place], place, number) for number in range(n_folds))
 
 

@@ -11,7 +11,8 @@ from tradesieve.models.dataset import Dataset
 from tradesieve.models.fitness.measures import measure, measure_by_instance
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.protocol.holdout import HoldoutResult
-from tradesieve.models.protocol.search import SearchResult, Trial
+from tradesieve.models.protocol.search import SearchResult
+from tradesieve.models.protocol.trials import Trial
 from tradesieve.models.significance.overfitting import probability_of_overfitting
 from tradesieve.models.significance.random_filters import random_filter
 
@@ -66,7 +67,8 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
     ``development`` and ``holdout``; ``coverage``, of the hold-out once it is open; ``winner``, with what of its
     application is ``at_edge`` of its grid; ``leaderboard``, whose ``fitness`` is the measure that selects;
     ``probability_of_overfitting`` of the choice, for information; ``n_trials``, ``holdout_opening``,
-    ``holdout_looks`` (how many of the earlier openings were looks) and ``gate``.
+    ``holdout_looks`` (how many of the earlier openings were looks) and ``gate``. Where the budget left candidates out,
+    ``not_tried`` names them.
     """
     winner = result.winner
     sizes = np.zeros(len(result.judged)) if winner is None else winner.sizes
@@ -86,8 +88,10 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
         summary["random"][name] = random_filter(dataset, kept, seed=seed).as_dict()
         summary["by_instance"][name] = compare_instances(dataset, kept, seed=seed)
     shown = summary["filtered"]["holdout"] or summary["filtered"]["development"]
+    untried = [candidate.name_with_dimensions for candidate in result.untried]
     return {
         **summary,
+        **({"not_tried": untried} if untried else {}),
         "coverage": shown["coverage"],
         "winner": None if winner is None or result.application is None else _winner(winner, result),
         "leaderboard": leaderboard(result),

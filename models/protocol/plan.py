@@ -20,6 +20,7 @@ from tradesieve.models.fitness.registry import MINIMUM_TRADES, fitness_named
 from tradesieve.models.labels.base import REGRESSION
 from tradesieve.models.labels.registry import label_named
 from tradesieve.models.protocol.aims import aim_named
+from tradesieve.models.protocol.search_order import parse_budget
 from tradesieve.models.significance.gate import GateLimits
 from tradesieve.models.splits import Fold, check_n_folds, folds_named
 from tradesieve.models.weights import UNIFORM, WEIGHTS
@@ -37,6 +38,8 @@ class Plan:
         of the experiment. Empty: the features of the experiment alone.
     weights : how training rows are weighed, see `models.weights`, or a list of ways.
     engines : number of candidates per engine, by the engine's name.
+    budget : what the search may spend, a time such as ``10m`` or a number such as ``40 trials``; empty: every candidate
+        is tried. See `models.protocol.search_order`.
     applications : rules that turn scores into sizes; each of them with each candidate is a trial. Empty: that of the
         aim.
     fitness : the score.
@@ -59,6 +62,7 @@ class Plan:
     label: str | tuple[str, ...] = "scaled_return"
     factor_sets: tuple[str, ...] = ()
     weights: str | tuple[str, ...] = UNIFORM
+    budget: str = ""
     engines: Mapping[str, int] = field(default_factory=lambda: {"lightgbm": 3})
     applications: tuple[str, ...] = ()
     fitness: str = "sortino"
@@ -88,6 +92,7 @@ class Plan:
             raise BadInput(f"applications are {', '.join(self.applications)}: name each one once")
         check_n_folds(self.n_folds)
         check_seed(self.seed)
+        parse_budget(self.budget)
         if self.minimum_trades < 1:
             raise BadInput(f"minimum_trades is {self.minimum_trades}, but must be at least 1")
         if not 0 < self.holdout_fraction < 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,45 +14,18 @@ from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, single_threaded
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitness.filtered_returns import daily_returns
-from tradesieve.models.fitness.measures import Measures, measure
 from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.fitted.model import Model
-from tradesieve.models.leakage import check_leakage, leaked_scores
+from tradesieve.models.leakage import check_leakage
 from tradesieve.models.protocol.candidate_rows import CandidateRows
 from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates
-from tradesieve.models.protocol.out_of_fold_sizes import out_of_fold_sizes
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
-from tradesieve.models.significance.random_filters import RandomFilter, random_filter
+from tradesieve.models.protocol.search_order import SearchOrder, parse_budget
+from tradesieve.models.protocol.trials import Trial, judge_trial
 from tradesieve.models.splits import Fold
 
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """A candidate with an application, judged out of fold on the development part.
-
-    Parameters
-    ----------
-    candidate, application : what was tried.
-    sizes : float64 (n_trades,) of `SearchResult.judged`, each chosen without the fold of its trade; zeros for a failed
-        trial.
-    fitness : what ranks the trial, the measure that the plan selects by; NaN if it failed.
-    measures : of the sizes.
-    random : random filters of the same coverage, for comparison; None for a failed trial.
-    chosen : the application's parameters, one entry a fold.
-    error : why the trial failed, else None.
-    """
-
-    candidate: Candidate
-    application: str
-    sizes: np.ndarray
-    fitness: float
-    measures: Measures
-    random: RandomFilter | None
-    chosen: list[dict[str, Any]]
-    error: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +40,7 @@ class SearchResult:
     trials : the winner first, then best first; failed trials last.
     model, application : of the winner, fitted on all rows; None when every trial failed.
     scores : float64 (n_trades,), the winner's out-of-fold scores; NaN throughout without a winner.
+    untried : the candidates that the budget of the plan left out.
     """
 
     dataset: Dataset
@@ -76,6 +49,7 @@ class SearchResult:
     model: Model | None
     application: Application | None
     scores: np.ndarray
+    untried: tuple[Candidate, ...] = ()
 
     @property
     def winner(self) -> Trial | None:
@@ -107,10 +81,11 @@ def search(
     checkpoints: ScoreCheckpoints | None = None,
     n_jobs: int = 2,
     on_progress: Progress | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
 ) -> SearchResult:
     """Search on the development part and refit the winner on all of it.
 
-    1. Split the rows into folds and score every candidate out of fold.
+    1. Split the rows into folds and score every candidate out of fold, in the order of `models.protocol.search_order`.
     2. For every candidate and application, choose sizes for each fold on the other folds and judge them: a trial.
     3. Rank the trials by what the plan selects by.
     4. Refit model and application of the best trial on all rows. Where its application finds no parameter, the next
@@ -120,8 +95,9 @@ def search(
     ----------
     development : see `models.splits.split_holdout`.
     checkpoints : stores the scores of finished candidates, so that an interrupted search resumes.
-    n_jobs : fits that run at the same time; the result does not depend on it.
-    on_progress : called with the number of finished fits, the total, and a candidate's name.
+    n_jobs : fits that run at the same time; the result does not depend on it, unless the budget is a time.
+    on_progress : called with the number of finished fits, the most that there can be, and a candidate's name.
+    on_trial : called with each trial as soon as it is judged.
 
     Raises
     ------
@@ -131,17 +107,28 @@ def search(
     check_leakage(development)
     folds = plan.split(development)
     candidates = plan.candidates(development.feature_names, development.factor_sets)
-    scored = _scored(development, candidates, folds, plan, checkpoints, n_jobs, on_progress)
     tested = np.sort(np.concatenate([fold.test for fold in folds]))
     judged = _judged(development, tested)
-    trials = [
-        _trial(candidate, name, development, folds, judged, tested, plan)
-        for candidate in scored
-        for name in plan.applications_of(candidate.candidate.task)
-    ]
+    scores: dict[str, np.ndarray] = {}
+    of_candidate: dict[str, list[Trial]] = {}
+
+    def judge(scored: CandidateScores) -> None:
+        names = plan.applications_of(scored.candidate.task)
+        own = [judge_trial(scored, name, development, folds, judged, plan) for name in names]
+        scores[scored.candidate.key], of_candidate[scored.candidate.key] = scored.scores, own
+        if on_trial is not None:
+            for trial in own:
+                on_trial(trial)
+
+    order = SearchOrder(candidates, parse_budget(plan.budget), lambda one: len(plan.applications_of(one.task)))
+    while batch := order.next_batch({key: _best_fitness(own) for key, own in of_candidate.items()}):
+        done = len(of_candidate) * len(folds)
+        _score(batch, development, folds, plan, order, checkpoints, n_jobs, _counted(on_progress, done), judge)
+    tried = [candidate for candidate in candidates if candidate.key in of_candidate]
+    trials = [trial for candidate in tried for trial in of_candidate[candidate.key]]
     # Failed trials go last; among equals the earlier candidate, which is the simpler one, stays ahead.
     trials.sort(key=lambda trial: -trial.fitness if math.isfinite(trial.fitness) else math.inf)
-    scores = {one.candidate.key: one.scores for one in scored}
+    untried = tuple(candidate for candidate in candidates if candidate.key not in of_candidate)
     for trial in trials:
         if not math.isfinite(trial.fitness):
             break
@@ -154,34 +141,55 @@ def search(
             continue
         model = _refit(trial.candidate, development, seed=plan.seed, n_jobs=n_jobs)
         winner_first = [trial, *(other for other in trials if other is not trial)]
-        return SearchResult(development, judged, winner_first, model, application, own)
-    return SearchResult(development, judged, trials, None, None, np.full(len(development), np.nan))
+        return SearchResult(development, judged, winner_first, model, application, own, untried)
+    return SearchResult(development, judged, trials, None, None, np.full(len(development), np.nan), untried)
 
 
-def _scored(
+def _score(
+    batch: Sequence[Candidate],
     dataset: Dataset,
-    candidates: Sequence[Candidate],
     folds: Sequence[Fold],
     plan: Plan,
+    order: SearchOrder,
     checkpoints: ScoreCheckpoints | None,
     n_jobs: int,
     on_progress: Progress | None,
-) -> list[CandidateScores]:
-    finished = {} if checkpoints is None else checkpoints.load(candidates)
-    missing = [candidate for candidate in candidates if candidate.key not in finished]
-    total, n_done = len(candidates) * len(folds), len(finished) * len(folds)
+    judge: Callable[[CandidateScores], None],
+) -> None:
+    """Score a batch and judge each candidate, those first whose scores were stored."""
+    finished = {} if checkpoints is None else checkpoints.load(batch)
+    for scored in finished.values():
+        order.add_tried(scored.seconds / n_jobs)
+        judge(scored)
+    missing = [candidate for candidate in batch if candidate.key not in finished]
+    total, n_done = order.n_planned * len(folds), len(finished) * len(folds)
 
     def report(step: int, of_missing: int, name: str) -> None:
         if on_progress is not None:
             on_progress(n_done + step, total, name)
 
-    if missing:
-        save = None if checkpoints is None else checkpoints.save
-        scored = score_candidates(
-            dataset, missing, folds, seed=plan.seed, n_jobs=n_jobs, on_progress=report, on_finished=save
-        )
-        finished |= {one.candidate.key: one for one in scored}
-    return [finished[candidate.key] for candidate in candidates]
+    def finish(scored: CandidateScores) -> None:
+        if checkpoints is not None:
+            checkpoints.save(scored)
+        order.add_tried()
+        judge(scored)
+
+    if missing and not order.is_over():
+        score_candidates(
+            dataset, missing, folds,
+            seed=plan.seed, n_jobs=n_jobs, on_progress=report, on_finished=finish, is_over=order.is_over,
+        )  # fmt: skip
+
+
+def _counted(on_progress: Progress | None, done_before: int) -> Progress | None:
+    if on_progress is None:
+        return None
+    return lambda done, total, name: on_progress(done_before + done, total, name)
+
+
+def _best_fitness(trials: Sequence[Trial]) -> float:
+    known = [trial.fitness for trial in trials if math.isfinite(trial.fitness)]
+    return max(known, default=math.nan)
 
 
 def _refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) -> Model:
@@ -201,37 +209,3 @@ def _judged(development: Dataset, tested: np.ndarray) -> Dataset:
     if len(tested) == len(development):
         return development
     return development.take(tested, period=(int(development.decision_time[tested[0]]), development.period[1]))
-
-
-def _trial(
-    scored: CandidateScores,
-    application: str,
-    dataset: Dataset,
-    folds: Sequence[Fold],
-    judged: Dataset,
-    tested: np.ndarray,
-    plan: Plan,
-) -> Trial:
-    failure = scored.error or leaked_scores(scored.scores, dataset)
-    if failure is not None:
-        return _failed(scored.candidate, application, judged, failure)
-    fitness = fitness_named(plan.selection)
-    try:
-        sizes, chosen = out_of_fold_sizes(
-            application, scored.scores, dataset, folds, fitness=fitness, minimum_trades=plan.minimum_trades
-        )
-    except NoChoice as reason:
-        return _failed(scored.candidate, application, judged, str(reason))
-    sizes = sizes[tested]
-    value = fitness(judged, sizes, minimum_trades=plan.minimum_trades)
-    measures = measure(judged, sizes)
-    error = None
-    if not math.isfinite(value):
-        error = f"keeps {measures.effective_trades:.0f} effective trades, or has no losing day"
-    random = random_filter(judged, sizes, seed=plan.seed)
-    return Trial(scored.candidate, application, sizes, value, measures, random, chosen, error)
-
-
-def _failed(candidate: Candidate, application: str, judged: Dataset, error: str) -> Trial:
-    nothing = np.zeros(len(judged))
-    return Trial(candidate, application, nothing, math.nan, measure(judged, nothing), None, [], error)

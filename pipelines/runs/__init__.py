@@ -8,6 +8,7 @@ __all__ = [
     "certification",
     "run_artifact",
     "run_tracking",
+    "search_progress",
     "experiment_run",
     "release",
     "research_trades",

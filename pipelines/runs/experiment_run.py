@@ -16,6 +16,7 @@ from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, reco
 from tradesieve.models.protocol.leaderboard import summarise
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
 from tradesieve.models.protocol.search import SearchResult, search
+from tradesieve.models.protocol.search_order import parse_budget
 from tradesieve.models.significance.verdicts import judge_instances
 from tradesieve.models.splits import split_holdout
 from tradesieve.models.tracking.new_database import database_created_meanwhile
@@ -26,6 +27,7 @@ from tradesieve.pipelines.runs.certification import certify
 from tradesieve.pipelines.runs.factor_checks import require_invariants
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features, write_run_artifact
 from tradesieve.pipelines.runs.run_tracking import track_run
+from tradesieve.pipelines.runs.search_progress import SearchProgress
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_features import describe_other_symbols, features_of
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk, trade_chunks
@@ -145,12 +147,14 @@ def _split(
 
 
 def _search(experiment: Experiment, development: Dataset, scores: Path, progress: Progress) -> SearchResult:
+    following = SearchProgress(progress, seconds=parse_budget(experiment.plan.budget).seconds)
     return search(
         development,
         experiment.plan,
         checkpoints=ScoreCheckpoints(scores / development.fingerprint),
         n_jobs=os.cpu_count() or 1,
-        on_progress=lambda done, total, detail: progress("search", done, total, detail),
+        on_progress=following.fitted,
+        on_trial=following.judged,
     )
 
 

@@ -84,6 +84,10 @@ experiment_options = add_options(
             help=f"How scores become sizes, separated by commas: {', '.join(APPLICATIONS)}; by default the aim's.",
         ),
         click.option("--candidates", type=int, help="Number of candidates that each engine tries.  [default: 3]"),
+        click.option(
+            "--budget",
+            help="What the search may spend: a time such as 10m, or a number such as '40 trials'.  [default: no limit]",
+        ),
         click.option("--seed", type=int, help="Random seed.  [default: 7]"),
         click.option("--maker", type=float, help="Fee of a resting order, as a fraction: 0.0002 is 2 bp."),
         click.option("--taker", type=float, help="Fee of a market order, as a fraction: 0.0005 is 5 bp."),

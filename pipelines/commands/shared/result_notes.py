@@ -11,12 +11,16 @@ _SHOWN_STRATEGIES = 5
 
 
 def describe_choice(result: Mapping[str, Any]) -> list[str]:
-    """Return lines on the winner: how many trials it is the best of, and what of it is at the edge of its grid."""
-    winner, trials = result["winner"], result["leaderboard"]
+    """Return lines on the winner: how many trials it is the best of, what was not tried, and which edges it is at."""
+    winner, trials, untried = result["winner"], result["leaderboard"], result.get("not_tried", ())
+    lines = []
+    if untried:
+        lines.append(f"The budget left out {pluralise(len(untried), 'candidate')}, the next would be {untried[0]}.")
     if winner is None:
-        return []
+        return lines
     edges = "; ".join(winner["at_edge"])
     return [
+        *lines,
         f"Filtered on the development part is the best of {pluralise(len(trials), 'trial')} there, which flatters it.",
         *([f"The winner is at the edge of its grid, and a better one may lie beyond: {edges}."] if edges else []),
     ]
