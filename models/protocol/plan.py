@@ -15,7 +15,7 @@ from tradesieve.models.applications.registry import APPLICATIONS, application_na
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, check_seed
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.feature_selection.registry import OWN_SYMBOL
+from tradesieve.models.feature_selection.registry import OWN_SYMBOL, check_selection
 from tradesieve.models.fitness.registry import MINIMUM_TRADES, fitness_named
 from tradesieve.models.labels.base import REGRESSION
 from tradesieve.models.labels.registry import label_named
@@ -36,6 +36,8 @@ class Plan:
     label : the training target, see `models.labels`, or a list of them that are searched together.
     factor_sets : sets that are searched as alternatives, by name: sets of features, and ``features`` for the features
         of the experiment. Empty: the features of the experiment alone.
+    selections : ways to select features inside the fold, see `models.feature_selection`, that are searched as
+        alternatives: each candidate is tried with each. Empty: all features, and for random candidates a random way.
     weights : how training rows are weighed, see `models.weights`, or a list of ways.
     engines : number of candidates per engine, by the engine's name.
     budget : what the search may spend, a time such as ``10m`` or a number such as ``40 trials``; empty: every candidate
@@ -61,6 +63,7 @@ class Plan:
     aim: str = "smooth"
     label: str | tuple[str, ...] = "scaled_return"
     factor_sets: tuple[str, ...] = ()
+    selections: tuple[str, ...] = ()
     weights: str | tuple[str, ...] = UNIFORM
     budget: str = ""
     engines: Mapping[str, int] = field(default_factory=lambda: {"lightgbm": 3})
@@ -101,13 +104,21 @@ class Plan:
             raise BadInput(f"embargo_days is {self.embargo_days}, but must be zero or positive")
 
     def _check_lists(self) -> None:
-        for key, values in (("label", self.labels), ("factor_sets", self.factor_sets), ("weights", self.all_weights)):
+        lists = {
+            "label": self.labels,
+            "factor_sets": self.factor_sets,
+            "selections": self.selections,
+            "weights": self.all_weights,
+        }
+        for key, values in lists.items():
             if len(set(values)) != len(values):
                 raise BadInput(f"{key} is {', '.join(values)}: name each one once")
-            if not values and key != "factor_sets":
+            if not values and key in ("label", "weights"):
                 raise BadInput(f"{key} is empty: name at least one")
         for name in self.labels:
             label_named(name)
+        for name in self.selections:
+            check_selection(name)
         for name in self.all_weights:
             lookup("weights", name, WEIGHTS)
 
@@ -162,7 +173,7 @@ class Plan:
     def candidates(
         self, feature_names: Sequence[str] = (), factor_sets: Mapping[str, Sequence[str]] | None = None
     ) -> list[Candidate]:
-        """List every candidate: each of every engine, for each label, factor set and weights.
+        """List every candidate: each of every engine and selection, for each label, factor set and weights.
 
         What differs less from the first of every list comes first, so that of two equals the plainer one wins. Where
         features read symbols beside the decision's, the first candidate of each engine is tried without them too.
@@ -199,7 +210,14 @@ class Plan:
         for name, count in self.engines.items():
             if count:
                 own = engine_named(name).candidates(count, seed=self.seed, task=task)
-                found += [*own, replace(own[0], selection=OWN_SYMBOL)] if without else own
+                # Random candidates that differ in their selection alone become one.
+                named = {
+                    one.key: one
+                    for selection in self.selections
+                    for one in (replace(candidate, selection=selection) for candidate in own)
+                }
+                alone = [replace(own[0], selection=OWN_SYMBOL)] if without and OWN_SYMBOL not in self.selections else []
+                found += [*(named.values() or own), *alone]
         return found
 
     def split(self, dataset: Dataset) -> list[Fold]:
