@@ -21,14 +21,16 @@ import importlib
 import os
 import threading
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.errors import BadInput
 from tradesieve.models.engines.base import Candidate, Engine
+from tradesieve.models.engines.scikit_pipeline import CONTROLS, check_parameters, fit_pipeline, set_controls
+from tradesieve.models.engines.search_spaces import Range, Space, draw
 from tradesieve.models.engines.training_rows import SelectedRows
 from tradesieve.models.fitted.model import ScikitModel
 from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
@@ -132,35 +134,20 @@ class PyCaretEngine(Engine):
         return _container(estimator, task).arguments | _FAMILIES[task][estimator].start
 
     def _draw(self, estimator: str, task: str, generator: np.random.Generator) -> dict[str, Any]:
-        return {name: _draw(space, generator) for name, space in _container(estimator, task).space.items()}
+        return draw(_container(estimator, task).space, generator)
 
     def _fit(self, candidate: Candidate, rows: SelectedRows, seed: int) -> ScikitModel:
-        from sklearn.impute import SimpleImputer
-        from sklearn.pipeline import Pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        container = _container(candidate.estimator, candidate.task)
-        for name in candidate.parameters:
-            if name not in container.known:
-                raise Unknown(f"parameter of {candidate.estimator}", name, container.known)
-        fit_arguments = {}
-        if candidate.estimator not in _WITHOUT_WEIGHTS:
-            fit_arguments["estimator__sample_weight"] = rows.weight
-        elif rows.weight.min() != rows.weight.max():
-            raise BadInput(f"{candidate.estimator} takes no weights: pass equal ones, or leave it out of the search")
+        container, weighted = _container(candidate.estimator, candidate.task), {"sample_weight": rows.weight}
+        check_parameters(candidate, container.known)
+        if candidate.estimator in _WITHOUT_WEIGHTS:
+            weighted = {}
+            if rows.weight.min() != rows.weight.max():
+                raise BadInput(
+                    f"{candidate.estimator} takes no weights: pass equal ones, or leave it out of the search"
+                )
         estimator = container.build(**candidate.parameters)
-        # Seed and threads are set here, where the estimator has them.
-        estimator.set_params(**{name: seed if name == "random_state" else 1 for name in container.controls})
-        pipeline = Pipeline(
-            [
-                # A factor that is unknown on every row of a fold is kept as a constant.
-                ("imputer", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)),
-                ("scaler", StandardScaler()),
-                ("estimator", estimator),
-            ]
-        )
-        pipeline.fit(rows.X, rows.y, **fit_arguments)
-        return ScikitModel(pipeline, rows.columns, rows.n_features)
+        set_controls(estimator, seed)
+        return fit_pipeline(lambda Z: estimator.fit(Z, rows.y, **weighted), rows)
 
 
 @dataclass(frozen=True)
@@ -171,15 +158,14 @@ class _Container:
     ----------
     build : the estimator's class.
     known : the parameters of the class.
-    arguments : those that PyCaret always sets, except seed and threads, which are in `controls`.
-    space : parameter to a list of choices or to (low, high, whole, logarithmic).
+    arguments : those that PyCaret always sets, except seed and threads.
+    space : the search space.
     """
 
     build: Any
     known: tuple[str, ...]
     arguments: dict[str, Any]
-    controls: tuple[str, ...]
-    space: dict[str, Any]
+    space: Space
 
 
 class _MinimalExperiment:
@@ -213,14 +199,17 @@ def _read_container(estimator: str, task: str) -> _Container:
         container = getattr(containers, family.container)(_MinimalExperiment())
     finally:
         np.random.set_state(state)
-    controls = tuple(name for name in ("random_state", "n_jobs") if name in container.args)
-    known = tuple(sorted(set(container.class_def().get_params()) - set(controls)))
+    known = tuple(sorted(set(container.class_def().get_params()) - set(CONTROLS)))
     # 4.0.0a8 still tunes ada's `algorithm`, which scikit-learn no longer has.
-    space = {name: _bounds(found) for name, found in container.tune_distribution.items() if name in known}
+    space = {name: _values(found) for name, found in container.tune_distribution.items() if name in known}
     for name, narrower in family.narrowed.items():
-        space[name] = narrower if isinstance(narrower, list) else (*narrower, *space[name][2:])
-    arguments = {name: value for name, value in container.args.items() if name not in controls}
-    return _Container(container.class_def, known, arguments, controls, space)
+        own = space[name]
+        if isinstance(narrower, list) or isinstance(own, list):
+            space[name] = narrower
+        else:
+            space[name] = replace(own, low=narrower[0], high=narrower[1])
+    arguments = {name: value for name, value in container.args.items() if name not in CONTROLS}
+    return _Container(container.class_def, known, arguments, space)
 
 
 def _import_quietly(task: str) -> Any:
@@ -240,22 +229,12 @@ def _import_quietly(task: str) -> Any:
     return containers
 
 
-def _bounds(distribution: Any) -> Any:
+def _values(distribution: Any) -> Range | list[Any]:
+    """Read a distribution's bounds or choices.
+
+    They are not drawn by PyCaret: its `get_base` passes scipy the upper bound as a width, so that a fraction of 0.4 to
+    1 would reach 1.4.
+    """
     if hasattr(distribution, "values"):
         return list(distribution.values)
-    return distribution.lower, distribution.upper, isinstance(distribution.lower, int), distribution.log
-
-
-def _draw(space: Any, generator: np.random.Generator) -> Any:
-    """Draw from a list, or from bounds, both included.
-
-    PyCaret's `get_base` passes scipy the upper bound as a width, so that a fraction of 0.4 to 1 would reach 1.4.
-    """
-    if isinstance(space, list):
-        return space[int(generator.integers(len(space)))]
-    low, high, whole, logarithmic = space
-    if whole:
-        return int(generator.integers(low, high + 1))
-    if logarithmic:
-        return float(f"{np.exp(generator.uniform(np.log(low), np.log(high))):.4g}")
-    return float(f"{generator.uniform(low, high):.4g}")
+    return Range(distribution.lower, distribution.upper, isinstance(distribution.lower, int), distribution.log)

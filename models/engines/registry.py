@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 ENGINES = {
     "lightgbm": "tradesieve.models.engines.lightgbm:LightGBMEngine",
     "pycaret": "tradesieve.models.engines.pycaret:PyCaretEngine",
+    "sklearn": "tradesieve.models.engines.sklearn:SklearnEngine",
+    "neural_network": "tradesieve.models.engines.neural_network:NeuralNetworkEngine",
 }
 """Name of an engine to ``module:class``."""
 

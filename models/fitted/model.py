@@ -23,8 +23,12 @@ from tradesieve.models.fitted.sklearn_scoring import scorer
 
 MANIFEST = "model.json"
 
-_TRUSTED_TYPES = ["numpy.dtype", "sklearn.tree._tree.Tree"]
-"""Types that skops does not trust by default and `models.engines.pycaret` needs. Both hold numbers only."""
+_TRUSTED_TYPES = [
+    "numpy.dtype",
+    "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+]
+"""Types that skops does not trust by default and trees need. They hold numbers only."""
 
 
 class Model(ABC):

@@ -15,6 +15,10 @@ import numpy as np
 
 _FARTHEST = 1e15
 """Standard deviations at which inputs are clipped, far beyond training rows; more would overflow a tree's float32."""
+_BLOCK = 256
+"""Rows that are scored at once where a row takes much memory."""
+_DISTANCES = {"euclidean": "sqeuclidean", "manhattan": "cityblock"}
+"""Scikit-learn's metrics, by scipy's names of distances of the same order."""
 
 
 def scorer(pipeline: Any) -> Callable[[np.ndarray], np.ndarray]:
@@ -74,6 +78,10 @@ def _estimator_scores(estimator: Any) -> Callable[[np.ndarray], np.ndarray]:
         return _tree_scores([member.tree_ for member in estimator.estimators_])
     if kind in ("DecisionTreeClassifier", "DecisionTreeRegressor"):
         return _tree_scores([estimator.tree_])
+    if kind == "KNeighborsRegressor":
+        return _neighbour_scores(estimator)
+    if kind in ("MLPClassifier", "MLPRegressor"):
+        return _network_scores(estimator)
     # The others (boosted trees, naive Bayes) multiply no matrices, which the tests of the engines check.
     return estimator.predict if is_regressor(estimator) else lambda Z: estimator.predict_proba(Z)[:, 1]
 
@@ -97,5 +105,52 @@ def _tree_scores(trees: list[Any]) -> Callable[[np.ndarray], np.ndarray]:
         for tree in trees:
             total += tree.predict(rows)[:, -1]  # the second class, or the only output of a regression
         return total / len(trees)
+
+    return scores
+
+
+def _neighbour_scores(estimator: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Divide the neighbours' sum of weighted targets by that of their weights.
+
+    The sums and distances of scikit-learn run over blocks of rows; those of scipy's distances over one pair of rows.
+    """
+    from scipy.spatial.distance import cdist
+
+    rows, n_neighbors, metric = estimator._fit_X, estimator.n_neighbors, _DISTANCES[estimator.metric]
+    weighted, weight = np.ascontiguousarray(estimator._y.T)
+
+    def scores(Z: np.ndarray) -> np.ndarray:
+        totals, weights = np.zeros(len(Z)), np.zeros(len(Z))
+        for start in range(0, len(Z), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            nearest = np.argpartition(cdist(Z[block], rows, metric), n_neighbors - 1, axis=1)[:, :n_neighbors]
+            for neighbour in nearest.T:
+                totals[block] += weighted[neighbour]
+                weights[block] += weight[neighbour]
+        return totals / weights
+
+    return scores
+
+
+def _network_scores(network: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Pass rows through the layers, each a product followed by a sum along its inputs."""
+    from scipy.special import expit
+
+    layers = [
+        (np.ascontiguousarray(coefficients.T), intercepts)
+        for coefficients, intercepts in zip(network.coefs_, network.intercepts_, strict=True)
+    ]
+
+    def outputs(values: np.ndarray) -> np.ndarray:
+        for number, (coefficients, intercepts) in enumerate(layers, start=1):
+            values = (values[:, None, :] * coefficients).sum(axis=2) + intercepts
+            if number < len(layers):
+                values = np.maximum(values, 0.0)
+        return values[:, 0]
+
+    def scores(Z: np.ndarray) -> np.ndarray:
+        blocks = [outputs(Z[start : start + _BLOCK]) for start in range(0, len(Z), _BLOCK)]
+        values = np.concatenate(blocks)
+        return expit(values) if network.out_activation_ == "logistic" else values
 
     return scores

@@ -13,8 +13,9 @@ import threadpoolctl
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, single_threaded
-from tradesieve.models.engines.pycaret import _container, _draw
+from tradesieve.models.engines.pycaret import _container
 from tradesieve.models.engines.registry import ENGINES, engine_named
+from tradesieve.models.engines.search_spaces import Range, draw
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,17 +67,25 @@ def test_pycaret_s_own_draws_leave_their_bounds_and_ours_do_not() -> None:
     theirs = UniformDistribution(0.4, 1).get_base().rvs(1000, random_state=0)
     assert theirs.max() > 1
     generator = np.random.default_rng(0)
-    ours = [_draw((0.4, 1, False, False), generator) for _ in range(1000)]
+    ours = [draw({"a": Range(0.4, 1)}, generator)["a"] for _ in range(1000)]
     assert 0.4 <= min(ours) < 0.41
     assert 0.99 < max(ours) <= 1
 
 
 def test_draws_include_both_ends_and_spread_over_the_orders_of_magnitude() -> None:
     generator = np.random.default_rng(1)
-    assert {_draw((2, 6, True, False), generator) for _ in range(200)} == {2, 3, 4, 5, 6}
-    small = np.array([_draw((1e-6, 1.0, False, True), generator) for _ in range(2000)])
-    assert np.mean(small < 1e-3) == pytest.approx(0.5, abs=0.05)
-    assert {_draw(["sqrt", "log2"], generator) for _ in range(50)} == {"sqrt", "log2"}
+    space = {
+        "whole": Range(2, 6, whole=True),
+        "small": Range(1e-6, 1.0, logarithmic=True),
+        "both": Range(1, 1000, whole=True, logarithmic=True),
+        "choice": ["sqrt", "log2"],
+    }
+    drawn = [draw(space, generator) for _ in range(2000)]
+    assert {one["whole"] for one in drawn} == {2, 3, 4, 5, 6}
+    assert np.mean([one["small"] < 1e-3 for one in drawn]) == pytest.approx(0.5, abs=0.05)
+    assert np.mean([one["both"] < 32 for one in drawn]) == pytest.approx(0.5, abs=0.05)
+    assert {type(one["both"]) for one in drawn} == {int}
+    assert {one["choice"] for one in drawn} == {"sqrt", "log2"}
 
 
 def test_a_parameter_that_scikit_learn_no_longer_has_is_not_drawn() -> None:

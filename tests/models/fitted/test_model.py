@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput, Refused, Unknown
+from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitted.model import MANIFEST, LightGBMMeanModel, LightGBMModel, Model, ScikitModel, load_model
 from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
@@ -30,15 +31,62 @@ def fit(engine: str, estimator: str) -> Model:
     return engine_named(engine).fit(candidate, X, y, np.ones(len(y)), seed=0)
 
 
-@pytest.mark.parametrize("estimator", engine_named("pycaret").estimators())
-def test_scores_equal_the_pipeline_s_own(estimator: str) -> None:
+SCIKIT = ("pycaret", "sklearn", "neural_network")
+
+
+@pytest.mark.parametrize(
+    ("engine", "estimator"), [(name, own) for name in SCIKIT for own in engine_named(name).estimators()]
+)
+def test_scores_equal_the_pipeline_s_own(engine: str, estimator: str) -> None:
     X, _ = rows()
-    model = fit("pycaret", estimator)
+    model = fit(engine, estimator)
     assert isinstance(model, ScikitModel)
-    theirs = model.pipeline.predict_proba(X[:, model.columns])[:, 1]
+    if estimator == "nearest":
+        weighted, weight = model.pipeline.predict(X).T
+        theirs = weighted / weight
+    else:
+        theirs = model.pipeline.predict_proba(X[:, model.columns])[:, 1]
     np.testing.assert_allclose(model.predict(X), theirs, rtol=0, atol=1e-12)
-    if estimator in ("dt", "rf", "et"):
+    if estimator in ("dt", "rf", "et", "forest", "extra_trees", "histogram_boosting"):
         np.testing.assert_array_equal(model.predict(X), theirs)
+
+
+@pytest.mark.parametrize(
+    ("engine", "estimator"), [(name, own) for name in SCIKIT for own in engine_named(name).estimators(REGRESSION)]
+)
+def test_predictions_equal_the_pipeline_s_own(engine: str, estimator: str) -> None:
+    X, y = rows()
+    y = 0.01 * (y + X[:, 1].clip(-1, 1))
+    y[np.isnan(y)] = 0.0
+    candidate = engine_named(engine).candidates(1, seed=0, estimators=[estimator], task=REGRESSION)[0]
+    model = engine_named(engine).fit(candidate, X, y, np.ones(len(y)), seed=0)
+    assert isinstance(model, ScikitModel)
+    theirs = model.pipeline.predict(X)
+    theirs = theirs[:, 0] / theirs[:, 1] if estimator == "nearest" else theirs
+    np.testing.assert_allclose(model.predict(X), theirs, rtol=0, atol=1e-12)
+    assert np.corrcoef(theirs, y)[0, 1] > 0.2, "also of targets as small as a trade's return"
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_a_neighbour_s_vote_is_weighted(metric: str) -> None:
+    """Held against a plain loop over the rows that imputer and scaler give."""
+    X, y = rows()
+    weight = np.random.default_rng(2).uniform(0.2, 3.0, len(y))
+    candidate = Candidate("sklearn", "nearest", {"n_neighbors": 7, "metric": metric})
+    model = engine_named("sklearn").fit(candidate, X, y, weight, seed=0)
+    Z = model.pipeline[:-1].transform(X)  # type: ignore[attr-defined]
+    expected = []
+    for row in Z:
+        apart = np.abs(Z - row).sum(axis=1) if metric == "manhattan" else ((Z - row) ** 2).sum(axis=1)
+        nearest = np.argsort(apart, kind="stable")[:7]
+        expected.append((weight[nearest] * y[nearest]).sum() / weight[nearest].sum())
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-12)
+
+
+def test_the_file_of_a_network_holds_no_state_of_its_training() -> None:
+    model = fit("neural_network", "perceptron")
+    kinds = {type(value).__name__ for value in vars(model.pipeline[-1]).values()}  # type: ignore[attr-defined]
+    assert not kinds & {"AdamOptimizer", "RandomState"}
 
 
 def test_a_sum_along_rows_does_not_depend_on_the_rows_beside_and_a_product_does() -> None:

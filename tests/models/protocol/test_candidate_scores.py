@@ -12,7 +12,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate
-from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.engines.registry import ENGINES, engine_named
 from tradesieve.models.labels.base import REGRESSION
 from tradesieve.models.protocol.candidate_scores import score_candidates
 from tradesieve.models.splits import Fold, purged_folds, walk_forward_folds
@@ -168,6 +168,27 @@ def test_what_a_vendor_raises_is_the_candidate_s_result() -> None:
     assert "max_depth" in str(found[0].error)
     assert "takes no weights" in str(found[2].error)
     assert "did you mean 'n_trees'" in str(found[3].error)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_fit_that_breaks_is_recorded_for_every_engine(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted failure: whatever the engine's own fit raises on one fold is the candidate's error."""
+    dataset, one = make_dataset(), engine_named(engine)
+    folds, fit = folds_of(dataset), type(one)._fit
+
+    def broken(self, candidate, rows, seed):
+        if len(rows) == len(folds[2].train) and candidate.selection == "all":
+            raise MemoryError("no room for the rows of fold 2")
+        return fit(self, candidate, rows, seed)
+
+    monkeypatch.setattr(type(one), "_fit", broken)
+    failing, whole = one.candidates(1, seed=0)[0], replace(one.candidates(1, seed=0)[0], selection="univariate")
+    found = score_candidates(dataset, [failing, whole], folds, seed=0)
+    assert "folds failed" in str(found[0].error)
+    assert "MemoryError: no room for the rows of fold 2" in str(found[0].error)
+    assert np.isnan(found[0].scores).all()
+    assert found[1].error is None
+    assert np.isfinite(found[1].scores).all()
 
 
 def test_a_fold_without_training_rows_is_a_failure_with_its_reason() -> None:
