@@ -173,6 +173,10 @@ class Engine(ABC):
         """
         return ()
 
+    def n_inner_trials(self, candidate: Candidate) -> int:
+        """Return how many parameters each fit of the candidate tries by itself, which count as trials as well."""
+        return 0
+
     def fit(
         self,
         candidate: Candidate,
@@ -182,9 +186,11 @@ class Engine(ABC):
         *,
         seed: int,
         feature_names: Sequence[str] | None = None,
+        spans: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> Model:
         """Fit on these rows alone, see `TrainingRows` and `fit_rows`."""
-        return self.fit_rows(candidate, TrainingRows(X, y, weight, feature_names=feature_names), seed=seed)
+        rows = TrainingRows(X, y, weight, feature_names=feature_names, spans=spans)
+        return self.fit_rows(candidate, rows, seed=seed)
 
     def fit_rows(
         self, candidate: Candidate, rows: TrainingRows, *, seed: int, members: Sequence[Model] | None = None

@@ -65,7 +65,7 @@ _COMMON: dict[str, Any] = {
     "verbosity": -1,
 }
 
-_SPACE: dict[str, tuple[float, float, str]] = {
+SPACE: dict[str, tuple[float, float, str]] = {
     "n_trees": (40, 300, "whole"),
     "learning_rate": (0.01, 0.2, "log"),
     "num_leaves": (3, 48, "whole log"),
@@ -74,6 +74,7 @@ _SPACE: dict[str, tuple[float, float, str]] = {
     "bagging_fraction": (0.4, 0.95, "even"),
     "lambda_l2": (0.01, 100.0, "log"),
 }
+"""Parameter to (low, high, scale)."""
 
 _LEAVES_PER_FIT = 20
 """A leaf needs no more than this part of the rows, or few trades would allow no split at all."""
@@ -106,7 +107,7 @@ class LightGBMEngine(Engine):
 
     def _draw(self, estimator: str, task: str, generator: np.random.Generator) -> dict[str, Any]:
         drawn: dict[str, Any] = {}
-        for name, (low, high, scale) in _SPACE.items():
+        for name, (low, high, scale) in SPACE.items():
             bounds = (math.log(low), math.log(high)) if "log" in scale else (low, high)
             value = float(generator.uniform(*bounds))
             value = math.exp(value) if "log" in scale else value
@@ -115,8 +116,8 @@ class LightGBMEngine(Engine):
 
     def _fit(self, candidate: Candidate, rows: SelectedRows, seed: int) -> Model:
         for name in candidate.parameters:
-            if name not in _SPACE:
-                raise Unknown("parameter of lightgbm", name, _SPACE)
+            if name not in SPACE:
+                raise Unknown("parameter of lightgbm", name, SPACE)
         import lightgbm
 
         parameters = _START[candidate.task] | candidate.parameters

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ENGINES = {
     "lightgbm": "tradesieve.models.engines.lightgbm:LightGBMEngine",
+    "lightgbm_optuna": "tradesieve.models.engines.lightgbm_optuna:LightGBMOptunaEngine",
     "pycaret": "tradesieve.models.engines.pycaret:PyCaretEngine",
     "sklearn": "tradesieve.models.engines.sklearn:SklearnEngine",
     "neural_network": "tradesieve.models.engines.neural_network:NeuralNetworkEngine",

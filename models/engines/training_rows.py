@@ -26,7 +26,7 @@ class TrainingRows:
     y : float64 (n_trades,), not all the same; 0 or 1 for a classification, finite for a regression.
     weight : float64 (n_trades,), positive; scaled to a mean of 1, so that only their proportions count.
     feature_names : of the columns of `X`, for selections that go by them.
-    spans : (decision_time, exit_time), int64 ns UTC (n_trades,), for selections on purged folds of these rows.
+    spans : (decision_time, exit_time), int64 ns UTC (n_trades,), for purged folds of these rows.
     rows : int64, those that are trained on; None for all. They are copied only when they are read.
     """
 
@@ -41,6 +41,7 @@ class TrainingRows:
         rows: np.ndarray | None = None,
     ) -> None:
         self._X, self._rows, self._feature_names, self._spans = X, rows, feature_names, spans
+        self._y, self._weight = y, weight
         self.y = y if rows is None else y[rows]
         self.weight = weight if rows is None else weight[rows]
         self._made: dict[Hashable, Any] = {}
@@ -70,6 +71,18 @@ class TrainingRows:
             found: Made = self._made[key]
             return found
 
+    def part(self, rows: np.ndarray) -> TrainingRows:
+        """Return some of these rows as training rows of their own.
+
+        Parameters
+        ----------
+        rows : int64, ascending, numbers of these rows.
+        """
+        chosen = rows if self._rows is None else self._rows[rows]
+        return TrainingRows(
+            self._X, self._y, self._weight, feature_names=self._feature_names, spans=self._spans, rows=chosen
+        )
+
     def selected(self, selection: str, task: str, *, seed: int) -> SelectedRows:
         """Check the rows for a task and select columns on them.
 
@@ -80,13 +93,13 @@ class TrainingRows:
         self.once(("checked", task), lambda: self._check(task))
         columns = self.once(
             ("columns", selection, seed),
-            lambda: select(
-                selection, self.X, self.y, seed=seed, feature_names=self._feature_names, spans=self._own_spans()
-            ),
+            lambda: select(selection, self.X, self.y, seed=seed, feature_names=self._feature_names, spans=self.spans),
         )
         return SelectedRows(self, selection, columns)
 
-    def _own_spans(self) -> tuple[np.ndarray, np.ndarray] | None:
+    @property
+    def spans(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Decision and exit times of the rows: int64 ns UTC (n_rows,); None where they were not given."""
         if self._spans is None or self._rows is None:
             return self._spans
         decision_time, exit_time = self._spans

@@ -101,7 +101,11 @@ def open_holdout(
 
 
 def record_trials(result: SearchResult, *, ledger: Ledger, experiment: str, symbols: Sequence[str]) -> None:
-    """Record every trial in the ledger, failed ones included, for the experiment on these bars."""
+    """Record every trial in the ledger, failed ones included, for the experiment on these bars.
+
+    Where the fits of a candidate search by themselves, each of the parameters that they try is a trial without numbers.
+    """
+    without_numbers = {"fitness": math.nan, "sharpe": math.nan, "improvement": math.nan}
     ledger.record_trials(
         f"{experiment}@{result.dataset.fingerprint}",
         ",".join(symbols),
@@ -114,6 +118,11 @@ def record_trials(result: SearchResult, *, ledger: Ledger, experiment: str, symb
                 "improvement": sharpe(improvement_returns(result.judged, trial.sizes), days_per_year=1.0),
             }
             for trial in result.trials
+        ]
+        + [
+            {"candidate": key, "application": f"inner trial {number}"} | without_numbers
+            for key, n_inner in result.n_inner_trials.items()
+            for number in range(n_inner)
         ],
     )
 

@@ -96,7 +96,7 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
         "winner": None if winner is None or result.application is None else _winner(winner, result),
         "leaderboard": leaderboard(result),
         "probability_of_overfitting": json_safe(probability_of_overfitting(result.trial_returns())),
-        "n_trials": len(result.trials) if holdout is None else holdout.n_trials,
+        "n_trials": result.n_trials if holdout is None else holdout.n_trials,
         "holdout_opening": None if holdout is None else holdout.opening,
         "holdout_looks": None if holdout is None else holdout.n_looks,
         "gate": None if holdout is None else holdout.gate.as_dict(),

@@ -56,6 +56,17 @@ class SearchResult:
         """The best trial; None when every trial failed."""
         return self.trials[0] if self.model is not None else None
 
+    @property
+    def n_inner_trials(self) -> dict[str, int]:
+        """How many parameters the fits of each candidate try by themselves, by its key."""
+        candidates = {trial.candidate.key: trial.candidate for trial in self.trials}
+        return {key: engine_named(one.engine).n_inner_trials(one) for key, one in candidates.items()}
+
+    @property
+    def n_trials(self) -> int:
+        """The number of trials, those within fits included."""
+        return len(self.trials) + sum(self.n_inner_trials.values())
+
     def trial_returns(self) -> np.ndarray:
         """Return the out-of-fold daily returns of the trials that did not fail: float64 (n_days, n_trials)."""
         return self._returns([trial for trial in self.trials if trial.error is None])

@@ -28,7 +28,7 @@ def experiment_html(searched: SearchResult, judged: HoldoutResult | None) -> str
         title="No winner" if winner is None else f"{winner.candidate.name}, {winner.application}",
         equity_figure=filter_chart(periods),
         judged=judged is not None,
-        n_trials=len(searched.trials),
+        n_trials=searched.n_trials,
     )
 
 

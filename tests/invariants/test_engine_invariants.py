@@ -20,6 +20,8 @@ from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 
 ROOT = Path(__file__).parents[2]
 N_ROWS, N_FEATURES = 320, 12
+HOUR = 3_600_000_000_000
+SPANS = (np.arange(N_ROWS) * HOUR, (np.arange(N_ROWS) + 3) * HOUR)
 EVERY = [
     (engine, estimator, task)
     for engine in ENGINES
@@ -30,7 +32,7 @@ IDS = [f"{engine}-{estimator}-{task}" for engine, estimator, task in EVERY]
 every_estimator = pytest.mark.parametrize(("engine", "estimator", "task"), EVERY, ids=IDS)
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 every_task = pytest.mark.parametrize("task", TASKS)
-FEW = {"n_trees": 30, "n_estimators": 20, "max_iter": 20, "epochs": 5}
+FEW = {"n_trials": 3, "n_trees": 30, "n_estimators": 20, "max_iter": 20, "epochs": 5}
 """Enough of what a fit repeats, where its number does not matter."""
 
 
@@ -71,7 +73,8 @@ def fitted(engine: str, estimator: str, task: str) -> tuple[Model, ...]:
     X, y, _ = rows(task)
     weight = equal_weights(engine, estimator)
     return tuple(
-        engine_named(engine).fit(candidate, X, y, weight, seed=1) for candidate in candidates(engine, estimator, task)
+        engine_named(engine).fit(candidate, X, y, weight, seed=1, spans=SPANS)
+        for candidate in candidates(engine, estimator, task)
     )
 
 
@@ -86,7 +89,7 @@ def live_rows(n: int) -> np.ndarray:
 def test_the_same_seed_gives_the_same_bits(engine: str, estimator: str, task: str) -> None:
     X, y, _ = rows(task)
     for candidate, model in zip(candidates(engine, estimator, task), fitted(engine, estimator, task), strict=True):
-        again = engine_named(engine).fit(candidate, X, y, equal_weights(engine, estimator), seed=1)
+        again = engine_named(engine).fit(candidate, X, y, equal_weights(engine, estimator), seed=1, spans=SPANS)
         np.testing.assert_array_equal(model.predict(live_rows(50)), again.predict(live_rows(50)))
 
 
@@ -98,7 +101,7 @@ def test_fitting_leaves_the_global_generator_and_the_arguments_alone(engine: str
     np.random.seed(123)
     expected = np.random.random()
     np.random.seed(123)
-    engine_named(engine).fit(candidates(engine, estimator, task)[1], X, y, weight, seed=1)
+    engine_named(engine).fit(candidates(engine, estimator, task)[1], X, y, weight, seed=1, spans=SPANS)
     assert np.random.random() == expected
     for given, copy in zip((X, y, weight), copies, strict=True):
         np.testing.assert_array_equal(given, copy)
@@ -176,7 +179,7 @@ print(json.dumps(seen))
     )
     seen = json.loads(done.stdout)
     for (engine, estimator, task), name in zip(EVERY, IDS, strict=True):
-        assert seen[name] == (["lightgbm"] if engine == "lightgbm" else []), name
+        assert seen[name] == (["lightgbm"] if engine.startswith("lightgbm") else []), name
         scores = fitted(engine, estimator, task)[0].predict(X)
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), scores)
 
@@ -185,16 +188,16 @@ print(json.dumps(seen))
 def test_weights_are_honoured_or_refused(engine: str, estimator: str, task: str) -> None:
     X, y, weight = rows(task)
     one, candidate = engine_named(engine), small(candidates(engine, estimator, task)[0])
-    equal = one.fit(candidate, X, y, np.ones(N_ROWS), seed=1).predict(X)
+    equal = one.fit(candidate, X, y, np.ones(N_ROWS), seed=1, spans=SPANS).predict(X)
     # Only proportions count.
-    np.testing.assert_array_equal(one.fit(candidate, X, y, np.full(N_ROWS, 4.0), seed=1).predict(X), equal)
+    np.testing.assert_array_equal(one.fit(candidate, X, y, np.full(N_ROWS, 4.0), seed=1, spans=SPANS).predict(X), equal)
     if (engine, estimator) == ("pycaret", "lda"):
         with pytest.raises(BadInput, match="takes no weights"):
-            one.fit(candidate, X, y, weight, seed=1)
+            one.fit(candidate, X, y, weight, seed=1, spans=SPANS)
         return
     # Trades of one kind made to weigh more must raise the scores when they are the good ones, and lower them otherwise.
-    good = one.fit(candidate, X, y, np.where(y > 0, 5.0, 1.0), seed=1).predict(X)
-    bad = one.fit(candidate, X, y, np.where(y <= 0, 5.0, 1.0), seed=1).predict(X)
+    good = one.fit(candidate, X, y, np.where(y > 0, 5.0, 1.0), seed=1, spans=SPANS).predict(X)
+    bad = one.fit(candidate, X, y, np.where(y <= 0, 5.0, 1.0), seed=1, spans=SPANS).predict(X)
     assert good.mean() > equal.mean() > bad.mean()
 
 
@@ -225,11 +228,11 @@ def test_bad_rows_are_refused_with_a_reason(engine: str, estimator: str, task: s
         "X must be float64": (X[:0], y[:0], weight[:0]),
     }.items():
         with pytest.raises(BadInput, match=reason):
-            one.fit(candidate, rows_X, rows_y, rows_weight, seed=1)
+            one.fit(candidate, rows_X, rows_y, rows_weight, seed=1, spans=SPANS)
     with pytest.raises(BadInput, match="seed"):
-        one.fit(candidate, X, y, weight, seed=-1)
+        one.fit(candidate, X, y, weight, seed=-1, spans=SPANS)
     with pytest.raises(Unknown, match="parameter"):
-        one.fit(replace(candidate, parameters={"depht": 3}), X, y, weight, seed=1)
+        one.fit(replace(candidate, parameters={"depht": 3}), X, y, weight, seed=1, spans=SPANS)
 
 
 @every_engine
@@ -253,7 +256,9 @@ def test_every_candidate_of_a_search_space_can_be_fitted(engine: str, task: str)
     X, y, _ = rows(task)
     one = engine_named(engine)
     for candidate in one.candidates(30, seed=4, estimators=one.estimators(task), task=task):
-        scores = one.fit(small(candidate), X, y, equal_weights(engine, candidate.estimator), seed=1).predict(X)
+        scores = one.fit(
+            small(candidate), X, y, equal_weights(engine, candidate.estimator), seed=1, spans=SPANS
+        ).predict(X)
         assert np.isfinite(scores).all(), candidate
 
 
@@ -265,4 +270,4 @@ def test_a_wrong_name_is_refused(engine: str) -> None:
     other = replace(one.candidates(1, seed=0)[0], engine="another")
     X, y, weight = rows()
     with pytest.raises(BadInput, match="belongs to the engine 'another'"):
-        one.fit(other, X, y, weight, seed=0)
+        one.fit(other, X, y, weight, seed=0, spans=SPANS)

@@ -9,6 +9,7 @@ import pytest
 
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
+from tradesieve.models.engines.lightgbm import LightGBMEngine
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, record_trials
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.protocol.plan import Plan
@@ -41,6 +42,22 @@ def opened(parts: tuple[SearchResult, Dataset], ledger: Ledger, experiment: str)
         symbols=["S0"],
         certificates={"causality": True, "parity": True},
     )
+
+
+def test_what_fits_try_by_themselves_counts_and_is_deflated_for(trades, ledger, monkeypatch):
+    development, holdout = split_holdout(trades(600, edge=0.01)[0], fraction=PLAN.holdout_fraction)
+    parts = search(development, PLAN), holdout
+    without = opened(parts, Ledger(ledger.path.with_name("without.db")), "first")
+    assert without.n_trials == parts[0].n_trials == 2
+    monkeypatch.setattr(LightGBMEngine, "n_inner_trials", lambda self, candidate: 40)
+    found = opened(parts, ledger, "first")
+    assert found.n_trials == parts[0].n_trials == 2 + 2 * 40
+    assert ledger.count_trials(["S0"]) == 82
+    assert opened(parts, ledger, "first").n_trials == 82, "a rerun adds none"
+    before, after = (
+        next(each.value for each in one.gate.conditions if each.name == "deflated_sharpe") for one in (without, found)
+    )
+    assert after < before
 
 
 def limit(result: HoldoutResult) -> float:
