@@ -7,7 +7,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: setup demo test test-fast check lint bench study levels recipes lock clean
+.PHONY: setup demo test test-fast test-engines check lint bench study levels recipes lock clean
 
 setup: $(READY)
 
@@ -25,6 +25,17 @@ test: setup
 
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow"
+
+# The engines of the extra, in an environment of their own; says so and passes where nothing can be downloaded.
+test-engines: setup
+	test -x var/engines-venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python var/engines-venv
+	@if $(BIN)/uv pip install --quiet --python var/engines-venv/bin/python --constraint requirements.lock \
+		--editable '.[dev,engines]' 2> var/engines-install.txt; then \
+		var/engines-venv/bin/python -m pytest -q -k "xgboost or catboost" tests/invariants/test_engine_invariants.py \
+			tests/models/engines tests/models/protocol/test_candidate_scores.py; \
+	elif grep -qiE "failed to fetch|error sending request|connect|dns|offline" var/engines-install.txt; then \
+		echo "skipped: the extra engines cannot be downloaded, see var/engines-install.txt"; \
+	else cat var/engines-install.txt; exit 1; fi
 
 check: setup
 	$(BIN)/ruff check .

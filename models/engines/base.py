@@ -16,7 +16,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.training_rows import SelectedRows, TrainingRows
 from tradesieve.models.feature_selection.registry import SELECTIONS, check_selection
-from tradesieve.models.fitted.model import Model
+from tradesieve.models.fitted.model import Model, installed
 from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 
 __all__ = ["Candidate", "Engine", "Model", "single_threaded"]
@@ -108,6 +108,8 @@ class Engine(ABC):
     """
 
     name: ClassVar[str]
+    library: ClassVar[str | None] = None
+    """What is imported, where it belongs to an extra that may not be installed."""
 
     @abstractmethod
     def estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
@@ -135,7 +137,8 @@ class Engine(ABC):
 
         Raises
         ------
-        BadInput : if `n` or `seed` is out of range, or the search spaces hold fewer than `n` candidates.
+        BadInput : if `n` or `seed` is out of range, the search spaces hold fewer than `n` candidates, or the engine's
+            library is not installed.
         Unknown : if this engine has no such estimator.
         """
         if n < 1:
@@ -146,6 +149,8 @@ class Engine(ABC):
             self.check_estimator(name, task)
         if not names:
             raise BadInput("estimators is empty: name at least one, or pass None")
+        if self.library is not None:
+            installed(self.library)
         found = [Candidate(self.name, name, self._start(name, task), task=task) for name in names]
         known = {candidate.key for candidate in found}
         for number in range(len(found), n):

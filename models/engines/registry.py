@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tradesieve.market.errors import lookup
@@ -17,8 +18,16 @@ ENGINES = {
     "pycaret": "tradesieve.models.engines.pycaret:PyCaretEngine",
     "sklearn": "tradesieve.models.engines.sklearn:SklearnEngine",
     "neural_network": "tradesieve.models.engines.neural_network:NeuralNetworkEngine",
+    "xgboost": "tradesieve.models.engines.xgboost:XGBoostEngine",
+    "catboost": "tradesieve.models.engines.catboost:CatBoostEngine",
 }
-"""Name of an engine to ``module:class``."""
+"""Name of an engine to ``module:class``; the library of an engine may be an extra, see `Engine.library`."""
+
+
+def installed_engines() -> tuple[str, ...]:
+    """Name the engines whose library is installed."""
+    libraries = {name: engine_named(name).library for name in ENGINES}
+    return tuple(name for name, library in libraries.items() if library is None or find_spec(library) is not None)
 
 
 @cache

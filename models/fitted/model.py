@@ -1,14 +1,15 @@
 """Fitted models and their files.
 
-This file and `models.fitted.sklearn_scoring` are all that a service needs: a saved model loads with LightGBM, or with
-scikit-learn and skops, never with an AutoML library. Live equals research bit for bit, so the score of a row must not
-depend on the rows beside it. Matrix products break that rule, because BLAS sums a single row in another order than a
-block of rows; no model here predicts through BLAS.
+This file and `models.fitted.sklearn_scoring` are all that a service needs: a saved model loads with LightGBM, with
+scikit-learn and skops, or with the library of an extra, never with an AutoML library. Live equals research bit for bit,
+so the score of a row must not depend on the rows beside it. Matrix products break that rule, because BLAS sums a single
+row in another order than a block of rows; no model here predicts through BLAS.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ _TRUSTED_TYPES = [
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]
 """Types that skops does not trust by default and trees need. They hold numbers only."""
+
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 class Model(ABC):
@@ -240,7 +243,70 @@ class ScikitModel(Model):
         return cls(pipeline, columns, n_features)
 
 
-FORMATS: dict[str, type[Model]] = {model.format: model for model in (LightGBMModel, LightGBMMeanModel, ScikitModel)}
+class XGBoostModel(Model):
+    """An XGBoost booster, saved as XGBoost's own binary JSON.
+
+    Parameters
+    ----------
+    content : from `Booster.save_raw`.
+    """
+
+    format = "xgboost"
+    file_name = "model.ubj"
+    packages = ("xgboost-cpu",)
+
+    def __init__(self, content: bytes, columns: np.ndarray, n_features: int) -> None:
+        super().__init__(columns, n_features)
+        self._content = content
+        self._booster = installed("xgboost").Booster({"nthread": 1}, model_file=bytearray(content))
+
+    def _score(self, X: np.ndarray) -> np.ndarray:
+        return np.asarray(self._booster.inplace_predict(within_float32(X)), dtype=np.float64)
+
+    def _write(self, path: Path) -> str:
+        path.write_bytes(self._content)
+        return f"xgboost {installed('xgboost').__version__}"
+
+    @classmethod
+    def _read(cls, path: Path, columns: np.ndarray, n_features: int) -> XGBoostModel:
+        return cls(path.read_bytes(), columns, n_features)
+
+
+class CatBoostModel(Model):
+    """A CatBoost booster, saved in CatBoost's own format.
+
+    Parameters
+    ----------
+    content : of a file that `CatBoost.save_model` writes.
+    """
+
+    format = "catboost"
+    file_name = "model.cbm"
+    packages = ("catboost",)
+
+    def __init__(self, content: bytes, columns: np.ndarray, n_features: int) -> None:
+        super().__init__(columns, n_features)
+        self._content = content
+        self._booster = installed("catboost").CatBoost().load_model(blob=content)
+        self._is_classifier = len(self._booster.classes_) > 0
+
+    def _score(self, X: np.ndarray) -> np.ndarray:
+        kind = "Probability" if self._is_classifier else "RawFormulaVal"
+        scores = self._booster.predict(within_float32(X), prediction_type=kind, thread_count=1)
+        return np.ascontiguousarray(scores[:, 1] if self._is_classifier else scores)
+
+    def _write(self, path: Path) -> str:
+        path.write_bytes(self._content)
+        return f"catboost {installed('catboost').__version__}"
+
+    @classmethod
+    def _read(cls, path: Path, columns: np.ndarray, n_features: int) -> CatBoostModel:
+        return cls(path.read_bytes(), columns, n_features)
+
+
+FORMATS: dict[str, type[Model]] = {
+    model.format: model for model in (LightGBMModel, LightGBMMeanModel, ScikitModel, XGBoostModel, CatBoostModel)
+}
 
 
 def load_model(folder: Path) -> Model:
@@ -265,6 +331,24 @@ def load_model(folder: Path) -> Model:
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / MANIFEST} is not a model's manifest: {type(error).__name__} {error}") from error
     return kind._read(path, np.asarray(columns, dtype=np.int64), n_features)
+
+
+def installed(library: str) -> Any:
+    """Import the library of an extra.
+
+    Raises
+    ------
+    BadInput : if it is not installed; says how to install it.
+    """
+    try:
+        return importlib.import_module(library)
+    except ModuleNotFoundError as error:
+        raise BadInput(f"{library} is not installed: pip install 'tradesieve[engines]'") from error
+
+
+def within_float32(X: np.ndarray) -> np.ndarray:
+    """Clip what would be infinite in the single precision of a library; NaN stays."""
+    return np.clip(X, -_LARGEST_FLOAT32, _LARGEST_FLOAT32)
 
 
 def refuse_infinity(X: np.ndarray) -> None:

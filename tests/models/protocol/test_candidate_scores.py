@@ -12,7 +12,7 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate
-from tradesieve.models.engines.registry import ENGINES, engine_named
+from tradesieve.models.engines.registry import engine_named, installed_engines
 from tradesieve.models.labels.base import REGRESSION
 from tradesieve.models.protocol.candidate_scores import score_candidates
 from tradesieve.models.splits import Fold, purged_folds, walk_forward_folds
@@ -170,7 +170,7 @@ def test_what_a_vendor_raises_is_the_candidate_s_result() -> None:
     assert "did you mean 'n_trees'" in str(found[3].error)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", installed_engines())
 def test_a_fit_that_breaks_is_recorded_for_every_engine(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted failure: whatever the engine's own fit raises on one fold is the candidate's error."""
     dataset, one = make_dataset(), engine_named(engine)
@@ -182,7 +182,10 @@ def test_a_fit_that_breaks_is_recorded_for_every_engine(engine: str, monkeypatch
         return fit(self, candidate, rows, seed)
 
     monkeypatch.setattr(type(one), "_fit", broken)
-    failing, whole = one.candidates(1, seed=0)[0], replace(one.candidates(1, seed=0)[0], selection="univariate")
+    failing = one.candidates(1, seed=0)[0]
+    few = {name: 3 for name in ("n_trials", "n_trees", "epochs") if name in failing.parameters}
+    failing = replace(failing, parameters=failing.parameters | few)
+    whole = replace(failing, selection="univariate")
     found = score_candidates(dataset, [failing, whole], folds, seed=0)
     assert "folds failed" in str(found[0].error)
     assert "MemoryError: no room for the rows of fold 2" in str(found[0].error)

@@ -1,0 +1,48 @@
+"""Engines whose library is an extra: where it is missing, the error says how to install it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tradesieve.market.errors import BadInput
+from tradesieve.models.engines.base import Candidate
+from tradesieve.models.engines.registry import ENGINES, engine_named, installed_engines
+from tradesieve.models.fitted.model import FORMATS, MANIFEST, load_model
+
+EXTRAS = {name: engine_named(name).library for name in ENGINES if engine_named(name).library is not None}
+WORD = r"is not installed: pip install 'tradesieve\[engines\]'"
+
+
+@pytest.fixture(params=EXTRAS)
+def missing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name an engine whose library cannot be imported, whether it is installed or not."""
+    monkeypatch.setitem(sys.modules, EXTRAS[request.param], None)
+    return str(request.param)
+
+
+def test_candidates_of_a_missing_library_say_how_to_install_it(missing: str) -> None:
+    with pytest.raises(BadInput, match=f"{missing} {WORD}"):
+        engine_named(missing).candidates(2, seed=0)
+
+
+def test_a_fit_and_a_saved_model_of_a_missing_library_say_it_too(missing: str, tmp_path: Path) -> None:
+    engine = engine_named(missing)
+    X = np.random.default_rng(0).standard_normal((40, 2))
+    with pytest.raises(BadInput, match=f"{missing} {WORD}"):
+        engine.fit(Candidate(missing, engine.estimators()[0], {}), X, (X[:, 0] > 0) * 1.0, np.ones(40), seed=0)
+    (tmp_path / FORMATS[missing].file_name).write_bytes(b"")
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    manifest = {"format": missing, "library": "", "n_features": 2, "columns": [0, 1], "sha256": empty}
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BadInput, match=f"{missing} {WORD}"):
+        load_model(tmp_path)
+
+
+def test_the_others_are_always_there() -> None:
+    assert set(ENGINES) - set(EXTRAS) <= set(installed_engines())
+    assert set(EXTRAS) == {"xgboost", "catboost"}
