@@ -9,6 +9,7 @@ __all__ = [
     "json_values",
     "dataset",
     "splits",
+    "combinatorial_splits",
     "feature_selection",
     "fitted",
     "engines",

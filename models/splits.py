@@ -103,10 +103,10 @@ def purged_folds(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: i
     >>> [(fold.train.tolist(), fold.test.tolist()) for fold in folds]
     [([5, 6, 7], [0, 1, 2, 3]), ([0, 1, 2], [4, 5, 6, 7])]
     """
-    _check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
+    check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
     folds = []
-    for test in _blocks(decision_time, n_folds):
-        start, end = _span(decision_time, exit_time, test)
+    for test in time_blocks(decision_time, n_folds):
+        start, end = block_span(decision_time, exit_time, test)
         train = np.flatnonzero((exit_time < start) | (decision_time > end + embargo))
         folds.append(Fold(train, test, (start, end)))
     return _checked(folds)
@@ -115,7 +115,7 @@ def purged_folds(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: i
 def walk_forward_folds(
     decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int = 5, embargo: int = 0
 ) -> list[Fold]:
-    """Train on the whole past and test on the block of time that follows, block after block.
+    """Train on the whole past and test on the block of time that follows, block after block: an anchored walk-forward.
 
     1. Cut the rows into ``n_folds + 1`` blocks; the first one is only trained on.
     2. For every other block, train on the rows that ended more than `embargo` before its first decision. So the embargo
@@ -136,11 +136,44 @@ def walk_forward_folds(
     >>> [(fold.train.tolist(), fold.test.tolist()) for fold in folds]
     [([0, 1], [3, 4, 5]), ([0, 1, 2, 3, 4], [6, 7, 8])]
     """
-    _check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
+    check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
     folds = []
-    for test in _blocks(decision_time, n_folds + 1)[1:]:
-        start, end = _span(decision_time, exit_time, test)
+    for test in time_blocks(decision_time, n_folds + 1)[1:]:
+        start, end = block_span(decision_time, exit_time, test)
         folds.append(Fold(np.flatnonzero(exit_time < start - embargo), test, (start, end)))
+    return _checked(folds)
+
+
+def rolling_walk_forward_folds(
+    decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int = 5, embargo: int = 0
+) -> list[Fold]:
+    """Train on a window of the latest past and test on the block of time that follows, block after block.
+
+    1. Cut the rows into ``2 * n_folds`` blocks; the earlier half is only trained on.
+    2. For every block of the later half, train on the `n_folds` blocks before it, less the rows that ended `embargo` or
+       less before its first decision. So all models learn from stretches of about as many rows, half of them all.
+
+    Parameters
+    ----------
+    decision_time, exit_time, n_folds, embargo : as `purged_folds`.
+
+    Raises
+    ------
+    BadInput : as `purged_folds`.
+
+    Examples
+    --------
+    >>> decision_time = np.arange(8) * 10
+    >>> folds = rolling_walk_forward_folds(decision_time, decision_time + 15, n_folds=2)
+    >>> [(fold.train.tolist(), fold.test.tolist()) for fold in folds]
+    [([0, 1, 2], [4, 5]), ([2, 3, 4], [6, 7])]
+    """
+    check_spans(decision_time, exit_time, n_folds=n_folds, embargo=embargo)
+    blocks, folds = time_blocks(decision_time, 2 * n_folds), []
+    for number, test in enumerate(blocks[n_folds:]):
+        start, end = block_span(decision_time, exit_time, test)
+        window = np.arange(blocks[number][0], test[0])
+        folds.append(Fold(window[exit_time[window] < start - embargo], test, (start, end)))
     return _checked(folds)
 
 
@@ -155,7 +188,13 @@ def check_n_folds(n_folds: int) -> None:
         raise BadInput(f"n_folds is {n_folds}, but must be at least 2")
 
 
-def _check_spans(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int, embargo: int) -> None:
+def check_spans(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: int, embargo: int) -> None:
+    """Refuse spans that no splitter takes, see `purged_folds`.
+
+    Raises
+    ------
+    BadInput : if an argument breaks what that asks.
+    """
     check_n_folds(n_folds)
     if embargo < 0:
         raise BadInput(f"embargo is {embargo}: it is a duration in nanoseconds, at least 0")
@@ -171,7 +210,13 @@ def _check_spans(decision_time: np.ndarray, exit_time: np.ndarray, *, n_folds: i
         raise BadInput(f"exit_time[{row}] is {exit_time[row]}, not after its decision at {decision_time[row]}")
 
 
-def _blocks(decision_time: np.ndarray, n_blocks: int) -> list[np.ndarray]:
+def time_blocks(decision_time: np.ndarray, n_blocks: int) -> list[np.ndarray]:
+    """Cut rows into blocks of time of about as many rows each: int64, the row numbers of each block.
+
+    Raises
+    ------
+    BadInput : if there are too few times of decision to fill them.
+    """
     n = len(decision_time)
     cuts = np.arange(n_blocks + 1) * n // n_blocks
     # A cut moves back to the first row of its decision time, so that rows decided together are tested together.
@@ -183,7 +228,8 @@ def _blocks(decision_time: np.ndarray, n_blocks: int) -> list[np.ndarray]:
     return [np.arange(first, last) for first, last in pairwise(cuts)]
 
 
-def _span(decision_time: np.ndarray, exit_time: np.ndarray, rows: np.ndarray) -> tuple[int, int]:
+def block_span(decision_time: np.ndarray, exit_time: np.ndarray, rows: np.ndarray) -> tuple[int, int]:
+    """Return the first decision and the last exit of ascending rows, int64 ns UTC."""
     return int(decision_time[rows[0]]), int(exit_time[rows].max())
 
 
@@ -197,7 +243,11 @@ def _checked(folds: list[Fold]) -> list[Fold]:
     return folds
 
 
-FOLDS: dict[str, Callable[..., list[Fold]]] = {"purged": purged_folds, "walk_forward": walk_forward_folds}
+FOLDS: dict[str, Callable[..., list[Fold]]] = {
+    "purged": purged_folds,
+    "walk_forward": walk_forward_folds,
+    "rolling_walk_forward": rolling_walk_forward_folds,
+}
 
 
 def folds_named(name: str) -> Callable[..., list[Fold]]:

@@ -50,6 +50,8 @@ class Plan:
     minimum_trades : a trial that keeps fewer has failed.
     folds, n_folds : the splitter and its number of folds.
     embargo_days : rows decided within so many days after a test block are not trained on.
+    path_groups : groups of time by which the winner is measured on the paths of combinatorial purged cross-validation,
+        see `models.protocol.paths`; at least 3, or 0 for none.
     holdout_fraction : the last part of the period, sealed until the winner is fixed.
     gate : the limits of the export gate.
     seed : of every random draw.
@@ -74,6 +76,7 @@ class Plan:
     folds: str = "purged"
     n_folds: int = 5
     embargo_days: float = 1.0
+    path_groups: int = 0
     holdout_fraction: float = 0.2
     gate: GateLimits = field(default_factory=GateLimits)
     seed: int = 7
@@ -95,6 +98,8 @@ class Plan:
             raise BadInput(f"applications are {', '.join(self.applications)}: name each one once")
         check_n_folds(self.n_folds)
         check_seed(self.seed)
+        if self.path_groups and self.path_groups < 3:
+            raise BadInput(f"path_groups is {self.path_groups}, but must be at least 3, or 0 for no paths")
         parse_budget(self.budget)
         if self.minimum_trades < 1:
             raise BadInput(f"minimum_trades is {self.minimum_trades}, but must be at least 1")
@@ -222,5 +227,10 @@ class Plan:
 
     def split(self, dataset: Dataset) -> list[Fold]:
         """Split the development part into folds."""
-        embargo = int(self.embargo_days * DAY)
-        return folds_named(self.folds)(dataset.decision_time, dataset.span_end, n_folds=self.n_folds, embargo=embargo)
+        times = (dataset.decision_time, dataset.span_end)
+        return folds_named(self.folds)(*times, n_folds=self.n_folds, embargo=self.embargo)
+
+    @property
+    def embargo(self) -> int:
+        """The embargo in nanoseconds."""
+        return int(self.embargo_days * DAY)

@@ -14,6 +14,7 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, record_trials
 from tradesieve.models.protocol.leaderboard import summarise
+from tradesieve.models.protocol.paths import measure_paths
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
 from tradesieve.models.protocol.search import SearchResult, search
 from tradesieve.models.protocol.search_order import parse_budget
@@ -59,7 +60,8 @@ def run_experiment(
     -------
     The result, JSON-safe: see `models.protocol.leaderboard.summarise`, with ``experiment`` (hash), ``run_id``,
     ``aim``, ``selected_by``, ``score``, ``data``, ``verdicts`` of the strategies on both parts, see
-    `models.significance.verdicts`, ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
+    `models.significance.verdicts`, ``paths`` where the plan asks for them, see `models.protocol.paths`,
+    ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
 
     Raises
     ------
@@ -81,6 +83,7 @@ def run_experiment(
         development, holdout, parts, without_trades = _split(experiment, chunks, settings, progress)
         searched = _search(experiment, development, folder / "scores", progress)
         certificates = certify(experiment, parts, progress=progress)
+        paths = _paths(experiment, searched, development, progress)
         judged = _judge(experiment, searched, None if seal else holdout, certificates, settings, progress)
 
         summary = summarise(searched, judged, seed=experiment.plan.seed)
@@ -102,6 +105,7 @@ def run_experiment(
             },
             **summary,
             "verdicts": _verdicts(searched, judged, seed=experiment.plan.seed),
+            **paths,
             "certificates": certificates,
             "artifact": None if artifact is None else str(artifact),
             "reused": False,
@@ -156,6 +160,16 @@ def _search(experiment: Experiment, development: Dataset, scores: Path, progress
         on_progress=following.fitted,
         on_trial=following.judged,
     )
+
+
+def _paths(experiment: Experiment, searched: SearchResult, development: Dataset, progress: Progress) -> dict[str, Any]:
+    """Measure the winner on paths, where the plan asks for them."""
+    if not experiment.plan.path_groups or searched.winner is None:
+        return {}
+    progress("paths", 0, 1, "fitting the winner on every combination of groups")
+    paths = measure_paths(searched.winner, development, experiment.plan, n_jobs=os.cpu_count() or 1)
+    progress("paths", 1, 1, "done")
+    return {"paths": paths}
 
 
 def _judge(
