@@ -23,10 +23,17 @@ ROOT = Path(__file__).resolve().parents[1]
 GIGABYTE = 10**9
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    "tracking": {"tracking_uri": None, "experiment": "tradesieve", "registered_model": "tradesieve"},
+    "tracking": {
+        "tracking_uri": None,
+        "experiment": "tradesieve",
+        "registered_model": "tradesieve",
+        "child_runs": 20,
+    },
     "server": {"host": "127.0.0.1", "port": 5000},
 }
 """The sections and keys of mlflow.yml."""
+_WHOLE_NUMBERS = {"port": (1, 65535), "child_runs": (0, 1000)}
+"""Keys with a whole number between two limits; the others are text."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,8 @@ class Settings:
     experiment, registered_model : their names in MLflow.
     host, port : where `tradesieve up` serves MLflow.
     cache_bytes : disk space of the trades cache, and as much of the factor cache, ``TRADESIEVE_CACHE_GB`` or 20.
+    child_runs : how many of an experiment's best trials become runs of their own in MLflow, whose pages slow down with
+        hundreds of them; all stand in a table.
     """
 
     home: Path
@@ -49,6 +58,7 @@ class Settings:
     host: str
     port: int
     cache_bytes: int = 20 * GIGABYTE
+    child_runs: int = 20
 
     @property
     def bars(self) -> BarStore:
@@ -125,6 +135,7 @@ def read_settings() -> Settings:
         registered_model=str(values["registered_model"]),
         host=str(values["host"]),
         port=int(values["port"]),
+        child_runs=int(values["child_runs"]),
         cache_bytes=_cache_bytes(os.environ.get("TRADESIEVE_CACHE_GB") or "20"),
     )
 
@@ -163,8 +174,10 @@ def _mapping(content: Any, place: str) -> dict[Any, Any]:
 
 
 def _checked(value: Any, key: str, place: str) -> Any:
-    if key == "port" and not (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535):
-        raise BadInput(f"{place}: port is {value!r}, but must be a whole number between 1 and 65535")
-    if key != "port" and not (isinstance(value, str) and value):
+    if key in _WHOLE_NUMBERS:
+        low, high = _WHOLE_NUMBERS[key]
+        if not (isinstance(value, int) and not isinstance(value, bool) and low <= value <= high):
+            raise BadInput(f"{place}: {key} is {value!r}, but must be a whole number between {low} and {high}")
+    elif not (isinstance(value, str) and value):
         raise BadInput(f"{place}: {key} is {value!r}, but must be text")
     return value

@@ -36,6 +36,7 @@ class Trial:
     random : random filters of the same coverage, for comparison; None for a failed trial.
     chosen : the application's parameters, one entry a fold.
     error : why the trial failed, else None.
+    seconds : spent on fitting the candidate and scoring with it, see `candidate_scores.CandidateScores`.
     """
 
     candidate: Candidate
@@ -46,6 +47,7 @@ class Trial:
     random: RandomFilter | None
     chosen: list[dict[str, Any]]
     error: str | None
+    seconds: float = 0.0
 
 
 def judge_trial(
@@ -61,14 +63,14 @@ def judge_trial(
     """
     failure = scored.error or leaked_scores(scored.scores, dataset)
     if failure is not None:
-        return _failed(scored.candidate, application, judged, failure)
+        return _failed(scored, application, judged, failure)
     fitness = fitness_named(plan.selection)
     try:
         sizes, chosen = out_of_fold_sizes(
             application, scored.scores, dataset, folds, fitness=fitness, minimum_trades=plan.minimum_trades
         )
     except NoChoice as reason:
-        return _failed(scored.candidate, application, judged, str(reason))
+        return _failed(scored, application, judged, str(reason))
     sizes = sizes[np.sort(np.concatenate([fold.test for fold in folds]))]
     value = fitness(judged, sizes, minimum_trades=plan.minimum_trades)
     measures = measure(judged, sizes)
@@ -76,9 +78,10 @@ def judge_trial(
     if not math.isfinite(value):
         error = f"keeps {measures.effective_trades:.0f} effective trades, or has no losing day"
     random = random_filter(judged, sizes, seed=plan.seed)
-    return Trial(scored.candidate, application, sizes, value, measures, random, chosen, error)
+    return Trial(scored.candidate, application, sizes, value, measures, random, chosen, error, scored.seconds)
 
 
-def _failed(candidate: Candidate, application: str, judged: Dataset, error: str) -> Trial:
+def _failed(scored: CandidateScores, application: str, judged: Dataset, error: str) -> Trial:
     nothing = np.zeros(len(judged))
-    return Trial(candidate, application, nothing, math.nan, measure(judged, nothing), None, [], error)
+    measures = measure(judged, nothing)
+    return Trial(scored.candidate, application, nothing, math.nan, measures, None, [], error, scored.seconds)

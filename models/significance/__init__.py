@@ -3,4 +3,13 @@
 What is judged here was found by `models.protocol`.
 """
 
-__all__ = ["rotation_kernels", "random_filters", "bootstrap", "deflated_sharpe", "overfitting", "gate", "verdicts"]
+__all__ = [
+    "rotation_kernels",
+    "random_filters",
+    "bootstrap",
+    "intervals",
+    "deflated_sharpe",
+    "overfitting",
+    "gate",
+    "verdicts",
+]

@@ -14,8 +14,24 @@ from tradesieve.market.errors import BadInput, Transient
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
 """Variables that MLflow reads while it is imported, where the environment does not set them."""
+
+_EXPERIMENT_TAGS = {
+    # Its pages open otherwise on traces of language models.
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.note.content": (
+        "Runs with the tag `tradesieve.kind` = `experiment` are whole searches: their notes say what was asked, what "
+        "was found, and whether it is luck. Their best trials are child runs, with `tradesieve.kind` = `trial`; all "
+        "trials stand in the artifact `leaderboard.csv`. Metrics of `out_of_fold` are of the development part, those "
+        "of `holdout` of the sealed one."
+    ),
+}
+"""Tags of a new experiment; an older one without them gets them."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +123,7 @@ def experiment_id(store: TrackingStore) -> str:
     found = client.get_experiment_by_name(store.experiment)
     if found is None:
         try:
-            return str(client.create_experiment(store.experiment, artifact_location=store.artifact_location))
+            return str(client.create_experiment(store.experiment, store.artifact_location, _EXPERIMENT_TAGS))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -123,6 +139,9 @@ def experiment_id(store: TrackingStore) -> str:
             f"MLflow experiment {store.experiment!r} keeps its artifacts at {found.artifact_location}, not below "
             f"{store.artifact_location}: restore the old home, set tracking_uri to its server, or rename the experiment"
         )
+    for name, value in _EXPERIMENT_TAGS.items():
+        if name not in found.tags:
+            client.set_experiment_tag(found.experiment_id, name, value)
     return str(found.experiment_id)
 
 

@@ -1,38 +1,39 @@
-"""MLflow runs: an experiment becomes a run, its trials child runs, its winner a version of the registered model.
+"""MLflow runs: an experiment becomes a run, its best trials child runs, its winner a version of the registered model.
 
 Every call names its run; none is the active run, so threads and processes may track at the same time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.tracking.connection import TrackingStore, connect, experiment_id, is_new
-from tradesieve.models.tracking.serialisation import params_of, split_metrics
+from tradesieve.models.tracking.run_records import TrackedDataset, failed_on_error, open_run
+from tradesieve.models.tracking.served_model import MODEL_NAME, log_model
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas
     from mlflow import MlflowClient
 
 EXPERIMENT_TAG = "tradesieve.experiment"
 """The tag with an experiment's hash; only a parent run has it."""
-SKIPPED_TAG = "tradesieve.skipped_metrics"
-"""The tag with the names of the metrics that are not finite."""
+GATE_TAG = "tradesieve.gate"
+"""The tag that says whether the gate is ``open``, ``closed`` or ``sealed``."""
+KIND_TAG = "tradesieve.kind"
+"""The tag that tells a whole ``experiment`` from a ``trial``, whatever order a list is in."""
 CHAMPION = "champion"
 """The alias of the version that is served."""
 ARTIFACT_FOLDER = "artifact"
 RESULT_FILE = "result.json"
-_PARENT_TAG = "mlflow.parentRunId"
 
 
 def track_experiment(
@@ -45,6 +46,8 @@ def track_experiment(
     files: Mapping[str, str],
     register: bool,
     tags: Mapping[str, Any],
+    datasets: Sequence[TrackedDataset] = (),
+    example: np.ndarray | None = None,
 ) -> str:
     """Record an experiment as a parent run with one child run for each trial.
 
@@ -54,12 +57,19 @@ def track_experiment(
     Parameters
     ----------
     result : logged whole as ``result.json``, with null for numbers that are not finite. Its ``name``, ``params`` and
-        ``metrics`` become those of the run; nested ones are flattened with dots.
-    children : each with ``name``, ``params``, ``metrics`` and ``tags``, all but the name optional.
+        ``metrics`` become those of the run, and its ``steps`` metrics with a value for each step; nested ones are
+        flattened with dots. ``start_time`` and ``end_time``, seconds since 1970, are those of the run; without them it
+        starts now and ends when all is recorded.
+    children : each with ``name``, ``params``, ``metrics``, ``steps``, ``start_time``, ``end_time`` and ``tags``, all
+        but the name optional.
     artifact_folder : logged as ``artifact/``; None when there is no winner.
-    tables, files : by their name in the run; the name of a table gets the suffix ``.json``. A file is text.
+    tables, files : by their name in the run; a table is logged as CSV, its name gets the suffix ``.csv``. A file is
+        text.
     register : make the artifact a new version of the registered model, and that version the champion.
     tags : of the parent; must hold ``tradesieve.experiment``, the experiment's hash.
+    datasets : what was read: by the parent, and the first one by the children too.
+    example : float64 (n_rows, n_features), rows of the artifact's features. With it, the artifact is logged as an
+        MLflow model too, see `served_model`, and that is what is registered.
 
     Returns
     -------
@@ -73,14 +83,22 @@ def track_experiment(
     _check(artifact_folder, files, register, tags)
     client = connect(store)
     experiment = experiment_id(store)
-    with _run(client, experiment, result, tags=tags) as run_id:
+    parent_tags = {KIND_TAG: "experiment", **tags}
+    with open_run(client, experiment, result, tags=parent_tags, datasets=datasets) as run_id:
         _log_files(client, run_id, result, tables, files, artifact_folder)
+        model = None
+        if artifact_folder is not None and example is not None:
+            own = {name: str(tags[name]) for name in (EXPERIMENT_TAG, GATE_TAG) if name in tags}
+            model = log_model(
+                client, experiment=experiment, run_id=run_id, artifact_folder=artifact_folder, example=example, tags=own
+            )
         for child in children:
-            with _run(client, experiment, child, tags={**child.get("tags", {}), _PARENT_TAG: run_id}):
+            child_tags = {KIND_TAG: "trial", **child.get("tags", {})}
+            with open_run(client, experiment, child, tags=child_tags, datasets=datasets[:1], parent=run_id):
                 pass
-        version = _create_version(client, store, run_id) if register else None
+        version = _create_version(client, store, run_id, model) if register else None
     if version is not None:
-        with _failed_on_error(client, run_id):
+        with failed_on_error(client, run_id):
             client.set_registered_model_alias(store.registered_model, CHAMPION, str(version))
     return run_id
 
@@ -109,7 +127,7 @@ def _log_files(
     for name, text in files.items():
         client.log_text(run_id, text, name)
     for name, table in tables.items():
-        client.log_table(run_id, _frame(table), _with_suffix(name, ".json"))
+        client.log_text(run_id, _frame(table).to_csv(index=False), _with_suffix(name, ".csv"))
     if artifact_folder is not None:
         client.log_artifacts(run_id, str(artifact_folder), ARTIFACT_FOLDER)
 
@@ -154,40 +172,7 @@ def download_artifact(store: TrackingStore, run_id: str, destination: Path) -> P
     return destination
 
 
-@contextlib.contextmanager
-def _run(
-    client: MlflowClient, experiment: str, content: Mapping[str, Any], *, tags: Mapping[str, Any]
-) -> Iterator[str]:
-    from mlflow.entities import Metric, Param, RunTag
-
-    metrics, skipped = split_metrics(content.get("metrics", {}))
-    params = params_of(content.get("params", {}))
-    every_tag = {**tags, **({SKIPPED_TAG: ", ".join(skipped)} if skipped else {})}
-    run_id = client.create_run(experiment, run_name=content.get("name")).info.run_id
-    with _failed_on_error(client, run_id):
-        now = int(time.time() * 1000)
-        client.log_batch(
-            run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in metrics.items()],
-            params=[Param(name, value) for name, value in params.items()],
-            tags=[RunTag(name, str(value)) for name, value in every_tag.items()],
-        )
-        yield run_id
-        client.set_terminated(run_id, "FINISHED")
-
-
-@contextlib.contextmanager
-def _failed_on_error(client: MlflowClient, run_id: str) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        # The first error is the one to raise, also when the store itself is gone.
-        with contextlib.suppress(Exception):
-            client.set_terminated(run_id, "FAILED")
-        raise
-
-
-def _create_version(client: MlflowClient, store: TrackingStore, run_id: str) -> int:
+def _create_version(client: MlflowClient, store: TrackingStore, run_id: str, model: str | None) -> int:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -196,8 +181,8 @@ def _create_version(client: MlflowClient, store: TrackingStore, run_id: str) -> 
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     # A source relative to the run is accepted by a database and by a server, and outlives a move of the artifacts.
-    source = f"runs:/{run_id}/{ARTIFACT_FOLDER}"
-    return int(client.create_model_version(store.registered_model, source, run_id).version)
+    source = f"runs:/{run_id}/{ARTIFACT_FOLDER if model is None else MODEL_NAME}"
+    return int(client.create_model_version(store.registered_model, source, run_id, model_id=model).version)
 
 
 def _check_run(client: MlflowClient, store: TrackingStore, run_id: str) -> None:

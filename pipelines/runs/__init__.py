@@ -7,6 +7,8 @@ __all__ = [
     "factor_checks",
     "certification",
     "run_artifact",
+    "run_metrics",
+    "run_note",
     "run_tracking",
     "search_progress",
     "experiment_run",

@@ -40,7 +40,12 @@ from tradesieve.strategies.statistics.duplicates import digest_instances
 
 
 def run_experiment(
-    experiment: Experiment, settings: Settings, *, seal: bool = False, progress: Progress = silent
+    experiment: Experiment,
+    settings: Settings,
+    *,
+    seal: bool = False,
+    source: str | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Run an experiment, or return the stored result of the same experiment on the same bars with the same code.
 
@@ -55,6 +60,7 @@ def run_experiment(
     Parameters
     ----------
     seal : stop before the hold-out, which stays sealed: no gate is judged, and nothing becomes champion.
+    source : what starts the run, as MLflow shall name it; the command line if None.
 
     Returns
     -------
@@ -69,7 +75,7 @@ def run_experiment(
         state folder cannot be written.
     Refused : if a user's factor breaks an invariant; names it, and the first time at which it is broken.
     """
-    started = time.perf_counter()
+    began, started = time.time(), time.perf_counter()
     chunks = load_chunks(experiment, settings)
     features = features_of(experiment, chunks)
     folder = _run_folder(experiment, chunks, settings)
@@ -113,7 +119,9 @@ def run_experiment(
         }
         progress("track", 0, 1, "writing to MLflow")
         wait_for_database()
-        result["run_id"] = track_run(result, experiment, settings, searched, judged, artifact)
+        result["run_id"] = track_run(
+            result, experiment, settings, searched, judged, artifact, started=began, source=source
+        )
     with atomic_write(result_path) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
     progress("track", 1, 1, "done")

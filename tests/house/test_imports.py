@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
 VENDORS = ("mlflow", "prefect", "bentoml", "pycaret", "tsfresh", "lightgbm", "sklearn", "plotly", "jinja2")
 DOORS = {
-    "mlflow": ("models/tracking/runs.py", "models/tracking/connection.py", "models/tracking/serialisation.py"),
+    "mlflow": ("models/tracking/",),
     "prefect": ("pipelines/flows.py",),
     "bentoml": ("serving/",),
     "prometheus_client": ("serving/metrics.py",),

@@ -21,8 +21,8 @@ import pytest
 from tradesieve.market.errors import BadInput, Transient, Unknown
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.tracking.new_database import database_created_meanwhile
+from tradesieve.models.tracking.run_records import SKIPPED_TAG
 from tradesieve.models.tracking.runs import (
-    SKIPPED_TAG,
     TrackingStore,
     champion,
     download_artifact,
@@ -128,9 +128,9 @@ def test_an_experiment_is_recorded_whole_and_nowhere_else(store, artifact, tmp_p
     assert run.data.metrics == {"baseline.sortino": -0.5, "filtered.sortino": 1.5}
     assert run.data.tags[SKIPPED_TAG] == "filtered.profit_factor"
     names = {item.path for item in client.list_artifacts(run_id)}
-    assert names == {"artifact", "equity.html", "experiment.yaml", "leaderboard.json", "result.json"}
-    table = json.loads(Path(client.download_artifacts(run_id, "leaderboard.json", str(tmp_path))).read_text())
-    assert table == {"columns": ["candidate", "sortino"], "data": [["a", 1.5], ["b", None]]}
+    assert names == {"artifact", "equity.html", "experiment.yaml", "leaderboard.csv", "result.json"}
+    table = Path(client.download_artifacts(run_id, "leaderboard.csv", str(tmp_path))).read_text()
+    assert table == "candidate,sortino\na,1.5\nb,\n"
     assert logged_result(store, run_id, tmp_path)["curve"] == [1.0, None]
 
     children = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
