@@ -22,7 +22,7 @@ QUIET = {
 """Variables that MLflow reads while it is imported, where the environment does not set them."""
 
 _EXPERIMENT_TAGS = {
-    # Its pages open otherwise on traces of language models.
+    # The kind of MLflow's lists; in which mode its pages open is up to the address, see `runs_page`.
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": (
         "Runs with the tag `tradesieve.kind` = `experiment` are whole searches: their notes say what was asked, what "
@@ -143,6 +143,25 @@ def experiment_id(store: TrackingStore) -> str:
         if name not in found.tags:
             client.set_experiment_tag(found.experiment_id, name, value)
     return str(found.experiment_id)
+
+
+def runs_page(address: str, experiment: str, run_id: str | None = None) -> str:
+    """Return the page with the runs of an experiment, or with one of them.
+
+    Without the parameter at its end, MLflow 3.17 opens every experiment among the traces of language models.
+
+    Parameters
+    ----------
+    address : of the MLflow server.
+    experiment : its id.
+
+    Examples
+    --------
+    >>> runs_page("http://127.0.0.1:5000", "1")
+    'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
+    """
+    run = "" if run_id is None else f"/{run_id}"
+    return f"{address}/#/experiments/{experiment}/runs{run}?workflowType=machine_learning"
 
 
 def _check_answers(address: str) -> None:

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.fitness import daily_returns, improvement_returns, measure
+from tradesieve.models.fitness.filtered_returns import daily_returns, improvement_returns
+from tradesieve.models.fitness.measures import measure
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.models.protocol.trials import Trial

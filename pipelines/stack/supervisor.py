@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tradesieve.market.errors import BadInput, TradesieveError
-from tradesieve.models.tracking.connection import TrackingStore, experiment_id
+from tradesieve.models.tracking.connection import TrackingStore, experiment_id, runs_page
 from tradesieve.pipelines.stack import configuration
 from tradesieve.pipelines.stack.configuration import HOST, POOL, Stack
 from tradesieve.pipelines.stack.health import http_status, is_online
@@ -131,7 +131,7 @@ class _Supervisor:
         experiment = experiment_id(TrackingStore(stack.mlflow_url, None, stack.experiment, stack.experiment))
         lines = [
             f"flows        {stack.prefect_url}",
-            f"experiments  {stack.mlflow_url}/#/experiments/{experiment}/runs",
+            f"experiments  {runs_page(stack.mlflow_url, experiment)}",
         ]
         return lines if stack.service_command is None else [*lines, f"service      {stack.service_url}"]
 
