@@ -39,9 +39,9 @@ def ratio_interval(
     >>> [round(end, 2) for end in ratio_interval(returns, ratio="sharpe", days_per_year=365.0, seed=7)]
     [-0.06, 2.75]
     """
-    one_sided = {"days_per_year": days_per_year, "confidence": (1 + confidence) / 2, "seed": seed}
-    low = lower_bound(returns, ratio=ratio, **one_sided)
-    high = -lower_bound(-returns, ratio="sharpe", **one_sided)
+    one_sided = (1 + confidence) / 2
+    low = lower_bound(returns, ratio=ratio, days_per_year=days_per_year, confidence=one_sided, seed=seed)
+    high = -lower_bound(-returns, ratio="sharpe", days_per_year=days_per_year, confidence=one_sided, seed=seed)
     if ratio == "sortino" and not math.isnan(low):
         high *= float(np.std(returns)) / math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
     elif math.isnan(low):

@@ -115,8 +115,8 @@ def _write(artifact: Artifact, folder: Path, example: np.ndarray, *, run_id: str
     from mlflow.types import ColSpec, Schema
 
     names = [feature.name for feature in artifact.features]
-    inputs = [ColSpec("double", name) for name in names] + [ColSpec("string", INSTANCE, required=False)]
-    outputs = [ColSpec("double", "score"), ColSpec("double", "size")]
+    inputs = Schema([*(ColSpec("double", name) for name in names), ColSpec("string", INSTANCE, required=False)])
+    outputs = Schema([ColSpec("double", "score"), ColSpec("double", "size")])
     shutil.copytree(artifact.folder, folder / _DATA)
     rows = pandas.DataFrame(example, columns=names).to_json(orient="split", index=False, double_precision=15)
     (folder / "input_example.json").write_text(rows)
@@ -129,7 +129,7 @@ def _write(artifact: Artifact, folder: Path, example: np.ndarray, *, run_id: str
         run_id=run_id,
         model_uuid=model_id,
         model_id=model_id,
-        signature=ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs)),
+        signature=ModelSignature(inputs=inputs, outputs=outputs),
         saved_input_example_info={
             "artifact_path": "input_example.json",
             "serving_input_path": "serving_input_example.json",
