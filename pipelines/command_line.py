@@ -33,6 +33,7 @@ _COMMANDS = {
     "trades": "Generate the trades that rules would have made, and look at them.",
     "factors": "List, compute, check and describe factors.",
     "model": "Search for filters, judge, export and serve them.",
+    "report": "What a run found, and whether it is luck, as a page.",
     "up": "Start Prefect, the MLflow UI and the service; stop on Ctrl-C.",
     "paper": "Replay bars through the bot and the service.",
 }

@@ -54,7 +54,7 @@ _START: dict[str, dict[str, Any]] = {
 
 _OBJECTIVES = {CLASSIFICATION: "binary", REGRESSION: "regression"}
 
-_COMMON: dict[str, Any] = {
+BINNING: dict[str, Any] = {
     "bagging_freq": 1,
     "deterministic": True,
     # Otherwise LightGBM times two layouts and takes the faster, so another run may sum in another order.
@@ -64,6 +64,7 @@ _COMMON: dict[str, Any] = {
     "num_threads": 1,
     "verbosity": -1,
 }
+"""The settings that all candidates share, by which rows are also sorted into bins."""
 
 SPACE: dict[str, tuple[float, float, str]] = {
     "n_trees": (40, 300, "whole"),
@@ -115,19 +116,11 @@ class LightGBMEngine(Engine):
         return drawn
 
     def _fit(self, candidate: Candidate, rows: SelectedRows, seed: int) -> Model:
-        for name in candidate.parameters:
-            if name not in SPACE:
-                raise Unknown("parameter of lightgbm", name, SPACE)
         import lightgbm
 
-        parameters = _START[candidate.task] | candidate.parameters
-        if candidate.task == REGRESSION:
-            fitting = max(1, len(rows) // _LEAVES_PER_FIT)
-            parameters["min_data_in_leaf"] = min(parameters["min_data_in_leaf"], fitting)
-        settings = _COMMON | {"objective": _OBJECTIVES[candidate.task], "seed": seed} | _KINDS[candidate.estimator]
-        n_trees = parameters.pop("n_trees")
+        settings, n_trees = training_settings(candidate, len(rows), seed=seed)
         binned = rows.once("binned by lightgbm", lambda: _binned(rows))
-        booster = lightgbm.train(settings | parameters, binned, num_boost_round=n_trees, keep_training_booster=True)
+        booster = lightgbm.train(settings, binned, num_boost_round=n_trees, keep_training_booster=True)
         return LightGBMModel(booster.model_to_string(), rows.columns, rows.n_features, deviation=_deviation(booster))
 
     def _combine(self, members: Sequence[Any]) -> Model:
@@ -137,11 +130,32 @@ class LightGBMEngine(Engine):
         return LightGBMMeanModel(members, scales)
 
 
+def training_settings(candidate: Candidate, n_rows: int, *, seed: int) -> tuple[dict[str, Any], int]:
+    """Return what `lightgbm.train` is given for a candidate on so many rows, and the number of trees.
+
+    Rows are binned by `BINNING` before.
+
+    Raises
+    ------
+    Unknown : if LightGBM has no such parameter, or it is not searched.
+    """
+    for name in candidate.parameters:
+        if name not in SPACE:
+            raise Unknown("parameter of lightgbm", name, SPACE)
+    parameters = _START[candidate.task] | candidate.parameters
+    if candidate.task == REGRESSION:
+        fitting = max(1, n_rows // _LEAVES_PER_FIT)
+        parameters["min_data_in_leaf"] = min(parameters["min_data_in_leaf"], fitting)
+    settings = BINNING | {"objective": _OBJECTIVES[candidate.task], "seed": seed} | _KINDS[candidate.estimator]
+    n_trees = int(parameters.pop("n_trees"))
+    return settings | parameters, n_trees
+
+
 def _binned(rows: SelectedRows) -> lightgbm.Dataset:
     """Sort the features into bins, which takes as long as half the trees of a fit."""
     import lightgbm
 
-    return lightgbm.Dataset(rows.X, label=rows.y, weight=rows.weight, params=_COMMON).construct()
+    return lightgbm.Dataset(rows.X, label=rows.y, weight=rows.weight, params=BINNING).construct()
 
 
 def _deviation(booster: lightgbm.Booster) -> float:

@@ -150,7 +150,7 @@ def search(
             )
         except NoChoice:
             continue
-        model = _refit(trial.candidate, development, seed=plan.seed, n_jobs=n_jobs)
+        model = refit(trial.candidate, development, seed=plan.seed, n_jobs=n_jobs)
         winner_first = [trial, *(other for other in trials if other is not trial)]
         return SearchResult(development, judged, winner_first, model, application, own, untried)
     return SearchResult(development, judged, trials, None, None, np.full(len(development), np.nan), untried)
@@ -203,7 +203,7 @@ def _best_fitness(trials: Sequence[Trial]) -> float:
     return max(known, default=math.nan)
 
 
-def _refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) -> Model:
+def refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) -> Model:
     """Fit on all rows, the models that the candidate combines side by side."""
     import joblib
 

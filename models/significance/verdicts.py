@@ -191,7 +191,8 @@ def judge_outcomes(
     -------
     JSON-safe: ``false_discovery_rate``, ``error_rate``, ``n_tests``, ``n_discoveries`` and ``rows``, one a strategy:
     ``name``, ``verdict``, ``basis`` (``alone`` or ``filtered``) with its ``expectancy``, ``low``, ``high``,
-    ``n_trades`` and ``n_days``, ``reason``, and the same five with the prefix ``filtered_`` where there is a filter.
+    ``n_trades`` and ``n_days``, ``reason``, and the same five with the prefix ``alone_``, and with ``filtered_`` where
+    there is a filter.
     """
     every = [*alone, *(filtered or ())]
     n_days = len(every[0].effect) if every else 1
@@ -256,8 +257,8 @@ def _row(name: str, alone: Expectancy, filtered: Expectancy | None, error_rate: 
     basis = filtered if on_filtered and filtered is not None else alone
     row = {"name": name, "verdict": verdict, "basis": "filtered" if on_filtered else "alone"}
     row |= _numbers(basis, error_rate) | {"reason": _reason(verdict, alone, filtered, error_rate)}
-    if filtered is not None:
-        row |= {f"filtered_{key}": value for key, value in _numbers(filtered, error_rate).items()}
+    for prefix, of in (("alone", alone), ("filtered", filtered)):
+        row |= {} if of is None else {f"{prefix}_{key}": value for key, value in _numbers(of, error_rate).items()}
     return row
 
 

@@ -45,6 +45,7 @@ def demo(market: str, as_json: bool) -> None:
         console.say(f"The gate is closed on the {market} market, so nothing is exported or served.")
     console.say("")
     console.say("What to open next:")
+    console.say("  tradesieve report last --open     what was found, and whether it is luck, as a page")
     console.say("  tradesieve up                     Prefect, the MLflow UI and the service, until Ctrl-C")
     console.say("  http://127.0.0.1:5000             then compare the trials of this run in the MLflow UI")
     console.say(f"  {settings.home / 'experiments' / done.result['experiment']}   the files of this run")

@@ -1,35 +1,42 @@
-"""tradesieve model: search for filters, evaluate, export and serve them."""
+"""tradesieve model: search for filters, evaluate, compare, export and serve them."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
+from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
 from tradesieve.pipelines.commands.shared.result_tables import show_evaluation, show_placebo, show_result
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit
+from tradesieve.pipelines.commands.shared.table_output import replace_option
 from tradesieve.pipelines.commands.shared.trade_notes import describe_joined, describe_no_trades
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
+from tradesieve.pipelines.runs.comparison import compare_runs
 from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.finished_runs import LAST, find_run
+from tradesieve.pipelines.runs.model_code import write_model_code
 from tradesieve.pipelines.runs.placebo import SURROGATES, run_placebo
 from tradesieve.pipelines.runs.release import artifact_of, champion_run, release_run, service_command
 from tradesieve.pipelines.runs.research_trades import model_instrument
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.stack.ports import require_free
 from tradesieve.pipelines.steps.chunk_features import describe_left_out
+from tradesieve.pipelines.steps.trade_export import refuse_existing
 from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions
 
 
 @click.group()
 def model() -> None:
-    """Search for filters, evaluate, export and serve them."""
+    """Search for filters, evaluate, compare, export and serve them."""
 
 
 @model.command()
@@ -118,6 +125,48 @@ def eval_(run_id: str | None, strategies: str | None, start: str | None, end: st
     show_evaluation(console, found, tables=settings.tables)
     for line in describe_joined(found["same_trades_as"]):
         console.say(line)
+
+
+@model.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
+@as_json
+def compare(runs: tuple[str, ...], as_json: bool) -> None:
+    """Compare runs on the days that all their hold-outs share: which earns more, and is it luck?
+
+    A RUN is the hash of an experiment, a run of MLflow, the first letters of either, or 'last'. The others are compared
+    with the first.
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    found = compare_runs([find_run(settings, run) for run in runs])
+    console.json(found)
+    show_comparison(console, found)
+
+
+@model.command()
+@click.argument("run", default=LAST)
+@click.option("--output", type=click.Path(path_type=Path), help="The .py file to write.  [default: model_RUN.py here]")
+@replace_option
+@as_json
+def code(run: str, output: Path | None, replace: bool, as_json: bool) -> None:
+    """Write the winner of a run as a Python file that trains and predicts by itself, with its table of features.
+
+    The file needs numpy, pandas and the library of the model only. RUN is as for `model compare`.
+
+    
+        tradesieve model code last --output winner.py && python winner.py
+    """
+    settings, console = read_settings(), Console(as_json=as_json)
+    found = find_run(settings, run)
+    path = output or Path(f"model_{found.result['experiment']}.py")
+    if path.suffix != ".py":
+        raise BadInput(f"{path}: code is written to a file ending in .py")
+    if not replace:
+        refuse_existing(path)
+        refuse_existing(path.with_suffix(".csv"))
+    with console.progress() as progress:
+        written = write_model_code(found, settings, path, progress=progress)
+    console.json(written)
+    console.say(f"{path} trains {written['winner']} on {written['n_rows']:,} rows of {written['table']}: run it")
 
 
 @model.command()

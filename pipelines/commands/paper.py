@@ -9,11 +9,11 @@ import click
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.table_output import rows_of
-from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import parse_time
 from tradesieve.pipelines.runs.paper_replay import PaperResult, difference, replay
 from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.short_names import abbreviate
 
 _SHOWN = {
     "strategy": "strategy", "trades": "trades met", "taken": "taken", "refused": "refused",

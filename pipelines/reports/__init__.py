@@ -13,4 +13,6 @@ __all__ = [
     "quality_report",
     "conditions_report",
     "experiment_report",
+    "next_steps",
+    "run_report",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 from tradesieve.models.significance.verdicts import describe_control
 from tradesieve.pipelines.reports.figures.condition_charts import conditions_chart
 from tradesieve.pipelines.reports.html import Column, SortableTable, render, write_page
+from tradesieve.pipelines.short_names import labels_of
 from tradesieve.strategies.statistics.market_conditions import MEANINGS
 
 _MOST_DRAWN = 40
@@ -37,7 +38,8 @@ def conditions_section(judged: Mapping[str, Any], names: Mapping[str, str]) -> d
     judged : from `pipelines.steps.condition_table.judge_conditions`.
     names : short name of each group, in order; the first forty are drawn.
     """
-    drawn = dict(list(names.items())[:_MOST_DRAWN])
+    shown_groups = list(names)[:_MOST_DRAWN]
+    drawn = dict(zip(shown_groups, labels_of(shown_groups), strict=True))
     rows = [
         [names.get(row["group"], row["group"]), *(_value(row[column.name]) for column in _COLUMNS[1:])]
         for row in judged["rows"]

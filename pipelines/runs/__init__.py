@@ -4,6 +4,7 @@ Commands and flows call them; single steps are `pipelines.steps`.
 """
 
 __all__ = [
+    "finished_runs",
     "factor_checks",
     "certification",
     "run_artifact",
@@ -12,6 +13,9 @@ __all__ = [
     "run_tracking",
     "search_progress",
     "experiment_run",
+    "rebuilt_data",
+    "comparison",
+    "model_code",
     "release",
     "research_trades",
     "evaluation",

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tradesieve.market.bars import format_time
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.dataset import Dataset
@@ -26,6 +28,7 @@ from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.certification import certify
 from tradesieve.pipelines.runs.factor_checks import require_invariants
+from tradesieve.pipelines.runs.finished_runs import EXPERIMENT_FILE, RESULT_FILES
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features, write_run_artifact
 from tradesieve.pipelines.runs.run_tracking import track_run
 from tradesieve.pipelines.runs.search_progress import SearchProgress
@@ -34,6 +37,7 @@ from tradesieve.pipelines.steps.chunk_features import describe_other_symbols, fe
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, load_chunks
 from tradesieve.pipelines.steps.dataset import pool_dataset
+from tradesieve.pipelines.steps.run_records import PartRecord, record_part, write_record
 from tradesieve.pipelines.steps.unset_sessions import find_unset_sessions
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 from tradesieve.strategies.statistics.duplicates import digest_instances
@@ -78,7 +82,7 @@ def run_experiment(
     began, started = time.time(), time.perf_counter()
     chunks = load_chunks(experiment, settings)
     features = features_of(experiment, chunks)
-    folder = _run_folder(experiment, chunks, settings)
+    folder = run_folder(experiment, chunks, settings)
     result_path = folder / ("sealed.json" if seal else "result.json")
     stored = _read_result(result_path)
     if stored is not None:
@@ -117,6 +121,8 @@ def run_experiment(
             "reused": False,
             "seconds": round(time.perf_counter() - started, 1),
         }
+        (folder / EXPERIMENT_FILE).write_text(experiment.to_yaml())
+        write_record(folder / RESULT_FILES[result_path.name], _parts(searched, judged, chunks))
         progress("track", 0, 1, "writing to MLflow")
         wait_for_database()
         result["run_id"] = track_run(
@@ -128,7 +134,7 @@ def run_experiment(
     return result
 
 
-def _run_folder(experiment: Experiment, chunks: Sequence[Chunk], settings: Settings) -> Path:
+def run_folder(experiment: Experiment, chunks: Sequence[Chunk], settings: Settings) -> Path:
     modules = [module.fingerprint for module in experiment.user_modules()]
     bars = [(chunk.bars_fingerprint, chunk.fingerprints) for chunk in chunks]
     return settings.home / "experiments" / experiment.hash / cache_key(bars, code_fingerprint(*RUN_CODE), *modules)
@@ -207,6 +213,17 @@ def _verdicts(searched: SearchResult, judged: HoldoutResult | None, *, seed: int
         holdout = judge_instances(judged.dataset, None if winner is None else judged.sizes, seed=seed)
     sizes = None if winner is None else winner.sizes
     return {"development": judge_instances(searched.judged, sizes, seed=seed), "holdout": holdout}
+
+
+def _parts(
+    searched: SearchResult, judged: HoldoutResult | None, chunks: Sequence[Chunk]
+) -> dict[str, PartRecord | None]:
+    """Record the trades of both parts; the hold-out while it is sealed is None."""
+    judged_rows = np.isin(searched.dataset.decision_time, searched.judged.decision_time)
+    scores = searched.scores if searched.judged is searched.dataset else searched.scores[judged_rows]
+    sizes = np.zeros(len(searched.judged)) if searched.winner is None else searched.winner.sizes
+    holdout = None if judged is None else record_part(judged.dataset, judged.sizes, judged.scores, chunks)
+    return {"development": record_part(searched.judged, sizes, scores, chunks), "holdout": holdout}
 
 
 def _describe_data(chunks: Sequence[Chunk], development: Dataset, holdout: Dataset) -> dict[str, Any]:

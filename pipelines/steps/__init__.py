@@ -13,6 +13,7 @@ __all__ = [
     "feature_profile",
     "group_verdicts",
     "condition_table",
+    "run_records",
     "sealing",
     "unset_sessions",
 ]

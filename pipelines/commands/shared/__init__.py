@@ -11,6 +11,7 @@ __all__ = [
     "table_output",
     "long_tables",
     "verdict_tables",
+    "comparison_tables",
     "trade_notes",
     "result_notes",
     "result_tables",

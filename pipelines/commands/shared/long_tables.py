@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from tradesieve.pipelines.commands.shared.table_output import write_table
-from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.short_names import abbreviate
 
 SHOWN_AT_EACH_END = 20
 

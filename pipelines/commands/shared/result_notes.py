@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
+from tradesieve.pipelines.commands.shared.tables import pluralise
+from tradesieve.pipelines.short_names import abbreviate
 
 _SHOWN_STRATEGIES = 5
 

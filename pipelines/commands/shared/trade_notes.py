@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from tradesieve.pipelines.commands.shared.tables import abbreviate, pluralise
+from tradesieve.pipelines.commands.shared.tables import pluralise
+from tradesieve.pipelines.short_names import abbreviate
 from tradesieve.strategies.instance import Instance
 
 _SHOWN_GROUPS = 10

@@ -14,12 +14,12 @@ from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, 
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import check_files, replace_option, write_table
-from tradesieve.pipelines.commands.shared.tables import abbreviate
 from tradesieve.pipelines.commands.shared.verdict_tables import describe_findings
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.reports.conditions_report import write_conditions
 from tradesieve.pipelines.settings import Settings, read_settings
+from tradesieve.pipelines.short_names import abbreviate
 from tradesieve.pipelines.steps.chunk_trades import trade_chunks
 from tradesieve.pipelines.steps.chunks import backtest_of, load_chunks
 from tradesieve.pipelines.steps.condition_table import UNKNOWN, judge_conditions, with_conditions

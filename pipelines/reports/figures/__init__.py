@@ -11,5 +11,6 @@ __all__ = [
     "candle_chart",
     "feature_charts",
     "condition_charts",
+    "verdict_charts",
     "quality_chart",
 ]
