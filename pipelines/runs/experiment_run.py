@@ -135,6 +135,7 @@ def run_experiment(
 
 
 def run_folder(experiment: Experiment, chunks: Sequence[Chunk], settings: Settings) -> Path:
+    """Return the folder of a run, which is another one where its bars, its code or its modules are others."""
     modules = [module.fingerprint for module in experiment.user_modules()]
     bars = [(chunk.bars_fingerprint, chunk.fingerprints) for chunk in chunks]
     return settings.home / "experiments" / experiment.hash / cache_key(bars, code_fingerprint(*RUN_CODE), *modules)
