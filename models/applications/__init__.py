@@ -11,5 +11,6 @@ __all__ = [
     "proportional",
     "kelly",
     "per_strategy_threshold",
+    "per_rule_threshold",
     "registry",
 ]

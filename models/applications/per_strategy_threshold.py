@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -27,6 +27,8 @@ class PerStrategyThreshold(Application):
     thresholds: tuple[float, ...]
     fallback: float
     name: ClassVar[str] = "per_strategy_threshold"
+    shared_by: ClassVar[str] = "strategy"
+    """What the instances with one threshold share."""
 
     def sizes(self, scores: np.ndarray, instance: np.ndarray) -> np.ndarray:
         table = np.array([*self.thresholds, self.fallback])
@@ -36,19 +38,23 @@ class PerStrategyThreshold(Application):
     def edges(self, scores: np.ndarray, dataset: Dataset) -> list[str]:
         phrases = super().edges(scores, dataset)
         scores, dataset = scored_rows(scores, dataset)
-        order, offsets = dataset.by_instance()
+        groups = self._groups(dataset.instance_names)
         own = [
             phrase
-            for index, threshold in enumerate(self.thresholds)
-            for rows in [order[offsets[index] : offsets[index + 1]]]
+            for group, rows in zip(groups, _rows_of(groups, dataset), strict=True)
             if len(rows)
-            for phrase in Threshold(threshold).edges(scores[rows], dataset.take(rows))
+            for phrase in Threshold(self.thresholds[group[0]]).edges(scores[rows], dataset.take(rows))
         ]
         for edge in ("lowest", "highest"):
             n = sum(phrase.endswith(f"{edge} tried") for phrase in own)
             if n:
-                phrases.append(f"{n} of {len(self.thresholds)} thresholds are the {edge} tried for their strategy")
+                phrases.append(f"{n} of {len(groups)} thresholds are the {edge} tried for their {self.shared_by}")
         return phrases
+
+    @classmethod
+    def _groups(cls, instance_names: Sequence[str]) -> list[list[int]]:
+        """List the instances that share a threshold, by their indices."""
+        return [[index] for index in range(len(instance_names))]
 
     @classmethod
     def candidates(cls, scores: np.ndarray, dataset: Dataset) -> Iterator[Self]:
@@ -60,7 +66,7 @@ class PerStrategyThreshold(Application):
     def fit(
         cls, scores: np.ndarray, dataset: Dataset, *, fitness: Fitness, minimum_trades: int = MINIMUM_TRADES
     ) -> Self:
-        """Choose the pooled threshold, then one for each instance that can keep `minimum_trades` of its trades.
+        """Choose the pooled threshold, then one for each that can keep `minimum_trades` of its trades.
 
         Raises
         ------
@@ -69,15 +75,22 @@ class PerStrategyThreshold(Application):
         """
         pooled = super().fit(scores, dataset, fitness=fitness, minimum_trades=minimum_trades)
         scores, dataset = scored_rows(scores, dataset)
-        order, offsets = dataset.by_instance()
         thresholds = list(pooled.thresholds)
-        for index in range(len(thresholds)):
-            rows = order[offsets[index] : offsets[index + 1]]
+        groups = cls._groups(dataset.instance_names)
+        for group, rows in zip(groups, _rows_of(groups, dataset), strict=True):
             if len(rows) < minimum_trades:
                 continue
             try:
                 own = Threshold.fit(scores[rows], dataset.take(rows), fitness=fitness, minimum_trades=minimum_trades)
             except NoChoice:
                 continue
-            thresholds[index] = own.threshold
+            for index in group:
+                thresholds[index] = own.threshold
         return cls(tuple(thresholds), pooled.fallback)
+
+
+def _rows_of(groups: Sequence[Sequence[int]], dataset: Dataset) -> Iterator[np.ndarray]:
+    """Yield the rows of each group of instances: int64, ascending."""
+    order, offsets = dataset.by_instance()
+    for group in groups:
+        yield np.sort(np.concatenate([order[offsets[index] : offsets[index + 1]] for index in group]))

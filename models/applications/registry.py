@@ -9,6 +9,7 @@ from typing import Any
 from tradesieve.market.errors import BadInput, lookup
 from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.kelly import Kelly
+from tradesieve.models.applications.per_rule_threshold import PerRuleThreshold
 from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
 from tradesieve.models.applications.positive_score import PositiveScore
 from tradesieve.models.applications.proportional import Proportional
@@ -16,7 +17,8 @@ from tradesieve.models.applications.quantile import Quantile
 from tradesieve.models.applications.threshold import Threshold
 
 APPLICATIONS: dict[str, type[Application]] = {
-    kind.name: kind for kind in (PositiveScore, Threshold, Quantile, Proportional, Kelly, PerStrategyThreshold)
+    kind.name: kind
+    for kind in (PositiveScore, Threshold, Quantile, Proportional, Kelly, PerStrategyThreshold, PerRuleThreshold)
 }
 
 

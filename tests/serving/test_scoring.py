@@ -14,6 +14,7 @@ from tradesieve.features.decisions import Decisions
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.kelly import Kelly
+from tradesieve.models.applications.per_rule_threshold import PerRuleThreshold
 from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
 from tradesieve.models.applications.positive_score import PositiveScore
 from tradesieve.models.applications.proportional import Proportional
@@ -247,8 +248,9 @@ def test_the_threshold_is_the_lowest_score_that_is_accepted(
         assert application.sizes(np.array([np.nextafter(found, 0.0)]), index)[0] == 0
 
 
-def test_each_instance_has_its_own_threshold(artifact: Artifact) -> None:
-    application = PerStrategyThreshold((0.1, 0.2, 0.3, np.inf), 0.9)
+@pytest.mark.parametrize("kind", [PerStrategyThreshold, PerRuleThreshold])
+def test_each_instance_has_its_own_threshold(artifact: Artifact, kind: type[PerStrategyThreshold]) -> None:
+    application = kind((0.1, 0.2, 0.3, np.inf), 0.9)
     other = Artifact(artifact.folder, artifact.manifest, artifact.model, artifact.features, application)
     assert acceptance_thresholds(other) == [0.1, 0.2, 0.3, None]
 

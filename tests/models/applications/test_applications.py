@@ -9,6 +9,7 @@ import pytest
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.applications.base import NoChoice
 from tradesieve.models.applications.kelly import Kelly
+from tradesieve.models.applications.per_rule_threshold import PerRuleThreshold
 from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
 from tradesieve.models.applications.proportional import Proportional
 from tradesieve.models.applications.quantile import Quantile
@@ -16,7 +17,7 @@ from tradesieve.models.applications.registry import APPLICATIONS, application_na
 from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.fitness.registry import Fitness, fitness_named
 
-SORTINO = fitness_named("sortino")
+SORTINO, MONEY = fitness_named("sortino"), fitness_named("total_return")
 NAMES = sorted(APPLICATIONS)
 
 
@@ -153,6 +154,28 @@ def test_each_strategy_has_its_own_threshold_or_the_pooled_one(trades):
     unknown = application.sizes(np.array([0.31, 1.0, 1.0]), np.array([0, 99, -1]))
     np.testing.assert_array_equal(unknown[1:], [1.0, 1.0])
     assert application.sizes(np.array([application.fallback - 0.01]), np.array([99]))[0] == 0
+
+
+def test_each_rule_has_its_own_threshold_on_all_its_instances(trades):
+    dataset, scores = trades(3000, n_instances=5)
+    names = ("dip(window=5)|A|1h", "break(n=2)|A|1h", "dip(window=9)|B|5m", "break(n=2)|B|1h", "few()|A|1h")
+    # One rule pays above 0.3, another above 0.7, and a third has ten trades.
+    rows = np.sort(np.concatenate([np.flatnonzero(dataset.instance < 4), np.flatnonzero(dataset.instance == 4)[:10]]))
+    dataset, scores = replace(dataset.take(rows), instance_names=names), scores[rows]
+    border = np.array([0.3, 0.7, 0.3, 0.7, 0.5])[dataset.instance]
+    dataset = replace(dataset, net_return=dataset.net_return + np.where(scores > border, 0.02, -0.02))
+    application = PerRuleThreshold.fit(scores, dataset, fitness=MONEY)
+    dip, broken, dip_too, broken_too, few = application.thresholds
+    of_rule = np.isin(dataset.instance, (0, 2))
+    alone = Threshold.fit(scores[of_rule], dataset.take(of_rule), fitness=MONEY)
+    assert dip == dip_too == alone.threshold == pytest.approx(0.3, abs=0.1)
+    assert broken == broken_too == pytest.approx(0.7, abs=0.1)
+    assert few == application.fallback == Threshold.fit(scores, dataset, fitness=MONEY).threshold
+    per_row = np.array(application.thresholds)[dataset.instance]
+    np.testing.assert_array_equal(application.sizes(scores, dataset.instance), scores >= per_row)
+    lowest = [float(scores[np.isin(dataset.instance, group)].min()) for group in ([0, 2], [1, 3])]
+    at_edge = PerRuleThreshold((lowest[0], 0.5, lowest[0], 0.5, 0.5), 0.5)
+    assert at_edge.edges(scores, dataset) == ["1 of 3 thresholds are the lowest tried for their rule"]
 
 
 def test_wrong_names_parameters_and_scores_are_refused(trades):
