@@ -32,7 +32,7 @@ _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
 _ADDED_LATER: dict[str, Any] = {"sampling": "grid", "settle_with": None, "feature_sets": {}, "modules": []}
 """Keys with defaults that the hash leaves out, so that an experiment keeps the hash it had before they existed."""
 _ADDED_LATER_TO_PLAN: dict[str, Any] = {
-    "factor_sets": [], "selections": [], "weights": "uniform", "budget": "", "path_groups": 0,
+    "factor_sets": [], "selections": [], "weights": "uniform", "calibration": "none", "budget": "", "path_groups": 0,
 }  # fmt: skip
 """The same for keys of the plan."""
 _FEATURES = "features"

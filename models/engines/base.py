@@ -16,6 +16,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.training_rows import SelectedRows, TrainingRows
 from tradesieve.models.feature_selection.registry import SELECTIONS, check_selection
+from tradesieve.models.fitted.calibration import NONE, check_calibration
 from tradesieve.models.fitted.model import Model, installed
 from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 
@@ -25,7 +26,7 @@ _LARGEST_SEED = 2**31 - 1
 _TRIES = 100
 
 
-_DIMENSIONS = {"label": "", "factors": "", "weights": "uniform"}
+_DIMENSIONS = {"label": "", "factors": "", "weights": "uniform", "calibration": NONE}
 """The dimensions of a search that were added later, with their defaults: keys from before hold without them."""
 
 
@@ -42,6 +43,7 @@ class Candidate:
     label : the label which it is fitted to, where a search tries several; empty: the only one.
     factors : the factor set that it reads, where a search tries several; empty: every feature of the dataset.
     weights : how its training rows are weighed, see `models.weights`.
+    calibration : how the scores of a classification become probabilities, see `models.fitted.calibration`.
     """
 
     engine: str
@@ -52,9 +54,11 @@ class Candidate:
     label: str = ""
     factors: str = ""
     weights: str = "uniform"
+    calibration: str = NONE
 
     def __post_init__(self) -> None:
         check_selection(self.selection)
+        check_calibration(self.calibration)
         if self.task not in TASKS:
             raise Unknown("task", self.task, TASKS)
         try:
@@ -93,7 +97,7 @@ class Candidate:
 
     @property
     def dimensions(self) -> dict[str, str]:
-        """What it was fitted to, apart from defaults: ``label``, ``factors`` and ``weights`` where they differ."""
+        """What it was fitted to, apart from defaults: ``label``, ``factors``, ``weights``, ``calibration``."""
         return {name: getattr(self, name) for name, usual in _DIMENSIONS.items() if getattr(self, name) != usual}
 
     def __hash__(self) -> int:

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Refused, lookup
+from tradesieve.models.fitted.calibration import Calibration, calibration_from
 from tradesieve.models.fitted.sklearn_scoring import scorer
 
 MANIFEST = "model.json"
@@ -55,6 +56,7 @@ class Model(ABC):
             raise BadInput(f"columns must ascend within 0 to {n_features - 1}, got {columns.tolist()}")
         self.columns = columns
         self.n_features = n_features
+        self.calibration: Calibration | None = None
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Score rows.
@@ -80,7 +82,14 @@ class Model(ABC):
         if not len(X):
             return np.empty(0)
         # Indexing columns gives Fortran order; `_score` takes C order, for one row as for many.
-        return self._score(np.ascontiguousarray(X[:, self.columns]))
+        scores = self._score(np.ascontiguousarray(X[:, self.columns]))
+        return scores if self.calibration is None else self.calibration(scores)
+
+    def calibrated(self, calibration: Calibration) -> Self:
+        """Return the same model with its scores mapped by a calibration."""
+        model = copy(self)
+        model.calibration = calibration
+        return model
 
     def narrowed(self, kept: np.ndarray) -> Self:
         """Return the same model of a narrower X: the columns `kept`, ascending, which hold all that the model reads.
@@ -115,6 +124,7 @@ class Model(ABC):
             "n_features": self.n_features,
             "columns": self.columns.tolist(),
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            **({} if self.calibration is None else {"calibration": self.calibration.as_dict()}),
         }
         # Last, so that a folder with a manifest is complete.
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
@@ -326,11 +336,13 @@ def load_model(folder: Path) -> Model:
         path = folder / kind.file_name
         if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
             raise BadInput(f"{path} is not the file that was saved: its checksum differs from {MANIFEST}")
+        calibration = calibration_from(manifest["calibration"]) if "calibration" in manifest else None
     except FileNotFoundError as error:
         raise BadInput(f"{folder} holds no complete model: {error.filename} is missing") from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / MANIFEST} is not a model's manifest: {type(error).__name__} {error}") from error
-    return kind._read(path, np.asarray(columns, dtype=np.int64), n_features)
+    model = kind._read(path, np.asarray(columns, dtype=np.int64), n_features)
+    return model if calibration is None else model.calibrated(calibration)
 
 
 def installed(library: str) -> Any:

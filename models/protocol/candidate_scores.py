@@ -14,7 +14,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, Model, check_seed, single_threaded
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.protocol.candidate_rows import CandidateRows
+from tradesieve.models.protocol.candidate_rows import CandidateRows, members_of
 from tradesieve.models.splits import Fold
 
 
@@ -103,14 +103,14 @@ def _tasks(fits: _Fits, candidates: Sequence[Candidate], n_folds: int, is_over: 
 
     score, prepare = joblib.delayed(_score_fold), joblib.delayed(fits.prepare)
     places = range(len(candidates))
-    combined = [place for place in places if _members(candidates[place])]
+    combined = [place for place in places if members_of(candidates[place])]
     for place in places:
         if place not in combined:
             if is_over():
                 return
             yield from (score(fits, candidates[place], place, number) for number in range(n_folds))
     own = {candidate.key for candidate in candidates}
-    members = {member.key: member for place in combined for member in _members(candidates[place])}
+    members = {member.key: member for place in combined for member in members_of(candidates[place])}
     for key, member in members.items():
         if key not in own:
             yield from (prepare(member, number) for number in range(n_folds))
@@ -143,16 +143,12 @@ def _check(dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fo
         raise BadInput(f"row {int(tested.argmax())} is tested in {tested.max()} folds: a row can have one score only")
 
 
-def _members(candidate: Candidate) -> tuple[Candidate, ...]:
-    return engine_named(candidate.engine).members(candidate)
-
-
 class _Fits:
     """Fits on the training rows of folds; one that several tasks need is made once, and then kept."""
 
     def __init__(self, dataset: Dataset, candidates: Sequence[Candidate], folds: Sequence[Fold], seed: int) -> None:
         self.dataset, self.folds, self._seed = dataset, folds, seed
-        self._shared = {member.key for candidate in candidates for member in _members(candidate)}
+        self._shared = {member.key for candidate in candidates for member in members_of(candidate)}
         self._rows = CandidateRows(dataset, [fold.train for fold in folds])
 
     def fit(self, candidate: Candidate, number: int) -> Model:
@@ -167,7 +163,7 @@ class _Fits:
             self.fit(candidate, number)
 
     def _fit(self, candidate: Candidate, number: int) -> Model:
-        members = [self.fit(member, number) for member in _members(candidate)]
+        members = [self.fit(member, number) for member in members_of(candidate)]
         return self._rows.fit(candidate, number, seed=self._seed, members=members)
 
 

@@ -17,10 +17,11 @@ from tradesieve.models.engines.base import Candidate, check_seed
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.feature_selection.registry import OWN_SYMBOL, check_selection
 from tradesieve.models.fitness.registry import MINIMUM_TRADES, fitness_named
-from tradesieve.models.labels.base import REGRESSION
+from tradesieve.models.fitted.calibration import NONE, check_calibration
+from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
 from tradesieve.models.labels.registry import label_named
 from tradesieve.models.protocol.aims import aim_named
-from tradesieve.models.protocol.search_order import parse_budget
+from tradesieve.models.protocol.search_order import DIMENSIONS, parse_budget
 from tradesieve.models.significance.gate import GateLimits
 from tradesieve.models.splits import Fold, check_n_folds, folds_named
 from tradesieve.models.weights import UNIFORM, WEIGHTS
@@ -40,6 +41,8 @@ class Plan:
         alternatives: each candidate is tried with each. Empty: all features, and for random candidates a random way.
     weights : how training rows are weighed, see `models.weights`, or a list of ways.
     engines : number of candidates per engine, by the engine's name.
+    calibration : how the scores of a classification become probabilities, fitted on inner folds, see
+        `models.fitted.calibration`, or a list of ways. Candidates of a regression are tried without.
     budget : what the search may spend, a time such as ``10m`` or a number such as ``40 trials``; empty: every candidate
         is tried. See `models.protocol.search_order`.
     applications : rules that turn scores into sizes; each of them with each candidate is a trial. Empty: that of the
@@ -67,6 +70,7 @@ class Plan:
     factor_sets: tuple[str, ...] = ()
     selections: tuple[str, ...] = ()
     weights: str | tuple[str, ...] = UNIFORM
+    calibration: str | tuple[str, ...] = NONE
     budget: str = ""
     engines: Mapping[str, int] = field(default_factory=lambda: {"lightgbm": 3})
     applications: tuple[str, ...] = ()
@@ -114,6 +118,7 @@ class Plan:
             "factor_sets": self.factor_sets,
             "selections": self.selections,
             "weights": self.all_weights,
+            "calibration": self.calibrations,
         }
         for key, values in lists.items():
             if len(set(values)) != len(values):
@@ -126,6 +131,14 @@ class Plan:
             check_selection(name)
         for name in self.all_weights:
             lookup("weights", name, WEIGHTS)
+        for name in self.calibrations:
+            check_calibration(name)
+        classes = [label for label in self.labels if label_named(label).task == CLASSIFICATION]
+        if self.calibrations != (NONE,) and not classes:
+            raise BadInput(
+                f"calibration is {', '.join(self.calibrations)}, but {', '.join(self.labels)} is a regression: "
+                "only the scores of a classification become probabilities"
+            )
 
     def _check_applications(self) -> None:
         tasks = {label_named(name).task: name for name in reversed(self.labels)}
@@ -158,6 +171,16 @@ class Plan:
         return (self.weights,) if isinstance(self.weights, str) else self.weights
 
     @property
+    def calibrations(self) -> tuple[str, ...]:
+        """The calibrations that are tried."""
+        return (self.calibration,) if isinstance(self.calibration, str) else self.calibration
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The fields of candidates that a budget searches one after another, see `models.protocol.search_order`."""
+        return DIMENSIONS if self.selections else tuple(name for name in DIMENSIONS if name != "selection")
+
+    @property
     def application_names(self) -> tuple[str, ...]:
         """The applications that are tried."""
         tasks = dict.fromkeys(label_named(name).task for name in self.labels)
@@ -178,7 +201,7 @@ class Plan:
     def candidates(
         self, feature_names: Sequence[str] = (), factor_sets: Mapping[str, Sequence[str]] | None = None
     ) -> list[Candidate]:
-        """List every candidate: each of every engine and selection, for each label, factor set and weights.
+        """List every candidate: each of every engine, for each label, factor set, selection, weights and calibration.
 
         What differs less from the first of every list comes first, so that of two equals the plainer one wins. Where
         features read symbols beside the decision's, the first candidate of each engine is tried without them too.
@@ -193,20 +216,22 @@ class Plan:
         Unknown : if `factor_sets` lacks one of the plan's.
         """
         sets = {name: lookup("factor set", name, factor_sets or {}) for name in self.factor_sets}
-        lists = (range(len(self.labels)), range(max(1, len(sets))), range(len(self.all_weights)))
-        places = sorted(product(*lists), key=lambda place: sum(map(bool, place)))
-        found: list[Candidate] = []
-        for label, factors, weights in places:
-            name = self.factor_sets[factors] if sets else ""
+        lists = (self.labels, self.factor_sets or ("",), self.all_weights, self.calibrations)
+        places = product(*(range(len(values)) for values in lists))
+        found: dict[str, Candidate] = {}
+        for place in sorted(places, key=lambda place: sum(map(bool, place))):
+            label, factors, weights, calibration = (values[at] for values, at in zip(lists, place, strict=True))
+            task = label_named(label).task
             fitted_to: dict[str, Any] = {
-                "label": self.labels[label] if len(self.labels) > 1 else "",
-                "factors": name,
-                "weights": self.all_weights[weights],
+                "label": label if len(self.labels) > 1 else "",
+                "factors": factors,
+                "weights": weights,
+                "calibration": calibration if task == CLASSIFICATION else NONE,
             }
-            read = sets[name] if sets else feature_names
-            own = self._of_engines(label_named(self.labels[label]).task, read)
-            found += [replace(candidate, **fitted_to) for candidate in own]
-        return found
+            for candidate in self._of_engines(task, sets.get(factors, feature_names)):
+                one = replace(candidate, **fitted_to)
+                found.setdefault(one.key, one)
+        return list(found.values())
 
     def _of_engines(self, task: str, feature_names: Sequence[str]) -> list[Candidate]:
         beside = any(map(is_beside, feature_names))

@@ -12,12 +12,11 @@ from tradesieve.models.applications.base import Application, NoChoice
 from tradesieve.models.applications.registry import application_named
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, single_threaded
-from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitness.filtered_returns import daily_returns
 from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.fitted.model import Model
 from tradesieve.models.leakage import check_leakage
-from tradesieve.models.protocol.candidate_rows import CandidateRows
+from tradesieve.models.protocol.candidate_rows import CandidateRows, members_of
 from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
@@ -131,7 +130,12 @@ def search(
             for trial in own:
                 on_trial(trial)
 
-    order = SearchOrder(candidates, parse_budget(plan.budget), lambda one: len(plan.applications_of(one.task)))
+    order = SearchOrder(
+        candidates,
+        parse_budget(plan.budget),
+        lambda one: len(plan.applications_of(one.task)),
+        dimensions=plan.dimensions,
+    )
     while batch := order.next_batch({key: _best_fitness(own) for key, own in of_candidate.items()}):
         done = len(of_candidate) * len(folds)
         _score(batch, development, folds, plan, order, checkpoints, n_jobs, _counted(on_progress, done), judge)
@@ -204,13 +208,17 @@ def _best_fitness(trials: Sequence[Trial]) -> float:
 
 
 def refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) -> Model:
-    """Fit on all rows, the models that the candidate combines side by side."""
+    """Fit on all rows, the models that the candidate is made of side by side."""
     import joblib
 
-    engine, rows = engine_named(candidate.engine), CandidateRows(dataset, [None])
+    rows = CandidateRows(dataset, [None])
+
+    def fit(one: Candidate) -> Model:
+        return rows.fit(one, 0, seed=seed, members=[fit(member) for member in members_of(one)])
+
     with single_threaded():
         members = joblib.Parallel(n_jobs=n_jobs, backend="threading")(
-            joblib.delayed(rows.fit)(member, 0, seed=seed, members=()) for member in engine.members(candidate)
+            joblib.delayed(fit)(member) for member in members_of(candidate)
         )
     return rows.fit(candidate, 0, seed=seed, members=members)
 

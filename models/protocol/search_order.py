@@ -3,7 +3,8 @@
 Without a budget every candidate is tried, and the order does not matter. With one, each dimension is searched on its
 own, beginning with the best candidate so far:
 
-1. Every candidate of the first combination: the first label, factor set and weights of the plan.
+1. Every candidate of the first combination: the first label, factor set, selection, weights and calibration of the
+   plan.
 2. Dimension by dimension, the best candidate so far with each other value of that dimension.
 3. All others, those first that differ from the best candidate so far in fewer dimensions.
 
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from tradesieve.market.errors import BadInput
 from tradesieve.models.engines.base import Candidate
 
-DIMENSIONS = ("label", "factors", "weights")
+DIMENSIONS = ("label", "factors", "selection", "weights", "calibration")
 """The fields of a candidate that a plan may list, in the order in which they are searched."""
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -78,11 +79,20 @@ class SearchOrder:
     ----------
     candidates : all of them, the plainest combination first.
     n_trials : function (candidate) -> how many trials it takes.
+    dimensions : the fields of candidates that are searched one after another.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], budget: Budget, n_trials: Callable[[Candidate], int]) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        budget: Budget,
+        n_trials: Callable[[Candidate], int],
+        *,
+        dimensions: Sequence[str] = DIMENSIONS,
+    ) -> None:
         self._candidates, self._budget, self._n_trials = candidates, budget, n_trials
-        self._position = _positions(candidates)
+        self._dimensions = tuple(dimensions)
+        self._position = self._positions()
         self._next_dimension = 0
         self._spent, self._started = 0.0, time.monotonic()
         self._n_tried = 0
@@ -121,24 +131,26 @@ class SearchOrder:
 
     def _stage(self, untried: Sequence[Candidate], fitness: Mapping[str, float]) -> list[Candidate]:
         tried = [candidate for candidate in self._candidates if candidate.key in fitness]
-        first = _combination(self._candidates[0])
-        plainest = [candidate for candidate in untried if _combination(candidate) == first]
+        first = self._combination(self._candidates[0])
+        plainest = [candidate for candidate in untried if self._combination(candidate) == first]
         if plainest or not tried:
             return plainest or list(untried)
         # Among equals the earlier one leads.
         leader = max(tried, key=lambda one: -math.inf if math.isnan(fitness[one.key]) else fitness[one.key])
-        while self._next_dimension < len(DIMENSIONS):
-            dimension = DIMENSIONS[self._next_dimension]
+        while self._next_dimension < len(self._dimensions):
+            dimension = self._dimensions[self._next_dimension]
             self._next_dimension += 1
             variants = [one for one in untried if self._varies(one, leader, dimension)]
             if variants:
                 return variants
-        return sorted(untried, key=lambda one: _n_differences(one, leader))
+        return sorted(untried, key=lambda one: len(self._differences(one, leader)))
 
     def _varies(self, candidate: Candidate, leader: Candidate, dimension: str) -> bool:
         """Tell whether a candidate is the leader with another value of one dimension."""
-        differs = [name for name in DIMENSIONS if getattr(candidate, name) != getattr(leader, name)]
-        return differs == [dimension] and self._position[candidate.key] == self._position[leader.key]
+        return (
+            self._differences(candidate, leader) == [dimension]
+            and self._position[candidate.key] == self._position[leader.key]
+        )
 
     def _affordable(self, batch: Sequence[Candidate], fitness: Mapping[str, float]) -> list[Candidate]:
         if self._budget.trials is None:
@@ -152,21 +164,18 @@ class SearchOrder:
             kept.append(candidate)
         return kept
 
+    def _combination(self, candidate: Candidate) -> tuple[str, ...]:
+        return tuple(getattr(candidate, name) for name in self._dimensions)
 
-def _combination(candidate: Candidate) -> tuple[str, ...]:
-    return tuple(getattr(candidate, name) for name in DIMENSIONS)
+    def _differences(self, candidate: Candidate, other: Candidate) -> list[str]:
+        return [name for name in self._dimensions if getattr(candidate, name) != getattr(other, name)]
 
-
-def _n_differences(candidate: Candidate, other: Candidate) -> int:
-    return sum(ours != theirs for ours, theirs in zip(_combination(candidate), _combination(other), strict=True))
-
-
-def _positions(candidates: Sequence[Candidate]) -> dict[str, tuple[str, int]]:
-    """Return engine and number of each candidate within its combination: one task's third is another task's third."""
-    seen: Counter[tuple[object, str]] = Counter()
-    positions = {}
-    for candidate in candidates:
-        place = (_combination(candidate), candidate.engine)
-        positions[candidate.key] = (candidate.engine, seen[place])
-        seen[place] += 1
-    return positions
+    def _positions(self) -> dict[str, tuple[str, int]]:
+        """Return engine and number of each candidate within its combination: one task's third is another's third."""
+        seen: Counter[tuple[object, str]] = Counter()
+        positions = {}
+        for candidate in self._candidates:
+            place = (self._combination(candidate), candidate.engine)
+            positions[candidate.key] = (candidate.engine, seen[place])
+            seen[place] += 1
+        return positions

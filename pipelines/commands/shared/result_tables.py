@@ -25,6 +25,7 @@ _MEASURES = {
 }  # fmt: skip
 _TRIALS = {
     "rank": "#", "candidate": "candidate", "label": "label", "factors": "factors", "weights": "weights",
+    "calibration": "calibration",
     "selection": "selection", "application": "application", "fitness": "{}",
     "sortino": "Sortino", "baseline_sortino": "every trade", "random_sortino": "random filter",
     "n_trades": "trades kept", "coverage": "coverage", "expectancy": "expectancy", "error": "failed because",
@@ -42,7 +43,7 @@ _RATIOS = {
 _GROUPS = {"every trade": "baseline", "filtered": "filtered", "random filter": "random"}
 _WEIGHTED = "each trade weighted by its capital"
 _SHOWN_TRIALS = 8
-_SHOWN_WHERE_ANY = ("label", "factors", "weights", "error")
+_SHOWN_WHERE_ANY = ("label", "factors", "weights", "calibration", "error")
 """Columns that are left out where no trial has a value."""
 
 

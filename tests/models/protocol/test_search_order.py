@@ -144,6 +144,21 @@ def test_a_killed_search_resumes_to_the_same_leaderboard(tmp_path: Path) -> None
     assert json.dumps(leaderboard(resumed)) == json.dumps(leaderboard(search(wide_dataset(), plan)))
 
 
+def test_listed_selections_are_a_dimension_and_drawn_ones_are_not() -> None:
+    """Random candidates of the first combination are all tried first, whatever selection was drawn for them."""
+    for selections, n_first in ((("all", "univariate"), 6), ((), 6)):
+        plan = Plan(label="won", weights=WIDE.weights, selections=selections, engines={"lightgbm": 6})
+        candidates = plan.candidates()
+        order = SearchOrder(candidates, parse_budget("999 trials"), lambda _: 1, dimensions=plan.dimensions)
+        first = order.next_batch({})
+        assert first == candidates[:n_first]
+        second = order.next_batch({one.key: float(one is first[2]) for one in first})
+        if selections:
+            assert second == [replace(first[2], selection="univariate")]
+        else:
+            assert second == [replace(first[2], weights=weights) for weights in WIDE.weights[1:]]
+
+
 @pytest.mark.parametrize("text", ["soon", "0 trials", "10", "-5m", "1.5 trials", "0s"])
 def test_a_budget_is_a_time_or_a_number_of_trials(text) -> None:
     with pytest.raises(BadInput, match=f"budget is {text!r}: write a time such as 90s, 10m or 2h, or a number such as"):
