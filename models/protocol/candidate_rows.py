@@ -66,6 +66,11 @@ class CandidateRows:
             return model
         return model.widened(columns, len(self._dataset.feature_names))
 
+    def fit_with_members(self, candidate: Candidate, part: int, *, seed: int) -> Model:
+        """Fit what a candidate is made of on a part, and then the candidate itself."""
+        members = [self.fit_with_members(one, part, seed=seed) for one in members_of(candidate)]
+        return self.fit(candidate, part, seed=seed, members=members)
+
     def _calibration(self, candidate: Candidate, part: int, seed: int) -> Calibration:
         """Fit a calibration on the scores of the part's rows, each by a model of inner folds that are purged of it."""
         (plain,), dataset = members_of(candidate), self._dataset
@@ -90,7 +95,8 @@ class CandidateRows:
         columns, names = dataset.columns_of(candidate.factors), dataset.feature_names
         if columns is not None:
             names = tuple(names[column] for column in columns)
-        return TrainingRows(self._features(candidate), y, weight, feature_names=names, rows=rows)
+        spans = (dataset.decision_time, dataset.span_end)
+        return TrainingRows(self._features(candidate), y, weight, feature_names=names, spans=spans, rows=rows)
 
     def _known(self, y: np.ndarray, rows: np.ndarray | None) -> np.ndarray | None:
         """Return the rows whose label is known; None if that is every row of the dataset."""

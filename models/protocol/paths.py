@@ -11,7 +11,6 @@ from tradesieve.models.applications.base import NoChoice
 from tradesieve.models.combinatorial_splits import combinatorial_splits
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, single_threaded
-from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitness.measures import measure
 from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.json_values import json_safe
@@ -71,10 +70,7 @@ def _score_paths(candidate: Candidate, development: Dataset, plan: Plan, n_jobs:
 
 def _score(rows: CandidateRows, candidate: Candidate, number: int, X: np.ndarray, seed: int) -> np.ndarray:
     """Fit a candidate, and what it combines, on the training rows of a split, and score its test rows."""
-    members = [
-        rows.fit(one, number, seed=seed, members=()) for one in engine_named(candidate.engine).members(candidate)
-    ]
-    return rows.fit(candidate, number, seed=seed, members=members).predict(X)
+    return rows.fit_with_members(candidate, number, seed=seed).predict(X)
 
 
 def _measure(scores: np.ndarray, application: str, development: Dataset, plan: Plan) -> dict[str, Any]:

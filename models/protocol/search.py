@@ -12,6 +12,7 @@ from tradesieve.models.applications.base import Application, NoChoice
 from tradesieve.models.applications.registry import application_named
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate, single_threaded
+from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitness.filtered_returns import daily_returns
 from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.fitted.model import Model
@@ -212,13 +213,9 @@ def refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) -> 
     import joblib
 
     rows = CandidateRows(dataset, [None])
-
-    def fit(one: Candidate) -> Model:
-        return rows.fit(one, 0, seed=seed, members=[fit(member) for member in members_of(one)])
-
     with single_threaded():
         members = joblib.Parallel(n_jobs=n_jobs, backend="threading")(
-            joblib.delayed(fit)(member) for member in members_of(candidate)
+            joblib.delayed(rows.fit_with_members)(member, 0, seed=seed) for member in members_of(candidate)
         )
     return rows.fit(candidate, 0, seed=seed, members=members)
 
