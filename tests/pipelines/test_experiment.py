@@ -87,7 +87,12 @@ def test_every_field_is_part_of_the_identity() -> None:
     ]
     changes: dict[str, Any] = {
         "aim": "money",
-        "label": "won",
+        "label": ("scaled_return", "won"),
+        "factor_sets": ("minimal",),
+        "selections": ("all", "univariate"),
+        "weights": "time_decay",
+        "budget": "10m",
+        "path_groups": 6,
         "engines": {"lightgbm": 6},
         "applications": ("threshold",),
         "fitness": "sharpe",
@@ -100,12 +105,14 @@ def test_every_field_is_part_of_the_identity() -> None:
         "gate": GateLimits(significance=0.04),
         "seed": 8,
     }
-    assert set(changes) == {field.name for field in dataclasses.fields(Plan)}
+    assert {*changes, "calibration"} == {field.name for field in dataclasses.fields(Plan)}
     others += [Experiment(symbols=("A",), plan=dataclasses.replace(plan, **{k: v})) for k, v in changes.items()]
     others += [
         Experiment(symbols=("A",), plan=dataclasses.replace(plan, gate=dataclasses.replace(plan.gate, **{name: 0.6})))
         for name in ("confidence", "deflated_sharpe", "probability_of_loss")
     ]
+    # Only the scores of a classification are calibrated.
+    others += [Experiment(symbols=("A",), plan=Plan(label="won", calibration=name)) for name in ("none", "sigmoid")]
     hashes = {other.hash for other in [Experiment(symbols=("A",)), *others]}
     assert len(hashes) == len(others) + 1
 
@@ -344,6 +351,11 @@ def test_an_experiment_without_younger_keys_keeps_the_identity_that_it_had_befor
     assert (values.pop("sampling"), values.pop("settle_with")) == ("grid", None)
     assert values.pop("feature_sets") == {}
     assert values.pop("modules") == []
+    younger = {
+        "factor_sets": [], "selections": [], "weights": "uniform", "calibration": "none", "budget": "",
+        "path_groups": 0,
+    }  # fmt: skip
+    assert {name: values["plan"].pop(name) for name in younger} == younger
     canonical = json.dumps(values, sort_keys=True).replace(".0,", ",").replace(".0}", "}")
     assert experiment.hash == hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
