@@ -4,12 +4,15 @@ To add one, subclass `base.Engine` in a file of its own, as `lightgbm.py` does, 
 
 Judged in November 2026, and left out:
 
-- AutoKeras is alive (3.0.0 of November 2025) but asks for TensorFlow, and searches architectures for images and text;
-  of a table it makes perceptrons, which `neural_network` is without TensorFlow.
-- Auto_ViML (autoviml 0.2.2 of January 2025) is hardly alive: a function that cleans, selects and splits by itself, so
-  that none of it can be fitted inside a purged fold.
-- automl-gs is dead (0.2.1 of April 2019): it writes scripts for TensorFlow 1, whose port to 2 was asked for in 2020
-  and never made.
+- AutoKeras lives (3.0.0 of November 2025), but needs TensorFlow, which nothing else here does, for architectures made
+  for images and text; a small network for tables is `neural_network`.
+- Auto_ViML hardly lives (autoviml 0.2.2 of January 2025): one function that cleans, selects and splits by itself, so
+  that nothing of it can be fitted inside a purged fold.
+- automl-gs is dead (0.2.1 of April 2019): the scripts that it writes are for TensorFlow 1.
+
+Not here yet: FLAML, whose AutoML takes the next learner by the seconds that the others took, so that one seed gives
+other models on another machine; AutoGluon, TPOT and mljar-supervised, which hold pandas below 3 and need a process in
+an environment of their own.
 """
 
 __all__ = [
@@ -21,5 +24,7 @@ __all__ = [
     "pycaret",
     "sklearn",
     "neural_network",
+    "xgboost",
+    "catboost",
     "registry",
 ]

@@ -32,7 +32,7 @@ IDS = [f"{engine}-{estimator}-{task}" for engine, estimator, task in EVERY]
 every_estimator = pytest.mark.parametrize(("engine", "estimator", "task"), EVERY, ids=IDS)
 every_engine = pytest.mark.parametrize("engine", installed_engines())
 every_task = pytest.mark.parametrize("task", TASKS)
-FEW = {"n_trials": 3, "n_trees": 30, "n_estimators": 20, "max_iter": 20, "epochs": 5}
+FEW = {"n_trials": 2, "n_inner_folds": 2, "n_trees": 30, "n_estimators": 20, "max_iter": 20, "epochs": 5}
 """Enough of what a fit repeats, where its number does not matter."""
 
 
@@ -59,7 +59,8 @@ def candidates(engine: str, estimator: str, task: str) -> tuple[Candidate, ...]:
     """The start, small fits of it with other selections, and of two points of the search space."""
     drawn = engine_named(engine).candidates(3, seed=11, estimators=[estimator], task=task)
     selected = [replace(drawn[0], selection=name) for name in ("univariate", "correlation")]
-    return (drawn[0], *map(small, (*selected, *drawn[1:])))
+    start = small(drawn[0]) if "n_trials" in drawn[0].parameters else drawn[0]
+    return (start, *map(small, (*selected, *drawn[1:])))
 
 
 def small(candidate: Candidate) -> Candidate:
