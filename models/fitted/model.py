@@ -91,6 +91,20 @@ class Model(ABC):
         model.calibration = calibration
         return model
 
+    def contributions(self, X: np.ndarray) -> np.ndarray | None:
+        """Split scores into what each feature adds to them: SHAP values.
+
+        Parameters
+        ----------
+        X : as `predict`.
+
+        Returns
+        -------
+        float64 (n_rows, n_columns) of `columns`, in the unit of the raw score: log odds from a classification of
+        boosted trees. None for a model that has none.
+        """
+        return None
+
     def narrowed(self, kept: np.ndarray) -> Self:
         """Return the same model of a narrower X: the columns `kept`, ascending, which hold all that the model reads.
 
@@ -168,6 +182,10 @@ class LightGBMModel(Model):
     def _score(self, X: np.ndarray) -> np.ndarray:
         return np.asarray(self._booster.predict(X, num_threads=1), dtype=np.float64)
 
+    def contributions(self, X: np.ndarray) -> np.ndarray:
+        shares = self._booster.predict(np.ascontiguousarray(X[:, self.columns]), pred_contrib=True, num_threads=1)
+        return np.asarray(shares, dtype=np.float64)[:, :-1]  # the last column is the mean score
+
     def _write(self, path: Path) -> str:
         import lightgbm
 
@@ -201,6 +219,10 @@ class LightGBMMeanModel(Model):
         for member, scale in zip(self._members, self._scales, strict=True):
             total += member._score(X) / scale
         return total / len(self._members)
+
+    def contributions(self, X: np.ndarray) -> np.ndarray:
+        parts = [member.contributions(X) / scale for member, scale in zip(self._members, self._scales, strict=True)]
+        return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
 
     def _write(self, path: Path) -> str:
         import lightgbm

@@ -5,5 +5,5 @@ Folds are `models.splits`, engines `models.engines`; what is written to MLflow i
 
 __all__ = [
     "aims", "plan", "search_order", "candidate_rows", "candidate_scores", "score_checkpoints", "out_of_fold_sizes",
-    "trials", "search", "paths", "ledger", "holdout", "importance", "leaderboard",
+    "trials", "search", "paths", "ledger", "holdout", "importance", "feature_effects", "leaderboard",
 ]  # fmt: skip

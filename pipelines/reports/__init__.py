@@ -12,7 +12,7 @@ __all__ = [
     "feature_report",
     "quality_report",
     "conditions_report",
-    "experiment_report",
     "next_steps",
     "run_report",
+    "run_figures",
 ]

@@ -17,6 +17,7 @@ import numpy as np
 
 from tradesieve.market.bars import format_time
 from tradesieve.models.dataset import Dataset
+from tradesieve.models.protocol.feature_effects import FeatureEffects, measure_effects
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.leaderboard import leaderboard
 from tradesieve.models.protocol.search import SearchResult
@@ -25,7 +26,7 @@ from tradesieve.models.tracking.run_records import TrackedDataset
 from tradesieve.models.tracking.runs import EXPERIMENT_TAG, GATE_TAG, track_experiment
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint
-from tradesieve.pipelines.reports.experiment_report import experiment_html
+from tradesieve.pipelines.reports.run_figures import run_figures_html
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features
 from tradesieve.pipelines.runs.run_metrics import FoldMetrics, run_metrics, trial_metrics
 from tradesieve.pipelines.runs.run_note import run_note
@@ -54,7 +55,9 @@ def track_run(
     source : what started it; the command line of this process if None.
     """
     gate_open = judged is not None and judged.gate.open
-    trials, folds = leaderboard(searched), FoldMetrics(searched, experiment.plan.split(searched.dataset))
+    plan, parts = experiment.plan, experiment.plan.split(searched.dataset)
+    trials, folds = leaderboard(searched), FoldMetrics(searched, parts)
+    effects = measure_effects(searched, parts, seed=plan.seed)
     shared = _params(result, experiment)
     source_tags = {"mlflow.source.name": source or _command(), "mlflow.source.type": "LOCAL"}
     children = [
@@ -63,20 +66,21 @@ def track_run(
     ]
     steps = {} if searched.winner is None else folds.of_trial(searched.winner)
     winner = {} if searched.winner is None else _trial_params(trials[0])
+    figures = run_figures_html(result, searched, judged, plan, effects)
     return track_experiment(
         settings.tracking,
         {
             **result,
             "name": f"{'+'.join(experiment.symbols)} {'+'.join(experiment.timeframes)} {experiment.hash}",
             "params": shared | winner,
-            "metrics": run_metrics(result, searched, judged, seed=experiment.plan.seed),
+            "metrics": run_metrics(result, searched, judged, seed=plan.seed),
             "steps": steps | folds.unfiltered(),
             "start_time": started,
         },
         children=children,
         artifact_folder=artifact,
-        tables=_tables(result, trials, searched, judged),
-        files={"experiment.yaml": experiment.to_yaml(), "equity.html": experiment_html(searched, judged)},
+        tables=_tables(result, trials, searched, judged) | _features_table(effects),
+        files={"experiment.yaml": experiment.to_yaml(), "figures.html": figures},
         register=gate_open,
         tags={
             EXPERIMENT_TAG: experiment.hash,
@@ -146,6 +150,14 @@ def _tables(
         joined = searched.dataset.same_trades_as.items()
         tables["joined"] = [{"instance": name, "same_trades_as": first} for name, first in joined]
     return tables
+
+
+def _features_table(effects: FeatureEffects | None) -> dict[str, list[dict[str, Any]]]:
+    if effects is None:
+        return {}
+    columns = {"feature": effects.names, "loss": effects.loss, "shap": effects.shap, "direction": effects.direction}
+    known = {name: values for name, values in columns.items() if values is not None}
+    return {"features": [dict(zip(known, row, strict=True)) for row in zip(*known.values(), strict=True)]}
 
 
 def _cell(value: Any) -> Any:

@@ -13,4 +13,7 @@ __all__ = [
     "condition_charts",
     "verdict_charts",
     "quality_chart",
+    "score_charts",
+    "importance_chart",
+    "filter_charts",
 ]

@@ -67,7 +67,7 @@ def test_mlflow_holds_the_run(finished: Any, tmp_path: Path) -> None:
     for key in ("experiment", "baseline", "filtered", "gate", "leaderboard", "n_trials"):
         assert logged[key] == finished.result[key], key
     files = {item.path for item in client.list_artifacts(run_id)}
-    assert {"result.json", "experiment.yaml", "leaderboard.csv", "gate.csv", "equity.html", "artifact"} <= files
+    assert {"result.json", "experiment.yaml", "leaderboard.csv", "gate.csv", "figures.html", "artifact"} <= files
     kept = experiment_from_yaml(Path(client.download_artifacts(run_id, "experiment.yaml", str(tmp_path))))
     assert kept == finished.experiment
     experiment = client.get_experiment_by_name(store.experiment).experiment_id
@@ -168,6 +168,17 @@ def test_the_note_says_what_was_asked_found_and_whether_luck(tracked: Tracked) -
         assert condition["reason"] in note
     digits = [cell for line in note.splitlines() if line.startswith("| hold-out") for cell in line.split("|")]
     assert max(len(cell.strip()) for cell in digits) < 15, "numbers are rounded"
+
+
+def test_the_figures_stand_on_one_page(tracked: Tracked, tmp_path: Path) -> None:
+    page = text_of(tracked, "figures.html", tmp_path)
+    for name in ("capital", "drawdown", "months", "uplift", "threshold", "calibration", "scores", "importance"):
+        assert f'<script type="application/json" id="{name}">' in page, name
+    assert '<script type="application/json" id="deflation">' in page
+    features = list(csv.DictReader(io.StringIO(text_of(tracked, "features.csv", tmp_path))))
+    read = {row["feature"] for row in features}
+    assert read <= set(tracked.result["data"]["model_features"])
+    assert sum(float(row["shap"]) for row in features) == pytest.approx(1.0)
 
 
 def test_the_winner_is_a_model_that_mlflow_serves(tracked: Tracked) -> None:
