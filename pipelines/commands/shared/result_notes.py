@@ -24,6 +24,22 @@ def describe_choice(result: Mapping[str, Any]) -> list[str]:
         *lines,
         f"Filtered on the development part is the best of {pluralise(len(trials), 'trial')} there, which flatters it.",
         *([f"The winner is at the edge of its grid, and a better one may lie beyond: {edges}."] if edges else []),
+        *_describe_paths(result),
+    ]
+
+
+def _describe_paths(result: Mapping[str, Any]) -> list[str]:
+    """Return a line on the winner's paths, see `models.protocol.paths`, where the plan asked for them."""
+    measured = result.get("paths")
+    if measured is None:
+        return []
+    if measured["error"] is not None:
+        return [f"The winner could not be measured on paths: {measured['error']}"]
+    found = [path["fitness"] for path in measured["paths"] if path["fitness"] is not None]
+    spread = f": {result['selected_by'].replace('_', ' ')} {min(found):.3g} to {max(found):.3g}" if found else ""
+    return [
+        f"Cut into {measured['n_groups']} groups of time, the development part gives {len(measured['paths'])} paths"
+        f"{spread}; losing: {measured['n_losing']}."
     ]
 
 

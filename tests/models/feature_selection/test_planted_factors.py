@@ -60,12 +60,13 @@ def test_of_noise_alone_hardly_anything_is_kept(name):
     """Where nothing is found, the first column stays for a model to be fitted on."""
     for seed in range(1 if name == "boruta" else 4):
         X, y, spans = planted(600, strength=0.0, seed=seed)
-        assert len(select(name, X, y, seed=0, spans=spans)) <= 2
+        assert len(select(name, X[:, :20], y, seed=0, spans=spans)) <= 2
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_it_is_the_same_again_and_leaves_the_rows_alone(name):
     X, y, spans = planted(400)
+    X = X[:, :12]
     X[:, 1], X[:, 2], X[:, 3] = np.nan, 7.0, X[:, 4]
     before = X.copy()
     chosen = select(name, X, y, seed=3, spans=spans)

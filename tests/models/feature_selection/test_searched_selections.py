@@ -39,7 +39,7 @@ def test_a_search_finds_the_factors_with_the_spans_of_its_rows(trades) -> None:
     dataset, _ = trades(1200)
     X, y, _ = planted(1200, strength=0.4)
     dataset = replace(dataset, X=X, feature_names=tuple(f"f{n}" for n in range(43)), y=y, net_return=0.01 * y)
-    plan = Plan(engines={"lightgbm": 1}, selections=("permutation", "stability"), n_folds=3)
+    plan = Plan(engines={"lightgbm": 1}, selections=("permutation", "stability"), n_folds=2)
     result = search(dataset, plan)
     assert {trial.candidate.selection for trial in result.trials} == {"permutation", "stability"}
     assert all(trial.error is None for trial in result.trials)

@@ -51,3 +51,19 @@ def test_what_earlier_openings_cost_is_said(opening: int, looks: int, said: str)
     line = describe_opening({"n_trials": 7, "holdout_opening": opening, "holdout_looks": looks})
     assert line.startswith("7 trials so far on these symbols; ")
     assert line.endswith(said)
+
+
+def test_paths_are_a_line_where_they_were_asked_for() -> None:
+    path = {"fitness": 0.0123, "error": None}
+    paths = {"n_groups": 4, "n_losing": 1, "paths": [path, path | {"fitness": -0.002}, path | {"fitness": None}]}
+    result = {
+        "winner": {"at_edge": []},
+        "leaderboard": [{}],
+        "selected_by": "total_return",
+        "paths": paths | {"error": None},
+    }
+    assert describe_choice(result)[-1] == (
+        "Cut into 4 groups of time, the development part gives 3 paths: total return -0.002 to 0.0123; losing: 1."
+    )
+    failed = result | {"paths": paths | {"paths": [], "error": "BadInput: too few trades"}}
+    assert describe_choice(failed)[-1] == "The winner could not be measured on paths: BadInput: too few trades"
