@@ -13,6 +13,7 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.lightgbm import BINNING, LightGBMEngine, training_settings
 from tradesieve.models.engines.registry import engine_named
+from tradesieve.models.fitted.calibration import NONE
 from tradesieve.models.protocol.candidate_rows import CandidateRows
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.finished_runs import FinishedRun
@@ -97,8 +98,8 @@ def write_model_code(
 
     Raises
     ------
-    BadInput : if the run has no winner, the winner is of another library than LightGBM, bars or code have changed since
-        the run, or a file cannot be written.
+    BadInput : if the run has no winner, the winner is of another library than LightGBM or calibrated, bars or code have
+        changed since the run, or a file cannot be written.
     """
     winner = run.result["winner"]
     if winner is None:
@@ -108,6 +109,11 @@ def write_model_code(
     if not isinstance(engine, LightGBMEngine):
         raise BadInput(
             f"the winner is {candidate.name}, but code is written for LightGBM only; load its artifact instead: "
+            f"{run.result['artifact']}"
+        )
+    if candidate.calibration != NONE:
+        raise BadInput(
+            f"the winner is {candidate.name} with a calibration, which code does not write; load its artifact instead: "
             f"{run.result['artifact']}"
         )
     dataset = rebuild_development(run, settings, progress=progress)
