@@ -214,7 +214,7 @@ def ulcer_performance(returns: np.ndarray, *, days_per_year: float) -> float:
     Examples
     --------
     >>> round(ulcer_performance(np.array([0.02, -0.01, 0.01, 0.0]), days_per_year=4), 6)
-    3.979501
+    3.979202
     """
     _check_year(days_per_year)
     ulcer_index = math.sqrt(float(np.mean(drawdowns(returns) ** 2))) if len(returns) else 0.0
