@@ -64,7 +64,7 @@ def conditions_at(bars: Bars, decision_time: np.ndarray) -> dict[str, np.ndarray
     >>> bars, _ = SyntheticMarket(n_days=30).generate("BTC-USD")
     >>> found = conditions_at(bars, bars.close_time[[9, 8000]])
     >>> [CONDITIONS[name][states[1]] for name, states in found.items()], found["trend"].tolist()
-    (['rising', 'mixed', 'usual', '18-24 UTC', 'weekend'], [-1, 2])
+    (['rising', 'mixed', 'wild', '18-24 UTC', 'weekend'], [-1, 2])
     """
     weekday = (decision_time // DAY + 3) % 7
     codes = {"hours": decision_time % DAY // (6 * HOUR), "week": (weekday >= 5).astype(np.int64)}
