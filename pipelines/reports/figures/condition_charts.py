@@ -24,20 +24,21 @@ def conditions_chart(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]
     """
     states = [(condition, state) for condition, every in CONDITIONS.items() for state in every]
     found = {(row["group"], row["condition"], row["state"]): row for row in rows}
-    cells = [[found.get((group, *state), {}) for state in states] for group in names]
-    # Below as many trades a number is noise, and would take the colours of the others.
+    cells = [[found.get((group, *state), {}) for group in names] for state in states]
+    # A number that is not judged is noise, and would take the colours of the others.
     values = [[_points(cell) for cell in line] for line in cells]
     bound = max([1e-6, *(abs(value) for line in values for value in line if value is not None)])
-    figure = new_figure(height=max(300, 190 + 26 * len(names)))
+    figure = new_figure(height=260 + 26 * len(states))
     figure.add_heatmap(
-        z=values, x=[f"{condition}: {state}" for condition, state in states], y=list(names.values()), zmid=0,
+        z=values, x=list(names.values()), y=[f"{condition}: {state}" for condition, state in states], zmid=0,
         zmin=-bound, zmax=bound, colorscale=[[0, LOSS], [0.5, FAINT], [1, GAIN]], xgap=2, ygap=2,
         text=[[_MARKS.get(cell.get("found", ""), "") for cell in line] for line in cells], texttemplate="%{text}",
         customdata=[[_described(cell) for cell in line] for line in cells],
-        hovertemplate="%{y}<br>%{x}<br>%{customdata}<extra></extra>", colorbar={"title": "bp", "thickness": 12},
+        hovertemplate="%{x}<br>%{y}<br>%{customdata}<extra></extra>",
+        colorbar={"title": "bp", "thickness": 10, "orientation": "h", "y": 1.0, "yanchor": "bottom"},
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    figure.update_xaxes(showgrid=False, tickangle=-45)
+    figure.update_xaxes(type="category", showgrid=False, tickangle=-45)
     return figure
 
 
