@@ -235,4 +235,11 @@ def test_the_code_of_what_has_changed_is_refused(settings: Settings, found: Fini
         write_model_code(elsewhere, settings, tmp_path / "winner.py")
     with pytest.raises(BadInput, match="has no winner"):
         write_model_code(FinishedRun(found.path, found.result | {"winner": None}), settings, tmp_path / "winner.py")
+    calibrated = found.result["winner"] | {
+        "candidate": found.result["winner"]["candidate"] | {"calibration": "sigmoid"}
+    }
+    with pytest.raises(BadInput, match="with a calibration"):
+        write_model_code(
+            FinishedRun(found.path, found.result | {"winner": calibrated}), settings, tmp_path / "winner.py"
+        )
     assert list(tmp_path.iterdir()) == []
