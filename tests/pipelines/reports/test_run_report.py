@@ -110,8 +110,7 @@ def test_the_page_answers_what_a_trader_asks(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_a_browser_shows_it_at_desktop_and_phone_width(
     page: Path, open_page: Callable[[Path], Any], requested: Callable[[Any], set[str]], width: int, scheme: str
 ) -> None:
@@ -209,19 +208,19 @@ def test_the_code_of_a_winner_scores_as_its_artifact_does(
     written = run(*given, "--json", home=settings.home).json()
     table = pd.read_csv(written["table"])
     other = pd.DataFrame({name: np.random.default_rng(1).permutation(table[name])[:50] for name in written["columns"]})
-    other.to_csv(tmp_path / "other.csv", index=False)
+    both = pd.concat([table[written["columns"]], other], ignore_index=True)
+    both.to_csv(tmp_path / "both.csv", index=False)
     text = path.read_text(encoding="utf-8")
     imported = {line.split()[1].split(".")[0] for line in text.splitlines() if line.startswith(("import ", "from "))}
     assert imported == {"lightgbm", "numpy", "pandas", "pathlib", "sys"}
     names = [feature.name for feature in trained.features]
-    for rows, arguments in ((table, []), (other, ["other.csv"])):
-        command = [sys.executable, "-I", path.name, *arguments]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
-        scores = pd.read_csv(tmp_path / "winner_scores.csv")["score"].to_numpy()
-        X = np.full((len(rows), len(names)), np.nan)
-        for name in written["columns"]:
-            X[:, names.index(name)] = rows[name]
-        np.testing.assert_allclose(scores, trained.model.predict(X), rtol=1e-9, atol=1e-12)
+    command = [sys.executable, "-I", path.name, "both.csv"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    scores = pd.read_csv(tmp_path / "winner_scores.csv")["score"].to_numpy()
+    X = np.full((len(both), len(names)), np.nan)
+    for name in written["columns"]:
+        X[:, names.index(name)] = both[name]
+    np.testing.assert_allclose(scores, trained.model.predict(X), rtol=1e-9, atol=1e-12)
     assert len(table) == written["n_rows"] > 300
     refuses(run(*given, home=settings.home), "exists already")
     refuses(run("model", "code", "last", "--output", tmp_path / "winner.txt", home=settings.home), "ending in .py")
