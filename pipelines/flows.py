@@ -13,18 +13,19 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from tradesieve.market.errors import Transient
+from tradesieve.models.tracking.connection import experiment_id, runs_page
 from tradesieve.pipelines.experiment import Experiment, experiment_from
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.runs.experiment_run import run_experiment
-from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.runs.run_note import leaderboard_table, run_note
+from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.steps.chunk_features import describe_left_out
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
@@ -56,9 +57,12 @@ def generate_chunk(values: dict[str, Any], symbol: str, timeframe: str) -> int:
 
 @task(task_run_name="search-and-judge", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=is_transient)
 def search_and_judge(values: dict[str, Any], seal: bool) -> dict[str, Any]:
-    """Run the experiment; return its result without the long tables."""
-    result = run_experiment(experiment_from(values), read_settings(), seal=seal, progress=_prefect_progress())
-    return {key: value for key, value in result.items() if key not in ("leaderboard", "by_instance")}
+    """Run the experiment; return its result without the long tables, and a note of what was asked and found."""
+    chosen, settings = experiment_from(values), read_settings()
+    result = run_experiment(chosen, settings, seal=seal, progress=_prefect_progress())
+    note = [run_note(result, chosen), "## The best trials", leaderboard_table(result), _in_mlflow(result, settings)]
+    short = {key: value for key, value in result.items() if key not in ("leaderboard", "by_instance")}
+    return short | {"note": "\n\n".join(note)}
 
 
 @flow(name="trades", flow_run_name="trades-{symbols}")
@@ -141,29 +145,17 @@ def _run(chosen: Experiment, *, seal: bool) -> dict[str, Any]:
         *data.get("other_symbols", ()),
     ):
         log.info(line)
-    _publish(result)
+    create_markdown_artifact(result["note"], key=f"experiment-{result['experiment']}")
     return {key: result[key] for key in ("experiment", "run_id", "coverage", "n_trials", "gate")}
 
 
-def _publish(result: dict[str, Any]) -> None:
-    """Publish a summary as an artifact of the flow run."""
-    rows = [
-        {"part": part, "trades": group, **{key: measures[part][key] for key in ("sortino", "n_trades", "expectancy")}}
-        for part in ("development", "holdout")
-        for group, measures in (("every trade", result["baseline"]), ("filtered", result["filtered"]))
-        if measures[part] is not None
-    ]
-    gate = result["gate"]
-    verdict = "sealed" if gate is None else "open" if gate["open"] else "closed"
-    lines = [f"Gate: **{verdict}**, MLflow run `{result['run_id']}`", "", _markdown(pd.DataFrame(rows))]
-    for condition in [] if gate is None else gate["conditions"]:
-        lines.append(f"- {'passed' if condition['passed'] else 'FAILED'} {condition['name']}: {condition['reason']}")
-    create_markdown_artifact("\n".join(lines), key=f"experiment-{result['experiment']}")
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(object).round(4).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+def _in_mlflow(result: Mapping[str, Any], settings: Settings) -> str:
+    """Say where MLflow shows a run: a link where it is a server."""
+    store, run_id = settings.tracking, result["run_id"]
+    named = f"MLflow run `{run_id}`"
+    if not store.is_server:
+        return named
+    return f"[{named}]({runs_page(store.tracking_uri, experiment_id(store), run_id)})"
 
 
 def _prefect_progress() -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -77,7 +78,10 @@ def test_the_experiment_flow_finds_what_a_run_finds(home: Settings, finished: An
     assert table is not None
     assert isinstance(table.data, str)
     assert f"MLflow run `{found['run_id']}`" in table.data
-    assert table.data.count("| holdout |") == 2
+    assert table.data.count("| hold-out |") == 3, "every trade, the filtered ones, and a random filter"
+    assert f"`{finished.result['winner']['name']}`" in table.data
+    assert "| 1 |" in table.data.partition("## The best trials")[2]
+    assert not re.search(r"\d\.\d{5}", table.data.partition("## Is it luck?")[0]), "numbers are rounded"
     for condition in finished.result["gate"]["conditions"]:
         assert condition["reason"] in table.data
     progress = Artifact.get("progress-search")
