@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release, verify
@@ -80,8 +80,8 @@ def test_the_result_says_what_was_joined(joined: Joined, tmp_path: Path) -> None
         assert {row["instance"]: row["n_joined"] for row in rows} == {name(FIRST): 1, name(OTHER): 0}
     client, run_id = connect(joined.settings.tracking), joined.result["run_id"]
     assert client.get_run(run_id).data.metrics["n_joined"] == 1
-    table = json.loads(Path(client.download_artifacts(run_id, "joined.json", str(tmp_path))).read_text())
-    assert table["data"] == [[name(COPY), name(FIRST)]]
+    table = pd.read_csv(client.download_artifacts(run_id, "joined.csv", str(tmp_path)))
+    assert table.to_dict("records") == [{"instance": name(COPY), "same_trades_as": name(FIRST)}]
 
 
 def test_the_artifact_answers_for_all(joined: Joined) -> None:
