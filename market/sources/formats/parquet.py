@@ -29,7 +29,11 @@ def read_parquet(path: Path, layout: Layout | None = None) -> tuple[pd.DataFrame
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        raise BadInput(f"{path}: not valid Parquet: {str(error).splitlines()[0]}") from error
+        whole = str(error).splitlines()[0].rstrip(".")
+        reason = whole.partition(f"'{path}': ")[2] or whole  # the path is named already
+        raise BadInput(
+            f"{path}: not valid Parquet: {reason}; if it was cut short, copy or download it again"
+        ) from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error}") from error
     return (layout or Layout()).apply(frame, name=str(path)), ()

@@ -294,6 +294,8 @@ def test_a_parquet_file_cut_short_anywhere_is_told(tmp_path):
         with pytest.raises(BadInput, match=r"cut.parquet: not valid Parquet") as caught:
             read(tmp_path / "cut.parquet", whole[:size])
         assert "\n" not in str(caught.value)
+        assert str(caught.value).endswith("copy or download it again")
+        assert str(caught.value).count("cut.parquet") == 1
     with pytest.raises(BadInput, match="not valid Parquet"):
         read(tmp_path / "cut.parquet", rows(START))
 
