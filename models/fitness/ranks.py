@@ -16,7 +16,7 @@ from tradesieve.models.dataset import Dataset
 from tradesieve.models.fitness.bounded_ratio import bounded_ratio, mean_and_error
 from tradesieve.models.fitness.filtered_returns import checked_sizes, daily_returns
 from tradesieve.models.fitness.measures import expectancy, profit_factor
-from tradesieve.strategies.statistics.daily_returns import calmar, equity, log_wealth, sharpe, ulcer_performance
+from tradesieve.strategies.statistics.daily_returns import calmar, log_wealth, sharpe, ulcer_performance
 from tradesieve.strategies.statistics.daily_returns import ranked_sortino as daily_ranked_sortino
 
 _CONFIDENCE = 0.95
@@ -123,16 +123,16 @@ def ranked_profitable_weeks(dataset: Dataset, sizes: np.ndarray) -> float:
     return float(np.mean(np.multiply.reduceat(1.0 + returns, starts) > 1.0))
 
 
-def expectancy_by_coverage(dataset: Dataset, sizes: np.ndarray) -> float:
-    """Multiply the net return per unit of capital by the root of the share of the capital that is used."""
-    capital = float(np.sum(dataset.stake))
-    used = float(np.sum(sizes * dataset.stake)) / capital if capital > 0 else 0.0
-    return expectancy(dataset, sizes) * math.sqrt(used)
+def ranked_expectancy_by_coverage(dataset: Dataset, sizes: np.ndarray) -> float:
+    """Multiply `expectancy` by the root of the share of the capital that is used, where the trades earn."""
+    expected = expectancy(dataset, sizes)
+    return expected * math.sqrt(np.sum(sizes * dataset.stake) / np.sum(dataset.stake)) if expected > 0 else expected
 
 
-def total_return(dataset: Dataset, sizes: np.ndarray) -> float:
-    """Return the compounded return over all days."""
-    return float(equity(daily_returns(dataset, sizes))[-1]) - 1.0
+def ranked_total_return(dataset: Dataset, sizes: np.ndarray) -> float:
+    """Return the compounded return over all days where wealth grows, else as `ranked_log_wealth`."""
+    rank = ranked_log_wealth(dataset, sizes)
+    return math.expm1(rank) if rank > 0 else rank
 
 
 def _ranked_growth(dataset: Dataset, sizes: np.ndarray, ratio: Callable[..., float]) -> float:

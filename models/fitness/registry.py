@@ -58,8 +58,8 @@ FITNESS: dict[str, Fitness] = {
         Fitness("ulcer_performance", ranks.ranked_ulcer_performance),
         Fitness("profit_factor", ranks.ranked_profit_factor),
         Fitness("expectancy", expectancy),
-        Fitness("expectancy_by_coverage", ranks.expectancy_by_coverage),
-        Fitness("total_return", ranks.total_return),
+        Fitness("expectancy_by_coverage", ranks.ranked_expectancy_by_coverage),
+        Fitness("total_return", ranks.ranked_total_return),
         Fitness("log_wealth", ranks.ranked_log_wealth),
         Fitness("profitable_weeks", ranks.ranked_profitable_weeks),
     )

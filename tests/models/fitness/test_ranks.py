@@ -18,9 +18,9 @@ from tradesieve.strategies.statistics.daily_returns import calmar, log_wealth, s
 
 RANKS = (
     "sortino", "sortino_lower_bound", "sharpe", "calmar", "ulcer_performance", "profit_factor", "expectancy",
-    "log_wealth", "profitable_weeks",
+    "expectancy_by_coverage", "total_return", "log_wealth", "profitable_weeks",
 )  # fmt: skip
-COMPOUNDED = ("calmar", "ulcer_performance", "log_wealth")
+COMPOUNDED = ("calmar", "ulcer_performance", "total_return", "log_wealth")
 
 
 def random_filters(n_trades: int, n: int = 40) -> list[np.ndarray]:
@@ -69,6 +69,8 @@ def test_where_filters_earn_the_rank_is_the_ratio(trades):
         "calmar": calmar(returns, days_per_year=365.0),
         "ulcer_performance": ulcer_performance(returns, days_per_year=365.0),
         "profit_factor": profit_factor(dataset, sizes),
+        "expectancy_by_coverage": expectancy(dataset, sizes) * math.sqrt(np.average(sizes, weights=dataset.stake)),
+        "total_return": measure(dataset, sizes).total_return,
         "log_wealth": math.log(1 + measure(dataset, sizes).total_return),
     }
     assert {name: fitness_named(name)(dataset, sizes) for name in expected} == pytest.approx(expected)
