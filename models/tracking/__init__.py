@@ -3,4 +3,4 @@
 Everything before it in `models` is pure: no clock, no network, no environment.
 """
 
-__all__ = ["serialisation", "connection", "new_database", "run_records", "served_model", "runs"]
+__all__ = ["serialisation", "connection", "run_records", "served_model", "runs", "tracking_process"]

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from tradesieve.market.bars import format_time
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.dataset import Dataset
+from tradesieve.models.protocol.feature_effects import FeatureEffects, measure_effects
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, record_trials
 from tradesieve.models.protocol.leaderboard import summarise
 from tradesieve.models.protocol.paths import measure_paths
@@ -22,7 +24,7 @@ from tradesieve.models.protocol.search import SearchResult, search
 from tradesieve.models.protocol.search_order import parse_budget
 from tradesieve.models.significance.verdicts import judge_instances
 from tradesieve.models.splits import split_holdout
-from tradesieve.models.tracking.new_database import database_created_meanwhile
+from tradesieve.models.tracking.tracking_process import tracking_process
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.progress import Progress, silent
@@ -89,10 +91,13 @@ def run_experiment(
         return stored | {"reused": True}
     require_invariants(experiment, chunks, progress=progress)
 
-    with database_created_meanwhile(settings.tracking) as wait_for_database:
+    with tracking_process(settings.tracking) as track:
         development, holdout, parts, without_trades = _split(experiment, chunks, settings, progress)
         searched = _search(experiment, development, folder / "scores", progress)
-        certificates = certify(experiment, parts, progress=progress)
+        # Both leave a core idle, so they share the time.
+        with ThreadPoolExecutor(1) as beside:
+            measured = beside.submit(_measure_effects, experiment, searched)
+            certificates = certify(experiment, parts, progress=progress)
         paths = _paths(experiment, searched, development, progress)
         judged = _judge(experiment, searched, None if seal else holdout, certificates, settings, progress)
 
@@ -124,10 +129,10 @@ def run_experiment(
         (folder / EXPERIMENT_FILE).write_text(experiment.to_yaml())
         write_record(folder / RESULT_FILES[result_path.name], _parts(searched, judged, chunks))
         progress("track", 0, 1, "writing to MLflow")
-        wait_for_database()
         result["run_id"] = track_run(
-            result, experiment, settings, searched, judged, artifact, started=began, source=source
-        )
+            result, experiment, settings, searched, judged, artifact,
+            effects=measured.result(), started=began, source=source, track=track,
+        )  # fmt: skip
     with atomic_write(result_path) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
     progress("track", 1, 1, "done")
@@ -175,6 +180,11 @@ def _search(experiment: Experiment, development: Dataset, scores: Path, progress
         on_progress=following.fitted,
         on_trial=following.judged,
     )
+
+
+def _measure_effects(experiment: Experiment, searched: SearchResult) -> FeatureEffects | None:
+    plan = experiment.plan
+    return measure_effects(searched, plan.split(searched.dataset), seed=plan.seed)
 
 
 def _paths(experiment: Experiment, searched: SearchResult, development: Dataset, progress: Progress) -> dict[str, Any]:

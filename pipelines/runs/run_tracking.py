@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ import numpy as np
 
 from tradesieve.market.bars import format_time
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.protocol.feature_effects import FeatureEffects, measure_effects
+from tradesieve.models.protocol.feature_effects import FeatureEffects
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.leaderboard import leaderboard
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.models.protocol.trials import Trial
 from tradesieve.models.tracking.run_records import TrackedDataset
-from tradesieve.models.tracking.runs import EXPERIMENT_TAG, GATE_TAG, track_experiment
+from tradesieve.models.tracking.runs import EXPERIMENT_TAG, GATE_TAG
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint
 from tradesieve.pipelines.reports.run_figures import run_figures_html
@@ -44,20 +44,23 @@ def track_run(
     judged: HoldoutResult | None,
     artifact: Path | None,
     *,
+    effects: FeatureEffects | None,
     started: float,
     source: str | None = None,
+    track: Callable[..., str],
 ) -> str:
     """Record a result in MLflow and return the id of its run; the model of an open gate becomes champion.
 
     Parameters
     ----------
+    effects : of the winner's features; None without a winner.
     started : when the run began, seconds since 1970.
     source : what started it; the command line of this process if None.
+    track : see `models.tracking.tracking_process`.
     """
     gate_open = judged is not None and judged.gate.open
     plan, parts = experiment.plan, experiment.plan.split(searched.dataset)
     trials, folds = leaderboard(searched), FoldMetrics(searched, parts)
-    effects = measure_effects(searched, parts, seed=plan.seed)
     shared = _params(result, experiment)
     source_tags = {"mlflow.source.name": source or _command(), "mlflow.source.type": "LOCAL"}
     children = [
@@ -67,8 +70,7 @@ def track_run(
     steps = {} if searched.winner is None else folds.of_trial(searched.winner)
     winner = {} if searched.winner is None else _trial_params(trials[0])
     figures = run_figures_html(result, searched, judged, plan, effects)
-    return track_experiment(
-        settings.tracking,
+    return track(
         {
             **result,
             "name": f"{'+'.join(experiment.symbols)} {'+'.join(experiment.timeframes)} {experiment.hash}",

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -20,7 +21,6 @@ import pytest
 
 from tradesieve.market.errors import BadInput, Transient, Unknown
 from tradesieve.models.json_values import json_safe
-from tradesieve.models.tracking.new_database import database_created_meanwhile
 from tradesieve.models.tracking.run_records import SKIPPED_TAG
 from tradesieve.models.tracking.runs import (
     TrackingStore,
@@ -30,6 +30,10 @@ from tradesieve.models.tracking.runs import (
     track_experiment,
 )
 from tradesieve.models.tracking.serialisation import params_of, split_metrics
+from tradesieve.models.tracking.tracking_process import tracking_process
+
+
+EMPTY_RUN: dict[str, Any] = {"children": [], "artifact_folder": None, "tables": {}, "files": {}, "register": False}
 
 
 def store_at(home: Path) -> TrackingStore:
@@ -44,10 +48,9 @@ def store_at(home: Path) -> TrackingStore:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> TrackingStore:
     store = store_at(tmp_path_factory.mktemp("home"))
-    with database_created_meanwhile(store) as wait:
-        assert not store.database.exists(), "it appears complete, and not before it is waited for"
-        wait()
-    assert [path.name for path in store.database.parent.iterdir()] == [store.database.name]
+    with tracking_process(store) as track_there:
+        track_there({"name": "first of the store"}, **EMPTY_RUN, tags={"tradesieve.experiment": "0"})
+    assert {path.name for path in store.database.parent.iterdir()} == {store.database.name, "artifacts"}
     return store
 
 
@@ -77,16 +80,8 @@ def logged_result(store: TrackingStore, run_id: str, folder: Path) -> dict:
 
 
 def track(store: TrackingStore, experiment: str, **changes: object) -> str:
-    arguments: dict = {
-        "children": [],
-        "artifact_folder": None,
-        "tables": {},
-        "files": {},
-        "register": False,
-        "tags": {"tradesieve.experiment": experiment},
-    }
     result = {"name": f"experiment {experiment}", "params": {"seed": 7}, "metrics": {"sortino": 1.25}}
-    return track_experiment(store, result, **{**arguments, **changes})
+    return track_experiment(store, result, **EMPTY_RUN | {"tags": {"tradesieve.experiment": experiment}} | changes)
 
 
 def test_mlflow_uses_a_database_that_was_created_meanwhile_as_it_is(store, monkeypatch: pytest.MonkeyPatch) -> None:
