@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradesieve.models.artifact.artifact import Artifact, load_artifact
+from tradesieve.models.artifact.manifest import read_manifest
 
 if TYPE_CHECKING:
     import pandas
@@ -91,18 +92,35 @@ def log_model(
     """
     from mlflow.entities import LoggedModelOutput
 
-    artifact = load_artifact(artifact_folder)
+    manifest = read_manifest(artifact_folder)
     model = client.create_logged_model(experiment, MODEL_NAME, source_run_id=run_id, tags=dict(tags))
     with tempfile.TemporaryDirectory(prefix="tradesieve-") as folder:
         written = Path(folder) / MODEL_NAME
-        _write(artifact, written, example, run_id=run_id, model_id=model.model_id, location=model.artifact_location)
+        _write(
+            artifact_folder,
+            manifest,
+            written,
+            example,
+            run_id=run_id,
+            model_id=model.model_id,
+            location=model.artifact_location,
+        )
         client.log_model_artifacts(model.model_id, str(written))
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     return str(model.model_id)
 
 
-def _write(artifact: Artifact, folder: Path, example: np.ndarray, *, run_id: str, model_id: str, location: str) -> None:
+def _write(
+    artifact_folder: Path,
+    manifest: Mapping[str, Any],
+    folder: Path,
+    example: np.ndarray,
+    *,
+    run_id: str,
+    model_id: str,
+    location: str,
+) -> None:
     """Write the folder of an MLflow model.
 
     `mlflow.pyfunc.save_model` writes the same, and then searches all that is installed for mismatches, which takes
@@ -114,14 +132,14 @@ def _write(artifact: Artifact, folder: Path, example: np.ndarray, *, run_id: str
     from mlflow.pyfunc import add_to_model
     from mlflow.types import ColSpec, Schema
 
-    names = [feature.name for feature in artifact.features]
+    names = manifest["features"]
     inputs = Schema([*(ColSpec("double", name) for name in names), ColSpec("string", INSTANCE, required=False)])
     outputs = Schema([ColSpec("double", "score"), ColSpec("double", "size")])
-    shutil.copytree(artifact.folder, folder / _DATA)
+    shutil.copytree(artifact_folder, folder / _DATA)
     rows = pandas.DataFrame(example, columns=names).to_json(orient="split", index=False, double_precision=15)
     (folder / "input_example.json").write_text(rows)
     (folder / "serving_input_example.json").write_text(f'{{"dataframe_split": {rows}}}')
-    (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in _requirements(artifact)))
+    (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in _requirements(manifest)))
     environment = {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}
     (folder / "python_env.yaml").write_text(yaml.safe_dump(environment, sort_keys=False))
     model = Model(
@@ -141,7 +159,7 @@ def _write(artifact: Artifact, folder: Path, example: np.ndarray, *, run_id: str
     model.save(str(folder / "MLmodel"))
 
 
-def _requirements(artifact: Artifact) -> list[str]:
-    packages = {name: text for name, text in artifact.manifest["versions"].items() if name != "python"}
+def _requirements(manifest: Mapping[str, Any]) -> list[str]:
+    packages = {name: text for name, text in manifest["versions"].items() if name != "python"}
     packages |= {name: version(name) for name in ("mlflow", "pandas", "pydantic")}
     return [f"{name}=={text}" for name, text in packages.items()]

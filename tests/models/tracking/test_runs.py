@@ -32,7 +32,6 @@ from tradesieve.models.tracking.runs import (
 from tradesieve.models.tracking.serialisation import params_of, split_metrics
 from tradesieve.models.tracking.tracking_process import tracking_process
 
-
 EMPTY_RUN: dict[str, Any] = {"children": [], "artifact_folder": None, "tables": {}, "files": {}, "register": False}
 
 
@@ -302,7 +301,7 @@ def test_a_server_and_its_database_show_the_same(artifact, tmp_path):
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             try:
                 urllib.request.urlopen(f"{address}/health", timeout=2).close()
