@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.models.tracking.test_runs import EMPTY_RUN, store_at
@@ -41,3 +42,13 @@ def test_errors_of_preparation_and_tracking_are_those_of_tracking(tmp_path: Path
             track({"name": "run"}, **EMPTY_RUN, tags={EXPERIMENT_TAG: "no hash"})
         with pytest.raises(Transient, match="no MLflow server answers"):
             track({"name": "run"}, **EMPTY_RUN, tags={EXPERIMENT_TAG: "a1"})
+
+
+def test_a_process_that_died_is_named(tmp_path: Path) -> None:
+    with tracking_process(store_at(tmp_path)) as track:
+        for child in psutil.Process().children():
+            if "tracking_process" in " ".join(child.cmdline()):
+                child.kill()
+        with pytest.raises(Transient, match=r"the process that tracks .* ended \(exit status -9\)"):
+            track({"name": "run"}, **EMPTY_RUN, tags={EXPERIMENT_TAG: "a1"})
+    assert list(tmp_path.iterdir()) == []
