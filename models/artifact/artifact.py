@@ -52,7 +52,8 @@ from tradesieve.models.artifact.manifest import (
     read_manifest,
     require_release,
 )
-from tradesieve.models.fitted.model import Model, load_model
+from tradesieve.models.fitted.formats import load_model
+from tradesieve.models.fitted.model import Model
 from tradesieve.strategies.instance import Instance
 
 MODEL, GOLDEN = "model", "golden.npz"

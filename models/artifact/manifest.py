@@ -19,7 +19,8 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.applications.base import Application
 from tradesieve.models.artifact.bundled_modules import packages_of
 from tradesieve.models.artifact.manifest_schema import GivenManifest, Manifest
-from tradesieve.models.fitted.model import FORMATS, Model
+from tradesieve.models.fitted.formats import FORMATS
+from tradesieve.models.fitted.model import Model
 from tradesieve.strategies.instance import Instance
 
 FORMAT = 3

@@ -52,7 +52,7 @@ _START: dict[str, dict[str, Any]] = {
 }
 """Small trees and strong regularisation, because trades are few and their outcomes mostly noise."""
 
-_OBJECTIVES = {CLASSIFICATION: "binary", REGRESSION: "regression"}
+OBJECTIVES = {CLASSIFICATION: "binary", REGRESSION: "regression"}
 
 BINNING: dict[str, Any] = {
     "bagging_freq": 1,
@@ -119,8 +119,7 @@ class LightGBMEngine(Engine):
         import lightgbm
 
         settings, n_trees = training_settings(candidate, len(rows), seed=seed)
-        binned = rows.once("binned by lightgbm", lambda: _binned(rows))
-        booster = lightgbm.train(settings, binned, num_boost_round=n_trees, keep_training_booster=True)
+        booster = lightgbm.train(settings, sort_for_lightgbm(rows), num_boost_round=n_trees, keep_training_booster=True)
         return LightGBMModel(booster.model_to_string(), rows.columns, rows.n_features, deviation=_deviation(booster))
 
     def _combine(self, members: Sequence[Any]) -> Model:
@@ -146,16 +145,19 @@ def training_settings(candidate: Candidate, n_rows: int, *, seed: int) -> tuple[
     if candidate.task == REGRESSION:
         fitting = max(1, n_rows // _LEAVES_PER_FIT)
         parameters["min_data_in_leaf"] = min(parameters["min_data_in_leaf"], fitting)
-    settings = BINNING | {"objective": _OBJECTIVES[candidate.task], "seed": seed} | _KINDS[candidate.estimator]
+    settings = BINNING | {"objective": OBJECTIVES[candidate.task], "seed": seed} | _KINDS[candidate.estimator]
     n_trees = int(parameters.pop("n_trees"))
     return settings | parameters, n_trees
 
 
-def _binned(rows: SelectedRows) -> lightgbm.Dataset:
-    """Sort the features into bins, which takes as long as half the trees of a fit."""
+def sort_for_lightgbm(rows: SelectedRows) -> lightgbm.Dataset:
+    """Sort the features into bins, once for all fits on these rows: it takes as long as half the trees of a fit."""
     import lightgbm
 
-    return lightgbm.Dataset(rows.X, label=rows.y, weight=rows.weight, params=BINNING).construct()
+    def sort() -> lightgbm.Dataset:
+        return lightgbm.Dataset(rows.X, label=rows.y, weight=rows.weight, params=BINNING).construct()
+
+    return rows.once("binned by lightgbm", sort)
 
 
 def _deviation(booster: lightgbm.Booster) -> float:

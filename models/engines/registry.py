@@ -16,8 +16,10 @@ ENGINES = {
     "lightgbm": "tradesieve.models.engines.lightgbm:LightGBMEngine",
     "lightgbm_optuna": "tradesieve.models.engines.lightgbm_optuna:LightGBMOptunaEngine",
     "pycaret": "tradesieve.models.engines.pycaret:PyCaretEngine",
+    "pycaret_ensemble": "tradesieve.models.engines.pycaret_ensemble:PyCaretEnsembleEngine",
     "sklearn": "tradesieve.models.engines.sklearn:SklearnEngine",
     "neural_network": "tradesieve.models.engines.neural_network:NeuralNetworkEngine",
+    "flaml": "tradesieve.models.engines.flaml:FLAMLEngine",
     "xgboost": "tradesieve.models.engines.xgboost:XGBoostEngine",
     "catboost": "tradesieve.models.engines.catboost:CatBoostEngine",
 }

@@ -43,6 +43,11 @@ _SPACE: Space = {
     "subsample": Range(0.4, 0.95),
     "reg_lambda": Range(0.01, 100.0, logarithmic=True),
 }
+SETTINGS: dict[str, dict[str, Any]] = {
+    task: {"objective": objective, "tree_method": "hist", "nthread": 1, "verbosity": 0}
+    for task, objective in ((CLASSIFICATION, "binary:logistic"), (REGRESSION, "reg:squarederror"))
+}
+"""What no candidate changes, by task."""
 _LEAVES_PER_FIT = 20
 """A leaf needs no more than this part of the rows, or few trades would allow no split at all."""
 
@@ -69,11 +74,16 @@ class XGBoostEngine(Engine):
         if candidate.task == REGRESSION:
             parameters["min_child_weight"] = min(parameters["min_child_weight"], max(1, len(rows) // _LEAVES_PER_FIT))
         n_trees = parameters.pop("n_trees")
-        objective = "binary:logistic" if candidate.task == CLASSIFICATION else "reg:squarederror"
-        settings = {"objective": objective, "tree_method": "hist", "nthread": 1, "seed": seed, "verbosity": 0}
-        binned = rows.once(
-            "binned by xgboost",
-            lambda: xgboost.QuantileDMatrix(within_float32(rows.X), label=rows.y, weight=rows.weight, nthread=1),
-        )
-        booster = xgboost.train(settings | parameters, binned, num_boost_round=n_trees)
+        settings = SETTINGS[candidate.task] | {"seed": seed}
+        booster = xgboost.train(settings | parameters, sort_for_xgboost(rows), num_boost_round=n_trees)
         return XGBoostModel(bytes(booster.save_raw("ubj")), rows.columns, rows.n_features)
+
+
+def sort_for_xgboost(rows: SelectedRows) -> Any:
+    """Sort the features into bins, once for all fits on these rows."""
+
+    def sort() -> Any:
+        X = within_float32(rows.X)
+        return installed("xgboost").QuantileDMatrix(X, label=rows.y, weight=rows.weight, nthread=1)
+
+    return rows.once("binned by xgboost", sort)

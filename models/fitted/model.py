@@ -1,6 +1,6 @@
 """Fitted models and their files.
 
-This file and `models.fitted.sklearn_scoring` are all that a service needs: a saved model loads with LightGBM, with
+This drawer is all that a service needs: a saved model loads with LightGBM, with
 scikit-learn and skops, or with the library of an extra, never with an AutoML library. Live equals research bit for bit,
 so the score of a row must not depend on the rows beside it. Matrix products break that rule, because BLAS sums a single
 row in another order than a block of rows; no model here predicts through BLAS.
@@ -19,8 +19,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, Refused, lookup
-from tradesieve.models.fitted.calibration import Calibration, calibration_from
+from tradesieve.market.errors import BadInput, Refused
+from tradesieve.models.fitted.calibration import Calibration
 from tradesieve.models.fitted.sklearn_scoring import scorer
 
 MANIFEST = "model.json"
@@ -265,14 +265,7 @@ class ScikitModel(Model):
 
     @classmethod
     def _read(cls, path: Path, columns: np.ndarray, n_features: int) -> ScikitModel:
-        import skops.io
-        from skops.io.exceptions import UntrustedTypesFoundException
-
-        try:
-            pipeline = skops.io.load(path, trusted=_TRUSTED_TYPES)
-        except UntrustedTypesFoundException as error:
-            raise Refused(f"{path} holds types that no model here has: {error}") from error
-        return cls(pipeline, columns, n_features)
+        return cls(load_trusted(path), columns, n_features)
 
 
 class XGBoostModel(Model):
@@ -336,35 +329,20 @@ class CatBoostModel(Model):
         return cls(path.read_bytes(), columns, n_features)
 
 
-FORMATS: dict[str, type[Model]] = {
-    model.format: model for model in (LightGBMModel, LightGBMMeanModel, ScikitModel, XGBoostModel, CatBoostModel)
-}
-
-
-def load_model(folder: Path) -> Model:
-    """Read the model in `folder`.
+def load_trusted(path: Path) -> Any:
+    """Read a file of skops that holds nothing but scikit-learn's types, arrays and plain values.
 
     Raises
     ------
-    BadInput : if there is no model, or its file is not the one that was saved.
-    Unknown : if there is no such format.
-    Refused : if the file holds other types than models have.
+    Refused : if it holds others.
     """
-    folder = Path(folder)
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        name, n_features, columns = manifest["format"], int(manifest["n_features"]), manifest["columns"]
-        kind = lookup("model format", name, FORMATS)
-        path = folder / kind.file_name
-        if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["sha256"]:
-            raise BadInput(f"{path} is not the file that was saved: its checksum differs from {MANIFEST}")
-        calibration = calibration_from(manifest["calibration"]) if "calibration" in manifest else None
-    except FileNotFoundError as error:
-        raise BadInput(f"{folder} holds no complete model: {error.filename} is missing") from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise BadInput(f"{folder / MANIFEST} is not a model's manifest: {type(error).__name__} {error}") from error
-    model = kind._read(path, np.asarray(columns, dtype=np.int64), n_features)
-    return model if calibration is None else model.calibrated(calibration)
+        return skops.io.load(path, trusted=_TRUSTED_TYPES)
+    except UntrustedTypesFoundException as error:
+        raise Refused(f"{path} holds types that no model here has: {error}") from error
 
 
 def installed(library: str) -> Any:

@@ -15,7 +15,7 @@ import pytest
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Model
 from tradesieve.models.engines.registry import engine_named, installed_engines
-from tradesieve.models.fitted.model import load_model
+from tradesieve.models.fitted.formats import load_model
 from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 
 ROOT = Path(__file__).parents[2]
@@ -160,13 +160,14 @@ def test_a_fresh_process_needs_no_engine_to_load_them(tmp_path: Path) -> None:
     np.save(tmp_path / "X.npy", X)
     for (engine, estimator, task), name in zip(EVERY, IDS, strict=True):
         fitted(engine, estimator, task)[0].save(tmp_path / name)
+    of_lightgbm = {name: fitted(*one)[0].format.startswith("lightgbm") for one, name in zip(EVERY, IDS, strict=True)}
     # The skops models first: LightGBM must not be there yet when they have answered.
-    names = sorted(IDS, key=lambda name: name.startswith("lightgbm"))
+    names = sorted(IDS, key=of_lightgbm.__getitem__)
     script = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from tradesieve.models.fitted.model import load_model
+from tradesieve.models.fitted.formats import load_model
 from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 folder, names = Path(sys.argv[1]), sys.argv[2:]
 X, seen = np.load(folder / "X.npy"), {}
@@ -180,7 +181,7 @@ print(json.dumps(seen))
     )
     seen = json.loads(done.stdout)
     for (engine, estimator, task), name in zip(EVERY, IDS, strict=True):
-        assert seen[name] == (["lightgbm"] if engine.startswith("lightgbm") else []), name
+        assert seen[name] == (["lightgbm"] if of_lightgbm[name] else []), name
         scores = fitted(engine, estimator, task)[0].predict(X)
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), scores)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.engines import lightgbm_optuna
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.lightgbm import LightGBMEngine
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.engines.training_rows import TrainingRows
+from tradesieve.models.engines.tuning import InnerFolds, losses
 from tradesieve.models.labels.base import REGRESSION
 
 HOUR = 3_600_000_000_000
@@ -59,20 +59,20 @@ def test_the_study_fits_on_purged_parts_of_the_training_rows(monkeypatch: pytest
 
 def test_the_first_trial_is_the_start_and_the_best_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y, weight = planted()
-    losses: list[float] = []
-    loss = lightgbm_optuna._InnerFolds.loss
+    found: list[float] = []
+    loss = InnerFolds.loss
 
-    def recording(self, engine, candidate, seed):
-        losses.append(loss(self, engine, candidate, seed))
-        return losses[-1]
+    def recording(self, scores, task):
+        found.append(loss(self, scores, task))
+        return found[-1]
 
-    monkeypatch.setattr(lightgbm_optuna._InnerFolds, "loss", recording)
+    monkeypatch.setattr(InnerFolds, "loss", recording)
     seen = recorded(monkeypatch, TrainingRows(X, y, weight, spans=SPANS))
     assert (
         seen[0][0].parameters
         == engine_named("lightgbm").candidates(1, seed=0, estimators=["gbdt"], task=REGRESSION)[0].parameters
     )
-    best = int(np.argmin(losses))
+    best = int(np.argmin(found))
     assert best > 0, "a study of eight trials improves on the start, which is made for noise"
     assert seen[-1][0].parameters == seen[3 * best][0].parameters
 
@@ -86,7 +86,7 @@ def test_the_loss_is_that_of_scikit_learn() -> None:
         ("classification", log_loss(y, scores, sample_weight=weight)),
         (REGRESSION, mean_squared_error(y, scores, sample_weight=weight)),
     ):
-        assert np.average(lightgbm_optuna._losses(scores, y, task), weights=weight) == pytest.approx(expected)
+        assert np.average(losses(scores, y, task), weights=weight) == pytest.approx(expected)
 
 
 def test_without_the_times_of_the_rows_nothing_is_tuned() -> None:

@@ -12,7 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.fitted.calibration import calibration_from, fit_calibration
-from tradesieve.models.fitted.model import load_model
+from tradesieve.models.fitted.formats import load_model
 from tradesieve.models.protocol.candidate_scores import score_candidates
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.search import search

@@ -13,7 +13,8 @@ import pytest
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.registry import engine_named
-from tradesieve.models.fitted.model import MANIFEST, LightGBMMeanModel, LightGBMModel, Model, ScikitModel, load_model
+from tradesieve.models.fitted.formats import load_model
+from tradesieve.models.fitted.model import MANIFEST, LightGBMMeanModel, LightGBMModel, Model, ScikitModel
 from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
 
 
