@@ -31,7 +31,7 @@ test-engines: setup
 	test -x var/engines-venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python var/engines-venv
 	@if $(BIN)/uv pip install --quiet --python var/engines-venv/bin/python --constraint requirements.lock \
 		--editable '.[dev,engines]' 2> var/engines-install.txt; then \
-		var/engines-venv/bin/python -m pytest -q -k "xgboost or catboost" tests/invariants/test_engine_invariants.py \
+		var/engines-venv/bin/python -m pytest -q -k "xgboost or catboost or flaml" tests/invariants/test_engine_invariants.py \
 			tests/models/engines tests/models/protocol/test_candidate_scores.py; \
 	elif grep -qiE "failed to fetch|error sending request|connect|dns|offline" var/engines-install.txt; then \
 		echo "skipped: the extra engines cannot be downloaded, see var/engines-install.txt"; \

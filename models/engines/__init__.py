@@ -10,9 +10,7 @@ Judged in November 2026, and left out:
   that nothing of it can be fitted inside a purged fold.
 - automl-gs is dead (0.2.1 of April 2019): the scripts that it writes are for TensorFlow 1.
 
-Not here yet: FLAML, whose AutoML takes the next learner by the seconds that the others took, so that one seed gives
-other models on another machine; AutoGluon, TPOT and mljar-supervised, which hold pandas below 3 and need a process in
-an environment of their own.
+Not here yet: AutoGluon, TPOT and mljar-supervised, which need a process in an environment of their own.
 """
 
 __all__ = [

@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tradesieve.models.engines.base import Candidate
-from tradesieve.models.engines.lightgbm import BINNING, OBJECTIVES, sort_for_lightgbm
+from tradesieve.models.engines.lightgbm import BINNING, OBJECTIVES, train_booster
 from tradesieve.models.engines.scikit_pipeline import fit_pipeline, set_controls
 from tradesieve.models.engines.search_spaces import Range, Space, draw
 from tradesieve.models.engines.training_rows import SelectedRows, TrainingRows
 from tradesieve.models.engines.tuning import InnerFolds, TuningEngine
-from tradesieve.models.engines.xgboost import SETTINGS, sort_for_xgboost
-from tradesieve.models.fitted.model import LightGBMModel, Model, XGBoostModel, installed
+from tradesieve.models.engines.xgboost import SETTINGS, train_xgboost
+from tradesieve.models.fitted.model import LightGBMModel, Model, installed
 from tradesieve.models.labels.base import CLASSIFICATION
 
 _AUTO = "auto"
@@ -161,15 +161,10 @@ def _fit_learner(name: str, parameters: dict[str, Any], rows: SelectedRows, task
     given = dict(parameters)
     n_trees = given.pop("n_estimators")
     if name == "lgbm":
-        import lightgbm
-
-        settings = BINNING | {"objective": OBJECTIVES[task], "seed": seed} | given
-        booster = lightgbm.train(settings, sort_for_lightgbm(rows), num_boost_round=n_trees)
+        booster = train_booster(rows, BINNING | {"objective": OBJECTIVES[task], "seed": seed} | given, n_trees)
         return LightGBMModel(booster.model_to_string(), rows.columns, rows.n_features)
     if name == "xgb_limitdepth":
-        settings = SETTINGS[task] | {"seed": seed} | given
-        booster = installed("xgboost").train(settings, sort_for_xgboost(rows), num_boost_round=n_trees)
-        return XGBoostModel(bytes(booster.save_raw("ubj")), rows.columns, rows.n_features)
+        return train_xgboost(rows, SETTINGS[task] | {"seed": seed} | given, n_trees)
     from sklearn import ensemble
 
     forests = {"rf": "RandomForest", "extra_tree": "ExtraTrees"}

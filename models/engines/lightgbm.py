@@ -116,10 +116,8 @@ class LightGBMEngine(Engine):
         return drawn
 
     def _fit(self, candidate: Candidate, rows: SelectedRows, seed: int) -> Model:
-        import lightgbm
-
         settings, n_trees = training_settings(candidate, len(rows), seed=seed)
-        booster = lightgbm.train(settings, sort_for_lightgbm(rows), num_boost_round=n_trees, keep_training_booster=True)
+        booster = train_booster(rows, settings, n_trees)
         return LightGBMModel(booster.model_to_string(), rows.columns, rows.n_features, deviation=_deviation(booster))
 
     def _combine(self, members: Sequence[Any]) -> Model:
@@ -150,14 +148,20 @@ def training_settings(candidate: Candidate, n_rows: int, *, seed: int) -> tuple[
     return settings | parameters, n_trees
 
 
-def sort_for_lightgbm(rows: SelectedRows) -> lightgbm.Dataset:
-    """Sort the features into bins, once for all fits on these rows: it takes as long as half the trees of a fit."""
+def train_booster(rows: SelectedRows, settings: dict[str, Any], n_trees: int) -> lightgbm.Booster:
+    """Train on rows whose features are sorted into bins once for all fits: it takes as long as half the trees of one.
+
+    Parameters
+    ----------
+    settings : LightGBM's, `BINNING` among them.
+    """
     import lightgbm
 
     def sort() -> lightgbm.Dataset:
         return lightgbm.Dataset(rows.X, label=rows.y, weight=rows.weight, params=BINNING).construct()
 
-    return rows.once("binned by lightgbm", sort)
+    binned = rows.once("binned by lightgbm", sort)
+    return lightgbm.train(settings, binned, num_boost_round=n_trees, keep_training_booster=True)
 
 
 def _deviation(booster: lightgbm.Booster) -> float:

@@ -69,21 +69,25 @@ class XGBoostEngine(Engine):
 
     def _fit(self, candidate: Candidate, rows: SelectedRows, seed: int) -> XGBoostModel:
         check_parameters(candidate, _SPACE)
-        xgboost = installed("xgboost")
         parameters = _START[candidate.task] | candidate.parameters
         if candidate.task == REGRESSION:
             parameters["min_child_weight"] = min(parameters["min_child_weight"], max(1, len(rows) // _LEAVES_PER_FIT))
         n_trees = parameters.pop("n_trees")
         settings = SETTINGS[candidate.task] | {"seed": seed}
-        booster = xgboost.train(settings | parameters, sort_for_xgboost(rows), num_boost_round=n_trees)
-        return XGBoostModel(bytes(booster.save_raw("ubj")), rows.columns, rows.n_features)
+        return train_xgboost(rows, settings | parameters, n_trees)
 
 
-def sort_for_xgboost(rows: SelectedRows) -> Any:
-    """Sort the features into bins, once for all fits on these rows."""
+def train_xgboost(rows: SelectedRows, settings: dict[str, Any], n_trees: int) -> XGBoostModel:
+    """Train on rows whose features are sorted into bins once for all fits.
+
+    Parameters
+    ----------
+    settings : XGBoost's, `SETTINGS` of the task among them.
+    """
+    xgboost = installed("xgboost")
 
     def sort() -> Any:
-        X = within_float32(rows.X)
-        return installed("xgboost").QuantileDMatrix(X, label=rows.y, weight=rows.weight, nthread=1)
+        return xgboost.QuantileDMatrix(within_float32(rows.X), label=rows.y, weight=rows.weight, nthread=1)
 
-    return rows.once("binned by xgboost", sort)
+    booster = xgboost.train(settings, rows.once("binned by xgboost", sort), num_boost_round=n_trees)
+    return XGBoostModel(bytes(booster.save_raw("ubj")), rows.columns, rows.n_features)

@@ -36,7 +36,7 @@ RESULTS, TABLE = ROOT / "var" / "study" / "engines.jsonl", Path(__file__).with_n
 KIND, SEED, FRESH_SEEDS = "trend 0.15", 0, (10_000, 10_001, 10_002)
 N_DAYS, FEATURES = 180, "minimal"
 N_CANDIDATES = 5
-TUNED = {"lightgbm_optuna": 1}
+TUNED = {"lightgbm_optuna": 1, "flaml": 1, "pycaret_ensemble": 1}
 """Candidates of an engine that tries parameters within its fits."""
 
 
