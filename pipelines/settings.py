@@ -88,6 +88,11 @@ class Settings:
         return TrackingStore(self.tracking_uri, artifacts, self.experiment, self.registered_model)
 
     @property
+    def engine_environments(self) -> Path:
+        """The folder of the environments of engines that cannot share ours."""
+        return self.home / "engines"
+
+    @property
     def tables(self) -> Path:
         """The folder of tables that are too long for a terminal."""
         return self.home / "tables"

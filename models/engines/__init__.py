@@ -9,8 +9,6 @@ Judged in November 2026, and left out:
 - Auto_ViML hardly lives (autoviml 0.2.2 of January 2025): one function that cleans, selects and splits by itself, so
   that nothing of it can be fitted inside a purged fold.
 - automl-gs is dead (0.2.1 of April 2019): the scripts that it writes are for TensorFlow 1.
-
-Not here yet: AutoGluon, TPOT and mljar-supervised, which need a process in an environment of their own.
 """
 
 __all__ = [
@@ -27,5 +25,6 @@ __all__ = [
     "neural_network",
     "xgboost",
     "catboost",
+    "external",
     "registry",
 ]

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -153,8 +154,7 @@ class Engine(ABC):
             self.check_estimator(name, task)
         if not names:
             raise BadInput("estimators is empty: name at least one, or pass None")
-        if self.library is not None:
-            installed(self.library)
+        self.check_installed()
         found = [Candidate(self.name, name, self._start(name, task), task=task) for name in names]
         known = {candidate.key for candidate in found}
         for number in range(len(found), n):
@@ -174,6 +174,15 @@ class Engine(ABC):
         parameters = self._start(estimator, task) | self._draw(estimator, task, generator)
         selection = list(SELECTIONS)[int(generator.integers(len(SELECTIONS)))]
         return Candidate(self.name, estimator, parameters, selection, task)
+
+    def is_installed(self) -> bool:
+        """Whether the engine can fit here."""
+        return self.library is None or find_spec(self.library) is not None
+
+    def check_installed(self) -> None:
+        """Raise BadInput, which says how to install it, where the engine cannot fit here."""
+        if self.library is not None:
+            installed(self.library)
 
     def members(self, candidate: Candidate) -> tuple[Candidate, ...]:
         """Name the candidates whose models this one combines; none for one that is fitted by itself.

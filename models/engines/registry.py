@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tradesieve.market.errors import lookup
@@ -22,14 +21,16 @@ ENGINES = {
     "flaml": "tradesieve.models.engines.flaml:FLAMLEngine",
     "xgboost": "tradesieve.models.engines.xgboost:XGBoostEngine",
     "catboost": "tradesieve.models.engines.catboost:CatBoostEngine",
+    "autogluon": "tradesieve.models.engines.external:AutoGluonEngine",
+    "mljar": "tradesieve.models.engines.external:MljarEngine",
+    "tpot": "tradesieve.models.engines.external:TPOTEngine",
 }
-"""Name of an engine to ``module:class``; the library of an engine may be an extra, see `Engine.library`."""
+"""Name of an engine to ``module:class``; not all are installed everywhere, see `Engine.is_installed`."""
 
 
 def installed_engines() -> tuple[str, ...]:
-    """Name the engines whose library is installed."""
-    libraries = {name: engine_named(name).library for name in ENGINES}
-    return tuple(name for name, library in libraries.items() if library is None or find_spec(library) is not None)
+    """Name the engines whose library or environment is installed."""
+    return tuple(name for name in ENGINES if engine_named(name).is_installed())
 
 
 @cache

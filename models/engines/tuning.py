@@ -59,6 +59,11 @@ class InnerFolds:
         self._rows, self._folds = rows, purged_folds(*rows.spans, n_folds=n_folds)
         self._parts = [rows.part(fold.train) for fold in self._folds]
 
+    @property
+    def rows(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The rows to train on and those to test, of each fold."""
+        return [(fold.train, fold.test) for fold in self._folds]
+
     def scores(self, fit: Callable[[TrainingRows], Model]) -> np.ndarray:
         """Return the score of each row by the model of the fold that tests it: float64 (n_rows,).
 

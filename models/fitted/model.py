@@ -49,6 +49,8 @@ class Model(ABC):
     format: ClassVar[str]
     file_name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
+    exportable: ClassVar[bool] = True
+    """Whether it can be saved, and served from its file."""
 
     def __init__(self, columns: np.ndarray, n_features: int) -> None:
         columns = np.asarray(columns, dtype=np.int64)

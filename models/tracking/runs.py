@@ -208,7 +208,10 @@ def _recent_runs(client: MlflowClient, store: TrackingStore, limit: int = 5) -> 
 
 def _check_artifact(client: MlflowClient, run_id: str) -> None:
     if not client.list_artifacts(run_id, ARTIFACT_FOLDER):
-        raise BadInput(f"run {run_id!r} has no artifact: it is a single trial, or its experiment had no winner")
+        raise BadInput(
+            f"run {run_id!r} has no artifact: it is a single trial, its experiment had no winner, or the winner is of "
+            "an engine in an environment of its own (autogluon, mljar, tpot), which cannot be exported"
+        )
 
 
 def _frame(table: pandas.DataFrame | list[dict]) -> pandas.DataFrame:

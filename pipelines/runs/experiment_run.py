@@ -15,6 +15,7 @@ import numpy as np
 from tradesieve.market.bars import format_time
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.dataset import Dataset
+from tradesieve.models.engines.external import use_environments
 from tradesieve.models.protocol.feature_effects import FeatureEffects, measure_effects
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, record_trials
 from tradesieve.models.protocol.leaderboard import summarise
@@ -82,6 +83,7 @@ def run_experiment(
     Refused : if a user's factor breaks an invariant; names it, and the first time at which it is broken.
     """
     began, started = time.time(), time.perf_counter()
+    use_environments(settings.engine_environments)
     chunks = load_chunks(experiment, settings)
     features = features_of(experiment, chunks)
     folder = run_folder(experiment, chunks, settings)

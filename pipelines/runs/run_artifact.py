@@ -37,7 +37,7 @@ def write_run_artifact(
     searched: SearchResult,
     summary: Mapping[str, Any],
 ) -> Path | None:
-    """Write the artifact of the winner and return its folder; None without a winner.
+    """Write the artifact of the winner and return its folder; None without a winner, or one that cannot be exported.
 
     It answers for every instance that was run: one that was joined with another is sized as that one is. A model that
     reads no symbol beside the decision's requires the bars of none: those features are left out.
@@ -46,7 +46,7 @@ def write_run_artifact(
     ----------
     summary : see `models.protocol.leaderboard.summarise`.
     """
-    if searched.model is None or searched.application is None:
+    if searched.model is None or searched.application is None or not searched.model.exportable:
         return None
     if folder.exists():  # written before a crash: from the same inputs, so it is the same artifact
         return load_artifact(folder).folder

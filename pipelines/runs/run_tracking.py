@@ -83,7 +83,7 @@ def track_run(
         artifact_folder=artifact,
         tables=_tables(result, trials, searched, judged) | _features_table(effects),
         files={"experiment.yaml": experiment.to_yaml(), "figures.html": figures},
-        register=gate_open,
+        register=gate_open and artifact is not None,
         tags={
             EXPERIMENT_TAG: experiment.hash,
             GATE_TAG: "sealed" if judged is None else "open" if gate_open else "closed",

@@ -14,6 +14,7 @@ import pytest
 
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.engines.base import Candidate, Model
+from tradesieve.models.engines.external import ExternalEngine
 from tradesieve.models.engines.registry import engine_named, installed_engines
 from tradesieve.models.fitted.formats import load_model
 from tradesieve.models.labels.base import CLASSIFICATION, TASKS
@@ -22,15 +23,17 @@ ROOT = Path(__file__).parents[2]
 N_ROWS, N_FEATURES = 320, 12
 HOUR = 3_600_000_000_000
 SPANS = (np.arange(N_ROWS) * HOUR, (np.arange(N_ROWS) + 3) * HOUR)
+ENGINES = [name for name in installed_engines() if not isinstance(engine_named(name), ExternalEngine)]
+"""Those of an environment of their own have tests of their own, where they are installed."""
 EVERY = [
     (engine, estimator, task)
-    for engine in installed_engines()
+    for engine in ENGINES
     for task in TASKS
     for estimator in engine_named(engine).estimators(task)
 ]
 IDS = [f"{engine}-{estimator}-{task}" for engine, estimator, task in EVERY]
 every_estimator = pytest.mark.parametrize(("engine", "estimator", "task"), EVERY, ids=IDS)
-every_engine = pytest.mark.parametrize("engine", installed_engines())
+every_engine = pytest.mark.parametrize("engine", ENGINES)
 every_task = pytest.mark.parametrize("task", TASKS)
 FEW = {"n_trials": 2, "n_inner_folds": 2, "n_trees": 30, "n_estimators": 20, "max_iter": 20, "epochs": 5}
 """Enough of what a fit repeats, where its number does not matter."""

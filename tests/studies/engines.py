@@ -36,7 +36,7 @@ RESULTS, TABLE = ROOT / "var" / "study" / "engines.jsonl", Path(__file__).with_n
 KIND, SEED, FRESH_SEEDS = "trend 0.15", 0, (10_000, 10_001, 10_002)
 N_DAYS, FEATURES = 180, "minimal"
 N_CANDIDATES = 5
-TUNED = {"lightgbm_optuna": 1, "flaml": 1, "pycaret_ensemble": 1}
+TUNED = dict.fromkeys(("lightgbm_optuna", "flaml", "pycaret_ensemble", "autogluon", "mljar", "tpot"), 1)
 """Candidates of an engine that tries parameters within its fits."""
 
 
@@ -129,7 +129,7 @@ def write_table(rows: list[Row]) -> str:
 Made by `python -m tests.studies.engines` on {datetime.now(UTC):%Y-%m-%d} ({facts}).
 
 Two symbols, all rules, {N_DAYS} days of 15m bars with an edge of 0.15 (`{KIND}`), the features `{FEATURES}`, one seed;
-{first["n_trades"]:,} trades to learn from. Each engine has {N_CANDIDATES} candidates, `lightgbm_optuna` one, whose
+{first["n_trades"]:,} trades to learn from. Each engine has {N_CANDIDATES} candidates, but those that tune have one, whose
 trials are inside its fits; folds, seed and everything else are those of the default plan. The winner is judged on three
 fresh markets of the same law, where every trade has Sortino ratios of {every} and earns
 {first["every_expectancy"]:.1f} bp. An engine finds the edge in a market if its ratio there is above zero and above that
