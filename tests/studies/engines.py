@@ -129,9 +129,9 @@ def write_table(rows: list[Row]) -> str:
 Made by `python -m tests.studies.engines` on {datetime.now(UTC):%Y-%m-%d} ({facts}).
 
 Two symbols, all rules, {N_DAYS} days of 15m bars with an edge of 0.15 (`{KIND}`), the features `{FEATURES}`, one seed;
-{first["n_trades"]:,} trades to learn from. Each engine has {N_CANDIDATES} candidates, but those that tune have one, whose
-trials are inside its fits; folds, seed and everything else are those of the default plan. The winner is judged on three
-fresh markets of the same law, where every trade has Sortino ratios of {every} and earns
+{first["n_trades"]:,} trades to learn from. Each engine has {N_CANDIDATES} candidates, but those that tune have one,
+whose trials are inside its fits; folds, seed and everything else are those of the default plan. The winner is judged on
+three fresh markets of the same law, where every trade has Sortino ratios of {every} and earns
 {first["every_expectancy"]:.1f} bp. An engine finds the edge in a market if its ratio there is above zero and above that
 of every trade. One market to learn from ranks no engines.
 
