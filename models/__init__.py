@@ -12,6 +12,7 @@ __all__ = [
     "combinatorial_splits",
     "feature_selection",
     "fitted",
+    "scopes",
     "engines",
     "information_coefficient",
     "leakage",

@@ -41,6 +41,8 @@ class Dataset:
     calendar : the trading days within `period`.
     same_trades_as : the one of `instance_names` that stands for it, by the name of each instance that was joined with
         an earlier one of the same trades.
+    scope_columns : of `feature_names`, those that are there for scopes, see `models.scopes`; other candidates do not
+        read them.
     """
 
     X: np.ndarray
@@ -59,6 +61,7 @@ class Dataset:
     label_time: np.ndarray | None = None
     more_targets: Mapping[str, np.ndarray] = field(default_factory=dict)
     factor_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scope_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.decision_time)
@@ -93,17 +96,24 @@ class Dataset:
         """
         return lookup("label of the dataset", label, self.more_targets) if label else self.y
 
-    def columns_of(self, factors: str = "") -> np.ndarray | None:
-        """Return the columns of a factor set, int64, ascending; None without a name: all of them.
+    def columns_of(self, factors: str = "", *, categories: Sequence[str] = ()) -> np.ndarray | None:
+        """Return the columns that a candidate reads, int64, ascending; None where it reads all of them.
+
+        Parameters
+        ----------
+        factors : a factor set; without a name, every feature that is not there for a scope.
+        categories : the names of category columns that it reads besides.
 
         Raises
         ------
-        Unknown : if the rows do not have it.
+        Unknown : if the rows do not have the factor set.
         """
-        if not factors:
+        if not factors and not self.scope_columns:
             return None
-        names = lookup("factor set of the dataset", factors, self.factor_sets)
-        return np.flatnonzero(np.isin(self.feature_names, names))
+        own: Sequence[str] = [name for name in self.feature_names if name not in self.scope_columns]
+        if factors:
+            own = lookup("factor set of the dataset", factors, self.factor_sets)
+        return np.flatnonzero(np.isin(self.feature_names, [*own, *categories]))
 
     def __len__(self) -> int:
         return len(self.decision_time)
@@ -145,6 +155,8 @@ class Dataset:
             digest.update(name.encode() + np.ascontiguousarray(targets).tobytes())
         if self.factor_sets:
             digest.update(repr(sorted(self.factor_sets.items())).encode())
+        if self.scope_columns:
+            digest.update(repr(self.scope_columns).encode())
         return digest.hexdigest()[:16]
 
 
@@ -161,6 +173,7 @@ def dataset_from_trades(
     calendar: TradingCalendar,
     same_trades_as: Mapping[str, str] | None = None,
     factor_sets: Mapping[str, tuple[str, ...]] | None = None,
+    scope_columns: tuple[str, ...] = (),
 ) -> Dataset:
     """Build a dataset from trades and their features.
 
@@ -171,7 +184,7 @@ def dataset_from_trades(
     ----------
     trades : the trades table, in decision order; trades of the instances of `same_trades_as` are left out.
     X : float64 (n_trades, n_features).
-    feature_names, period, calendar, same_trades_as, factor_sets : see `Dataset`.
+    feature_names, period, calendar, same_trades_as, factor_sets, scope_columns : see `Dataset`.
     labels : names, see `models.labels`; the first one becomes `Dataset.y`.
     label_features : float64 (n_trades,) of each feature that a label reads, by name.
     bars : by symbol and timeframe, for labels that read them.
@@ -221,6 +234,7 @@ def dataset_from_trades(
         label_time=known_time if np.any(known_time > exit_time) else None,
         more_targets={name: each.values for name, each in targets.items()} if len(labels) > 1 else {},
         factor_sets=factor_sets or {},
+        scope_columns=scope_columns,
     )
 
 

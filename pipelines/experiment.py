@@ -25,6 +25,7 @@ from tradesieve.market.instruments import Instrument, instrument_from, refuse_pe
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.protocol.plan import Plan
+from tradesieve.models.scopes.registry import scope_features
 from tradesieve.strategies.registry import ALL, choose_strategies
 from tradesieve.strategies.strategy import Strategy
 
@@ -33,6 +34,7 @@ _ADDED_LATER: dict[str, Any] = {"sampling": "grid", "settle_with": None, "featur
 """Keys with defaults that the hash leaves out, so that an experiment keeps the hash it had before they existed."""
 _ADDED_LATER_TO_PLAN: dict[str, Any] = {
     "factor_sets": [], "selections": [], "weights": "uniform", "calibration": "none", "budget": "", "path_groups": 0,
+    "scope": "pooled",
 }  # fmt: skip
 """The same for keys of the plan."""
 _FEATURES = "features"
@@ -155,7 +157,7 @@ class Experiment:
     def feature_names(self) -> tuple[str, ...]:
         """Return the names of the features, those of all factor sets of the plan.
 
-        Each parses, and its lookback is defined at each timeframe.
+        Each parses, and its lookback is defined at each timeframe. Last come those that only scopes read.
         """
         given = self._given_features()
         names = expand(given, self.feature_sets, symbols=self.symbols)
@@ -165,11 +167,17 @@ class Experiment:
             )
         if not names or len(set(given)) != len(given):
             raise BadInput("features are empty, or one of them is named twice")
+        names += tuple(name for name in scope_features(self.plan.scopes) if name not in names)
         for name in names:
             feature = parse_feature(name)
             for timeframe in self.parsed_timeframes():
                 feature.lookback(timeframe)
         return names
+
+    def scope_columns(self) -> tuple[str, ...]:
+        """Return those of the features that only scopes read."""
+        own = expand(self._given_features(), self.feature_sets, symbols=self.symbols)
+        return tuple(name for name in scope_features(self.plan.scopes) if name not in own)
 
     def reads_each_symbol(self) -> bool:
         """Tell whether a set or pattern of the features stands for the symbols of the experiment."""

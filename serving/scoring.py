@@ -94,7 +94,7 @@ class Scorer:
         window = self._bars.own(request, timeframe, required)
         others = self._bars.others(request, timeframe, required) if required.others else {}
         require_volume(self.artifact.features, window, others)
-        score = self.artifact.score(window, decision, others=others)
+        score = self.artifact.score(window, decision, others=others, instance_names=[instance])
         size = float(self.artifact.sizes(score, [instance])[0])
         threshold = self._thresholds[instance]
         return Decision(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -30,6 +31,7 @@ from tradesieve.features.feature_names import parse_features
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.features.requirements import requirements_of
 from tradesieve.market.bars import Bars
+from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.resampling import resample
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.synthetic import SyntheticMarket
@@ -38,8 +40,12 @@ from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.artifact.artifact import Artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
+from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.lightgbm import LightGBMEngine
+from tradesieve.models.protocol.candidate_rows import CandidateRows
+from tradesieve.models.scopes.category_columns import with_category_columns
+from tradesieve.models.scopes.registry import category_columns
 
 # The same cases on every run: a change is judged by what it changes, not by what was drawn this time.
 # No time is asserted: a busy machine is slow, not wrong.
@@ -142,10 +148,12 @@ def build_artifact(
     candidate: Candidate | None = None,
     timeframe: str = "5m",
     n_golden: int = 6,
+    scope: str = "pooled",
     **changes: object,
 ) -> Artifact:
-    """Fit a small model on synthetic bars and write it as an artifact."""
+    """Fit a small model on synthetic bars and write it as an artifact; a scope needs its features among the others."""
     instances = [f"{strategy}|{symbol}|{timeframe}" for strategy in STRATEGIES for symbol in SYMBOLS]
+    categories = category_columns([scope], instances)
     random = np.random.default_rng(seed)
     bars = {symbol: synthetic_bars(symbol, timeframe=timeframe) for symbol in SYMBOLS}
     needed = requirements_of(parse_features(features), parse_timeframe(timeframe))
@@ -159,7 +167,18 @@ def build_artifact(
     X = np.concatenate(matrices)
     y = (np.nan_to_num(X[:, 0]) + random.normal(size=len(X)) * 0.2 > np.nanmedian(X[:, 0])).astype(np.float64)
     chosen = candidate or Candidate("lightgbm", "gbdt", {"n_trees": 30})
-    model = (engine or LightGBMEngine()).fit(chosen, X, y, np.ones(len(y)), seed=seed)  # type: ignore[attr-defined]
+    if scope == "pooled":
+        model = (engine or LightGBMEngine()).fit(chosen, X, y, np.ones(len(y)), seed=seed)  # type: ignore[attr-defined]
+    else:
+        # The two strategies take turns in the rows of a symbol.
+        instance = np.arange(len(y)) % 2 * len(SYMBOLS) + np.repeat(np.arange(len(SYMBOLS)), 400)
+        time, ones = np.arange(len(y)), np.ones(len(y))
+        plain = Dataset(
+            X, features, y, ones, time, time + 1, ones, ones, instance, tuple(instances), (0, len(y)), ALWAYS
+        )  # fmt: skip
+        dataset = with_category_columns(plain, categories)
+        model = CandidateRows(dataset, [None]).fit_with_members(replace(chosen, scope=scope), 0, seed=seed)
+        X = dataset.X
     golden = []
     for number in range(n_golden):
         instance = instances[number % len(instances)]
@@ -174,6 +193,7 @@ def build_artifact(
         application=application or Threshold(float(np.median(model.predict(X)))),
         manifest=manifest_of(instances, **changes),
         golden=golden,
+        categories=categories,
     )
 
 

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ from tradesieve.models.artifact.manifest import (
 )
 from tradesieve.models.fitted.formats import load_model
 from tradesieve.models.fitted.model import Model
+from tradesieve.models.scopes.category_columns import CategoryColumns, category_columns_from
 from tradesieve.strategies.instance import Instance
 
 MODEL, GOLDEN = "model", "golden.npz"
@@ -70,6 +71,7 @@ class Artifact:
     model : scores rows of features.
     features : the columns that the model reads, in order.
     application : turns scores into sizes.
+    categories : the columns that the model reads after the features.
     """
 
     folder: Path
@@ -77,8 +79,16 @@ class Artifact:
     model: Model
     features: tuple[Feature, ...]
     application: Application
+    categories: CategoryColumns = field(default_factory=CategoryColumns)
 
-    def score(self, bars: Bars, decisions: Decisions, *, others: Mapping[str, Bars] | None = None) -> np.ndarray:
+    def score(
+        self,
+        bars: Bars,
+        decisions: Decisions,
+        *,
+        others: Mapping[str, Bars] | None = None,
+        instance_names: Sequence[str] = (),
+    ) -> np.ndarray:
         """Score decisions.
 
         Parameters
@@ -86,13 +96,49 @@ class Artifact:
         bars : history of one symbol, as many bars as `requirements` counts before each decision.
         decisions : n of them, with the terms that `requirements` names.
         others : history of the other symbols that `requirements` names.
+        instance_names : the strategy instance of each decision; a model without categories needs none.
 
         Returns
         -------
         float64 (n,), as `models.fitted.model.Model.predict`. Bit for bit the same for one decision as for many, live as
         in research.
+
+        Raises
+        ------
+        BadInput : if the model reads categories and not every decision has its instance.
+        Unknown : if the model was not trained on an instance.
         """
-        return self.model.predict(compute(bars, decisions, self.features, others=others))
+        return self.model.predict(self.columns(bars, decisions, others=others, instance_names=instance_names))
+
+    def columns(
+        self,
+        bars: Bars,
+        decisions: Decisions,
+        *,
+        others: Mapping[str, Bars] | None = None,
+        instance_names: Sequence[str] = (),
+    ) -> np.ndarray:
+        """Return what the model reads of decisions, features and then categories; as `score`."""
+        return self.with_categories(compute(bars, decisions, self.features, others=others), instance_names)
+
+    def with_categories(self, X: np.ndarray, instance_names: Sequence[str]) -> np.ndarray:
+        """Append the columns of categories to features: float64 (n, n_features), of the instance of each row.
+
+        Raises
+        ------
+        BadInput, Unknown : as `score`.
+        """
+        if not self.categories.names:
+            return X
+        if len(instance_names) != len(X):
+            read = ", ".join([*self.categories.codes, *self.categories.indicators])
+            raise BadInput(
+                f"the model reads the {read} of each decision: {len(X)} decisions need as many instance names, got "
+                f"{len(instance_names)}"
+            )
+        self._positions(instance_names)
+        same = self.manifest.get("same_trades_as", {})
+        return np.hstack([X, self.categories.of([same.get(name, name) for name in instance_names])])
 
     def sizes(self, scores: np.ndarray, instance_names: Sequence[str]) -> np.ndarray:
         """Turn scores into sizes, the multiple of each rule's own stake; 0 refuses the trade.
@@ -101,11 +147,13 @@ class Artifact:
         ------
         Unknown : if the model was not trained on an instance.
         """
+        return self.application.sizes(np.asarray(scores, dtype=np.float64), self._positions(instance_names))
+
+    def _positions(self, instance_names: Sequence[str]) -> np.ndarray:
         try:
-            index = np.array([self._index[name] for name in instance_names], dtype=np.int64)
+            return np.array([self._index[name] for name in instance_names], dtype=np.int64)
         except KeyError as error:
             raise Unknown("strategy instance", error.args[0], self._index) from None
-        return self.application.sizes(np.asarray(scores, dtype=np.float64), index)
 
     def requirements(self, timeframe: Timeframe | str, symbol: str | None = None) -> Requirements:
         """Return what a decision requires, at least the bar that closes at the decision.
@@ -148,16 +196,18 @@ def write_artifact(
     application: Application,
     manifest: Mapping[str, Any],
     golden: Sequence[GoldenVector],
+    categories: CategoryColumns | None = None,
 ) -> Artifact:
     """Write an artifact completely or not at all, then load and verify it.
 
     Parameters
     ----------
     folder : must not exist.
-    model : fitted on `features`, in their order.
+    model : fitted on `features`, in their order, and then on the columns of `categories`.
     application : with the parameters that were judged.
     manifest : plain JSON values, see `models.artifact.manifest_schema.GivenManifest`; further keys are kept.
     golden : at least one; each is cut to what its decision requires. The answers are computed here.
+    categories : the columns that the model reads after the features; None: none.
 
     Raises
     ------
@@ -171,9 +221,12 @@ def write_artifact(
     modules = modules_of(parsed)
     if modules:
         manifest = {**manifest, "modules": describe_modules(modules)}
-    whole = complete_manifest(manifest, model=model, features=features, application=application)
+    read = categories or CategoryColumns()
+    if read.names:
+        manifest = {**manifest, "categories": read.as_dict()}
+    whole = complete_manifest(manifest, model=model, features=features, application=application, n_read=len(read.names))
     with _drafted(folder) as draft:
-        unwritten = Artifact(draft, whole, model, parsed, application)
+        unwritten = Artifact(draft, whole, model, parsed, application, read)
         vectors = trimmed(golden, unwritten.requirements)
         model.save(draft / MODEL)
         write_modules(draft, modules)
@@ -247,7 +300,8 @@ def load_artifact(folder: Path) -> Artifact:
         application = from_parameters(manifest["application"]["name"], manifest["application"]["parameters"])
     except TypeError as error:
         raise BadInput(f"{folder / MANIFEST_FILE} is not valid: application: {error}") from error
-    return Artifact(folder, manifest, load_model(folder / MODEL), features, application)
+    categories = category_columns_from(manifest.get("categories") or {})
+    return Artifact(folder, manifest, load_model(folder / MODEL), features, application, categories)
 
 
 def verify(artifact: Artifact) -> int:
@@ -267,9 +321,10 @@ def verify(artifact: Artifact) -> int:
     if exported.X.shape != here.X.shape:
         raise Refused(f"{artifact.folder}: golden answers have shape {exported.X.shape}, here they have {here.X.shape}")
     together = artifact.model.predict(here.X)
+    names = [*(feature.name for feature in artifact.features), *artifact.categories.names]
     for row, vector in enumerate(vectors):
         pairs = [
-            *((f"feature {f.name}", here.X[row, i], exported.X[row, i]) for i, f in enumerate(artifact.features)),
+            *((f"feature {name}", here.X[row, i], exported.X[row, i]) for i, name in enumerate(names)),
             ("score", here.scores[row], exported.scores[row]),
             ("score among others", together[row], exported.scores[row]),
             ("size", here.sizes[row], exported.sizes[row]),
@@ -285,12 +340,13 @@ def verify(artifact: Artifact) -> int:
 
 
 def _answers(artifact: Artifact, vectors: Sequence[GoldenVector]) -> GoldenAnswers:
-    X = np.empty((len(vectors), len(artifact.features)))
+    X = np.empty((len(vectors), len(artifact.features) + len(artifact.categories.names)))
     scores, sizes = np.empty(len(vectors)), np.empty(len(vectors))
     for row, vector in enumerate(vectors):
-        X[row] = compute(vector.bars, vector.decision, artifact.features, others=vector.others)[0]
-        scores[row] = artifact.score(vector.bars, vector.decision, others=vector.others)[0]
-        sizes[row] = artifact.sizes(scores[row : row + 1], [vector.instance_name])[0]
+        asked, own = (vector.bars, vector.decision), [vector.instance_name]
+        X[row] = artifact.columns(*asked, others=vector.others, instance_names=own)[0]
+        scores[row] = artifact.score(*asked, others=vector.others, instance_names=own)[0]
+        sizes[row] = artifact.sizes(scores[row : row + 1], own)[0]
     return GoldenAnswers(X, scores, sizes)
 
 

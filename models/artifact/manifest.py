@@ -20,6 +20,7 @@ from tradesieve.models.applications.base import Application
 from tradesieve.models.artifact.bundled_modules import packages_of
 from tradesieve.models.artifact.manifest_schema import GivenManifest, Manifest
 from tradesieve.models.fitted.formats import FORMATS
+from tradesieve.models.fitted.grouped_model import GroupedModel
 from tradesieve.models.fitted.model import Model
 from tradesieve.strategies.instance import Instance
 
@@ -34,13 +35,14 @@ MANIFEST_FILE = "manifest.json"
 
 
 def complete_manifest(
-    given: Mapping[str, Any], *, model: Model, features: Sequence[str], application: Application
+    given: Mapping[str, Any], *, model: Model, features: Sequence[str], application: Application, n_read: int = 0
 ) -> dict[str, Any]:
     """Check the given keys and add those that follow from what is written, all but ``files``.
 
     Parameters
     ----------
     given : see `GivenManifest`.
+    n_read : how many columns of categories the model reads after the features.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def complete_manifest(
     except (TypeError, ValueError) as error:
         raise BadInput(f"the manifest holds a value that is not plain JSON: {error}") from error
     _validate(GivenManifest, manifest, "the manifest")
-    _check_fit(manifest["instances"], model, features, application)
+    _check_fit(manifest["instances"], model, features, application, n_read)
     instances = [Instance.parse(name) for name in manifest["instances"]]
     manifest |= {
         "format": FORMAT,
@@ -63,14 +65,21 @@ def complete_manifest(
         "timeframes": sorted({instance.timeframe for instance in instances}, key=parse_timeframe),
         "features": list(features),
         "application": {"name": application.name, "parameters": application.parameters()},
-        "model": {**manifest["model"], "format": model.format},
+        "model": {**manifest["model"], "format": model.format, **_formats_of_groups(model)},
     }
     return manifest | {"versions": installed_versions(manifest)}
 
 
-def _check_fit(instances: Sequence[str], model: Model, features: Sequence[str], application: Application) -> None:
-    if len(set(features)) < len(features) or model.n_features != len(features):
-        raise BadInput(f"the model reads {model.n_features} features, and {len(features)} are given; each once")
+def _formats_of_groups(model: Model) -> dict[str, str]:
+    return {"format_of_groups": model.pooled.format} if isinstance(model, GroupedModel) else {}
+
+
+def _check_fit(
+    instances: Sequence[str], model: Model, features: Sequence[str], application: Application, n_read: int
+) -> None:
+    given = len(features) + n_read
+    if len(set(features)) < len(features) or model.n_features != given:
+        raise BadInput(f"the model reads {model.n_features} features, and {given} are given; each once")
     for name, value in application.parameters().items():
         if isinstance(value, list) and len(value) != len(instances):
             raise BadInput(f"application {application.name!r}: {len(value)} {name} for {len(instances)} instances")
@@ -145,7 +154,8 @@ def require_release(manifest: Mapping[str, Any]) -> None:
 
 def required_packages(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the packages whose code computes an artifact's scores."""
-    used = ("numpy", "numba", *FORMATS[manifest["model"]["format"]].packages)
+    formats = (manifest["model"][key] for key in ("format", "format_of_groups") if manifest["model"].get(key))
+    used = ("numpy", "numba", *(package for name in formats for package in FORMATS[name].packages))
     tsfresh = ("tsfresh",) if any(map(needs_tsfresh, manifest["features"])) else ()
     return tuple(dict.fromkeys((*used, *tsfresh, *packages_of(manifest))))
 

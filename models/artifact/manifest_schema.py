@@ -52,9 +52,17 @@ class TrainedModel(_Part):
 
 
 class ModelPart(TrainedModel):
-    """The candidate and the format of its model file, see `models.fitted.model`."""
+    """The candidate and the format of its model file, see `models.fitted.formats`; of groups, that of each model."""
 
     format: str
+    format_of_groups: str | None = None
+
+
+class CategoriesPart(_Part):
+    """Columns of categories, see `models.scopes.category_columns`."""
+
+    codes: dict[str, list[str]]
+    indicators: dict[str, list[str]]
 
 
 class ApplicationPart(_Part):
@@ -90,6 +98,7 @@ class GivenManifest(_Part):
     override : why a closed gate is overridden, else null.
     model : the candidate that was fitted.
     modules : the user's modules, where features need them.
+    categories : the columns that the model reads after the features, where it reads any.
     """
 
     experiment: str
@@ -106,6 +115,7 @@ class GivenManifest(_Part):
     override: Annotated[str | None, AfterValidator(_in_words)]
     model: TrainedModel
     modules: list[ModulePart] = []
+    categories: CategoriesPart | None = None
 
 
 class Manifest(GivenManifest):

@@ -20,6 +20,7 @@ from tradesieve.models.feature_selection.registry import SELECTIONS, check_selec
 from tradesieve.models.fitted.calibration import NONE, check_calibration
 from tradesieve.models.fitted.model import Model, installed
 from tradesieve.models.labels.base import CLASSIFICATION, TASKS
+from tradesieve.models.scopes.registry import POOLED, scope_named
 
 __all__ = ["Candidate", "Engine", "Model", "single_threaded"]
 
@@ -27,7 +28,7 @@ _LARGEST_SEED = 2**31 - 1
 _TRIES = 100
 
 
-_DIMENSIONS = {"label": "", "factors": "", "weights": "uniform", "calibration": NONE}
+_DIMENSIONS = {"label": "", "factors": "", "weights": "uniform", "calibration": NONE, "scope": POOLED}
 """The dimensions of a search that were added later, with their defaults: keys from before hold without them."""
 
 
@@ -45,6 +46,7 @@ class Candidate:
     factors : the factor set that it reads, where a search tries several; empty: every feature of the dataset.
     weights : how its training rows are weighed, see `models.weights`.
     calibration : how the scores of a classification become probabilities, see `models.fitted.calibration`.
+    scope : which trades one model is fitted on, see `models.scopes`.
     """
 
     engine: str
@@ -56,9 +58,11 @@ class Candidate:
     factors: str = ""
     weights: str = "uniform"
     calibration: str = NONE
+    scope: str = POOLED
 
     def __post_init__(self) -> None:
         check_selection(self.selection)
+        scope_named(self.scope)
         check_calibration(self.calibration)
         if self.task not in TASKS:
             raise Unknown("task", self.task, TASKS)
@@ -98,7 +102,7 @@ class Candidate:
 
     @property
     def dimensions(self) -> dict[str, str]:
-        """What it was fitted to, apart from defaults: ``label``, ``factors``, ``weights``, ``calibration``."""
+        """What it was fitted to, apart from defaults: ``label``, ``factors``, ``weights`` and so on."""
         return {name: getattr(self, name) for name, usual in _DIMENSIONS.items() if getattr(self, name) != usual}
 
     def __hash__(self) -> int:

@@ -3,4 +3,4 @@
 Fitting is `models.engines`; the folder that carries a model is `models.artifact`.
 """
 
-__all__ = ["calibration", "sklearn_scoring", "model", "combination", "formats"]
+__all__ = ["calibration", "sklearn_scoring", "model", "combination", "grouping", "grouped_model", "formats"]

@@ -11,6 +11,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput, lookup
 from tradesieve.models.fitted.calibration import calibration_from
 from tradesieve.models.fitted.combination import ScikitCombinationModel
+from tradesieve.models.fitted.grouped_model import GroupedModel
 from tradesieve.models.fitted.model import (
     MANIFEST,
     CatBoostModel,
@@ -28,6 +29,7 @@ _KINDS: tuple[type[Model], ...] = (
     ScikitCombinationModel,
     XGBoostModel,
     CatBoostModel,
+    GroupedModel,
 )
 FORMATS = {model.format: model for model in _KINDS}
 """Name of a format to its model."""

@@ -1,9 +1,9 @@
 """Fitted models and their files.
 
-This drawer is all that a service needs: a saved model loads with LightGBM, with
-scikit-learn and skops, or with the library of an extra, never with an AutoML library. Live equals research bit for bit,
-so the score of a row must not depend on the rows beside it. Matrix products break that rule, because BLAS sums a single
-row in another order than a block of rows; no model here predicts through BLAS.
+This drawer is all that a service needs: a saved model loads with LightGBM, with scikit-learn and skops, or with the
+library of an extra, never with an AutoML library. Live equals research bit for bit, so the score of a row must not
+depend on the rows beside it. Matrix products break that rule, because BLAS sums a single row in another order than a
+block of rows; no model here predicts through BLAS.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The fits of candidates: their label, the columns of their factor set, their weights and their calibration."""
+"""The fits of candidates: their label, the columns that they read, their weights, their calibration and scope."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from tradesieve.models.engines.base import Candidate, Model
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.engines.training_rows import TrainingRows
 from tradesieve.models.fitted.calibration import NONE, Calibration, fit_calibration
+from tradesieve.models.fitted.grouped_model import GroupedModel
+from tradesieve.models.scopes.base import groups_to_fit
+from tradesieve.models.scopes.registry import POOLED, scope_named
 from tradesieve.models.splits import purged_folds
 from tradesieve.models.weights import UNIFORM, weights
 
@@ -22,7 +25,7 @@ _INNER_FOLDS = 3
 
 
 class CandidateRows:
-    """Training rows of parts of a dataset, made once for all candidates of one label, factor set and weights.
+    """Training rows of parts of a dataset, made once for all candidates of one label, weights and set of columns.
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ class CandidateRows:
     def __init__(self, dataset: Dataset, parts: Sequence[np.ndarray | None]) -> None:
         self._dataset, self._parts = dataset, parts
         self._rows: dict[tuple[str, ...], TrainingRows] = {}
-        self._columns: dict[str, np.ndarray] = {}
+        self._columns: dict[tuple[str, ...], np.ndarray] = {}
         self._lock, self._columns_lock = threading.Lock(), threading.Lock()
 
     def of(self, candidate: Candidate, part: int) -> TrainingRows:
@@ -43,7 +46,7 @@ class CandidateRows:
         BadInput : if no row is left.
         Unknown : if the dataset has no such label or factor set.
         """
-        key = (candidate.label, candidate.factors, candidate.weights, str(part))
+        key = (candidate.label, candidate.weights, str(part), *_columns_key(candidate))
         with self._lock:
             if key not in self._rows:
                 self._rows[key] = self._make(candidate, self._parts[part])
@@ -59,29 +62,58 @@ class CandidateRows:
         if candidate.calibration != NONE:
             (model,) = members
             return model.calibrated(self._calibration(candidate, part, seed))
-        rows = self.of(candidate, part)
-        model = engine_named(candidate.engine).fit_rows(candidate, rows, seed=seed, members=members)
-        columns = self._dataset.columns_of(candidate.factors)
-        if members or columns is None:  # members read the full X already
-            return model
-        return model.widened(columns, len(self._dataset.feature_names))
+        if scope_named(candidate.scope).is_grouped:
+            (pooled,) = members
+            return self._fit_groups(candidate, self._row_numbers(part), pooled, seed)
+        model = engine_named(candidate.engine).fit_rows(candidate, self.of(candidate, part), seed=seed, members=members)
+        return model if members else self._widened(model, candidate)  # members read the full X already
 
     def fit_with_members(self, candidate: Candidate, part: int, *, seed: int) -> Model:
         """Fit what a candidate is made of on a part, and then the candidate itself."""
         members = [self.fit_with_members(one, part, seed=seed) for one in members_of(candidate)]
         return self.fit(candidate, part, seed=seed, members=members)
 
+    def _fit_groups(self, candidate: Candidate, rows: np.ndarray, pooled: Model, seed: int) -> Model:
+        """Fit a model on each group of rows that is large enough."""
+        scope, plain, dataset = scope_named(candidate.scope), replace(candidate, scope=POOLED), self._dataset
+        grouping = scope.fit_grouping(dataset.X[rows], dataset.feature_names)
+        groups = grouping(dataset.X[rows])
+        to_fit = groups_to_fit(groups, dataset.targets(candidate.label)[rows])
+        own = {group: self._fit_on(plain, rows[groups == group], seed) for group in to_fit}
+        return GroupedModel(pooled, own, grouping)
+
+    def _fit_on(self, candidate: Candidate, rows: np.ndarray, seed: int) -> Model:
+        """Fit a candidate without a calibration, and what it is made of, on some rows."""
+        if scope_named(candidate.scope).is_grouped:
+            pooled = self._fit_on(replace(candidate, scope=POOLED), rows, seed)
+            return self._fit_groups(candidate, rows, pooled, seed)
+        model = engine_named(candidate.engine).fit_rows(candidate, self._make(candidate, rows), seed=seed)
+        return self._widened(model, candidate)
+
+    def _widened(self, model: Model, candidate: Candidate) -> Model:
+        """Return a model of the columns that a candidate reads as one of the full X."""
+        columns = self.columns_of(candidate)
+        return model if columns is None else model.widened(columns, len(self._dataset.feature_names))
+
+    def columns_of(self, candidate: Candidate) -> np.ndarray | None:
+        """Return the columns that the models of a candidate read, int64, ascending; None where they read all."""
+        read = scope_named(candidate.scope).indicators
+        named = [name for name in self._dataset.scope_columns if name.partition("=")[0] in read and "=" in name]
+        return self._dataset.columns_of(candidate.factors, categories=named)
+
+    def _row_numbers(self, part: int) -> np.ndarray:
+        rows = self._parts[part]
+        return np.arange(len(self._dataset)) if rows is None else rows
+
     def _calibration(self, candidate: Candidate, part: int, seed: int) -> Calibration:
         """Fit a calibration on the scores of the part's rows, each by a model of inner folds that are purged of it."""
         (plain,), dataset = members_of(candidate), self._dataset
         y = dataset.targets(candidate.label)
-        rows = self._known(y, self._parts[part])
-        rows = np.arange(len(dataset)) if rows is None else rows
+        known = self._known(y, self._parts[part])
+        rows = np.arange(len(dataset)) if known is None else known
         scores = np.full(len(rows), np.nan)
         for fold in purged_folds(dataset.decision_time[rows], dataset.span_end[rows], n_folds=_INNER_FOLDS):
-            inner = self._make(plain, rows[fold.train])
-            model = engine_named(plain.engine).fit_rows(plain, inner, seed=seed)
-            scores[fold.test] = model.predict(self._features(candidate)[rows[fold.test]])
+            scores[fold.test] = self._fit_on(plain, rows[fold.train], seed).predict(dataset.X[rows[fold.test]])
         weight = self.of(candidate, part).weight
         return fit_calibration(candidate.calibration, scores, y[rows], weight)
 
@@ -92,7 +124,7 @@ class CandidateRows:
             weighed = np.arange(len(dataset)) if rows is None else rows
             weight = weight.copy()
             weight[weighed] = weights(candidate.weights, dataset, weighed)
-        columns, names = dataset.columns_of(candidate.factors), dataset.feature_names
+        columns, names = self.columns_of(candidate), dataset.feature_names
         if columns is not None:
             names = tuple(names[column] for column in columns)
         spans = (dataset.decision_time, dataset.span_end)
@@ -111,21 +143,27 @@ class CandidateRows:
         return known
 
     def _features(self, candidate: Candidate) -> np.ndarray:
-        """Return the features that a candidate reads, of all rows; a factor set's are copied once."""
-        columns = self._dataset.columns_of(candidate.factors)
+        """Return the features that a candidate reads, of all rows; where they are not all, they are copied once."""
+        columns, key = self.columns_of(candidate), _columns_key(candidate)
         if columns is None:
             return self._dataset.X
         with self._columns_lock:
-            if candidate.factors not in self._columns:
-                self._columns[candidate.factors] = np.ascontiguousarray(self._dataset.X[:, columns])
-            return self._columns[candidate.factors]
+            if key not in self._columns:
+                self._columns[key] = np.ascontiguousarray(self._dataset.X[:, columns])
+            return self._columns[key]
+
+
+def _columns_key(candidate: Candidate) -> tuple[str, ...]:
+    return (candidate.factors, *scope_named(candidate.scope).indicators)
 
 
 def members_of(candidate: Candidate) -> tuple[Candidate, ...]:
     """Name the candidates whose models on the same rows this one is made of; none for one that is fitted by itself.
 
-    A calibrated one is made of itself without the calibration.
+    A calibrated one is made of itself without the calibration; one of groups needs the pooled model.
     """
     if candidate.calibration != NONE:
         return (replace(candidate, calibration=NONE),)
+    if scope_named(candidate.scope).is_grouped:
+        return (replace(candidate, scope=POOLED),)
     return engine_named(candidate.engine).members(candidate)

@@ -68,7 +68,8 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
     application is ``at_edge`` of its grid; ``leaderboard``, whose ``fitness`` is the measure that selects;
     ``probability_of_overfitting`` of the choice, for information; ``n_trials``, ``holdout_opening``,
     ``holdout_looks`` (how many of the earlier openings were looks) and ``gate``. Where the budget left candidates out,
-    ``not_tried`` names them.
+    ``not_tried`` names them. Where the winner has a model for each group of trades, ``groups`` says for which, see
+    `models.protocol.scope_groups`.
     """
     winner = result.winner
     sizes = np.zeros(len(result.judged)) if winner is None else winner.sizes
@@ -92,6 +93,7 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
     return {
         **summary,
         **({"not_tried": untried} if untried else {}),
+        **({"groups": result.groups} if result.groups else {}),
         "coverage": shown["coverage"],
         "winner": None if winner is None or result.application is None else _winner(winner, result),
         "leaderboard": leaderboard(result),

@@ -22,6 +22,7 @@ from tradesieve.models.labels.base import CLASSIFICATION, REGRESSION
 from tradesieve.models.labels.registry import label_named
 from tradesieve.models.protocol.aims import aim_named
 from tradesieve.models.protocol.search_order import DIMENSIONS, parse_budget
+from tradesieve.models.scopes.registry import POOLED, scope_named
 from tradesieve.models.significance.gate import GateLimits
 from tradesieve.models.splits import Fold, check_n_folds, folds_named
 from tradesieve.models.weights import UNIFORM, WEIGHTS
@@ -43,6 +44,8 @@ class Plan:
     engines : number of candidates per engine, by the engine's name.
     calibration : how the scores of a classification become probabilities, fitted on inner folds, see
         `models.fitted.calibration`, or a list of ways. Candidates of a regression are tried without.
+    scope : which trades one model is fitted on: ``pooled`` (all), ``rule``, ``instance``, ``categories`` (all, with
+        columns of rule and symbol) or ``regime``, see `models.scopes`, or a list of them.
     budget : what the search may spend, a time such as ``10m`` or a number such as ``40 trials``; empty: every candidate
         is tried. See `models.protocol.search_order`.
     applications : rules that turn scores into sizes; each of them with each candidate is a trial. Empty: that of the
@@ -71,6 +74,7 @@ class Plan:
     selections: tuple[str, ...] = ()
     weights: str | tuple[str, ...] = UNIFORM
     calibration: str | tuple[str, ...] = NONE
+    scope: str | tuple[str, ...] = POOLED
     budget: str = ""
     engines: Mapping[str, int] = field(default_factory=lambda: {"lightgbm": 3})
     applications: tuple[str, ...] = ()
@@ -119,11 +123,12 @@ class Plan:
             "selections": self.selections,
             "weights": self.all_weights,
             "calibration": self.calibrations,
+            "scope": self.scopes,
         }
         for key, values in lists.items():
             if len(set(values)) != len(values):
                 raise BadInput(f"{key} is {', '.join(values)}: name each one once")
-            if not values and key in ("label", "weights"):
+            if not values and key in ("label", "weights", "scope"):
                 raise BadInput(f"{key} is empty: name at least one")
         for name in self.labels:
             label_named(name)
@@ -133,6 +138,8 @@ class Plan:
             lookup("weights", name, WEIGHTS)
         for name in self.calibrations:
             check_calibration(name)
+        for name in self.scopes:
+            scope_named(name)
         classes = [label for label in self.labels if label_named(label).task == CLASSIFICATION]
         if self.calibrations != (NONE,) and not classes:
             raise BadInput(
@@ -176,6 +183,11 @@ class Plan:
         return (self.calibration,) if isinstance(self.calibration, str) else self.calibration
 
     @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that are tried."""
+        return (self.scope,) if isinstance(self.scope, str) else self.scope
+
+    @property
     def dimensions(self) -> tuple[str, ...]:
         """The fields of candidates that a budget searches one after another, see `models.protocol.search_order`."""
         return DIMENSIONS if self.selections else tuple(name for name in DIMENSIONS if name != "selection")
@@ -201,7 +213,7 @@ class Plan:
     def candidates(
         self, feature_names: Sequence[str] = (), factor_sets: Mapping[str, Sequence[str]] | None = None
     ) -> list[Candidate]:
-        """List every candidate: each of every engine, for each label, factor set, selection, weights and calibration.
+        """List every candidate: each of every engine, for each label, factor set, selection, weights and the rest.
 
         What differs less from the first of every list comes first, so that of two equals the plainer one wins. Where
         features read symbols beside the decision's, the first candidate of each engine is tried without them too.
@@ -216,17 +228,18 @@ class Plan:
         Unknown : if `factor_sets` lacks one of the plan's.
         """
         sets = {name: lookup("factor set", name, factor_sets or {}) for name in self.factor_sets}
-        lists = (self.labels, self.factor_sets or ("",), self.all_weights, self.calibrations)
+        lists = (self.labels, self.factor_sets or ("",), self.all_weights, self.calibrations, self.scopes)
         places = product(*(range(len(values)) for values in lists))
         found: dict[str, Candidate] = {}
         for place in sorted(places, key=lambda place: sum(map(bool, place))):
-            label, factors, weights, calibration = (values[at] for values, at in zip(lists, place, strict=True))
+            label, factors, weights, calibration, scope = (values[at] for values, at in zip(lists, place, strict=True))
             task = label_named(label).task
             fitted_to: dict[str, Any] = {
                 "label": label if len(self.labels) > 1 else "",
                 "factors": factors,
                 "weights": weights,
                 "calibration": calibration if task == CLASSIFICATION else NONE,
+                "scope": scope,
             }
             for candidate in self._of_engines(task, sets.get(factors, feature_names)):
                 one = replace(candidate, **fitted_to)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from tradesieve.models.leakage import check_leakage
 from tradesieve.models.protocol.candidate_rows import CandidateRows, members_of
 from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates
 from tradesieve.models.protocol.plan import Plan
+from tradesieve.models.protocol.scope_groups import describe_groups
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
 from tradesieve.models.protocol.search_order import SearchOrder, parse_budget
 from tradesieve.models.protocol.trials import Trial, judge_trial
@@ -41,6 +43,7 @@ class SearchResult:
     model, application : of the winner, fitted on all rows; None when every trial failed.
     scores : float64 (n_trades,), the winner's out-of-fold scores; NaN throughout without a winner.
     untried : the candidates that the budget of the plan left out.
+    groups : of the winner's scope, see `models.protocol.scope_groups`; None for one without groups.
     """
 
     dataset: Dataset
@@ -50,6 +53,7 @@ class SearchResult:
     application: Application | None
     scores: np.ndarray
     untried: tuple[Candidate, ...] = ()
+    groups: dict[str, Any] | None = None
 
     @property
     def winner(self) -> Trial | None:
@@ -157,7 +161,8 @@ def search(
             continue
         model = refit(trial.candidate, development, seed=plan.seed, n_jobs=n_jobs)
         winner_first = [trial, *(other for other in trials if other is not trial)]
-        return SearchResult(development, judged, winner_first, model, application, own, untried)
+        groups = describe_groups(trial.candidate, development, folds)
+        return SearchResult(development, judged, winner_first, model, application, own, untried, groups)
     return SearchResult(development, judged, trials, None, None, np.full(len(development), np.nan), untried)
 
 

@@ -3,8 +3,8 @@
 Without a budget every candidate is tried, and the order does not matter. With one, each dimension is searched on its
 own, beginning with the best candidate so far:
 
-1. Every candidate of the first combination: the first label, factor set, selection, weights and calibration of the
-   plan.
+1. Every candidate of the first combination: the first label, factor set, selection, weights, calibration and
+   scope of the plan.
 2. Dimension by dimension, the best candidate so far with each other value of that dimension.
 3. All others, those first that differ from the best candidate so far in fewer dimensions.
 
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from tradesieve.market.errors import BadInput
 from tradesieve.models.engines.base import Candidate
 
-DIMENSIONS = ("label", "factors", "selection", "weights", "calibration")
+DIMENSIONS = ("label", "factors", "selection", "weights", "calibration", "scope")
 """The fields of a candidate that a plan may list, in the order in which they are searched."""
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}

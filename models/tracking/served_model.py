@@ -43,8 +43,9 @@ class ScoringModel:
 
         Parameters
         ----------
-        rows : the columns of the artifact's features, missing where unknown, and optionally ``instance``. Without it, a
-            row is sized as one of an instance that the model was not trained on.
+        rows : the columns of the artifact's features, missing where unknown, and ``instance``, which is optional unless
+            the model reads categories. Without it, a row is sized as one of an instance that the model was not trained
+            on.
 
         Returns
         -------
@@ -53,13 +54,15 @@ class ScoringModel:
         Raises
         ------
         Unknown : if the model was not trained on an instance.
+        BadInput : if the model reads categories and there is no instance.
         """
         import pandas
 
         X = rows[[feature.name for feature in self.artifact.features]].to_numpy(dtype=np.float64)
-        scores = self.artifact.model.predict(X)
+        instances = rows[INSTANCE].tolist() if INSTANCE in rows else []
+        scores = self.artifact.model.predict(self.artifact.with_categories(X, instances))
         if INSTANCE in rows:
-            sizes = self.artifact.sizes(scores, rows[INSTANCE].tolist())
+            sizes = self.artifact.sizes(scores, instances)
         else:
             sizes = self.artifact.application.sizes(scores, np.full(len(scores), _UNKNOWN_INSTANCE))
         return pandas.DataFrame({"score": scores, "size": sizes})
@@ -133,10 +136,15 @@ def _write(
     from mlflow.types import ColSpec, Schema
 
     names = manifest["features"]
-    inputs = Schema([*(ColSpec("double", name) for name in names), ColSpec("string", INSTANCE, required=False)])
+    # A model that reads categories scores no row without its instance.
+    required = bool(manifest.get("categories"))
+    inputs = Schema([*(ColSpec("double", name) for name in names), ColSpec("string", INSTANCE, required=required)])
     outputs = Schema([ColSpec("double", "score"), ColSpec("double", "size")])
     shutil.copytree(artifact_folder, folder / _DATA)
-    rows = pandas.DataFrame(example, columns=names).to_json(orient="split", index=False, double_precision=15)
+    frame = pandas.DataFrame(example, columns=names)
+    if required:
+        frame[INSTANCE] = manifest["instances"][0]
+    rows = frame.to_json(orient="split", index=False, double_precision=15)
     (folder / "input_example.json").write_text(rows)
     (folder / "serving_input_example.json").write_text(f'{{"dataframe_split": {rows}}}')
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in _requirements(manifest)))

@@ -13,21 +13,28 @@ from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
-from tradesieve.pipelines.commands.shared.result_tables import show_evaluation, show_placebo, show_result
+from tradesieve.pipelines.commands.shared.result_tables import (
+    show_evaluation,
+    show_instances_trained,
+    show_placebo,
+    show_result,
+)
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit
 from tradesieve.pipelines.commands.shared.table_output import replace_option
 from tradesieve.pipelines.commands.shared.trade_notes import describe_joined, describe_no_trades
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.runs.comparison import compare_runs
 from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.runs.finished_runs import LAST, find_run
 from tradesieve.pipelines.runs.model_code import write_model_code
+from tradesieve.pipelines.runs.one_by_one import evaluate_one_by_one, train_one_by_one
 from tradesieve.pipelines.runs.placebo import SURROGATES, run_placebo
 from tradesieve.pipelines.runs.release import artifact_of, champion_run, release_run, service_command
 from tradesieve.pipelines.runs.research_trades import model_instrument
-from tradesieve.pipelines.settings import read_settings
+from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.stack.ports import require_free
 from tradesieve.pipelines.steps.chunk_features import describe_left_out
 from tradesieve.pipelines.steps.trade_export import refuse_existing
@@ -53,10 +60,35 @@ def experiment(as_json: bool, **given: Any) -> None:
 
 @model.command()
 @experiment_options
+@click.option("--one-by-one", is_flag=True, help="Search for every strategy instance by itself, on its own trades.")
 @as_json
-def train(as_json: bool, **given: Any) -> None:
-    """Search and fit on the development part only; the hold-out stays sealed and the gate is not judged."""
-    _run(as_json, given, seal=True)
+def train(one_by_one: bool, as_json: bool, **given: Any) -> None:
+    """Search and fit on the development part only; the hold-out stays sealed and the gate is not judged.
+
+    \b
+        tradesieve model train --strategies all
+        tradesieve model train --strategies all --one-by-one
+    """
+    if not one_by_one:
+        _run(as_json, given, seal=True)
+        return
+    settings, console = read_settings(), Console(as_json=as_json)
+    chosen = assemble_experiment(settings, **given)
+    with console.progress() as progress:
+        found = train_one_by_one(chosen, settings, progress=progress)
+    _show_one_by_one(console, settings, chosen, found)
+
+
+def _show_one_by_one(console: Console, settings: Settings, experiment: Experiment, found: dict[str, Any]) -> None:
+    instruments = experiment.all_instruments()
+    console.json(found | {"costs": costs_by_symbol(instruments)})
+    show_costs(console, instruments)
+    show_instances_trained(console, found, tables=settings.tables)
+    for line in (
+        *describe_limit(count_chosen(experiment), options="--num-strategies"),
+        *describe_joined(found["same_trades_as"]),
+    ):
+        console.say(line)
 
 
 def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
@@ -105,16 +137,30 @@ def placebo(n_runs: int, kinds: str | None, as_json: bool, **given: Any) -> None
 @click.option("--strategies", help="Rules or strategies of the model, separated by commas; all by default.")
 @click.option("--from", "start", help="Evaluate trades decided after this time; after the model's training by default.")
 @click.option("--to", "end", help="Evaluate bars up to this time, ISO 8601.")
+@click.option(
+    "--one-by-one",
+    is_flag=True,
+    help="Evaluate what `model train --one-by-one` trained; --run is the hash of its experiment, the last by default.",
+)
 @as_json
-def eval_(run_id: str | None, strategies: str | None, start: str | None, end: str | None, as_json: bool) -> None:
+def eval_(
+    run_id: str | None, strategies: str | None, start: str | None, end: str | None, one_by_one: bool, as_json: bool
+) -> None:
     """Evaluate a model on stored bars that it was not trained on: each strategy with and without it.
 
     This opens the hold-out, which is recorded in the ledger.
     """
     settings, console = read_settings(), Console(as_json=as_json)
+    chosen = [] if strategies in (None, "all") else split_commas(strategies)
+    if one_by_one:
+        if start or end:
+            raise BadInput("--from and --to: one by one, the whole hold-out is evaluated; leave them out")
+        with console.progress() as progress:
+            experiment, found = evaluate_one_by_one(settings, run_id or LAST, strategies=chosen, progress=progress)
+        _show_one_by_one(console, settings, experiment, found)
+        return
     run_id = run_id or champion_run(settings)
     source = artifact_of(settings, run_id)
-    chosen = [] if strategies in (None, "all") else split_commas(strategies)
     with console.progress() as progress:
         found = evaluate(source, settings, strategies=chosen, start=start, end=end, progress=progress)
     symbols = dict.fromkeys(instance.symbol for instance in source.instances)

@@ -13,6 +13,8 @@ __all__ = [
     "run_tracking",
     "search_progress",
     "experiment_run",
+    "instance_results",
+    "one_by_one",
     "rebuilt_data",
     "comparison",
     "model_code",

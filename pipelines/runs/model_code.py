@@ -15,6 +15,7 @@ from tradesieve.models.engines.lightgbm import BINNING, LightGBMEngine, training
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitted.calibration import NONE
 from tradesieve.models.protocol.candidate_rows import CandidateRows
+from tradesieve.models.scopes.registry import scope_named
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.finished_runs import FinishedRun
 from tradesieve.pipelines.runs.rebuilt_data import rebuild_development
@@ -98,8 +99,8 @@ def write_model_code(
 
     Raises
     ------
-    BadInput : if the run has no winner, the winner is of another library than LightGBM or calibrated, bars or code have
-        changed since the run, or a file cannot be written.
+    BadInput : if the run has no winner, the winner is of another library than LightGBM, calibrated or of several
+        models, bars or code have changed since the run, or a file cannot be written.
     """
     winner = run.result["winner"]
     if winner is None:
@@ -116,11 +117,17 @@ def write_model_code(
             f"the winner is {candidate.name} with a calibration, which code does not write; load its artifact instead: "
             f"{run.result['artifact']}"
         )
+    if scope_named(candidate.scope).is_grouped:
+        raise BadInput(
+            f"the winner is {candidate.name} with a model for each {candidate.scope}, which code does not write; load "
+            f"its artifact instead: {run.result['artifact']}"
+        )
     dataset = rebuild_development(run, settings, progress=progress)
-    rows = CandidateRows(dataset, [None]).of(candidate, 0)
+    candidate_rows = CandidateRows(dataset, [None])
+    rows = candidate_rows.of(candidate, 0)
     selected = rows.selected(candidate.selection, candidate.task, seed=seed)
-    of_set = dataset.columns_of(candidate.factors)
-    read = selected.columns if of_set is None else of_set[selected.columns]
+    of_candidate = candidate_rows.columns_of(candidate)
+    read = selected.columns if of_candidate is None else of_candidate[selected.columns]
     columns = [dataset.feature_names[column] for column in read]
     members = engine.members(candidate) or (candidate,)
     table = pd.DataFrame(selected.X, columns=columns).assign(target=selected.y, weight=rows.weight)

@@ -86,7 +86,8 @@ def research_trades(
     kept = (trades["exit_reason"] != "end_of_data") & trades["strategy"].isin(wanted)
     if start_time is not None:
         kept &= trades["decision_time"] > start_time
-    scores = artifact.score(chunk.bars, traded.decisions[kept.to_numpy()], others=chunk.others)
     found = trades[kept].reset_index(drop=True)
     names = [str(Instance(strategy, chunk.symbol, str(chunk.timeframe))) for strategy in found["strategy"]]
+    decisions = traded.decisions[kept.to_numpy()]
+    scores = artifact.score(chunk.bars, decisions, others=chunk.others, instance_names=names)
     return found.assign(size=artifact.sizes(scores, names), score=scores)

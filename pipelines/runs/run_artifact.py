@@ -18,6 +18,8 @@ from tradesieve.models.artifact.artifact import load_artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.protocol.search import SearchResult
+from tradesieve.models.scopes.category_columns import CategoryColumns
+from tradesieve.models.scopes.registry import category_columns
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk
@@ -52,11 +54,14 @@ def write_run_artifact(
         return load_artifact(folder).folder
     chunks = [part.chunk for part in parts]
     names, features = instance_names(chunks), model_features(searched)
-    kept = [column for column, name in enumerate(searched.dataset.feature_names) if name in features]
+    categories = model_categories(searched)
+    read = {*features, *categories.names}
+    kept = [column for column, name in enumerate(searched.dataset.feature_names) if name in read]
     write_artifact(
         folder,
         model=searched.model.narrowed(np.array(kept)),
         features=features,
+        categories=categories,
         application=_for_instances(searched.application, searched.dataset, names),
         manifest=_manifest(experiment, chunks, searched, summary) | {"instances": names},
         golden=_draw_golden(parts, features, seed=experiment.plan.seed),
@@ -65,12 +70,25 @@ def write_run_artifact(
 
 
 def model_features(searched: SearchResult) -> tuple[str, ...]:
-    """Return the features of the winner's artifact: all, or those of the decision's own symbol if it reads no other."""
-    names = searched.dataset.feature_names
+    """Return the features of the winner's artifact: all, or those of the decision's own symbol if it reads no other.
+
+    What is there for scopes is left out, unless the winner reads it.
+    """
+    dataset = searched.dataset
     if searched.model is None:
         return ()
-    reads_beside = any(is_beside(names[column]) for column in searched.model.columns)
+    used = {dataset.feature_names[column] for column in searched.model.columns} - {*model_categories(searched).names}
+    names = tuple(name for name in dataset.feature_names if name not in dataset.scope_columns or name in used)
+    reads_beside = any(map(is_beside, used))
     return names if reads_beside else tuple(name for name in names if not is_beside(name))
+
+
+def model_categories(searched: SearchResult) -> CategoryColumns:
+    """Return the columns of categories that the winner's artifact reads after its features."""
+    winner = searched.winner
+    if winner is None:
+        return CategoryColumns()
+    return category_columns([winner.candidate.scope], searched.dataset.instance_names)
 
 
 def _for_instances(application: Application, dataset: Dataset, names: Sequence[str]) -> Application:

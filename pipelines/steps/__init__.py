@@ -10,6 +10,7 @@ __all__ = [
     "chunk_trades",
     "trade_export",
     "dataset",
+    "instance_data",
     "feature_profile",
     "group_verdicts",
     "condition_table",

@@ -10,6 +10,8 @@ import pandas as pd
 from tradesieve.market.errors import BadInput
 from tradesieve.models.dataset import Dataset, dataset_from_trades
 from tradesieve.models.labels.registry import label_named
+from tradesieve.models.scopes.category_columns import with_category_columns
+from tradesieve.models.scopes.registry import category_columns
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
@@ -60,7 +62,7 @@ def pool_dataset(
     """Pool the trades of chunks with their features into one dataset, in decision order.
 
     Instances with the same trades are joined: two copies of one set of trades are one, so the first in order stays.
-    Features are chosen as by `chunk_features.features_of`.
+    Features are chosen as by `chunk_features.features_of`; scopes of the plan add columns of categories.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def pool_dataset(
     trades = pd.concat([each.trades for each in traded], ignore_index=True)
     order = trades.sort_values(["decision_time", "strategy", "symbol", "timeframe"], kind="stable").index.to_numpy()
     trades, every, period = trades.iloc[order].reset_index(drop=True), instance_names(chunks), period_of(chunks)
-    return dataset_from_trades(
+    dataset = dataset_from_trades(
         trades,
         X[order][:, : len(names)],
         names,
@@ -85,11 +87,13 @@ def pool_dataset(
         period=period,
         calendar=calendar_of(chunks),
         same_trades_as=find_copies(trades, every, holdout_start=holdout_border(experiment, chunks)),
-        factor_sets=_present(experiment.factor_sets(), names),
+        factor_sets=present_sets(experiment.factor_sets(), names),
+        scope_columns=tuple(name for name in experiment.scope_columns() if name in names),
     )
+    return with_category_columns(dataset, category_columns(experiment.plan.scopes, dataset.instance_names))
 
 
-def _present(sets: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def present_sets(sets: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Leave out of sets the features that are not computed."""
     present = {name: tuple(feature for feature in own if feature in names) for name, own in sets.items()}
     for name, left in present.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,12 @@ import pytest
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
 from tradesieve.models.applications.kelly import Kelly
 from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.models.scopes.registry import SCOPES, scope_features
 from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.export import point_to
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +41,16 @@ def kelly_artifact(artifact_builder: Callable[..., Artifact], tmp_path_factory: 
 
 
 @pytest.fixture(scope="module")
-def url(kelly_artifact: Artifact, start_server: Callable[..., Any]) -> str:
-    return start_server(kelly_artifact.folder).url
+def pointer(kelly_artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the service serves; to point it elsewhere swaps the model."""
+    pointer = tmp_path_factory.mktemp("served") / "champion"
+    point_to(pointer, kelly_artifact.folder)
+    return pointer
+
+
+@pytest.fixture(scope="module")
+def url(pointer: Path, start_server: Callable[..., Any]) -> str:
+    return start_server(pointer).url
 
 
 @pytest.mark.parametrize("symbol", ["BTC-USD", "ETH-USD"])
@@ -88,6 +101,55 @@ def test_one_other_bit_in_a_bar_is_not_lost_on_the_way(
         assert client.append_bars(window, replace=True).known == 0
         with pytest.raises(ValueError, match=f"{close[-1]:.17g}"):
             client.append_bars(other)
+
+
+@pytest.mark.parametrize("scope", [name for name in SCOPES if name != "pooled"])
+def test_a_model_of_each_scope_is_served_as_in_batch(
+    scope: str,
+    url: str,
+    pointer: Path,
+    artifact_builder: Callable[..., Artifact],
+    bars_maker: Callable[..., Bars],
+    tmp_path: Path,
+) -> None:
+    """The service tells rule, symbol and instance by itself from the trade that it is asked about."""
+    features = (*MINIMAL, *(name for name in scope_features([scope]) if name not in MINIMAL))
+    artifact = artifact_builder(tmp_path / "a", features=features, scope=scope)
+    point_to(pointer, artifact.folder)
+    bars, needed, rows = bars_maker("ETH-USD"), artifact.requirements("5m").bars, np.arange(400, 3000, 97)
+    side = np.where(np.arange(len(rows)) % 2, 1.0, -1.0)
+    strategies = [("reversion(window=10)", "breakout(lookback=20)")[place % 3 % 2] for place in range(len(rows))]
+    instances = [f"{strategy}|ETH-USD|5m" for strategy in strategies]
+    decisions = Decisions(bars.close_time[rows], side)
+    expected = artifact.score(bars, decisions, instance_names=instances)
+    with ScoringClient(url, timeout=10.0) as client:
+        _wait_for(client, artifact, _asked(bars, rows[0], needed, strategies[0], side[0]))
+        answers = [
+            client.score(**_asked(bars, row, needed, strategy, one_side))
+            for row, strategy, one_side in zip(rows, strategies, side, strict=True)
+        ]
+    assert np.array([answer.score for answer in answers]).tobytes() == expected.tobytes()
+    assert len(np.unique(expected)) > 10
+    if artifact.categories.names:
+        swapped = artifact.score(bars, decisions, instance_names=[*instances[1:], instances[0]])
+        assert (swapped != expected).any(), "the alarm: the model knows the instance"
+        with pytest.raises(BadInput, match="decisions need as many instance names, got 0"):
+            artifact.score(bars, decisions)
+
+
+def _wait_for(client: ScoringClient, artifact: Artifact, question: dict[str, Any]) -> None:
+    end = time.monotonic() + 30.0
+    while client.score(**question).model != artifact.fingerprint:
+        assert time.monotonic() < end, "the service did not swap the model"
+        time.sleep(0.05)
+
+
+def _asked(bars: Bars, row: int, needed: int, strategy: str, side: float) -> dict[str, Any]:
+    window = bars[row - needed + 1 : row + 1]
+    return {
+        "strategy": strategy, "symbol": bars.symbol, "timeframe": "5m", "side": side,
+        "decision_time": bars.close_time[row], "bars": window,
+    }  # fmt: skip
 
 
 def test_every_input_is_served_as_in_batch(

@@ -9,6 +9,8 @@ from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.short_names import abbreviate
 
 _SHOWN_STRATEGIES = 5
+_SHOWN_GROUPS = 5
+_SHOWN_REASONS = 5
 
 
 def describe_choice(result: Mapping[str, Any]) -> list[str]:
@@ -24,7 +26,25 @@ def describe_choice(result: Mapping[str, Any]) -> list[str]:
         *lines,
         f"Filtered on the development part is the best of {pluralise(len(trials), 'trial')} there, which flatters it.",
         *([f"The winner is at the edge of its grid, and a better one may lie beyond: {edges}."] if edges else []),
+        *_describe_groups(result),
         *_describe_paths(result),
+    ]
+
+
+def _describe_groups(result: Mapping[str, Any]) -> list[str]:
+    """Return a line on the groups that have a model of their own, where the winner has any."""
+    found = result.get("groups")
+    if found is None:
+        return []
+    groups = found["groups"]
+    pooled = [f"{row['group']} ({row['n_rows']})" for row in groups if not row["own_model"]]
+    if not pooled:
+        return [f"The winner has a model for each {found['scope']}, {len(groups)} in all."]
+    more = f" and {len(pooled) - _SHOWN_GROUPS} more" if len(pooled) > _SHOWN_GROUPS else ""
+    return [
+        f"The winner has a model of its own for {len(groups) - len(pooled)} of {len(groups)} groups by "
+        f"{found['scope']}; the pooled model scores the others, which have fewer than {found['minimum_rows']} trades "
+        f"to learn from, or trades of one outcome only: {', '.join(pooled[:_SHOWN_GROUPS])}{more}."
     ]
 
 
@@ -41,6 +61,25 @@ def _describe_paths(result: Mapping[str, Any]) -> list[str]:
         f"Cut into {measured['n_groups']} groups of time, the development part gives {len(measured['paths'])} paths"
         f"{spread}; losing: {measured['n_losing']}."
     ]
+
+
+def describe_failed(failed: Mapping[str, str]) -> list[str]:
+    """Return a line for each reason why instances have no filter, the most frequent first.
+
+    Parameters
+    ----------
+    failed : the reason by the name of the instance.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in failed.items():
+        by_reason.setdefault(reason, []).append(name)
+    ordered = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    lines = []
+    for reason, names in ordered[:_SHOWN_REASONS]:
+        others = " and others" if len(names) > 1 else ""
+        lines.append(f"{pluralise(len(names), 'instance')} without a filter, {names[0]}{others}: {reason}")
+    n_more = sum(len(names) for _, names in ordered[_SHOWN_REASONS:])
+    return [*lines, f"{pluralise(n_more, 'instance')} without a filter for other reasons"] if n_more else lines
 
 
 def describe_idle(rows: Sequence[Mapping[str, Any]], part: str) -> list[str]:

@@ -6,8 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, best_first, show_long_table
-from tradesieve.pipelines.commands.shared.result_notes import describe_choice, describe_idle, describe_opening
+from tradesieve.pipelines.commands.shared.result_notes import (
+    describe_choice,
+    describe_failed,
+    describe_idle,
+    describe_opening,
+)
+from tradesieve.pipelines.commands.shared.table_output import write_table
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.commands.shared.trade_notes import describe_losing
 from tradesieve.pipelines.commands.shared.verdict_tables import (
@@ -25,7 +33,7 @@ _MEASURES = {
 }  # fmt: skip
 _TRIALS = {
     "rank": "#", "candidate": "candidate", "label": "label", "factors": "factors", "weights": "weights",
-    "calibration": "calibration",
+    "calibration": "calibration", "scope": "scope",
     "selection": "selection", "application": "application", "fitness": "{}",
     "sortino": "Sortino", "baseline_sortino": "every trade", "random_sortino": "random filter",
     "n_trades": "trades kept", "coverage": "coverage", "expectancy": "expectancy", "error": "failed because",
@@ -43,7 +51,7 @@ _RATIOS = {
 _GROUPS = {"every trade": "baseline", "filtered": "filtered", "random filter": "random"}
 _WEIGHTED = "each trade weighted by its capital"
 _SHOWN_TRIALS = 8
-_SHOWN_WHERE_ANY = ("label", "factors", "weights", "calibration", "error")
+_SHOWN_WHERE_ANY = ("label", "factors", "weights", "calibration", "scope", "error")
 """Columns that are left out where no trial has a value."""
 
 
@@ -141,9 +149,47 @@ def show_evaluation(console: Console, found: Mapping[str, Any], *, tables: Path)
         *describe_idle(found["by_instance"], "in this period"),
     ):
         console.say(line)
+    console.say(_describe_look(found["opening"]))
+
+
+def show_instances_trained(console: Console, found: Mapping[str, Any], *, tables: Path) -> None:
+    """Print what filters of single instances are worth, on the development part or on the hold-out.
+
+    Parameters
+    ----------
+    tables : the folder for the whole of a table that is too long for a terminal.
+    """
+    part = found["part"]
     console.say(
-        f"This look is recorded: the period was opened {pluralise(found['opening'], 'time')} so far, and the gate of "
-        f"an experiment that opens it next allows 1/{(found['opening'] + 1) ** 2} of the errors."
+        f"One by one, experiment {found['experiment']}: {found['n_trained']:,} of {found['n_instances']:,} strategy "
+        f"instances have a filter of their own, {found['n_trials']:,} trials, {found['seconds']} s"
+    )
+    path = tables / f"one-by-one-{part}-{found['experiment']}.csv"
+    where = f"{_title(part)}, each by its own filter" + (", out of fold" if part == "development" else "")
+    _show_instances(console, where, found["by_instance"], found["verdicts"], path)
+    for line in describe_verdicts(found["verdicts"], part=f"on the {_title(part)} part"):
+        console.say(line)
+    rows = [{"part": _title(part), "trades": name, **found[key]} for name, key in _GROUPS.items()]
+    console.table(f"Without and with the filters, {_WEIGHTED}", rows, _MEASURES)
+    for line in describe_failed(found["failed"]):
+        console.say(line)
+    if found["failed"] and not console.as_json:
+        failed_path = tables / f"one-by-one-failed-{found['experiment']}.csv"
+        write_table(pd.DataFrame(found["failed"].items(), columns=["instance", "reason"]), failed_path)
+        console.say(f"all {len(found['failed']):,} instances without a filter are in {failed_path}")
+    if part == "development":
+        console.say(
+            "Each filter is the best of its trials there, which flatters it: `tradesieve model eval --one-by-one` "
+            "looks at the hold-out."
+        )
+    else:
+        console.say(_describe_look(found["opening"]))
+
+
+def _describe_look(opening: int) -> str:
+    return (
+        f"This look is recorded: the period was opened {pluralise(opening, 'time')} so far, and the gate of an "
+        f"experiment that opens it next allows 1/{(opening + 1) ** 2} of the errors."
     )
 
 
