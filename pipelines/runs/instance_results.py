@@ -159,7 +159,7 @@ def _together(
 ) -> tuple[Dataset, np.ndarray]:
     """Return the trades of instances on a part in decision order, and their sizes."""
     stored = [_read_sizes(own_folder(folder, name), part) for name in trained]
-    columns = {name: np.concatenate([own[name] for own in stored]) for name in (*_COLUMNS, "sizes")}
+    columns: dict[str, Any] = {name: np.concatenate([own[name] for own in stored]) for name in (*_COLUMNS, "sizes")}
     instance = np.repeat(np.arange(len(trained)), [len(own["sizes"]) for own in stored])
     order = np.argsort(columns["decision_time"], kind="stable")
     sizes, n = columns.pop("sizes")[order], len(order)

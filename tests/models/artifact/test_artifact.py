@@ -95,7 +95,7 @@ def test_the_manifest_says_what_it_is(artifact: Artifact) -> None:
     assert manifest["model"]["format"] == "lightgbm"
     assert set(manifest["versions"]) == {"python", "numpy", "numba", "lightgbm"}
     assert set(manifest["files"]) == {"golden.npz", "model/model.json", "model/model.txt"}
-    assert set(Manifest.model_fields) - {"modules", "same_trades_as"} == set(manifest)
+    assert set(Manifest.model_fields) - {"modules", "same_trades_as", "categories"} == set(manifest)
 
 
 def test_nothing_in_the_folder_is_a_pickle(artifact: Artifact) -> None:

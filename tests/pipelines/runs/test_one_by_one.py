@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,7 +103,7 @@ def test_the_holdout_is_looked_at_once_and_recorded(trained: SimpleNamespace) ->
     assert again["by_instance"][0]["filtered_n_trades"] == found["by_instance"][1]["filtered_n_trades"]
 
 
-def test_what_cannot_be_done_is_said(trained: SimpleNamespace, make_home: Callable[..., Any]) -> None:
+def test_what_cannot_be_done_is_said(trained: SimpleNamespace) -> None:
     with pytest.raises(Unknown, match="unknown strategy that was trained: 'dip_buyin'"):
         evaluate_one_by_one(trained.settings, strategies=["dip_buyin"])
     with pytest.raises(BadInput, match="no experiment abcdef was trained one by one yet"):
