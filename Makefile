@@ -26,9 +26,9 @@ test: setup
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow"
 
-# The engines of the extra, in an environment of their own, and those that each need one; says so and passes where nothing
-# can be downloaded.
-OWN_ENVIRONMENTS := autogluon=autogluon.tabular[lightgbm] mljar=mljar-supervised tpot=TPOT
+# The engines of the extra and Prophet, in an environment of their own, and the engines that each need one; says so and
+# passes where nothing can be downloaded.
+OWN_ENVIRONMENTS := autogluon=autogluon.tabular[lightgbm] mljar=mljar-supervised tpot=TPOT,setuptools==80.9.0
 OFFLINE := failed to fetch|error sending request|connect|dns|offline
 
 test-engines: setup
@@ -36,16 +36,17 @@ test-engines: setup
 	@for pair in $(OWN_ENVIRONMENTS); do \
 		test -x var/engines/$${pair%%=*}/bin/python || \
 			$(BIN)/uv venv --quiet --python $(BIN)/python var/engines/$${pair%%=*} || exit 1; \
-		$(BIN)/uv pip install --quiet --python var/engines/$${pair%%=*}/bin/python "$${pair#*=}" pyarrow \
+		$(BIN)/uv pip install --quiet --python var/engines/$${pair%%=*}/bin/python $$(echo "$${pair#*=}" | tr , ' ') pyarrow \
 			2> var/engines-install.txt || { \
 			rm -r var/engines/$${pair%%=*}; \
 			if grep -qiE "$(OFFLINE)" var/engines-install.txt; then echo "skipped: $${pair#*=} cannot be downloaded"; \
 			else cat var/engines-install.txt; exit 1; fi; }; \
 	done
 	@if $(BIN)/uv pip install --quiet --python var/engines-venv/bin/python --constraint requirements.lock \
-		--editable '.[dev,engines]' 2> var/engines-install.txt; then \
-		var/engines-venv/bin/python -m pytest -q -k "xgboost or catboost or flaml or autogluon or mljar or tpot" \
-			tests/invariants/test_engine_invariants.py tests/models/engines tests/models/protocol/test_candidate_scores.py; \
+		--editable '.[dev,engines,prophet]' 2> var/engines-install.txt; then \
+		var/engines-venv/bin/python -m pytest -q -k "xgboost or catboost or flaml or autogluon or mljar or tpot or prophet" \
+			tests/invariants/test_engine_invariants.py tests/models/engines tests/models/protocol/test_candidate_scores.py \
+			tests/features/test_prophet_factors.py; \
 	elif grep -qiE "$(OFFLINE)" var/engines-install.txt; then \
 		echo "skipped: the extra engines cannot be downloaded, see var/engines-install.txt"; \
 	else cat var/engines-install.txt; exit 1; fi

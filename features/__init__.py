@@ -8,6 +8,7 @@ __all__ = [
     "factor",
     "families",
     "tsfresh",
+    "prophet_factors",
     "feature_names",
     "feature_sets",
     "requirements",

@@ -11,6 +11,7 @@ trade__side                    the factor `side` of the trade itself
 results__win_share__window_20  the factor `win_share` of the instance's last 20 closed trades
 close__macd__fast_12__slow_26__signal_9    more parameters, in the factor's own order
 close__tsfresh_cid_ce__normalize_True__window_50    any tsfresh calculator by its own name
+bars__prophet_trend__days_30   Prophet, see `features.prophet_factors`
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from math import inf
 import tradesieve.features.families  # noqa: F401  registers every factor
 from tradesieve.features.factor import FACTORS, Factor, Feature
 from tradesieve.features.inputs import parse_input
+from tradesieve.features.prophet_factors import PREFIX as PROPHET
+from tradesieve.features.prophet_factors import prophet_feature
 from tradesieve.features.tsfresh.calculators import PREFIX, tsfresh_feature
 from tradesieve.market.calendars.sessions import Sessions
 from tradesieve.market.errors import BadInput, lookup
@@ -52,6 +55,8 @@ def parse_feature(name: str) -> Feature:
     factor_name, *pieces = rest.split("__")
     if factor_name.startswith(PREFIX):
         return tsfresh_feature(name)
+    if factor_name.startswith(PROPHET):
+        return prophet_feature(name)
     factor = lookup(f"factor in {name!r}:", factor_name, FACTORS)
     try:
         parsed = parse_input(input_name)

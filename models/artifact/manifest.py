@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from tradesieve.features.prophet_factors import needs_prophet
 from tradesieve.features.tsfresh.calculators import needs_tsfresh
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.market.timeframes import parse_timeframe
@@ -157,7 +158,8 @@ def required_packages(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     formats = (manifest["model"][key] for key in ("format", "format_of_groups") if manifest["model"].get(key))
     used = ("numpy", "numba", *(package for name in formats for package in FORMATS[name].packages))
     tsfresh = ("tsfresh",) if any(map(needs_tsfresh, manifest["features"])) else ()
-    return tuple(dict.fromkeys((*used, *tsfresh, *packages_of(manifest))))
+    prophet = ("prophet",) if any(map(needs_prophet, manifest["features"])) else ()
+    return tuple(dict.fromkeys((*used, *tsfresh, *prophet, *packages_of(manifest))))
 
 
 def installed_versions(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -56,8 +56,8 @@ def use_environments(folder: Path) -> None:
 class ExternalEngine(TuningEngine):
     """A vendor in an environment of its own."""
 
-    package: ClassVar[str]
-    """What is installed there."""
+    packages: ClassVar[str]
+    """What is installed there, as pip takes it."""
     takes_weights: ClassVar[bool] = True
     most_trials: ClassVar[int] = 24
 
@@ -74,7 +74,7 @@ class ExternalEngine(TuningEngine):
             folder = _environments / self.name
             raise BadInput(
                 f"{self.name} needs an environment of its own: "
-                f"python3.11 -m venv {folder} && {folder}/bin/pip install '{self.package}' pyarrow"
+                f"python3.11 -m venv {folder} && {folder}/bin/pip install {self.packages} pyarrow"
             )
 
     def _python(self) -> Path:
@@ -109,7 +109,7 @@ class AutoGluonEngine(ExternalEngine):
     """AutoGluon's tabular models without PyTorch."""
 
     name: ClassVar[str] = "autogluon"
-    package: ClassVar[str] = "autogluon.tabular[lightgbm]"
+    packages: ClassVar[str] = "'autogluon.tabular[lightgbm]'"
     most_trials: ClassVar[int] = 6
 
 
@@ -117,14 +117,15 @@ class MljarEngine(ExternalEngine):
     """mljar-supervised."""
 
     name: ClassVar[str] = "mljar"
-    package: ClassVar[str] = "mljar-supervised"
+    packages: ClassVar[str] = "mljar-supervised"
 
 
 class TPOTEngine(ExternalEngine):
     """TPOT's evolved pipelines."""
 
     name: ClassVar[str] = "tpot"
-    package: ClassVar[str] = "TPOT"
+    packages: ClassVar[str] = "TPOT 'setuptools<81'"
+    """Its dependencies import `pkg_resources`, which setuptools 81 dropped."""
     takes_weights: ClassVar[bool] = False
 
 
