@@ -211,11 +211,12 @@ class _VendorProcess:
         return found
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        overdue = threading.Event()
+        # The timer's thread may outlast this call, and must not keep this object alive.
+        overdue, process = threading.Event(), self._process
 
         def stop() -> None:
             overdue.set()
-            self._process.kill()
+            process.kill()
 
         timer = threading.Timer(seconds, stop)
         timer.start()
