@@ -23,10 +23,10 @@ class Importance:
     ----------
     names : of the features that the model reads in some fold, the most important first.
     loss : float64 (n_features,), mean over the folds of the skill that is lost without each feature.
-    error : float64 (n_features,), standard error of the mean over the folds.
+    error : float64 (n_features,), standard error of the mean over the folds, or over their blocks.
     direction : float64 (n_features,), rank correlation of the feature with the model's scores: above zero, higher
         values speak for a trade. Near zero, the feature matters in both directions, or together with others.
-    skill : mean over the folds of the rank correlation of the scores with the net returns.
+    skill : mean over the same of the rank correlation of the scores with the net returns.
     """
 
     names: tuple[str, ...]
@@ -43,6 +43,7 @@ def permutation_importance(
     *,
     seed: int,
     n_jobs: int = 2,
+    n_blocks: int = 1,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> Importance:
     """Measure the importance of each feature on the test rows of every fold (Breiman, 2001).
@@ -56,11 +57,12 @@ def permutation_importance(
 
     Parameters
     ----------
+    n_blocks : blocks of time that the test rows of each fold are split into; the skill is measured in each.
     on_progress : called with the number of finished folds, their total, and words.
     """
     n_features, kept = len(dataset.feature_names), np.zeros(len(dataset.feature_names), dtype=bool)
-    loss, direction = np.zeros((len(folds), n_features)), np.zeros((len(folds), n_features))
-    skill: list[float] = []
+    loss, direction = np.zeros((len(folds), n_blocks, n_features)), np.zeros((len(folds), n_features))
+    skills = np.zeros((len(folds), n_blocks))
     for number, fold in enumerate(folds):
         if on_progress is not None:
             on_progress(number, len(folds), f"fold {number}")
@@ -69,24 +71,30 @@ def permutation_importance(
         rows = np.sort(random.permutation(fold.test)[:_MOST_ROWS])
         X, earned = dataset.X[rows].copy(), dataset.net_return[rows]
         scores = model.predict(X)
-        skill.append(_rank_correlation(scores, earned))
+        skills[number] = _skill_by_block(scores, earned, n_blocks)
         for column in model.columns:
             kept[column] = True
             own = X[:, column].copy()
             direction[number, column] = _rank_correlation(own, scores)
             X[:, column] = own[random.permutation(len(own))]
-            loss[number, column] = skill[-1] - _rank_correlation(model.predict(X), earned)
+            loss[number, :, column] = skills[number] - _skill_by_block(model.predict(X), earned, n_blocks)
             X[:, column] = own
+    loss = loss.reshape(-1, n_features)
     mean = loss.mean(axis=0)
     order = [column for column in np.argsort(-mean, kind="stable") if kept[column]]
-    deviation = loss.std(axis=0, ddof=1) if len(folds) > 1 else np.full(n_features, np.nan)
+    deviation = loss.std(axis=0, ddof=1) if len(loss) > 1 else np.full(n_features, np.nan)
     return Importance(
         tuple(dataset.feature_names[column] for column in order),
         mean[order],
-        deviation[order] / np.sqrt(len(folds)),
+        deviation[order] / np.sqrt(len(loss)),
         direction.mean(axis=0)[order],
-        float(np.mean(skill)),
+        float(np.mean(skills)),
     )
+
+
+def _skill_by_block(scores: np.ndarray, earned: np.ndarray, n_blocks: int) -> np.ndarray:
+    parts = zip(np.array_split(scores, n_blocks), np.array_split(earned, n_blocks), strict=True)
+    return np.array([_rank_correlation(*part) for part in parts])
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -13,7 +13,6 @@ from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.reports.run_report import report_html, write_run_report
 from tradesieve.pipelines.runs.finished_runs import LAST, find_run
-from tradesieve.pipelines.runs.rebuilt_data import measure_importance
 from tradesieve.pipelines.settings import read_settings
 
 
@@ -23,9 +22,8 @@ from tradesieve.pipelines.settings import read_settings
     "--output", type=click.Path(path_type=Path), help="The .html file to write; by default, in the run's folder."
 )
 @click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
-@click.option("--without-factors", is_flag=True, help="Leave out which factors matter, which takes fits of the winner.")
 @as_json
-def report(run: str, output: Path | None, open_it: bool, without_factors: bool, as_json: bool) -> None:
+def report(run: str, output: Path | None, open_it: bool, as_json: bool) -> None:
     """Write what a run found, and whether it is luck, as one page that works offline.
 
     RUN is the hash of an experiment, a run of MLflow, the first letters of either, or 'last', which is the default.
@@ -37,15 +35,13 @@ def report(run: str, output: Path | None, open_it: bool, without_factors: bool, 
     if output is not None and output.suffix != ".html":
         raise BadInput(f"{output}: a report is written to a file ending in .html")
     found = find_run(settings, run)
-    importance: dict[str, Any] | None = None
+    evidence: dict[str, Any] | None = None
     notes: list[str] = []
-    if not without_factors:
-        with console.progress() as progress:
-            try:
-                importance = measure_importance(found, settings, progress=progress)
-            except BadInput as error:
-                notes.append(f"Which factors matter is not shown: {error}")
-    page = report_html(found.result, found.parts, importance=importance, notes=notes, seed=found.experiment.plan.seed)
+    try:
+        evidence = found.evidence
+    except BadInput as error:  # a run of an earlier version
+        notes.append(f"Factors, scores and trials are not shown: {error}")
+    page = report_html(found.result, found.parts, evidence, notes=notes, seed=found.experiment.plan.seed)
     path = output or found.path.with_name(f"{found.path.stem}-report.html")
     write_run_report(page, path)
     console.json(

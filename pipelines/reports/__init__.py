@@ -14,5 +14,4 @@ __all__ = [
     "conditions_report",
     "next_steps",
     "run_report",
-    "run_figures",
 ]

@@ -23,7 +23,7 @@ def next_steps(
     result : see `pipelines.runs.experiment_run.run_experiment`.
     effects : see `pipelines.steps.filter_effects.judge_effects`; None without a winner.
     conditions : see `pipelines.steps.condition_table.judge_conditions`.
-    importance : see `pipelines.runs.rebuilt_data.measure_importance`; None where it is not known.
+    importance : see `pipelines.steps.search_evidence.gather_evidence`; None where it is not known.
     """
     steps = [*_about_gate(result), *_about_strategies(result), *_about_winner(result, importance)]
     if effects is not None:
@@ -53,7 +53,9 @@ def _about_gate(result: Mapping[str, Any]) -> Iterator[str]:
     elif gate is None:
         yield "Open the hold-out once, when you would trade what you see here: `tradesieve model experiment`."
     elif gate["open"]:
-        yield f"Export the winner and watch it at no size: `tradesieve model export --run {result['run_id']}`."
+        # The report in MLflow is written before its run has an id; the winner is then the champion.
+        run = f" --run {result['run_id']}" if result.get("run_id") else ""
+        yield f"Export the winner and watch it at no size: `tradesieve model export{run}`."
     else:
         failed = {condition["name"] for condition in gate["conditions"] if not condition["passed"]}
         if failed & {"trades_kept", "days_traded"}:

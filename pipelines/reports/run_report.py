@@ -7,14 +7,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tradesieve.market.bars import format_time
 from tradesieve.models.fitness.filtered_returns import daily_returns
+from tradesieve.models.labels.base import CLASSIFICATION
+from tradesieve.models.significance.deflated_sharpe import expected_best_sharpe
 from tradesieve.models.significance.verdicts import WORTH_ALONE, WORTH_FILTERED, describe_control
 from tradesieve.pipelines.reports.conditions_report import conditions_section
-from tradesieve.pipelines.reports.figures.equity_charts import filter_chart
-from tradesieve.pipelines.reports.figures.verdict_charts import importance_chart, intervals_chart
+from tradesieve.pipelines.reports.figures.equity_charts import filter_chart, monthly_chart
+from tradesieve.pipelines.reports.figures.filter_charts import deflation_chart, drawdown_chart, paths_chart
+from tradesieve.pipelines.reports.figures.importance_chart import importance_chart, shap_chart
+from tradesieve.pipelines.reports.figures.score_charts import (
+    calibration_chart,
+    score_distribution_chart,
+    threshold_chart,
+)
+from tradesieve.pipelines.reports.figures.verdict_charts import intervals_chart
 from tradesieve.pipelines.reports.html import Column, SortableTable, formatted, render, write_page
 from tradesieve.pipelines.reports.next_steps import next_steps
 from tradesieve.pipelines.short_names import labels_of
@@ -60,16 +70,17 @@ _EFFECTS = (
 _FEATURES = (
     Column("name", "factor", "input, factor and parameters", "text"),
     Column("loss", "lost skill", "rank correlation with the outcome that is lost without it", "coefficient", True),
-    Column("error", "error", "standard error over the folds", "coefficient"),
+    Column("error", "error", "standard error over blocks of time", "coefficient"),
     Column("direction", "direction", "above zero: higher values speak for a trade", "decimal", True),
+    Column("shap", "SHAP", "share of the sizes of all SHAP values", "percent"),
 )
 
 
 def report_html(
     result: Mapping[str, Any],
     parts: Mapping[str, PartRecord],
+    evidence: Mapping[str, Any] | None,
     *,
-    importance: Mapping[str, Any] | None,
     notes: Sequence[str] = (),
     seed: int = 0,
 ) -> str:
@@ -77,9 +88,9 @@ def report_html(
 
     Parameters
     ----------
-    result : see `pipelines.runs.experiment_run.run_experiment`.
+    result : see `pipelines.runs.experiment_run.run_experiment`; its ``run_id`` may be missing.
     parts : the record of its trades; the hold-out is judged once it is in it.
-    importance : see `pipelines.runs.rebuilt_data.measure_importance`; None where it is not known.
+    evidence : see `pipelines.steps.search_evidence.gather_evidence`; None where it is not known.
     notes : lines below the title.
     seed : of the intervals.
     """
@@ -87,6 +98,9 @@ def report_html(
     record = parts[part]
     effects = None if result["winner"] is None else judge_effects(record, seed=seed)
     conditions = _conditions(parts["development"], seed)
+    known = evidence or {}
+    importance, scores = known.get("importance"), known.get("scores")
+    periods = [_capital(parts[name]) for name in PARTS if name in parts]
     return render(
         "run_report",
         title=f"Run {result['experiment']}",
@@ -96,13 +110,18 @@ def report_html(
         opened=part == "holdout",
         answer=_answer(result),
         numbers=_numbers(result, part),
-        capital=filter_chart([_capital(parts[name]) for name in PARTS if name in parts]),
+        deflation=None if evidence is None else _deflation(result, evidence["trials"]),
+        paths=_paths(result),
+        capital=filter_chart(periods),
+        drawdown=drawdown_chart(periods),
+        months=monthly_chart(*(np.concatenate([period[column] for period in periods]) for column in (0, 2))),
         strategies=_strategies(result["verdicts"][part]),
         effects=None if effects is None else _table("effects", _EFFECTS, effects["rows"], "gain", "places"),
         effects_control="" if effects is None else describe_control(effects),
         mistakes=[] if effects is None else _mistakes(record),
         worst=[] if effects is None else _worst(record),
         importance=None if not importance else _importance(importance),
+        scores=None if not scores else _scores(result, scores, parts["development"]),
         conditions=conditions_section(conditions, {row["group"]: _short(row["group"]) for row in conditions["rows"]}),
         steps=next_steps(result, effects, conditions, importance),
     )
@@ -191,13 +210,55 @@ def _worst(record: PartRecord) -> list[dict[str, str]]:
 
 def _importance(importance: Mapping[str, Any]) -> dict[str, Any]:
     features = importance["features"]
+    has_shap = bool(features) and features[0]["shap"] is not None
     return {
         "skill": formatted(importance["skill"], "coefficient"),
+        "n_rows": importance["n_rows"],
         "chart": importance_chart(features[:_MOST_FEATURES]),
-        "table": _table("factors", _FEATURES, features, "loss", "factors"),
+        "shap": shap_chart(features[:_MOST_FEATURES]) if has_shap else None,
+        "table": _table("factors", _FEATURES if has_shap else _FEATURES[:-1], features, "loss", "factors"),
         "n_drawn": min(len(features), _MOST_FEATURES),
         "n_features": len(features),
     }
+
+
+def _scores(result: Mapping[str, Any], scores: Mapping[str, Any], record: PartRecord) -> dict[str, Any]:
+    """Draw what the winner's out-of-fold scores are worth."""
+    winner, fitness, thresholds = result["winner"], result["selected_by"], scores["thresholds"]
+    is_probability = winner["candidate"]["task"] == CLASSIFICATION
+    tenths = scores["tenths"]
+    if not is_probability:
+        tenths = tenths | {name: [1e4 * value for value in tenths[name]] for name in ("outcome", "error")}
+    known = np.isfinite(record.scores)
+    return {
+        "threshold": threshold_chart(
+            thresholds["score"], thresholds["fitness"], thresholds["coverage"],
+            name=fitness, chosen=winner["parameters"].get("threshold"),
+        ),
+        "calibration": calibration_chart(
+            tenths, title="share with label 1" if is_probability else "mean net return, bp",
+            is_probability=is_probability,
+        ),
+        "distribution": score_distribution_chart(record.scores[known], record.dataset.net_return[known] > 0),
+    }  # fmt: skip
+
+
+def _deflation(result: Mapping[str, Any], trials: Mapping[str, Any]) -> Any:
+    """Draw what the trials add beside the best of as many worthless ones."""
+    added, n_trials, best = trials["added_sharpe"], result["n_trials"], None
+    known = [value for value in added if value is not None]
+    if len(known) > 1:
+        variance = min(float(np.var(known, ddof=1)), 1.0 / (trials["n_days"] - 1))
+        best = expected_best_sharpe(n_trials=n_trials, sharpe_variance=variance)
+    return deflation_chart(added, winner=added[0] if result["winner"] else None, benchmark=best, n_trials=n_trials)
+
+
+def _paths(result: Mapping[str, Any]) -> Any:
+    """Draw the paths of the winner; None without any."""
+    paths = (result.get("paths") or {}).get("paths")
+    if not paths or result["winner"] is None:
+        return None
+    return paths_chart(paths, name=result["selected_by"], out_of_fold=result["leaderboard"][0]["fitness"])
 
 
 def _conditions(record: PartRecord, seed: int) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from tradesieve.market.bars import format_time
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.external import use_environments
-from tradesieve.models.protocol.feature_effects import FeatureEffects, measure_effects
 from tradesieve.models.protocol.holdout import HoldoutResult, open_holdout, record_trials
 from tradesieve.models.protocol.leaderboard import summarise
 from tradesieve.models.protocol.paths import measure_paths
@@ -29,9 +28,10 @@ from tradesieve.models.tracking.tracking_process import tracking_process
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.progress import Progress, silent
+from tradesieve.pipelines.reports.run_report import report_html
 from tradesieve.pipelines.runs.certification import certify
 from tradesieve.pipelines.runs.factor_checks import require_invariants
-from tradesieve.pipelines.runs.finished_runs import EXPERIMENT_FILE, RESULT_FILES
+from tradesieve.pipelines.runs.finished_runs import EVIDENCE_FILE, EXPERIMENT_FILE, RESULT_FILES
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features, write_run_artifact
 from tradesieve.pipelines.runs.run_tracking import track_run
 from tradesieve.pipelines.runs.search_progress import SearchProgress
@@ -41,6 +41,7 @@ from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk, trade_chun
 from tradesieve.pipelines.steps.chunks import Chunk, load_chunks
 from tradesieve.pipelines.steps.dataset import pool_dataset
 from tradesieve.pipelines.steps.run_records import PartRecord, record_part, write_record
+from tradesieve.pipelines.steps.search_evidence import gather_evidence, write_evidence
 from tradesieve.pipelines.steps.unset_sessions import find_unset_sessions
 from tradesieve.pipelines.steps.without_trades import explain_no_trades
 from tradesieve.strategies.statistics.duplicates import digest_instances
@@ -98,7 +99,7 @@ def run_experiment(
         searched = _search(experiment, development, folder / "scores", progress)
         # Both leave a core idle, so they share the time.
         with ThreadPoolExecutor(1) as beside:
-            measured = beside.submit(_measure_effects, experiment, searched)
+            gathered = beside.submit(gather_evidence, searched, experiment.plan)
             certificates = certify(experiment, parts, progress=progress)
         paths = _paths(experiment, searched, development, progress)
         judged = _judge(experiment, searched, None if seal else holdout, certificates, settings, progress)
@@ -129,11 +130,15 @@ def run_experiment(
             "seconds": round(time.perf_counter() - started, 1),
         }
         (folder / EXPERIMENT_FILE).write_text(experiment.to_yaml())
-        write_record(folder / RESULT_FILES[result_path.name], _parts(searched, judged, chunks))
+        records = _parts(searched, judged, chunks)
+        write_record(folder / RESULT_FILES[result_path.name], records)
+        evidence = gathered.result()
+        write_evidence(folder / EVIDENCE_FILE, evidence)
+        report = report_html(result, records, evidence, seed=experiment.plan.seed)
         progress("track", 0, 1, "writing to MLflow")
         result["run_id"] = track_run(
             result, experiment, settings, searched, judged, artifact,
-            effects=measured.result(), started=began, source=source, track=track,
+            evidence=evidence, report=report, started=began, source=source, track=track,
         )  # fmt: skip
     with atomic_write(result_path) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
@@ -184,11 +189,6 @@ def _search(experiment: Experiment, development: Dataset, scores: Path, progress
     )
 
 
-def _measure_effects(experiment: Experiment, searched: SearchResult) -> FeatureEffects | None:
-    plan = experiment.plan
-    return measure_effects(searched, plan.split(searched.dataset), seed=plan.seed)
-
-
 def _paths(experiment: Experiment, searched: SearchResult, development: Dataset, progress: Progress) -> dict[str, Any]:
     """Measure the winner on paths, where the plan asks for them."""
     if not experiment.plan.path_groups or searched.winner is None:
@@ -228,15 +228,15 @@ def _verdicts(searched: SearchResult, judged: HoldoutResult | None, *, seed: int
     return {"development": judge_instances(searched.judged, sizes, seed=seed), "holdout": holdout}
 
 
-def _parts(
-    searched: SearchResult, judged: HoldoutResult | None, chunks: Sequence[Chunk]
-) -> dict[str, PartRecord | None]:
-    """Record the trades of both parts; the hold-out while it is sealed is None."""
+def _parts(searched: SearchResult, judged: HoldoutResult | None, chunks: Sequence[Chunk]) -> dict[str, PartRecord]:
+    """Record the trades of both parts; the hold-out is missing while it is sealed."""
     judged_rows = np.isin(searched.dataset.decision_time, searched.judged.decision_time)
     scores = searched.scores if searched.judged is searched.dataset else searched.scores[judged_rows]
     sizes = np.zeros(len(searched.judged)) if searched.winner is None else searched.winner.sizes
-    holdout = None if judged is None else record_part(judged.dataset, judged.sizes, judged.scores, chunks)
-    return {"development": record_part(searched.judged, sizes, scores, chunks), "holdout": holdout}
+    parts = {"development": record_part(searched.judged, sizes, scores, chunks)}
+    if judged is not None:
+        parts["holdout"] = record_part(judged.dataset, judged.sizes, judged.scores, chunks)
+    return parts
 
 
 def _describe_data(chunks: Sequence[Chunk], development: Dataset, holdout: Dataset) -> dict[str, Any]:

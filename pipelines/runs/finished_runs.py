@@ -12,9 +12,11 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.run_records import PartRecord, read_record
+from tradesieve.pipelines.steps.search_evidence import read_evidence
 
 LAST = "last"
 EXPERIMENT_FILE = "experiment.yaml"
+EVIDENCE_FILE = "evidence.json"
 RESULT_FILES = {"result.json": "record.npz", "sealed.json": "sealed-record.npz"}
 """File of a result: that of its record; a sealed run has no hold-out."""
 _SHOWN_RUNS = 5
@@ -62,6 +64,16 @@ class FinishedRun:
         BadInput : if the record is missing or cannot be read.
         """
         return read_record(self.folder / RESULT_FILES[self.path.name])
+
+    @cached_property
+    def evidence(self) -> dict[str, Any]:
+        """What the search says of its winner, see `steps.search_evidence`.
+
+        Raises
+        ------
+        BadInput : if it is missing or cannot be read.
+        """
+        return read_evidence(self.folder / EVIDENCE_FILE)
 
 
 def find_run(settings: Settings, run: str) -> FinishedRun:

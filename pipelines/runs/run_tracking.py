@@ -17,7 +17,6 @@ import numpy as np
 
 from tradesieve.market.bars import format_time
 from tradesieve.models.dataset import Dataset
-from tradesieve.models.protocol.feature_effects import FeatureEffects
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.leaderboard import leaderboard
 from tradesieve.models.protocol.search import SearchResult
@@ -26,12 +25,12 @@ from tradesieve.models.tracking.run_records import TrackedDataset
 from tradesieve.models.tracking.runs import EXPERIMENT_TAG, GATE_TAG
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint
-from tradesieve.pipelines.reports.run_figures import run_figures_html
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features
 from tradesieve.pipelines.runs.run_metrics import FoldMetrics, run_metrics, trial_metrics
 from tradesieve.pipelines.runs.run_note import run_note
 from tradesieve.pipelines.settings import Settings
 
+REPORT_FILE = "report.html"
 _N_EXAMPLES = 3
 _LONGEST_PARAM = 6000
 
@@ -44,7 +43,8 @@ def track_run(
     judged: HoldoutResult | None,
     artifact: Path | None,
     *,
-    effects: FeatureEffects | None,
+    evidence: Mapping[str, Any],
+    report: str,
     started: float,
     source: str | None = None,
     track: Callable[..., str],
@@ -53,7 +53,8 @@ def track_run(
 
     Parameters
     ----------
-    effects : of the winner's features; None without a winner.
+    evidence : see `pipelines.steps.search_evidence.gather_evidence`.
+    report : the page of the run, see `pipelines.reports.run_report`.
     started : when the run began, seconds since 1970.
     source : what started it; the command line of this process if None.
     track : see `models.tracking.tracking_process`.
@@ -69,7 +70,6 @@ def track_run(
     ]
     steps = {} if searched.winner is None else folds.of_trial(searched.winner)
     winner = {} if searched.winner is None else _trial_params(trials[0])
-    figures = run_figures_html(result, searched, judged, plan, effects)
     return track(
         {
             **result,
@@ -81,8 +81,8 @@ def track_run(
         },
         children=children,
         artifact_folder=artifact,
-        tables=_tables(result, trials, searched, judged) | _features_table(effects),
-        files={"experiment.yaml": experiment.to_yaml(), "figures.html": figures},
+        tables=_tables(result, trials, searched, judged) | _features_table(evidence["importance"]),
+        files={"experiment.yaml": experiment.to_yaml(), REPORT_FILE: report},
         register=gate_open and artifact is not None,
         tags={
             EXPERIMENT_TAG: experiment.hash,
@@ -154,12 +154,11 @@ def _tables(
     return tables
 
 
-def _features_table(effects: FeatureEffects | None) -> dict[str, list[dict[str, Any]]]:
-    if effects is None:
+def _features_table(importance: Mapping[str, Any] | None) -> dict[str, list[dict[str, Any]]]:
+    if importance is None:
         return {}
-    columns = {"feature": effects.names, "loss": effects.loss, "shap": effects.shap, "direction": effects.direction}
-    known = {name: values for name, values in columns.items() if values is not None}
-    return {"features": [dict(zip(known, row, strict=True)) for row in zip(*known.values(), strict=True)]}
+    rows = [{name: value for name, value in row.items() if value is not None} for row in importance["features"]]
+    return {"features": [{"feature": row.pop("name"), **row} for row in rows]}
 
 
 def _cell(value: Any) -> Any:

@@ -15,6 +15,7 @@ __all__ = [
     "group_verdicts",
     "condition_table",
     "run_records",
+    "search_evidence",
     "sealing",
     "unset_sessions",
 ]

@@ -62,8 +62,8 @@ def record_part(dataset: Dataset, sizes: np.ndarray, scores: np.ndarray, chunks:
     return PartRecord(_without_features(dataset), sizes, scores, conditions)
 
 
-def write_record(path: Path, parts: Mapping[str, PartRecord | None]) -> None:
-    """Write the record of a run as one .npz file, without a pickle; parts that are None are left out.
+def write_record(path: Path, parts: Mapping[str, PartRecord]) -> None:
+    """Write the record of a run as one .npz file, without a pickle.
 
     Raises
     ------
@@ -71,8 +71,6 @@ def write_record(path: Path, parts: Mapping[str, PartRecord | None]) -> None:
     """
     arrays: dict[str, Any] = {}
     for part, record in parts.items():
-        if record is None:
-            continue
         dataset = record.dataset
         own = {name: getattr(dataset, name) for name in _COLUMNS}
         own |= {"sizes": record.sizes, "scores": record.scores, "period": np.array(dataset.period)}

@@ -33,15 +33,18 @@ def drawdown_chart(periods: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]])
     return figure
 
 
-def deflation_chart(trial_sharpes: np.ndarray, *, winner: float, benchmark: float, n_trials: int) -> Figure:
+def deflation_chart(
+    trial_sharpes: Sequence[float | None] | np.ndarray, *, winner: float | None, benchmark: float | None, n_trials: int
+) -> Figure:
     """Draw what the trials add, the winner among them, and what the best of as many worthless trials would show.
 
     Parameters
     ----------
-    trial_sharpes : float (n,), Sharpe ratios of one day of the trials' improvements; NaN is left out.
-    winner, benchmark : of the winner, and expected of the best of `n_trials` worthless trials; NaN is not drawn.
+    trial_sharpes : Sharpe ratios of one day of the trials' improvements; None and NaN are left out.
+    winner, benchmark : of the winner, and expected of the best of `n_trials` worthless trials; None and NaN are not
+        drawn.
     """
-    known = trial_sharpes[np.isfinite(trial_sharpes)]
+    known = np.array([value for value in trial_sharpes if value is not None and np.isfinite(value)])
     figure = new_figure(height=300)
     figure.add_histogram(
         x=np.round(known, 5).tolist(), nbinsx=30, marker_color=GREY,
@@ -49,7 +52,7 @@ def deflation_chart(trial_sharpes: np.ndarray, *, winner: float, benchmark: floa
     )  # fmt: skip
     lines = ((winner, GAIN, "winner"), (benchmark, LINES[0], f"best of {n_trials} worthless trials"))
     for place, (value, colour, title) in enumerate(lines):
-        if np.isfinite(value):
+        if value is not None and np.isfinite(value):
             top = "top right" if place else "top left"
             figure.add_vline(
                 x=value, line={"color": colour, "width": 2}, annotation_text=title, annotation_position=top

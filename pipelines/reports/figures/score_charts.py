@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +17,23 @@ _HALF_WIDTH = 1.96
 
 
 def threshold_chart(
-    thresholds: np.ndarray, fitness: np.ndarray, coverage: np.ndarray, *, name: str, chosen: float | None
+    thresholds: Sequence[float],
+    fitness: Sequence[float | None],
+    coverage: Sequence[float],
+    *,
+    name: str,
+    chosen: float | None,
 ) -> Figure:
     """Draw the fitness of the trades whose score is at least a threshold, and the share of trades that is kept.
 
     Parameters
     ----------
-    thresholds, fitness, coverage : float (n,); a fitness that is undefined is NaN.
+    thresholds, fitness, coverage : of the same length; a fitness that is undefined is None or NaN.
     name : of the fitness.
     chosen : the winner's threshold, drawn as a line; None if its application has none.
     """
     figure = new_figure(height=380, legend=True, specs=[[{"secondary_y": True}]])
-    x = [float(f"{value:.6g}") for value in thresholds]
+    x = _plain(thresholds)
     figure.add_scatter(
         x=x, y=_plain(fitness), mode="lines+markers", name=name, line={"color": PLAIN}, connectgaps=False,
         hovertemplate="score from %{x}<br>" + name + " %{y}<extra></extra>", secondary_y=False,
@@ -44,29 +50,25 @@ def threshold_chart(
     return figure
 
 
-def calibration_chart(scores: np.ndarray, outcomes: np.ndarray, *, title: str, is_probability: bool) -> Figure:
+def calibration_chart(tenths: Mapping[str, Sequence[float]], *, title: str, is_probability: bool) -> Figure:
     """Draw the mean outcome of each tenth of the scores, with an interval of 95 %.
 
     Parameters
     ----------
-    scores, outcomes : float (n_trades,), finite.
+    tenths : see `pipelines.steps.search_evidence.score_tenths`.
     title : of the outcome.
     is_probability : draw the line on which scores are probabilities of the outcome.
     """
-    order = np.argsort(scores, kind="stable")
-    tenths = [part for part in np.array_split(order, 10) if len(part) > 1]
-    mean_score = np.array([scores[part].mean() for part in tenths])
-    mean = np.array([outcomes[part].mean() for part in tenths])
-    error = np.array([outcomes[part].std(ddof=1) / np.sqrt(len(part)) for part in tenths])
+    x, reach = _plain(tenths["score"]), _HALF_WIDTH * np.asarray(tenths["error"])
     figure = new_figure(height=380)
     figure.add_scatter(
-        x=_plain(mean_score), y=_plain(mean), mode="lines+markers", line={"color": PLAIN},
-        error_y={"type": "data", "array": _plain(_HALF_WIDTH * error), "color": NEUTRAL, "thickness": 1.2, "width": 4},
-        customdata=[len(part) for part in tenths],
+        x=x, y=_plain(tenths["outcome"]), mode="lines+markers", line={"color": PLAIN},
+        error_y={"type": "data", "array": _plain(reach), "color": NEUTRAL, "thickness": 1.2, "width": 4},
+        customdata=list(tenths["n_trades"]),
         hovertemplate="mean score %{x}<br>" + title + " %{y}<br>%{customdata} trades<extra></extra>",
     )  # fmt: skip
     if is_probability:
-        ends = [float(mean_score.min()), float(mean_score.max())]
+        ends = [x[0], x[-1]]
         figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dot"}, hoverinfo="skip")
     else:
         figure.add_hline(y=0.0, line={"color": GREY, "width": 0.8})
@@ -99,5 +101,5 @@ def score_distribution_chart(scores: np.ndarray, won: np.ndarray) -> Figure:
     return figure
 
 
-def _plain(values: np.ndarray) -> list[float | None]:
-    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
+def _plain(values: Sequence[float | None] | np.ndarray) -> list[float | None]:
+    return [None if value is None or not np.isfinite(value) else float(f"{value:.6g}") for value in values]

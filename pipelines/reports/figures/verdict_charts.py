@@ -1,11 +1,11 @@
-"""Charts of what was judged: strategies with their intervals, and the features that matter."""
+"""The chart of strategies that were judged, with their intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tradesieve.pipelines.reports.figures.plotly_figures import GAIN, GREY, LOSS, NEUTRAL, PLAIN, new_figure
+from tradesieve.pipelines.reports.figures.plotly_figures import GREY, NEUTRAL, PLAIN, new_figure
 
 if TYPE_CHECKING:
     from tradesieve.pipelines.reports.figures.plotly_figures import Figure
@@ -42,26 +42,6 @@ def intervals_chart(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> 
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=list(names), autorange="reversed", showgrid=False, zeroline=False
     )
-    return figure
-
-
-def importance_chart(features: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the skill that is lost without each feature, with two standard errors.
-
-    Parameters
-    ----------
-    features : the most important first, see `pipelines.runs.rebuilt_data.measure_importance`.
-    """
-    figure = new_figure(height=max(260, 110 + 24 * len(features)))
-    figure.add_bar(
-        x=[round(row["loss"], 5) for row in features], y=[row["name"] for row in features], orientation="h",
-        marker={"color": [GAIN if row["direction"] > 0 else LOSS for row in features]},
-        error_x={"type": "data", "array": [2 * row["error"] for row in features], "color": GREY, "thickness": 1.2},
-        customdata=[[round(row["direction"], 3)] for row in features],
-        hovertemplate="%{y}<br>lost skill %{x:.4f}<br>direction %{customdata[0]:+.2f}<extra></extra>",
-    )  # fmt: skip
-    figure.update_xaxes(title_text="skill that is lost without it")
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
 
 

@@ -82,13 +82,10 @@ def test_gain_is_kept_less_all_and_mistakes_add_up(found: FinishedRun) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(settings: Settings, found: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report as the command writes it, with the importance of the factors."""
-    from tradesieve.pipelines.runs.rebuilt_data import measure_importance
-
-    importance = measure_importance(found, settings)
+def page(found: FinishedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report as the command writes it."""
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(report_html(found.result, found.parts, importance=importance), encoding="utf-8")
+    path.write_text(report_html(found.result, found.parts, found.evidence), encoding="utf-8")
     return path
 
 
@@ -104,7 +101,7 @@ def test_the_page_answers_what_a_trader_asks(
     table = embedded(text, "strategies")
     assert {row[0]: row[1] for row in table["rows"]} == verdicts
     factors = embedded(text, "factors")
-    stored = json.loads((found.folder / "importance.json").read_text())
+    stored = json.loads((found.folder / "evidence.json").read_text())["importance"]
     assert [row[0] for row in factors["rows"]] == [row["name"] for row in stored["features"]]
     assert len(stored["features"]) > 3
 
@@ -135,11 +132,18 @@ def test_a_browser_shows_it_at_desktop_and_phone_width(
 def test_the_command_writes_the_page_into_the_folder_of_the_run(
     run: Command, settings: Settings, found: FinishedRun, page: Path, tmp_path: Path
 ) -> None:
-    """The factors are read from the run's folder, where they were measured before."""
+    """What the search found is read from the run's folder; a run of an earlier version lacks it, and says so."""
     done = run("report", found.result["experiment"][:5], "--json", home=settings.home).json()
     assert Path(done["report"]).parent == found.folder
     assert done["notes"] == []
     assert "Which factors matter" in Path(done["report"]).read_text(encoding="utf-8")
+    evidence = (found.folder / "evidence.json").rename(tmp_path / "evidence.json")
+    without = run("report", "last", "--output", tmp_path / "page.html", "--json", home=settings.home).json()
+    evidence.rename(found.folder / "evidence.json")
+    assert "Factors, scores and trials are not shown" in without["notes"][0]
+    text = Path(without["report"]).read_text(encoding="utf-8")
+    assert without["notes"][0][:40] in text
+    assert "Which factors matter" not in text
     refuses(run("report", "--output", tmp_path / "page.pdf", home=settings.home), "ending in .html")
     refuses(run("report", "nothing", home=settings.home), "unknown run 'nothing'")
 

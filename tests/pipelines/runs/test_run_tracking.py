@@ -20,7 +20,9 @@ from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.tracking.connection import connect
 from tradesieve.models.tracking.runs import champion
 from tradesieve.pipelines.experiment import experiment_from_yaml
+from tradesieve.pipelines.reports.run_report import report_html
 from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.finished_runs import find_run
 from tradesieve.pipelines.settings import Settings
 
 
@@ -67,7 +69,7 @@ def test_mlflow_holds_the_run(finished: Any, tmp_path: Path) -> None:
     for key in ("experiment", "baseline", "filtered", "gate", "leaderboard", "n_trials"):
         assert logged[key] == finished.result[key], key
     files = {item.path for item in client.list_artifacts(run_id)}
-    assert {"result.json", "experiment.yaml", "leaderboard.csv", "gate.csv", "figures.html", "artifact"} <= files
+    assert {"result.json", "experiment.yaml", "leaderboard.csv", "gate.csv", "report.html", "artifact"} <= files
     kept = experiment_from_yaml(Path(client.download_artifacts(run_id, "experiment.yaml", str(tmp_path))))
     assert kept == finished.experiment
     experiment = client.get_experiment_by_name(store.experiment).experiment_id
@@ -170,11 +172,17 @@ def test_the_note_says_what_was_asked_found_and_whether_luck(tracked: Tracked) -
     assert max(len(cell.strip()) for cell in digits) < 15, "numbers are rounded"
 
 
-def test_the_figures_stand_on_one_page(tracked: Tracked, tmp_path: Path) -> None:
-    page = text_of(tracked, "figures.html", tmp_path)
-    for name in ("capital", "drawdown", "months", "uplift", "threshold", "calibration", "scores", "importance"):
+def test_the_page_is_the_report_with_every_figure(tracked: Tracked, tmp_path: Path) -> None:
+    page = text_of(tracked, "report.html", tmp_path)
+    figures = (
+        "deflation", "capital", "drawdown", "months", "intervals", "importance", "shap", "threshold", "calibration",
+        "scores", "conditions-map",
+    )  # fmt: skip
+    for name in figures:
         assert f'<script type="application/json" id="{name}">' in page, name
-    assert '<script type="application/json" id="deflation">' in page
+    run = find_run(tracked.settings, "last")
+    again = report_html(run.result, run.parts, run.evidence, seed=run.experiment.plan.seed)
+    assert page == again, "as `tradesieve report` writes it"
     features = list(csv.DictReader(io.StringIO(text_of(tracked, "features.csv", tmp_path))))
     read = {row["feature"] for row in features}
     assert read <= set(tracked.result["data"]["model_features"])

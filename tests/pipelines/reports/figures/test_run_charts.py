@@ -10,6 +10,7 @@ from tradesieve.pipelines.reports.figures.score_charts import (
     score_distribution_chart,
     threshold_chart,
 )
+from tradesieve.pipelines.steps.search_evidence import score_tenths
 
 
 def test_a_threshold_without_a_fitness_leaves_a_gap():
@@ -23,10 +24,11 @@ def test_a_threshold_without_a_fitness_leaves_a_gap():
 
 def test_each_tenth_of_the_scores_has_its_mean_outcome():
     scores = np.arange(100.0)
-    figure = calibration_chart(scores, scores * 2, title="bp", is_probability=False)
+    figure = calibration_chart(score_tenths(scores, scores * 2), title="bp", is_probability=False)
     np.testing.assert_allclose(figure.data[0].x, np.arange(4.5, 100, 10))
     np.testing.assert_allclose(figure.data[0].y, np.arange(9.0, 200, 20))
-    probability = calibration_chart(scores / 100, (scores > 50).astype(float), title="won", is_probability=True)
+    tenths = score_tenths(scores / 100, (scores > 50).astype(float))
+    probability = calibration_chart(tenths, title="won", is_probability=True)
     assert list(probability.data[1].x) == list(probability.data[1].y)
 
 
