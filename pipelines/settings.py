@@ -93,6 +93,11 @@ class Settings:
         return self.home / "engines"
 
     @property
+    def mlflow_address(self) -> str:
+        """The address of MLflow's pages: the tracking server, or where `tradesieve up` serves the database."""
+        return self.tracking_uri.rstrip("/") if self.tracking.is_server else f"http://{self.host}:{self.port}"
+
+    @property
     def tables(self) -> Path:
         """The folder of tables that are too long for a terminal."""
         return self.home / "tables"

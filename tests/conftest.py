@@ -275,13 +275,13 @@ class Server:
         )
         atexit.register(self.stop)
 
-    def wait_ready(self, seconds: float = 60.0) -> None:
+    def wait_ready(self, seconds: float = 60.0, *, path: str = "readyz") -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.text()}")
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=2.0).status_code == 200:
+                if httpx.get(f"{self.url}/{path}", timeout=2.0).status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)

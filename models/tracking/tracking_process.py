@@ -14,17 +14,24 @@ from functools import partial
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 from tradesieve.market.errors import Transient
-from tradesieve.models.tracking.connection import TrackingStore, connect, is_new
+from tradesieve.models.tracking.connection import TrackingStore, connect, experiment_id, is_new
 from tradesieve.models.tracking.runs import track_experiment
 
 _PROGRAM = f"from {__name__} import main; main()"
 
 
+class TrackedRun(NamedTuple):
+    """The id of a run, and that of its MLflow experiment."""
+
+    run_id: str
+    experiment: str
+
+
 @contextmanager
-def tracking_process(store: TrackingStore) -> Iterator[Callable[..., str]]:
+def tracking_process(store: TrackingStore) -> Iterator[Callable[..., TrackedRun]]:
     """Prepare the tracking of a run in a process of its own while the block works.
 
     1. The process imports MLflow. If the store is new, it creates the database in a temporary folder.
@@ -36,7 +43,8 @@ def tracking_process(store: TrackingStore) -> Iterator[Callable[..., str]]:
 
     Yields
     ------
-    The function `track_experiment` without its first parameter, the store. It raises Transient if the process dies.
+    The function `track_experiment` without its first parameter, the store, which returns a TrackedRun. It raises
+    Transient if the process dies.
     """
     with tempfile.TemporaryDirectory(prefix="tradesieve-", ignore_cleanup_errors=True) as folder:
         # Not by `multiprocessing`, whose processes run the script of a user again.
@@ -56,7 +64,7 @@ def tracking_process(store: TrackingStore) -> Iterator[Callable[..., str]]:
 
 
 def main() -> None:
-    """Prepare for the store that comes in, track each run that comes in, and send back its id or the error."""
+    """Prepare for the store that comes in, track each run that comes in, and send back its ids or the error."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     messages: Queue[Any] = Queue()
@@ -79,15 +87,15 @@ def _receive(messages: Queue[Any]) -> None:
     os._exit(0)
 
 
-def _ask(process: subprocess.Popen[bytes], call: tuple[tuple[Any, ...], dict[str, Any]]) -> str:
+def _ask(process: subprocess.Popen[bytes], call: tuple[tuple[Any, ...], dict[str, Any]]) -> TrackedRun:
     _send(process, call)
     try:
-        run_id, error = pickle.load(process.stdout)  # type: ignore[arg-type]
+        run, error = pickle.load(process.stdout)  # type: ignore[arg-type]
     except EOFError:
         raise Transient(f"the process that tracks runs in MLflow ended (exit status {process.wait()}): rerun") from None
     if error is not None:
         raise error
-    return str(run_id)
+    return TrackedRun(*run)
 
 
 def _send(process: subprocess.Popen[bytes], message: object) -> None:
@@ -97,7 +105,7 @@ def _send(process: subprocess.Popen[bytes], message: object) -> None:
         process.stdin.flush()  # type: ignore[union-attr]
 
 
-def _answer(call: Callable[[], str]) -> bytes:
+def _answer(call: Callable[[], tuple[str, str]]) -> bytes:
     try:
         return pickle.dumps((call(), None))
     except Exception as error:
@@ -109,12 +117,12 @@ def _answer(call: Callable[[], str]) -> bytes:
         return answer
 
 
-def _track(store: TrackingStore, made: Path | None, args: tuple[Any, ...], named: dict[str, Any]) -> str:
+def _track(store: TrackingStore, made: Path | None, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, str]:
     if made is not None and store.database is not None:
         # Whatever goes wrong is left to `connect`, which creates what is missing and says what it cannot.
         with suppress(OSError):
             _put(made, store.database)
-    return track_experiment(store, *args, **named)
+    return track_experiment(store, *args, **named), experiment_id(store)
 
 
 def _store_in(database: Path) -> TrackingStore:

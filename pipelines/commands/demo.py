@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tradesieve.models.tracking.connection import runs_page
 from tradesieve.pipelines.commands.paper import describe, show_paper
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.result_tables import show_result
@@ -47,7 +48,8 @@ def demo(market: str, as_json: bool) -> None:
     console.say("What to open next:")
     console.say("  tradesieve report last --open     what was found, and whether it is luck, as a page")
     console.say("  tradesieve up                     Prefect, the MLflow UI and the service, until Ctrl-C")
-    console.say("  http://127.0.0.1:5000             then compare the trials of this run in the MLflow UI")
+    page = runs_page(settings.mlflow_address, done.result["mlflow_experiment"])
+    console.say(f"  {page}   then compare the trials of this run")
     console.say(f"  {settings.home / 'experiments' / done.result['experiment']}   the files of this run")
     other = "random" if market == "edge" else "edge"
     console.say(f"  tradesieve demo --market {other:<8}  the same on the other market")

@@ -10,6 +10,7 @@ import click
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
+from tradesieve.models.tracking.connection import runs_page
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
@@ -109,6 +110,9 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
         *result["data"].get("other_symbols", ()),
     ):
         console.say(line)
+    page = runs_page(settings.mlflow_address, result["mlflow_experiment"], result["run_id"])
+    up = "" if settings.tracking.is_server else ", while `tradesieve up` runs"
+    console.say(f"In MLflow{up}: {page}")
 
 
 @model.command()

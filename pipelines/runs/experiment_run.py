@@ -73,9 +73,9 @@ def run_experiment(
     Returns
     -------
     The result, JSON-safe: see `models.protocol.leaderboard.summarise`, with ``experiment`` (hash), ``run_id``,
-    ``aim``, ``selected_by``, ``score``, ``data``, ``verdicts`` of the strategies on both parts, see
-    `models.significance.verdicts`, ``paths`` where the plan asks for them, see `models.protocol.paths`,
-    ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
+    ``mlflow_experiment`` (the id of the experiment there), ``aim``, ``selected_by``, ``score``, ``data``, ``verdicts``
+    of the strategies on both parts, see `models.significance.verdicts`, ``paths`` where the plan asks for them, see
+    `models.protocol.paths`, ``certificates``, ``artifact`` (folder or None), ``seconds`` and ``reused``.
 
     Raises
     ------
@@ -136,10 +136,11 @@ def run_experiment(
         write_evidence(folder / EVIDENCE_FILE, evidence)
         report = report_html(result, records, evidence, seed=experiment.plan.seed)
         progress("track", 0, 1, "writing to MLflow")
-        result["run_id"] = track_run(
+        tracked = track_run(
             result, experiment, settings, searched, judged, artifact,
             evidence=evidence, report=report, started=began, source=source, track=track,
         )  # fmt: skip
+        result |= {"run_id": tracked.run_id, "mlflow_experiment": tracked.experiment}
     with atomic_write(result_path) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
     progress("track", 1, 1, "done")

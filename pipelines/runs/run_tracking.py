@@ -23,6 +23,7 @@ from tradesieve.models.protocol.search import SearchResult
 from tradesieve.models.protocol.trials import Trial
 from tradesieve.models.tracking.run_records import TrackedDataset
 from tradesieve.models.tracking.runs import EXPERIMENT_TAG, GATE_TAG
+from tradesieve.models.tracking.tracking_process import TrackedRun
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import code_fingerprint
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features
@@ -47,9 +48,9 @@ def track_run(
     report: str,
     started: float,
     source: str | None = None,
-    track: Callable[..., str],
-) -> str:
-    """Record a result in MLflow and return the id of its run; the model of an open gate becomes champion.
+    track: Callable[..., TrackedRun],
+) -> TrackedRun:
+    """Record a result in MLflow; the model of an open gate becomes champion.
 
     Parameters
     ----------

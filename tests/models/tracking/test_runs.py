@@ -21,6 +21,7 @@ import pytest
 
 from tradesieve.market.errors import BadInput, Transient, Unknown
 from tradesieve.models.json_values import json_safe
+from tradesieve.models.tracking.connection import connect
 from tradesieve.models.tracking.run_records import SKIPPED_TAG
 from tradesieve.models.tracking.runs import (
     TrackingStore,
@@ -48,7 +49,8 @@ def store_at(home: Path) -> TrackingStore:
 def store(tmp_path_factory: pytest.TempPathFactory) -> TrackingStore:
     store = store_at(tmp_path_factory.mktemp("home"))
     with tracking_process(store) as track_there:
-        track_there({"name": "first of the store"}, **EMPTY_RUN, tags={"tradesieve.experiment": "0"})
+        run = track_there({"name": "first of the store"}, **EMPTY_RUN, tags={"tradesieve.experiment": "0"})
+    assert connect(store).get_run(run.run_id).info.experiment_id == run.experiment
     assert {path.name for path in store.database.parent.iterdir()} == {store.database.name, "artifacts"}
     return store
 

@@ -35,6 +35,8 @@ def test_json_of_an_experiment(run: Command, ran: Settings, config: Path, finish
     verdict = "GATE OPEN" if found["gate"]["open"] else "GATE CLOSED"
     assert verdict in tables.out
     assert f"run {found['run_id']} in MLflow" in tables.out
+    page = f"/#/experiments/{found['mlflow_experiment']}/runs/{found['run_id']}?workflowType=machine_learning"
+    assert f"In MLflow, while `tradesieve up` runs: http://127.0.0.1:5000{page}" in tables.out
     assert (found["selected_by"], found["score"], found["winner"]["at_edge"]) == ("sortino", "sortino", [])
     assert "sortino selects, for the aim 'smooth'; the score is sortino (best 4 of 4)" in tables.out
     assert tables.out.count("each trade weighted by its capital") == 3, "every table of results names its weighting"
