@@ -6,6 +6,7 @@ Words and layout are in `templates/`, looks and behaviour in `static/`; Python p
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -142,7 +143,12 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    made.filters |= {"formatted": formatted, "figure_json": _figure_markup, "one_line": _one_line}
+    made.filters |= {
+        "formatted": formatted,
+        "figure_json": _figure_markup,
+        "one_line": _one_line,
+        "with_code": _with_code,
+    }
     made.globals |= {"static": _static, "plotly_script": _plotly_markup}
     return made
 
@@ -158,6 +164,13 @@ def _one_line(text: Markup) -> Markup:
     from markupsafe import Markup
 
     return Markup(" ").join(text.split())
+
+
+def _with_code(text: str) -> Markup:
+    """Escape a text, and set what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _static(name: str) -> Markup:

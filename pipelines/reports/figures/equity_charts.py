@@ -88,8 +88,8 @@ def monthly_chart(days: np.ndarray, returns: np.ndarray) -> Figure:
     figure.add_heatmap(
         z=[[None if np.isnan(value) else round(float(value) * 100, 3) for value in row] for row in grid],
         x=names, y=[str(year) for year in range(int(years[0]), int(years[-1]) + 1)], zmid=0, zmin=-bound * 100,
-        zmax=bound * 100, colorscale=[[0, LOSS], [0.5, FAINT], [1, GAIN]], texttemplate="%{z:.2f}", xgap=2, ygap=2,
-        hovertemplate="%{x} %{y}: %{z:.3f} %<extra></extra>", colorbar={"title": "return, %", "thickness": 12},
+        zmax=bound * 100, colorscale=[[0, LOSS], [0.5, FAINT], [1, GAIN]], texttemplate="%{z:.1f}", xgap=2, ygap=2,
+        hovertemplate="%{x} %{y}: %{z:.3f} %<extra></extra>", showscale=False,
     )  # fmt: skip
     figure.update_yaxes(title_text="year", autorange="reversed", type="category", showgrid=False)
     figure.update_xaxes(title_text="month of the exit", showgrid=False)

@@ -27,7 +27,8 @@ def drawdown_chart(periods: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]])
             )  # fmt: skip
         if number:
             shade = {"fillcolor": LINES[0], "opacity": 0.15, "line_width": 0, "layer": "below"}
-            figure.add_vrect(x0=x[0], x1=x[-1], annotation_text="hold-out", **shade)
+            place = {"annotation_text": "hold-out", "annotation_position": "bottom right"}
+            figure.add_vrect(x0=x[0], x1=x[-1], **place, **shade)
     figure.update_yaxes(title_text="below the peak", tickformat=".1%")
     figure.update_xaxes(title_text="day of the exit, UTC")
     return figure
@@ -45,20 +46,22 @@ def deflation_chart(
         drawn.
     """
     known = np.array([value for value in trial_sharpes if value is not None and np.isfinite(value)])
-    figure = new_figure(height=300)
+    figure = new_figure(height=300, legend=True)
     figure.add_histogram(
-        x=np.round(known, 5).tolist(), nbinsx=30, marker_color=GREY,
+        x=np.round(known, 5).tolist(), nbinsx=30, marker_color=GREY, showlegend=False,
         hovertemplate="%{x}: %{y} trials<extra></extra>",
     )  # fmt: skip
     lines = ((winner, GAIN, "winner"), (benchmark, LINES[0], f"best of {n_trials} worthless trials"))
-    for place, (value, colour, title) in enumerate(lines):
+    for value, colour, title in lines:
         if value is not None and np.isfinite(value):
-            top = "top right" if place else "top left"
-            figure.add_vline(
-                x=value, line={"color": colour, "width": 2}, annotation_text=title, annotation_position=top
-            )
+            figure.add_vline(x=value, line={"color": colour, "width": 2}, name=title, showlegend=True)
+    drawn = [*known, *(value for value, _, _ in lines if value is not None and np.isfinite(value))]
+    if drawn:
+        # Bars and lines at the ends would be cut in half.
+        room = 0.06 * (max(drawn) - min(drawn)) or 0.01
+        figure.update_xaxes(range=[min(drawn) - room, max(drawn) + room])
     figure.update_xaxes(title_text="Sharpe ratio of one day of what a trial adds")
-    figure.update_yaxes(title_text="trials")
+    figure.update_yaxes(title_text="trials", tickformat="d", rangemode="tozero")
     return figure
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tradesieve.pipelines.reports.figures.plotly_figures import GAIN, GREY, LOSS, new_figure
+from tradesieve.pipelines.short_names import labels_of
 
 if TYPE_CHECKING:
     from tradesieve.pipelines.reports.figures.plotly_figures import Figure
@@ -36,10 +37,10 @@ def shap_chart(features: Sequence[Mapping[str, Any]]) -> Figure:
 def _bars(features: Sequence[Mapping[str, Any]], values: Sequence[float], words: str) -> Figure:
     figure = new_figure(height=max(260, 110 + 24 * len(features)))
     figure.add_bar(
-        x=list(values), y=[row["name"] for row in features], orientation="h",
+        x=list(values), y=labels_of([row["name"] for row in features]), orientation="h",
         marker={"color": [GAIN if row["direction"] > 0 else LOSS for row in features]},
-        customdata=[[round(row["direction"], 3)] for row in features],
-        hovertemplate="%{y}<br>" + words + "<br>direction %{customdata[0]:+.2f}<extra></extra>",
+        customdata=[[round(row["direction"], 3), row["name"]] for row in features],
+        hovertemplate="%{customdata[1]}<br>" + words + "<br>direction %{customdata[0]:+.2f}<extra></extra>",
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, tickfont={"size": 10})
     return figure

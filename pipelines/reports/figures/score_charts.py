@@ -96,7 +96,7 @@ def score_distribution_chart(scores: np.ndarray, won: np.ndarray) -> Figure:
             line={"color": colour, "shape": "hvh", "width": 1.6},
             hovertemplate="about %{x}: %{y:.2f} % of the " + name + "<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title_text="score; the ends hold everything beyond the 0.5th and 99.5th percentiles")
+    figure.update_xaxes(title_text="score")
     figure.update_yaxes(title_text="% of the trades", rangemode="tozero")
     return figure
 

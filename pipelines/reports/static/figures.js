@@ -3,6 +3,9 @@
 "use strict";
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
+const narrowScreen = matchMedia("(max-width: 600px)");
+const NARROW_TITLE = 26;
+const NARROW_LABEL = 22;
 const TOOLBAR = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
 
 /** Read the JSON that the page embeds under an id. */
@@ -28,13 +31,46 @@ function themed(layout) {
   return result;
 }
 
+/** Cut a text in its middle; its end tells windows and symbols apart. */
+function shortened(text) {
+  const end = Math.floor(NARROW_LABEL / 3);
+  return text.length <= NARROW_LABEL ? text : `${text.slice(0, NARROW_LABEL - end - 1)}…${text.slice(-end)}`;
+}
+
+/** Break a text into lines. */
+function inLines(text, longest) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = `${lines.at(-1)} ${word}`.trim();
+    if (line.length > longest && lines.at(-1)) lines.push(word);
+    else lines[lines.length - 1] = line;
+  }
+  return lines.join("<br>");
+}
+
+/** Fit a plotly layout to a phone: titles in lines, short labels beside bars and rows, slim margins. */
+function narrowed(layout, data) {
+  layout.margin = { ...layout.margin, l: 36, r: 8 };
+  for (const key of Object.keys(layout)) {
+    const title = /^[xy]axis/.test(key) && layout[key].title;
+    if (title && title.text) layout[key].title = { ...title, text: inLines(title.text, NARROW_TITLE), font: { size: 11 } };
+  }
+  const axis = layout.yaxis;
+  const rows = data.flatMap((trace) => (Array.isArray(trace.y) && typeof trace.y[0] === "string" ? trace.y : []));
+  if (axis.ticktext) axis.ticktext = axis.ticktext.map(shortened);
+  else if (rows.length) Object.assign(axis, { tickvals: [...new Set(rows)], ticktext: [...new Set(rows)].map(shortened) });
+  return layout;
+}
+
 /** Draw a figure in an element; an element with data-toolbar gets plotly's buttons. */
 function draw(element, figure) {
   const color = colour("--text");
-  const withText = (trace) => ({ ...trace, textfont: { ...trace.textfont, color } });
+  const size = narrowScreen.matches ? 9 : 12;
+  const withText = (trace) => ({ ...trace, textfont: { size, ...trace.textfont, color } });
   const data = figure.data.map((trace) => (trace.type === "heatmap" ? withText(trace) : trace));
+  const layout = themed(figure.layout);
   element.figure = figure;
-  return Plotly.react(element, data, themed(figure.layout), {
+  return Plotly.react(element, data, narrowScreen.matches ? narrowed(layout, figure.data) : layout, {
     displaylogo: false,
     responsive: true,
     displayModeBar: "toolbar" in element.dataset,
@@ -72,6 +108,8 @@ for (const chooser of document.querySelectorAll("select[data-element]")) {
   showChosen(chooser);
 }
 
-darkScheme.addEventListener("change", () => {
-  for (const element of document.querySelectorAll(".js-plotly-plot")) draw(element, element.figure);
-});
+for (const query of [darkScheme, narrowScreen]) {
+  query.addEventListener("change", () => {
+    for (const element of document.querySelectorAll(".js-plotly-plot")) draw(element, element.figure);
+  });
+}

@@ -173,3 +173,8 @@ def test_a_browser_shows_sorts_filters_and_chooses(
     assert opened.execute_script(told) == ["Picture of eel", "number 2"]
     assert opened.get_log("browser") == []
     assert requested(opened) <= {"file", "data", "blob"}
+
+
+def test_what_stands_between_backticks_is_code() -> None:
+    page = environment().from_string("{{ text | with_code }}").render(text="run `tradesieve up <now>` & wait")
+    assert page == "run <code>tradesieve up &lt;now&gt;</code> &amp; wait"

@@ -34,6 +34,30 @@ SECTIONS = (
     "In which markets each strategy earns", "What to try next",
 )  # fmt: skip
 
+OUTSIDE = """
+return [...document.querySelectorAll(".js-plotly-plot text")].filter((text) => {
+  const [own, panel] = [text, text.closest("figure")].map((one) => one.getBoundingClientRect());
+  return own.width && (own.left < panel.left || own.right > panel.right);
+}).map((text) => text.textContent)
+"""
+"""Texts of figures that reach beyond their panel."""
+FAINT = """
+const channel = (part) => (part <= 10 ? part / 3294 : ((part / 255 + 0.055) / 1.055) ** 2.4);
+const luminance = (colour) => {
+  const [red, green, blue] = colour.match(/[\\d.]+/g).map(Number).map(channel);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+};
+const panel = luminance(getComputedStyle(document.querySelector("section")).backgroundColor);
+const contrast = (one) => {
+  const style = getComputedStyle(one);
+  const own = luminance(one.closest("svg") ? style.fill : style.color);
+  return (Math.max(own, panel) + 0.05) / (Math.min(own, panel) + 0.05);
+};
+return [...document.querySelectorAll("p, li, small, figcaption, dt, dd, th, td, .js-plotly-plot text")]
+  .filter((one) => one.textContent.trim() && contrast(one) < 4.5).map((one) => one.textContent.trim())
+"""
+"""Texts whose contrast with the panel is below that of WCAG 2.1 AA."""
+
 
 @pytest.fixture(scope="module")
 def settings(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Settings:
@@ -120,8 +144,15 @@ def test_a_browser_shows_it_at_desktop_and_phone_width(
         opened.get(page.as_uri())
         assert opened.execute_script("return document.documentElement.scrollWidth") <= width
         assert opened.execute_script("return document.querySelectorAll('.main-svg').length") >= 4
-        colour = opened.execute_script("return getComputedStyle(document.body).backgroundColor")
-        assert (sum(map(int, colour[4:-1].split(","))) > 384) == (scheme == "light")
+        assert opened.execute_script(OUTSIDE) == [], "nothing of a figure is cut"
+        first = opened.execute_script("return document.querySelector('#strategies-table th').offsetWidth")
+        assert first < 0.4 * width, "the name of a row leaves room for its numbers"
+        for own in (scheme, "dark" if scheme == "light" else "light"):
+            media = {"features": [{"name": "prefers-color-scheme", "value": own}]}
+            opened.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+            colour = opened.execute_script("return getComputedStyle(document.body).backgroundColor")
+            assert (sum(map(int, colour[4:-1].split(","))) > 384) == (own == "light")
+            assert opened.execute_script(FAINT) == [], own
         assert opened.get_log("browser") == []
         assert requested(opened) <= {"file", "data", "blob"}
     finally:
