@@ -79,14 +79,14 @@ def permutation_importance(
             X[:, column] = own[random.permutation(len(own))]
             loss[number, :, column] = skills[number] - _skill_by_block(model.predict(X), earned, n_blocks)
             X[:, column] = own
-    loss = loss.reshape(-1, n_features)
-    mean = loss.mean(axis=0)
+    lost = loss.reshape(-1, n_features)
+    mean = lost.mean(axis=0)
     order = [column for column in np.argsort(-mean, kind="stable") if kept[column]]
-    deviation = loss.std(axis=0, ddof=1) if len(loss) > 1 else np.full(n_features, np.nan)
+    deviation = lost.std(axis=0, ddof=1) if len(lost) > 1 else np.full(n_features, np.nan)
     return Importance(
         tuple(dataset.feature_names[column] for column in order),
         mean[order],
-        deviation[order] / np.sqrt(len(loss)),
+        deviation[order] / np.sqrt(len(lost)),
         direction.mean(axis=0)[order],
         float(np.mean(skills)),
     )
