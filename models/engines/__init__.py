@@ -4,11 +4,11 @@ To add one, subclass `base.Engine` in a file of its own, as `lightgbm.py` does, 
 
 Judged in November 2026, and left out:
 
-- AutoKeras lives (3.0.0 of November 2025), but needs TensorFlow, which nothing else here does, for architectures made
-  for images and text; a small network for tables is `neural_network`.
-- Auto_ViML hardly lives (autoviml 0.2.2 of January 2025): one function that cleans, selects and splits by itself, so
-  that nothing of it can be fitted inside a purged fold.
-- automl-gs is dead (0.2.1 of April 2019): the scripts that it writes are for TensorFlow 1.
+- AutoKeras lives (3.0.0 of November 2025, with its models of tables back), but searches network architectures through
+  Keras and TensorFlow, which nothing else here needs; a small network for tables is `neural_network`.
+- Auto_ViML hardly lives (autoviml 0.2.2 of January 2025, for numpy below 2): one function that cleans, selects and
+  splits by itself, so that nothing of it can be fitted inside a purged fold.
+- automl-gs is dead (0.2.1 of April 2019): the scripts that it writes are for TensorFlow 1 and the XGBoost of then.
 """
 
 __all__ = [

@@ -6,7 +6,8 @@ the training rows, the candidate's seed and one thread, and tries a fixed number
 
 - autogluon (Apache-2.0), without PyTorch: boosted trees, forests and a linear model, scored on the last fold; the best,
   or their weighted mean, is fitted again on all rows.
-- mljar (MIT): as many random models of trees, forests and a linear one, and the ensemble of the best.
+- mljar (MIT): as many random models of trees, forests and a linear one, and the ensemble of the best; takes a minute
+  of one core even for few rows.
 - tpot (LGPL-3.0): pipelines that evolve; takes no weights.
 
 A model answers from the process that fitted it, which ends with it. It is of this run alone: it cannot be exported, and
@@ -163,7 +164,8 @@ class _VendorProcess:
         self._log = self._folder / "vendor.log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [str(python), str(_WORKER)],
+                # Without its folder on the path, whose modules have the names of libraries.
+                [str(python), "-P", str(_WORKER)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -65,7 +65,7 @@ def fit_mljar(X: Any, y: Any, weight: Any, request: dict[str, Any]) -> Predict:
     from supervised import AutoML
 
     is_classification = request["task"] == "classification"
-    kinds = ["LightGBM", "Extra Trees", "Random Forest", "Linear"][: request["n_trials"]]
+    kinds = ["LightGBM", "Extra Trees", "Linear"][: request["n_trials"]]
     automl = AutoML(
         results_path=request["folder"] + "/mljar",
         mode="Perform",
@@ -97,6 +97,7 @@ def fit_tpot(X: Any, y: Any, weight: Any, request: dict[str, Any]) -> Predict:
     """Evolve pipelines on the folds, after a median imputer."""
     from dask.distributed import Client
     from sklearn.impute import SimpleImputer
+    from sklearn.model_selection import check_cv
     from tpot import TPOTEstimator
     from tpot.config.template_search_spaces import get_template_search_spaces
 
@@ -112,7 +113,7 @@ def fit_tpot(X: Any, y: Any, weight: Any, request: dict[str, Any]) -> Predict:
             scorers=["neg_log_loss" if is_classification else "neg_mean_squared_error"],
             scorers_weights=[1],
             classification=is_classification,
-            cv=request["folds"],
+            cv=check_cv(request["folds"]),
             population_size=n_first,
             generations=max(1, request["n_trials"] // n_first - 1),
             max_time_mins=None,

@@ -92,7 +92,8 @@ class _Search:
     def __init__(self, name: str, rows: SelectedRows, task: str, seed: int, n_trials: int) -> None:
         self.name, self._n_proposed = name, 0
         space = _flaml_space(name, task, len(rows), len(rows.columns))
-        self._whole = {name for name, one in space.items() if isinstance(one.domain.sample(), int | np.integer)}
+        whole = installed("flaml.tune.sample").Integer
+        self._whole = {name for name, one in space.items() if isinstance(one.domain, whole)}
         starts = {name: one.start for name, one in space.items() if one.start is not None}
         self._search = installed("flaml.tune.searcher.blendsearch").CFO(
             metric="loss",

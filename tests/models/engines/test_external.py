@@ -29,7 +29,9 @@ WEIGHT = np.random.default_rng(1).uniform(0.5, 2.0, N)
 FAILS, DIES, HANGS = 13, 14, 15
 VENDOR = f"""
 import json, os, time
-import numpy as np
+import numpy as np, catboost
+if not catboost.IS_THE_VENDORS:
+    raise ImportError("a module of ours stands in for a library")
 class AutoML:
     def __init__(self, random_state, results_path, **settings):
         self.seed, self.path, self.settings = random_state, results_path, settings
@@ -60,6 +62,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages / "supervised").mkdir(parents=True)
     program.parent.mkdir()
     (packages / "supervised" / "__init__.py").write_text(VENDOR)
+    (packages / "catboost.py").write_text("IS_THE_VENDORS = True\n")
     (packages / "mljar_supervised-1.0.dist-info").mkdir()
     (packages / "mljar_supervised-1.0.dist-info" / "METADATA").write_text("Name: mljar-supervised\nVersion: 1.0\n")
     program.write_text(f'#!/bin/sh\nPYTHONPATH={packages} exec {sys.executable} "$@"\n')

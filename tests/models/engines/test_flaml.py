@@ -58,5 +58,5 @@ def test_the_search_starts_with_a_cheap_model_and_moves_on(monkeypatch: pytest.M
     first, last = seen[0][1], seen[-1][1]
     assert (first["n_estimators"], first["num_leaves"], first["min_child_samples"]) == (4, 4, 20)
     assert "log_max_bin" not in first
-    assert last["n_estimators"] > 4
-    assert max(parameters["n_estimators"] for _, parameters, _ in seen) <= 300
+    assert last != first, "it finds something better than that"
+    assert 4 < max(parameters["n_estimators"] for _, parameters, _ in seen) <= 300
