@@ -49,8 +49,8 @@ class Unknown(BadInput):
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         names = sorted(set(known))
-        near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
+        near = nearest(str(name), names)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(names) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}: {hint}")
 
 
@@ -67,6 +67,12 @@ class WrongTimeframe(BadInput):
         super().__init__(found if timeframe is None else f"{found}; pass --timeframe {timeframe}")
         self.found, self.timeframe = found, timeframe
         self.proposals = () if timeframe is None else ({"timeframe": timeframe},)
+
+
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
+    """Return the known name that is most like a name; None if the likeness of none, from 0 to 1, reaches `cutoff`."""
+    near = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=cutoff)
+    return near[0] if near else None
 
 
 def lookup(kind: str, name: str, registry: Mapping[str, Value]) -> Value:

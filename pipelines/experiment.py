@@ -47,11 +47,12 @@ class Experiment:
 
     Parameters
     ----------
-    symbols, timeframes : every strategy runs on each symbol at each timeframe.
+    symbols : such as ``BTC-USD``; every strategy runs on each of them.
+    timeframes : such as ``5m``, ``1h``, ``1d`` or ``1w``; every strategy runs at each of them.
     strategies : rules (their default grids) or whole strategies with parameters and modifiers, each parameter with one
         value or several, see `strategies.registry`; empty or ``all`` means every rule.
-    num_strategies : how many of them, one of each rule in turn; None takes all. Where it is not given,
-        `experiment_from` takes all if `strategies` names ``all``, and five otherwise.
+    num_strategies : how many of them, one of each rule in turn; None takes all. Where it is not given, five are taken,
+        or all if `strategies` names ``all``, see `experiment_from`.
     sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
     instruments : terms by symbol, see `market.instruments`; what is not set has the default costs of the ``kind``, see

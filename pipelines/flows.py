@@ -5,30 +5,38 @@ on small values only, since Prefect would hash whole tables.
 
 A parameter that equals its default counts as not given, since a deployment passes all of them: it neither beats the
 configuration nor adds to it. To force such a value against a configuration, write it into the configuration.
+
+A deployment's page shows the docstring of its flow, and its form the descriptions of `pipelines.flow_parameters`. The
+server refuses what their schema refuses; what only the state folder knows is judged before anything is computed. An
+expected failure is one sentence in the state of the run, the same as on the command line.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.states import Failed
 from prefect.tasks import Task
 
-from tradesieve.market.errors import Transient
+from tradesieve.market.errors import TradesieveError, Transient
 from tradesieve.models.tracking.connection import experiment_id, runs_page
 from tradesieve.pipelines.experiment import Experiment, experiment_from
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
+from tradesieve.pipelines.flow_parameters import Config, NumberOfStrategies, Strategies, Symbols, Timeframes
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.runs.run_note import leaderboard_table, run_note
 from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.steps.chunk_features import describe_left_out
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
-from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.chunks import check_stored, load_chunks
 from tradesieve.strategies.trades import is_closed
 
 
@@ -60,64 +68,72 @@ def search_and_judge(values: dict[str, Any], seal: bool) -> dict[str, Any]:
     """Run the experiment; return its result without the long tables, and a note of what was asked and found."""
     chosen, settings = experiment_from(values), read_settings()
     result = run_experiment(chosen, settings, seal=seal, progress=_prefect_progress())
-    note = [run_note(result, chosen), "## The best trials", leaderboard_table(result), _in_mlflow(result, settings)]
+    note = [run_note(result, chosen), "## The best trials", leaderboard_table(result), _where_to_look(result, settings)]
     short = {key: value for key, value in result.items() if key not in ("leaderboard", "by_instance")}
     return short | {"note": "\n\n".join(note)}
 
 
-@flow(name="trades", flow_run_name="trades-{symbols}")
+def run_name() -> str:
+    """Name a flow run by its flow and its symbols."""
+    symbols = flow_run.parameters.get("symbols") or (flow_run.parameters.get("config") or {}).get("symbols")
+    named = symbols if isinstance(symbols, str) else ",".join(symbols or ["every stored symbol"])
+    return f"{flow_run.flow_name} {named}"
+
+
+@flow(name="trades", flow_run_name=run_name)
 def trades(
-    symbols: str = "", timeframes: str = "5m", strategies: str = "", num_strategies: int | None = None
-) -> dict[str, int]:
-    """Backtest strategies over symbols and timeframes into the state folder.
+    symbols: Symbols = "",
+    timeframes: Timeframes = "5m",
+    strategies: Strategies = "",
+    num_strategies: NumberOfStrategies = None,
+) -> dict[str, int] | State[Any]:
+    """Backtest strategies over symbols and timeframes.
 
-    Parameters
-    ----------
-    symbols, timeframes, strategies : separated by commas, as on the command line; without symbols, every stored one;
-        without strategies, every rule.
-    num_strategies : how many strategies, one of each rule in turn; None: five, or all if `strategies` is ``all`` or
-        their parameters are written out.
+    Writes the trades of each strategy on each symbol at each timeframe into the state folder, where an experiment finds
+    them, and returns the number of closed ones by symbol and timeframe.
     """
-    return _generate(
-        assemble(None, symbols=symbols, timeframes=timeframes, strategies=strategies, num_strategies=num_strategies)
-    )
+
+    def generate() -> dict[str, int]:
+        given = {"symbols": symbols, "timeframes": timeframes, "strategies": strategies}
+        return _generate(_judged(None, **given, num_strategies=num_strategies))
+
+    return _stated(generate)
 
 
-@flow(name="experiment", flow_run_name="experiment-{symbols}")
+@flow(name="experiment", flow_run_name=run_name)
 def experiment(
-    symbols: str = "",
-    timeframes: str = "5m",
-    strategies: str = "",
-    num_strategies: int | None = None,
-    config: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Run a whole experiment: trades, factors, search, hold-out, gate, MLflow.
+    symbols: Symbols = "",
+    timeframes: Timeframes = "5m",
+    strategies: Strategies = "",
+    num_strategies: NumberOfStrategies = None,
+    config: Config = None,
+) -> dict[str, Any] | State[Any]:
+    """Search for a filter of the strategies' trades, and judge it on the hold-out.
 
-    Parameters
-    ----------
-    symbols, timeframes, strategies, num_strategies : as for the flow `trades`.
-    config : the keys of an experiment (see `pipelines.experiment.Experiment`); the other parameters override them
-        unless they equal their defaults.
+    Backtests what is not backtested yet, searches on the folds of the development part, opens the sealed hold-out once
+    for the winner, and lets the gate judge it. The run stands in MLflow; an artifact says what was found and whether it
+    is luck. To serve a winner, see `tradesieve model export`.
     """
-    chosen = assemble(
-        config, symbols=symbols, timeframes=timeframes, strategies=strategies, num_strategies=num_strategies
-    )
-    return _run(chosen, seal=False)
+    given = {"symbols": symbols, "timeframes": timeframes, "strategies": strategies}
+    return _stated(lambda: _run(_judged(config, **given, num_strategies=num_strategies), seal=False))
 
 
-@flow(name="train", flow_run_name="train-{symbols}")
+@flow(name="train", flow_run_name=run_name)
 def train(
-    symbols: str = "",
-    timeframes: str = "5m",
-    strategies: str = "",
-    num_strategies: int | None = None,
-    config: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Search and fit on the development part only; the hold-out stays sealed. Parameters as for `experiment`."""
-    chosen = assemble(
-        config, symbols=symbols, timeframes=timeframes, strategies=strategies, num_strategies=num_strategies
-    )
-    return _run(chosen, seal=True)
+    symbols: Symbols = "",
+    timeframes: Timeframes = "5m",
+    strategies: Strategies = "",
+    num_strategies: NumberOfStrategies = None,
+    config: Config = None,
+) -> dict[str, Any] | State[Any]:
+    """Search like `experiment`, but leave the hold-out sealed.
+
+    Backtests what is not backtested yet, searches on the folds of the development part, and refits the winner on that
+    part. The hold-out is not opened, so no gate is judged: to judge the winner, run `experiment` with the same
+    parameters. The run stands in MLflow; an artifact says what was found.
+    """
+    given = {"symbols": symbols, "timeframes": timeframes, "strategies": strategies}
+    return _stated(lambda: _run(_judged(config, **given, num_strategies=num_strategies), seal=True))
 
 
 def assemble(config: Mapping[str, Any] | None, **parameters: Any) -> Experiment:
@@ -125,6 +141,22 @@ def assemble(config: Mapping[str, Any] | None, **parameters: Any) -> Experiment:
     defaults = inspect.signature(experiment.fn).parameters
     given = {name: value for name, value in parameters.items() if value != defaults[name].default}
     return assemble_experiment(read_settings(), config=config, **given)
+
+
+def _judged(config: Mapping[str, Any] | None, **parameters: Any) -> Experiment:
+    """Assemble the experiment of a flow run, and refuse what the state folder does not hold."""
+    chosen = assemble(config, **parameters)
+    check_stored(chosen, read_settings())
+    return chosen
+
+
+def _stated(run: Callable[[], Any]) -> Any:
+    """Return what a run returns; an expected failure as a state whose message is one sentence, without a traceback."""
+    try:
+        return run()
+    except TradesieveError as error:
+        get_run_logger().error("%s", error)
+        return Failed(message=str(error), data=error)
 
 
 def _generate(chosen: Experiment) -> dict[str, int]:
@@ -149,13 +181,13 @@ def _run(chosen: Experiment, *, seal: bool) -> dict[str, Any]:
     return {key: result[key] for key in ("experiment", "run_id", "coverage", "n_trials", "gate")}
 
 
-def _in_mlflow(result: Mapping[str, Any], settings: Settings) -> str:
-    """Say where MLflow shows a run: a link where it is a server."""
-    store, run_id = settings.tracking, result["run_id"]
-    named = f"MLflow run `{run_id}`"
-    if not store.is_server:
-        return named
-    return f"[{named}]({runs_page(store.tracking_uri, experiment_id(store), run_id)})"
+def _where_to_look(result: Mapping[str, Any], settings: Settings) -> str:
+    """Say where MLflow shows a run, with a link where its pages are served, and how to write the report."""
+    store, run_id, named = settings.tracking, result["run_id"], f"MLflow run `{result['run_id']}`"
+    if settings.mlflow_pages is not None:
+        named = f"[{named}]({runs_page(settings.mlflow_pages, experiment_id(store), run_id)})"
+    home = f"TRADESIEVE_HOME={shlex.quote(str(settings.home))}"
+    return f"{named}. The report as a page: `{home} tradesieve report {result['experiment']} --open`"
 
 
 def _prefect_progress() -> Progress:

@@ -32,6 +32,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "server": {"host": "127.0.0.1", "port": 5000},
 }
 """The sections and keys of mlflow.yml."""
+_SERVER = ("http://", "https://")
 _WHOLE_NUMBERS = {"port": (1, 65535), "child_runs": (0, 1000)}
 """Keys with a whole number between two limits; the others are text."""
 
@@ -47,6 +48,8 @@ class Settings:
     experiment, registered_model : their names in MLflow.
     host, port : where `tradesieve up` serves MLflow.
     cache_bytes : disk space of the trades cache, and as much of the factor cache, ``TRADESIEVE_CACHE_GB`` or 20.
+    mlflow_pages : address of MLflow's pages: the tracking server, or the one that `tradesieve up` serves and names in
+        ``TRADESIEVE_MLFLOW_PAGES``; None if there is none.
     child_runs : how many of an experiment's best trials become runs of their own in MLflow, whose pages slow down with
         hundreds of them; all stand in a table.
     """
@@ -59,6 +62,7 @@ class Settings:
     port: int
     cache_bytes: int = 20 * GIGABYTE
     child_runs: int = 20
+    mlflow_pages: str | None = None
 
     @property
     def bars(self) -> BarStore:
@@ -83,7 +87,7 @@ class Settings:
     @property
     def tracking(self) -> TrackingStore:
         """The MLflow tracking store."""
-        own = not self.tracking_uri.startswith(("http://", "https://"))
+        own = not self.tracking_uri.startswith(_SERVER)
         artifacts = str(self.home / "mlflow" / "artifacts") if own else None
         return TrackingStore(self.tracking_uri, artifacts, self.experiment, self.registered_model)
 
@@ -137,15 +141,18 @@ def read_settings() -> Settings:
         ) from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise BadInput(f"the state folder {home} cannot be written; set TRADESIEVE_HOME to a writable folder")
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or values["tracking_uri"] or f"sqlite:///{home}/mlflow/mlflow.db"
+    own = f"sqlite:///{home}/mlflow/mlflow.db"
+    uri = str(os.environ.get("MLFLOW_TRACKING_URI") or values["tracking_uri"] or own)
+    served = uri if uri.startswith(_SERVER) else os.environ.get("TRADESIEVE_MLFLOW_PAGES") if uri == own else None
     return Settings(
         home=home,
-        tracking_uri=str(uri),
+        tracking_uri=uri,
         experiment=str(values["experiment"]),
         registered_model=str(values["registered_model"]),
         host=str(values["host"]),
         port=int(values["port"]),
         child_runs=int(values["child_runs"]),
+        mlflow_pages=served or None,
         cache_bytes=_cache_bytes(os.environ.get("TRADESIEVE_CACHE_GB") or "20"),
     )
 

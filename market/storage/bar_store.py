@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.market.bars import Bars, format_time
-from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.errors import BadData, BadInput, nearest
 from tradesieve.market.positive_prices import require_positive_prices
 from tradesieve.market.resampling import resample
 from tradesieve.market.session_bars import own_sessions
@@ -26,6 +26,13 @@ from tradesieve.market.timeframes import Timeframe, parse_timeframe
 
 Records = list[dict[str, Any]]
 """Repairs as plain values, see `market.quality.repairs.repair_bars`."""
+Series = list[tuple[str, Timeframe]]
+"""Stored symbols and timeframes."""
+
+_MOST_SHOWN = 20
+"""How many stored series a message lists."""
+_LIKE = 0.75
+"""Markets of one currency, such as ETH-USD and BTC-USD, are less alike."""
 
 
 @dataclass(frozen=True)
@@ -251,22 +258,34 @@ class BarStore:
             `market.positive_prices.require_positive_prices`; `stored_bars` returns such bars.
         BadData : if the stored bars break a law of bars.
         """
-        self.path(symbol, timeframe)  # checks the symbol
-        stored = self.list()
-        symbol = find_symbol(symbol, [name for name, _ in stored]) or symbol
-        sources = [each for name, each in stored if name == symbol and each.divides(timeframe)]
-        if not sources:
-            has_others = symbol in [name for name, _ in stored]
-            missing = f"that make up {timeframe} are stored" if has_others else f"at {timeframe} or shorter are stored"
-            names = ", ".join(f"{name} {each}" for name, each in stored) or "nothing"
-            raise BadInput(
-                f"no bars of {symbol} {missing}; stored: {names}. "
-                "Import some with `tradesieve data import FILE --symbol SYMBOL --timeframe TIMEFRAME`"
-            )
-        source = max(sources)
+        symbol, source = self._source(symbol, timeframe, self.list())
         bars = read_bars(self.path(symbol, source), symbol, source)
         bars = bars if source == timeframe else resample(bars, timeframe, sessions=own_sessions(bars))
         return require_positive_prices(bars.between(start, end))
+
+    def check(self, series: Iterable[tuple[str, Timeframe]]) -> None:
+        """Raise BadInput, as `load` does, for the first symbol and timeframe that no stored bars make up."""
+        stored = self.list()
+        for symbol, timeframe in series:
+            self._source(symbol, timeframe, stored)
+
+    def _source(self, symbol: str, timeframe: Timeframe, stored: Series) -> tuple[str, Timeframe]:
+        """Return the stored symbol and timeframe that the bars of a symbol and timeframe are made of."""
+        self.path(symbol, timeframe)  # checks the symbol
+        names = [name for name, _ in stored]
+        symbol = find_symbol(symbol, names) or symbol
+        sources = [each for name, each in stored if name == symbol and each.divides(timeframe)]
+        if sources:
+            return symbol, max(sources)
+        missing = f"that make up {timeframe} are stored" if symbol in names else f"at {timeframe} or shorter are stored"
+        near = None if symbol in names else nearest(symbol, names, cutoff=_LIKE)
+        hint = f"did you mean {near!r}? " if near else ""
+        shown = ", ".join(f"{name} {each}" for name, each in stored[:_MOST_SHOWN]) or "nothing"
+        more = f" and {len(stored) - _MOST_SHOWN} more" if len(stored) > _MOST_SHOWN else ""
+        raise BadInput(
+            f"no bars of {symbol} {missing}; {hint}stored: {shown}{more}. "
+            "Import some with `tradesieve data import FILE --symbol SYMBOL --timeframe TIMEFRAME`"
+        )
 
     def allows_negative(self, symbol: str, timeframe: Timeframe | None = None) -> bool:
         """Return whether the prices of stored bars may be at or below zero, at a timeframe or (None) at any."""

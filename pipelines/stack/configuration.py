@@ -115,6 +115,7 @@ def environment_of(stack: Stack, *, stack_id: str) -> dict[str, str]:
         "no_proxy": ",".join(filter(None, [inherited.get("no_proxy"), local])),
         "TRADESIEVE_HOME": str(stack.home),
         "BENTOML_HOME": str(stack.home / "bentoml"),
+        "TRADESIEVE_MLFLOW_PAGES": stack.mlflow_url,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PREFECT_HOME": str(stack.home / "prefect"),
         "PREFECT_API_URL": api,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -95,6 +96,24 @@ class Chunk:
         return cache_key(self.bars_fingerprint, self.instrument.as_dict(), ids, code_fingerprint(*TRADES_CODE))
 
 
+def check_stored(experiment: Experiment, settings: Settings) -> None:
+    """Raise what `load_chunks` would where bars of the experiment are not stored, without reading any.
+
+    Raises
+    ------
+    BadInput : if a symbol has no bars at a timeframe, none shorter that settle them, or those that features read of
+        another symbol are missing.
+    """
+    timeframes, settling = experiment.parsed_timeframes(), experiment.settling_timeframe()
+    settled = () if settling is None else (settling,)
+    settings.bars.check((symbol, each) for symbol in experiment.symbols for each in (*timeframes, *settled))
+    features = parse_features(experiment.feature_names())
+    for symbol in experiment.symbols:
+        for other in sorted(other_symbols(features, symbol)):
+            with _named_reader(other, symbol):
+                settings.bars.check((other, each) for each in timeframes)
+
+
 def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
     """Load the bars of an experiment, one chunk for each symbol and timeframe.
 
@@ -182,15 +201,22 @@ def load_others(
     found, load = {}, load or settings.bars.load
     for symbol in sorted(symbols):
         end = int(bars.close_time[-1]) if len(bars) else _NEVER
-        try:
+        with _named_reader(symbol, bars.symbol):
             if len(bars) and settings.bars.allows_negative(symbol):
                 found[symbol] = load(symbol, bars.timeframe, start=int(bars.open_time[0]), end=end)
             else:
                 # The whole series, which `load` may hold already.
                 found[symbol] = load(symbol, bars.timeframe, start=None, end=None).between(None, end)
-        except BadInput as error:
-            raise BadInput(f"features read {symbol} beside {bars.symbol}: {error}") from error
     return found
+
+
+@contextmanager
+def _named_reader(symbol: str, beside: str) -> Iterator[None]:
+    """Say in an error that features read a symbol, which nobody may have named."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"features read {symbol} beside {beside}: {error}") from error
 
 
 def instance_names(chunks: Sequence[Chunk]) -> list[str]:

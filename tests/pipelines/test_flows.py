@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ def home(prefect: None, make_home: Callable[..., Settings], small_bars: Bars) ->
     settings.bars.append(replace(small_bars[:4000], symbol="BBB"))
     patch = pytest.MonkeyPatch()
     patch.setenv("TRADESIEVE_HOME", str(settings.home))
+    patch.setenv("TRADESIEVE_MLFLOW_PAGES", "http://127.0.0.1:5001")
     patch.delenv("MLFLOW_TRACKING_URI", raising=False)
     yield settings
     patch.undo()
@@ -77,7 +79,10 @@ def test_the_experiment_flow_finds_what_a_run_finds(home: Settings, finished: An
     table = Artifact.get(f"experiment-{found['experiment']}")
     assert table is not None
     assert isinstance(table.data, str)
-    assert f"MLflow run `{found['run_id']}`" in table.data
+    assert (
+        f"[MLflow run `{found['run_id']}`](http://127.0.0.1:5001/#/experiments/1/runs/{found['run_id']}" in table.data
+    )
+    assert f"TRADESIEVE_HOME={home.home} tradesieve report {found['experiment']} --open" in table.data
     assert table.data.count("| hold-out |") == 3, "every trade, the filtered ones, and a random filter"
     assert f"`{finished.result['winner']['name']}`" in table.data
     assert "| 1 |" in table.data.partition("## The best trials")[2]
@@ -109,6 +114,49 @@ def test_what_is_wrong_fails_the_flow_once(home: Settings) -> None:
         experiment(symbols="ZZZ", timeframes="15m")
     with pytest.raises(BadInput, match="unknown key in plan: 'sed': did you mean 'seed'"):
         experiment(config={"plan": {"sed": 1}})
+
+
+def test_a_symbol_that_is_not_stored_is_judged_before_anything_is_computed(
+    home: Settings, small_experiment: Any, folder_state: Callable[[Path], dict[str, str]], caplog: Any
+) -> None:
+    """In the words of the command line, which are all that the state of the run says."""
+    from tradesieve.pipelines.flows import experiment
+
+    unknown = replace(small_experiment, symbols=("AAA", "AAAB"))
+    with pytest.raises(BadInput, match="no bars of AAAB at 15m or shorter are stored; did you mean 'AAA'") as said:
+        load_chunks(unknown, home)
+    before = folder_state(home.home)
+    state = experiment(symbols=["AAA", "AAAB"], timeframes="15m", return_state=True)
+    assert state.is_failed()
+    assert state.message == str(said.value)
+    assert folder_state(home.home) == before, "nothing is computed"
+    assert "Traceback" not in caplog.text
+
+
+def test_the_server_refuses_what_the_schema_refuses(prefect: None) -> None:
+    """A deployment's page and form explain themselves, and a wrong value never becomes a run."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    from tradesieve.pipelines import flows
+
+    with get_client(sync_client=True) as client:
+        for flow in (flows.trades, flows.experiment, flows.train):
+            schema = flow.parameters.model_dump_for_openapi()
+            assert all(len(key["description"]) > 40 for key in schema["properties"].values()), flow.name
+            assert len(flow.description or "") > 100
+            flow_id = client.create_flow(flow)
+            deployment = client.create_deployment(flow_id, "default", parameter_openapi_schema=schema)
+        for values, said in (
+            ({"symbols": 5}, "field 'symbols'"),
+            ({"num_strategies": 0}, "0 is less than the minimum of 1"),
+            ({"config": {"plan": {"sed": 1}}}, "field 'config.plan'.*'sed' was unexpected"),
+            ({"config": {"plan": {"aim": "smoth"}}}, "'smoth' is not one of .'smooth', 'money'"),
+        ):
+            with pytest.raises(PrefectHTTPStatusError, match=said):
+                client.create_flow_run_from_deployment(deployment, parameters=values)
+        run = client.create_flow_run_from_deployment(deployment, parameters={"symbols": ["AAA"], "config": None})
+        assert run.parameters["symbols"] == ["AAA"]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,17 @@ def test_the_file_and_then_the_environment_win(project: Path, monkeypatch: pytes
     assert read_settings().tracking_uri == "http://two:5000"
 
 
+def test_the_pages_of_mlflow_are_those_of_its_server(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRADESIEVE_MLFLOW_PAGES", raising=False)
+    assert read_settings().mlflow_pages is None, "nothing serves the database"
+    monkeypatch.setenv("TRADESIEVE_MLFLOW_PAGES", "http://127.0.0.1:5001")
+    assert read_settings().mlflow_pages == "http://127.0.0.1:5001"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/mlflow.db")
+    assert read_settings().mlflow_pages is None, "`tradesieve up` serves the home's own database"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://two:5000")
+    assert read_settings().mlflow_pages == "http://two:5000"
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [

@@ -112,6 +112,19 @@ def test_bars_that_are_not_stored_are_told_with_what_is(tmp_path):
         store.span("ETH-USD", MINUTE)
 
 
+def test_series_are_checked_without_being_read(tmp_path):
+    store = BarStore(tmp_path)
+    store.append(minutes(1, 9))
+    five = parse_timeframe("5m")
+    store.path("BTC-USD", MINUTE).write_bytes(b"nothing that can be read")
+    store.check([("BTC-USD", MINUTE), ("BTC-USD", five)])
+    missing = [("BTC-USD", five), ("BTC-USDT", five), ("ETH-USD", five)]
+    with pytest.raises(BadInput, match="no bars of BTC-USDT at 5m or shorter are stored; did you mean 'BTC-USD'"):
+        store.check(missing)
+    with pytest.raises(BadInput, match="no bars of ETH-USD at 5m or shorter are stored; stored: BTC-USD 1m"):
+        store.check(missing[2:])
+
+
 @pytest.mark.parametrize("symbol", ["", "../up", "BTC/USD", ".hidden", "a b", "-x", "x\n"])
 def test_a_symbol_that_is_no_file_name_is_refused(tmp_path, symbol):
     with pytest.raises(BadInput, match="is not valid"):
