@@ -17,9 +17,8 @@ def _names(description: str) -> WithJsonSchema:
 
 
 def _config_schema() -> Schema:
-    # Not one of several kinds: the server then names the wrong key instead of the whole value.
-    return experiment_schema() | {
-        "type": ["object", "null"],
+    return {
+        "anyOf": [experiment_schema() | {"title": "experiment"}, {"type": "null"}],
         "description": "The keys of an experiment, as in the YAML of `tradesieve model experiment --config`. The "
         "parameters above override them where they are not at their defaults. Without `symbols`, every stored one.",
     }

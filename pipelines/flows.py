@@ -16,6 +16,7 @@ from __future__ import annotations
 import inspect
 import shlex
 from collections.abc import Callable, Mapping
+from textwrap import shorten
 from typing import Any
 
 from prefect import flow, get_run_logger, task
@@ -75,9 +76,10 @@ def search_and_judge(values: dict[str, Any], seal: bool) -> dict[str, Any]:
 
 def run_name() -> str:
     """Name a flow run by its flow and its symbols."""
-    symbols = flow_run.parameters.get("symbols") or (flow_run.parameters.get("config") or {}).get("symbols")
-    named = symbols if isinstance(symbols, str) else ",".join(symbols or ["every stored symbol"])
-    return f"{flow_run.flow_name} {named}"
+    given = flow_run.parameters
+    symbols = given.get("symbols") or (given.get("config") or {}).get("symbols") or "every stored symbol"
+    names = symbols if isinstance(symbols, list) else str(symbols).split(",")
+    return shorten(f"{flow_run.flow_name} {', '.join(map(str, names))}", 80, placeholder=" and more")
 
 
 @flow(name="trades", flow_run_name=run_name)

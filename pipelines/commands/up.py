@@ -22,8 +22,9 @@ def up(prefect_port: int, mlflow_port: int | None, service_port: int) -> None:
     """Start Prefect server and worker, the MLflow UI and the scoring service; stop all of it on Ctrl-C.
 
     \b
-        tradesieve up                                      in one shell
-        prefect deployment run 'experiment/default'        in another one, in the same folder
+        tradesieve up                                               in one shell
+        export PREFECT_API_URL=http://127.0.0.1:4200/api            in another one, in any folder
+        prefect deployment run 'experiment/default'
     """
     settings, console, project = read_settings(), Console(as_json=False), project_folder()
     ports = Ports(prefect=prefect_port, mlflow=mlflow_port or settings.port, service=service_port)
@@ -31,8 +32,7 @@ def up(prefect_port: int, mlflow_port: int | None, service_port: int) -> None:
     if service is None:
         console.say("no model is exported yet, so the scoring service stays off; see `tradesieve model export`")
     stack = Stack(settings.home, ports, service, project, experiment=settings.experiment)
-    command = "prefect deployment run 'experiment/default'"
-    if prefect_port != 4200 or not (project / "prefect.toml").is_file():
-        command = f"PREFECT_API_URL={stack.prefect_url}/api {command}"
-    console.say(f"once it is up, start an experiment with: {command}")
+    # Without the address, Prefect asks a temporary server of its own, which knows no deployment.
+    command = f"PREFECT_API_URL={stack.prefect_url}/api prefect deployment run 'experiment/default'"
+    console.say(f"once it is up, start an experiment from any folder with: {command}")
     run_stack(stack, report=console.say)

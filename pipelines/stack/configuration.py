@@ -122,6 +122,8 @@ def environment_of(stack: Stack, *, stack_id: str) -> dict[str, str]:
         "PREFECT_UI_API_URL": api,
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # SQLite refuses a write at once where another one came between; the server answers 503, and clients try again.
+        "PREFECT_CLIENT_MAX_RETRIES": "10",
     }
 
 

@@ -150,6 +150,7 @@ def test_the_server_refuses_what_the_schema_refuses(prefect: None) -> None:
         for values, said in (
             ({"symbols": 5}, "field 'symbols'"),
             ({"num_strategies": 0}, "0 is less than the minimum of 1"),
+            ({"config": {"sybols": ["AAA"]}}, "'sybols' was unexpected"),
             ({"config": {"plan": {"sed": 1}}}, "field 'config.plan'.*'sed' was unexpected"),
             ({"config": {"plan": {"aim": "smoth"}}}, "'smoth' is not one of .'smooth', 'money'"),
         ):

@@ -306,6 +306,7 @@ def test_the_environment_keeps_everything_at_home(home, root, monkeypatch):
     assert "PREFECT_API_KEY" not in environment
     assert environment["PREFECT_API_URL"] == environment["PREFECT_UI_API_URL"] == "http://127.0.0.1:4201/api"
     assert environment["PREFECT_HOME"] == str(home / "prefect")
+    assert environment["TRADESIEVE_MLFLOW_PAGES"] == "http://127.0.0.1:5000"
     assert environment["BENTOML_HOME"] == str(home / "bentoml")
     assert environment["NO_PROXY"] == "example.org,127.0.0.1,localhost"
     assert environment["PATH"].startswith(str(Path(sys.executable).parent))
