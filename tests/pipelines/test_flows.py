@@ -30,7 +30,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.setenv("DO_NOT_TRACK", "true")
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=600):
         yield
     patch.undo()
 
