@@ -8,6 +8,9 @@ bars__prophet_forecast__days_30    the log price that is forecast for the decisi
 Prophet is fitted on the log closes of the last `days` days that have bars, the last one of each hour, all before the
 day of the decision (UTC; midnight ends a day). So it is fitted once a day of the market, whatever is decided in it, and
 every value follows from that fit and the decision's time. NaN where the window does not hold that many whole days.
+
+What they added in the study (`tests/studies/PROPHET.md`): much to the small set of features on both planted markets; to
+the default set something where the hour matters, and nothing where the trend does.
 Source: Taylor and Letham (2018), Forecasting at scale.
 """
 

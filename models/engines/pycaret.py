@@ -12,7 +12,7 @@ Its estimators, and why some are left out:
 - ridge (classifying), svm: no probabilities. knn, qda: take no weights, and a saved knn holds every training trade.
   mlp, rbfsvm: 26 and 23 s at 20,000 x 60, and mlp scores through BLAS. gpc: its kernel alone would take 3 GB.
   lightgbm: has an engine of its own. xgboost, catboost: not installed. dummy: learns nothing. Bagging, Stacking,
-  Voting, CalibratedCV: wrap others, and some split on their own.
+  Voting, CalibratedCV: wrap others, and some split on their own; see `models.engines.pycaret_ensemble`.
 """
 
 from __future__ import annotations
