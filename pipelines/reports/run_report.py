@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tradesieve.market.bars import format_time
 from tradesieve.models.fitness.filtered_returns import daily_returns
@@ -28,17 +27,13 @@ from tradesieve.pipelines.reports.figures.verdict_charts import intervals_chart
 from tradesieve.pipelines.reports.html import Column, SortableTable, formatted, render, write_page
 from tradesieve.pipelines.reports.next_steps import next_steps
 from tradesieve.pipelines.short_names import labels_of
-from tradesieve.pipelines.steps.condition_table import UNKNOWN, judge_conditions
+from tradesieve.pipelines.steps.condition_table import judge_record
 from tradesieve.pipelines.steps.filter_effects import count_mistakes, judge_effects, worst_mistakes
 from tradesieve.pipelines.steps.run_records import PartRecord
-from tradesieve.strategies.instance import Instance
-from tradesieve.strategies.statistics.grouping import Backtest
-from tradesieve.strategies.statistics.market_conditions import CONDITIONS
 
 PARTS = {"development": "the development part, out of fold", "holdout": "the hold-out"}
 _MOST_DRAWN = 40
 _MOST_FEATURES = 25
-_MOST_BY_INSTANCE = 60
 _CELLS = {
     "losers_refused": "losers refused: saved", "winners_refused": "winners refused: given away",
     "winners_kept": "winners kept: earned", "losers_kept": "losers kept: lost",
@@ -81,6 +76,7 @@ def report_html(
     parts: Mapping[str, PartRecord],
     evidence: Mapping[str, Any] | None,
     *,
+    conditions: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
     seed: int = 0,
 ) -> str:
@@ -91,13 +87,14 @@ def report_html(
     result : see `pipelines.runs.experiment_run.run_experiment`; its ``run_id`` may be missing.
     parts : the record of its trades; the hold-out is judged once it is in it.
     evidence : see `pipelines.steps.search_evidence.gather_evidence`; None where it is not known.
+    conditions : of the development part, where they are judged already, see `pipelines.steps.condition_table`.
     notes : lines below the title.
     seed : of the intervals.
     """
     part = "holdout" if "holdout" in parts else "development"
     record = parts[part]
     effects = None if result["winner"] is None else judge_effects(record, seed=seed)
-    conditions = _conditions(parts["development"], seed)
+    conditions = conditions or judge_record(parts["development"], seed=seed)
     known = evidence or {}
     importance, scores = known.get("importance"), known.get("scores")
     periods = [_capital(parts[name]) for name in PARTS if name in parts]
@@ -259,26 +256,6 @@ def _paths(result: Mapping[str, Any]) -> Any:
     if not paths or result["winner"] is None:
         return None
     return paths_chart(paths, name=result["selected_by"], out_of_fold=result["leaderboard"][0]["fitness"])
-
-
-def _conditions(record: PartRecord, seed: int) -> dict[str, Any]:
-    dataset = record.dataset
-    instances = [Instance.parse(name) for name in dataset.instance_names]
-    columns = {
-        name: pd.array([getattr(instance, name) for instance in instances], dtype="str").take(dataset.instance)
-        for name in ("strategy", "symbol", "timeframe")
-    }
-    states = {
-        name: pd.array([*words, UNKNOWN], dtype="str").take(record.conditions[name])
-        for name, words in CONDITIONS.items()
-    }
-    money = {name: getattr(dataset, name) for name in ("exit_time", "net_return", "stake")}
-    n_bars = (1,) * len(instances)
-    backtest = Backtest(dataset.instance_names, n_bars, dataset.period, dataset.calendar)
-    trades = pd.DataFrame({**columns, **money, **states})
-    # So many strategies are neither drawn nor judged one by one within a minute.
-    by = "instance" if len(instances) <= _MOST_BY_INSTANCE else "rule"
-    return judge_conditions(trades, backtest, by=by, seed=seed)
 
 
 def _table(

@@ -39,6 +39,7 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_features import describe_other_symbols, features_of
 from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk, trade_chunks
 from tradesieve.pipelines.steps.chunks import Chunk, load_chunks
+from tradesieve.pipelines.steps.condition_table import judge_record
 from tradesieve.pipelines.steps.dataset import pool_dataset
 from tradesieve.pipelines.steps.run_records import PartRecord, record_part, write_record
 from tradesieve.pipelines.steps.search_evidence import gather_evidence, write_evidence
@@ -99,7 +100,7 @@ def run_experiment(
         searched = _search(experiment, development, folder / "scores", progress)
         # Both leave a core idle, so they share the time.
         with ThreadPoolExecutor(1) as beside:
-            gathered = beside.submit(gather_evidence, searched, experiment.plan)
+            gathered = beside.submit(_gather, experiment, searched, chunks)
             certificates = certify(experiment, parts, progress=progress)
         paths = _paths(experiment, searched, development, progress)
         judged = _judge(experiment, searched, None if seal else holdout, certificates, settings, progress)
@@ -130,11 +131,11 @@ def run_experiment(
             "seconds": round(time.perf_counter() - started, 1),
         }
         (folder / EXPERIMENT_FILE).write_text(experiment.to_yaml())
-        records = _parts(searched, judged, chunks)
+        record, evidence, conditions = gathered.result()
+        records = _records(record, judged, chunks)
         write_record(folder / RESULT_FILES[result_path.name], records)
-        evidence = gathered.result()
         write_evidence(folder / EVIDENCE_FILE, evidence)
-        report = report_html(result, records, evidence, seed=experiment.plan.seed)
+        report = report_html(result, records, evidence, conditions=conditions, seed=experiment.plan.seed)
         progress("track", 0, 1, "writing to MLflow")
         tracked = track_run(
             result, experiment, settings, searched, judged, artifact,
@@ -229,15 +230,26 @@ def _verdicts(searched: SearchResult, judged: HoldoutResult | None, *, seed: int
     return {"development": judge_instances(searched.judged, sizes, seed=seed), "holdout": holdout}
 
 
-def _parts(searched: SearchResult, judged: HoldoutResult | None, chunks: Sequence[Chunk]) -> dict[str, PartRecord]:
-    """Record the trades of both parts; the hold-out is missing while it is sealed."""
+def _gather(
+    experiment: Experiment, searched: SearchResult, chunks: Sequence[Chunk]
+) -> tuple[PartRecord, dict[str, Any], dict[str, Any]]:
+    """Return what follows from the search alone: the record of its trades, the evidence, and the judged conditions."""
     judged_rows = np.isin(searched.dataset.decision_time, searched.judged.decision_time)
     scores = searched.scores if searched.judged is searched.dataset else searched.scores[judged_rows]
     sizes = np.zeros(len(searched.judged)) if searched.winner is None else searched.winner.sizes
-    parts = {"development": record_part(searched.judged, sizes, scores, chunks)}
-    if judged is not None:
-        parts["holdout"] = record_part(judged.dataset, judged.sizes, judged.scores, chunks)
-    return parts
+    record = record_part(searched.judged, sizes, scores, chunks)
+    evidence = gather_evidence(searched, experiment.plan)
+    return record, evidence, judge_record(record, seed=experiment.plan.seed)
+
+
+def _records(development: PartRecord, judged: HoldoutResult | None, chunks: Sequence[Chunk]) -> dict[str, PartRecord]:
+    """Return the records of both parts; the hold-out is missing while it is sealed."""
+    if judged is None:
+        return {"development": development}
+    return {
+        "development": development,
+        "holdout": record_part(judged.dataset, judged.sizes, judged.scores, chunks),
+    }
 
 
 def _describe_data(chunks: Sequence[Chunk], development: Dataset, holdout: Dataset) -> dict[str, Any]:

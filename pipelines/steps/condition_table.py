@@ -12,6 +12,8 @@ import pandas as pd
 from tradesieve.models.significance.verdicts import NOT_WORTH, UNTOLD, WORTH_ALONE, Outcomes, judge_outcomes
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk
 from tradesieve.pipelines.steps.group_verdicts import outcomes_of
+from tradesieve.pipelines.steps.run_records import PartRecord
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.daily_returns import sortino
 from tradesieve.strategies.statistics.grouping import Backtest, group_trades
 from tradesieve.strategies.statistics.market_conditions import CONDITIONS, conditions_at
@@ -19,6 +21,7 @@ from tradesieve.strategies.trades import is_closed, pool_trades
 
 UNKNOWN = "too early to tell"
 """The state of decisions before which too little is known."""
+_MOST_BY_INSTANCE = 60
 _WORDS = {WORTH_ALONE: "earns", NOT_WORTH: "loses", UNTOLD: UNTOLD}
 
 
@@ -79,6 +82,30 @@ def judge_conditions(trades: pd.DataFrame, backtest: Backtest, *, by: str, seed:
         for row, own in zip(rows, judged["rows"], strict=True)
     ]
     return judged
+
+
+def judge_record(record: PartRecord, *, seed: int) -> dict[str, Any]:
+    """Judge what the recorded trades of a run earn in each state of each condition, as `judge_conditions`.
+
+    Trades are grouped by strategy instance; those of more than sixty instances by rule, since so many are neither drawn
+    nor judged one by one within a minute.
+    """
+    dataset = record.dataset
+    instances = [Instance.parse(name) for name in dataset.instance_names]
+    columns = {
+        name: pd.array([getattr(instance, name) for instance in instances], dtype="str").take(dataset.instance)
+        for name in ("strategy", "symbol", "timeframe")
+    }
+    states = {
+        name: pd.array([*words, UNKNOWN], dtype="str").take(record.conditions[name])
+        for name, words in CONDITIONS.items()
+    }
+    money = {name: getattr(dataset, name) for name in ("exit_time", "net_return", "stake")}
+    n_bars = (1,) * len(instances)
+    backtest = Backtest(dataset.instance_names, n_bars, dataset.period, dataset.calendar)
+    trades = pd.DataFrame({**columns, **money, **states})
+    by = "instance" if len(instances) <= _MOST_BY_INSTANCE else "rule"
+    return judge_conditions(trades, backtest, by=by, seed=seed)
 
 
 def _words(condition: str, codes: np.ndarray) -> Any:
