@@ -54,7 +54,8 @@ def deflation_chart(
     lines = ((winner, GAIN, "winner"), (benchmark, LINES[0], f"best of {n_trials} worthless trials"))
     for value, colour, title in lines:
         if value is not None and np.isfinite(value):
-            figure.add_vline(x=value, line={"color": colour, "width": 2}, name=title, showlegend=True)
+            figure.add_vline(x=value, line={"color": colour, "width": 2})
+            figure.add_scatter(x=[None], y=[None], mode="lines", name=title, line={"color": colour, "width": 2})
     drawn = [*known, *(value for value, _, _ in lines if value is not None and np.isfinite(value))]
     if drawn:
         # Bars and lines at the ends would be cut in half.
