@@ -34,7 +34,7 @@ market = SyntheticMarket(edge=0.15, n_days=240, timeframe=parse_timeframe("15m")
 for symbol in symbols:
     settings.bars.append(market.generate(symbol)[0])
 windows = "|".join(str(10 + 2 * number) for number in range(n_strategies))
-experiment = Experiment(symbols, ("15m",), (f"volatility_breakout(window={windows})",), None)
+experiment = Experiment(symbols, ("15m",), (f"volatility_breakout(window={windows},multiple=1.4)",), None)
 clocks, began = {}, time.perf_counter()
 trained = train_one_by_one(experiment, settings)
 clocks["train"] = time.perf_counter() - began
