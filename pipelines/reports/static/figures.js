@@ -5,7 +5,7 @@
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 const narrowScreen = matchMedia("(max-width: 600px)");
 const NARROW_TITLE = 26;
-const NARROW_LABEL = 22;
+const NARROW_LABEL = 24;
 const TOOLBAR = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
 
 /** Read the JSON that the page embeds under an id. */
@@ -33,7 +33,7 @@ function themed(layout) {
 
 /** Cut a text in its middle; its end tells windows and symbols apart. */
 function shortened(text) {
-  const end = Math.floor(NARROW_LABEL / 3);
+  const end = 9;
   return text.length <= NARROW_LABEL ? text : `${text.slice(0, NARROW_LABEL - end - 1)}…${text.slice(-end)}`;
 }
 
