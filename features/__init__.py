@@ -17,6 +17,7 @@ __all__ = [
     "engine",
     "invariants",
     "profiling",
+    "user_functions",
     "user_factors",
     "user_definitions",
     "user_modules",

@@ -13,7 +13,8 @@ from tradesieve.features.factor import UserModule
 from tradesieve.market.errors import BadInput
 
 DEFINITIONS: dict[tuple[str, str], Any] = {}
-"""Definitions by (kind, name), such as ``("fitness", "calm_gain")``."""
+"""Definitions by (kind, name), such as ``("fitness", "calm_gain")``. One that has an attribute ``module`` is given the
+module that defines it."""
 
 
 def define(kind: str, name: str, definition: Any, *, taken: Iterable[str] = ()) -> None:

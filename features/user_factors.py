@@ -21,9 +21,7 @@ and names it if one of its values changes with later bars, or with history beyon
 
 from __future__ import annotations
 
-import inspect
 import re
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -32,16 +30,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tradesieve.features.factor import FACTORS, Factor, Kernel
-from tradesieve.market.bars import COLUMNS, Bars, format_time
+from tradesieve.features.user_functions import Lookback, guarded, lookback_of, parameters_of, place_of, plain_numbers
+from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, lookup
-from tradesieve.market.timeframes import Timeframe
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Lookback = int | str | Callable[..., int]
-"""How many bars one value reads: a number, the name of a parameter, or a function of the parameters that it names, and
-of ``timeframe`` if it names that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +89,7 @@ def factor(function: Kernel | None = None, *, of: str = "window", lookback: Look
         def kernel(*arrays: Any) -> float:
             # Series kernels get no times.
             time = arrays[0] if kind == "bars" else None
-            return _guarded(plain, time, lambda: _number(plain, call(plain, arrays)))
+            return guarded(plain, time, lambda: _number(plain, call(plain, arrays)))
 
         kernel.__doc__, kernel.__module__, kernel.__name__ = plain.__doc__, plain.__module__, name
         kernel.defaults = defaults  # type: ignore[attr-defined]
@@ -104,7 +98,7 @@ def factor(function: Kernel | None = None, *, of: str = "window", lookback: Look
             kind,
             kernel,
             parameters,
-            _lookback(plain, parameters, lookback),
+            lookback_of(plain, parameters, lookback),
             compiled=False,
             family=plain.__module__,
             frame_function=plain if of == "frame" else None,
@@ -115,15 +109,15 @@ def factor(function: Kernel | None = None, *, of: str = "window", lookback: Look
 
 
 def _call_with_window(plain: Kernel, arrays: tuple[Any, ...]) -> Any:
-    return plain(Window(*arrays[:-1]), *_plain(arrays[-1]))
+    return plain(Window(*arrays[:-1]), *plain_numbers(arrays[-1]))
 
 
 def _call_with_column(plain: Kernel, arrays: tuple[Any, ...]) -> Any:
-    return plain(arrays[0], *_plain(arrays[1]))
+    return plain(arrays[0], *plain_numbers(arrays[1]))
 
 
 def _call_with_frame(plain: Kernel, arrays: tuple[Any, ...]) -> Any:
-    return _one_per_row(plain, plain(_frame(arrays[:-1]), *_plain(arrays[-1])), len(arrays[0]))[-1]
+    return _one_per_row(plain, plain(_frame(arrays[:-1]), *plain_numbers(arrays[-1])), len(arrays[0]))[-1]
 
 
 _CALLS: dict[str, tuple[str, Callable[[Kernel, tuple[Any, ...]], Any]]] = {
@@ -149,64 +143,24 @@ def frame_values(definition: Factor, bars: Bars, values: tuple[float, ...]) -> n
     if plain is None:
         raise BadInput(f"factor {definition.name!r} is not a function of whole frames")
     arrays = [getattr(bars, name).copy() for name in COLUMNS]
-    made = _guarded(plain, arrays[0], lambda: _one_per_row(plain, plain(_frame(arrays), *_plain(values)), len(bars)))
+    made = guarded(
+        plain, arrays[0], lambda: _one_per_row(plain, plain(_frame(arrays), *plain_numbers(values)), len(bars))
+    )
     return np.where(np.isfinite(made), made, np.nan)
 
 
 def _signature(plain: Kernel) -> tuple[str, tuple[str, ...], dict[str, float]]:
     """Return a function's name, parameters and their defaults, all fit to stand in a feature's name."""
     name = plain.__name__
-    place = _place(plain)
+    place = place_of(plain)
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         raise BadInput(f"{place}: a factor's name has small letters, digits and single underscores, not {name!r}")
     if name in FACTORS and not plain.__module__ == FACTORS[name].family == "__main__":  # as a notebook's cell run again
         raise BadInput(f"{place}: factor {name!r} exists already, in {FACTORS[name].family}; choose another name")
     if not (plain.__doc__ or "").strip():
         raise BadInput(f"{place}: {name} has no docstring; its first line is its formula in `tradesieve factors list`")
-    given = list(inspect.signature(plain).parameters.values())
-    if not given or any(one.kind is not one.POSITIONAL_OR_KEYWORD for one in given):
-        raise BadInput(f"{place}: {name} has to take its bars and then its parameters by name, without * or **")
-    defaults = {}
-    for one in given[1:]:
-        if not re.fullmatch(r"[a-z]+(_[a-z]+)*", one.name):
-            raise BadInput(f"{place}: a parameter's name has small letters and single underscores, not {one.name!r}")
-        if one.default is not one.empty:
-            if isinstance(one.default, bool) or not isinstance(one.default, int | float):
-                raise BadInput(f"{place}: parameters are numbers, but the default of {one.name} is {one.default!r}")
-            defaults[one.name] = float(one.default)
-    return name, tuple(one.name for one in given[1:]), defaults
-
-
-def _lookback(
-    plain: Kernel, parameters: tuple[str, ...], lookback: Lookback
-) -> Callable[[dict[str, float], Timeframe], int]:
-    place = f"{_place(plain)}: {plain.__name__}"
-    if callable(lookback):
-        count = lookback
-        wanted = tuple(inspect.signature(count).parameters)
-    elif isinstance(lookback, int):
-        count, wanted = (lambda: lookback), ()
-    else:
-        count, wanted = (lambda **values: values[lookback]), (lookback,)
-    strange = [name for name in wanted if name not in (*parameters, "timeframe")]
-    if strange:
-        raise BadInput(
-            f"{place} has no parameter {strange[0]!r}; say how many bars it reads, as in @factor(lookback=50)"
-        )
-
-    def bars_needed(values: dict[str, float], timeframe: Timeframe) -> int:
-        known = {**dict(zip(values, _plain(values.values()), strict=True)), "timeframe": timeframe}
-        needed = count(**{name: known[name] for name in wanted})
-        if needed != int(needed) or needed < 1:
-            raise BadInput(f"{place}: its lookback is {needed!r}, but has to be a whole number of bars, at least 1")
-        return int(needed)
-
-    return bars_needed
-
-
-def _plain(values: Any) -> list[int | float]:
-    """Return whole numbers as int, for slices and windows."""
-    return [int(value) if float(value).is_integer() else float(value) for value in values]
+    parameters = parameters_of(plain)
+    return name, tuple(parameters), {one: float(value) for one, value in parameters.items() if value is not None}
 
 
 def _frame(columns: Any) -> pd.DataFrame:
@@ -228,7 +182,7 @@ def _one_per_row(plain: Kernel, made: Any, n_rows: int) -> np.ndarray:
     values = np.asarray(made, dtype=np.float64)
     if values.shape != (n_rows,):
         raise BadInput(
-            f"{_place(plain)}: {plain.__name__} returned values of shape {values.shape} for {n_rows} bars; "
+            f"{place_of(plain)}: {plain.__name__} returned values of shape {values.shape} for {n_rows} bars; "
             "it has to return one value for each row of its frame"
         )
     return values
@@ -237,28 +191,6 @@ def _one_per_row(plain: Kernel, made: Any, n_rows: int) -> np.ndarray:
 def _number(plain: Kernel, made: Any) -> float:
     if np.ndim(made) != 0:
         raise BadInput(
-            f"{_place(plain)}: {plain.__name__} returned {type(made).__name__}, but has to return one number"
+            f"{place_of(plain)}: {plain.__name__} returned {type(made).__name__}, but has to return one number"
         )
     return float(made)
-
-
-def _guarded(plain: Kernel, close_time: np.ndarray | None, run: Callable[[], Any]) -> Any:
-    """Run a user's function; turn whatever it raises into one line that says where."""
-    try:
-        with np.errstate(all="ignore"):
-            return run()
-    except BadInput:
-        raise
-    except Exception as error:
-        own = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == plain.__code__.co_filename
-        ]
-        line = f", line {own[-1].lineno}" if own else ""
-        when = f" at {format_time(close_time[-1])}" if close_time is not None and len(close_time) else ""
-        raise BadInput(
-            f"{_place(plain)}{line}: {plain.__name__} fails{when}: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _place(plain: Kernel) -> str:
-    return plain.__code__.co_filename.rpartition("/")[2]

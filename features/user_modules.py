@@ -62,8 +62,8 @@ def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> 
     for name, module in loaded.items():
         if not (module.factors or module.definitions or name in used):
             raise BadInput(
-                f"modules: {name} defines no factor; write `from tradesieve import factor` and put @factor before a "
-                "function"
+                f"modules: {name} defines no factor and no rule; write `from tradesieve import factor` and put @factor "
+                "before a function, or rule and @rule(lookback=50)"
             )
     return tuple(loaded.values())
 
@@ -90,6 +90,9 @@ def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserM
     versions = tuple((library, str(getattr(sys.modules.get(library), "__version__", ""))) for library in libraries)
     module = UserModule(name, source, tuple(factors), versions, dependencies, path, definitions)
     FACTORS.update({factor: replace(definition, module=module) for factor, definition in factors.items()})
+    for key in definitions:
+        if hasattr(DEFINITIONS[key], "module"):
+            DEFINITIONS[key].module = module
     _LOADED[name] = module
     return module
 
@@ -104,6 +107,15 @@ def freshly_run(feature: Feature) -> Feature:
         for one in modules:
             factors, _ = _run(one.name, one.source, one.path, instead_of=one)
         return replace(feature, factor=replace(factors[feature.factor.name], module=module))
+
+
+def freshly_defined(module: UserModule, kind: str, name: str) -> Any:
+    """Return a definition from a fresh run of its module, without any state that it may have kept."""
+    modules = (*module.dependencies, module)
+    with _put_back(*modules):
+        for one in modules:
+            _run(one.name, one.source, one.path, instead_of=one)
+        return DEFINITIONS[kind, name]
 
 
 @contextmanager

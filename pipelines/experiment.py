@@ -26,7 +26,8 @@ from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.scopes.registry import scope_features
-from tradesieve.strategies.registry import ALL, choose_strategies
+from tradesieve.strategies.parameter_text import parse_name, split_top_level
+from tradesieve.strategies.registry import ALL, choose_strategies, rules_of, with_rules_of
 from tradesieve.strategies.strategy import Strategy
 
 _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
@@ -50,9 +51,10 @@ class Experiment:
     symbols : such as ``BTC-USD``; every strategy runs on each of them.
     timeframes : such as ``5m``, ``1h``, ``1d`` or ``1w``; every strategy runs at each of them.
     strategies : rules (their default grids) or whole strategies with parameters and modifiers, each parameter with one
-        value or several, see `strategies.registry`; empty or ``all`` means every rule.
+        value or several, see `strategies.registry`; empty or ``all`` means every rule, also of `modules`. In
+        `experiment_from` the file of a module, such as ``my_rules.py``, stands for all of its rules.
     num_strategies : how many of them, one of each rule in turn; None takes all. Where it is not given, five are taken,
-        or all if `strategies` names ``all``, see `experiment_from`.
+        or all if `strategies` names ``all`` or nothing but files, see `experiment_from`.
     sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.
     start, end : ISO 8601; only bars after `start` and up to `end` are used. None leaves that side open.
     instruments : terms by symbol, see `market.instruments`; what is not set has the default costs of the ``kind``, see
@@ -60,8 +62,8 @@ class Experiment:
     settle_with : a shorter timeframe, such as 1m, whose stored bars settle what came first within a bar, see
         `market.execution.fill_rule`; None: a bar that touches stop and target is a loss. It has no effect on timeframes
         that are not longer.
-    modules : Python files with the user's own factors and fitness, by path from the current folder (``my_factors.py``)
-        or by import name, see `features.user_modules`; a file comes after those that it imports.
+    modules : Python files with the user's own factors, rules and fitness, by path from the current folder
+        (``my_factors.py``) or by import name, see `features.user_modules`; a file comes after those that it imports.
     features : the name of a set, or a list of features, sets and patterns, see `features.feature_sets.expand`. A set or
         pattern of ``each`` symbol stands for those of the experiment; with a single one it has no features.
         Where bars have no volume, sets and patterns are computed without the features that read it, and one that is
@@ -101,6 +103,8 @@ class Experiment:
             check_defined_in(modules, "fitness", fitness)
         for label in self.plan.labels:
             check_defined_in(modules, "label", label)
+        for text in self.strategies:
+            check_defined_in(modules, "rule", parse_name(split_top_level(text, "+")[0]))
         self.feature_names()
         self._check_factor_sets()
         self.period()
@@ -116,11 +120,15 @@ class Experiment:
         """Return the strategies of a symbol, by default of the first: rules that depend on sessions hold its own."""
         return choose_strategies(
             self.num_strategies,
-            rules=self.strategies,
+            rules=self.strategy_texts(),
             sampling=self.sampling,
             seed=self.plan.seed,
             session=self.session(symbol or self.symbols[0]),
         )
+
+    def strategy_texts(self) -> tuple[str, ...]:
+        """Return the texts to choose strategies from: every rule includes those of the modules."""
+        return with_rules_of(self.user_modules(), self.strategies)
 
     def session(self, symbol: str) -> str:
         """Return the sessions of a symbol's calendar, see `market.calendars.sessions.session_word`."""
@@ -292,17 +300,60 @@ def experiment_from(values: Mapping[str, Any]) -> Experiment:
     BadInput : if a value is of the wrong kind or out of range; names its key.
     """
     _refuse_unknown_keys(Experiment, values, "the experiment")
-    _load_modules(values.get("modules"))
+    values = with_loaded_modules(values)
     try:
         return TypeAdapter(Experiment).validate_python(_with_all_strategies(_with_text_dates(values)))
     except ValidationError as error:
         raise _bad_input(error) from error
 
 
-def _load_modules(modules: Any) -> None:
-    """Load the modules before the plan is made, which may name what they define."""
-    if isinstance(modules, list | tuple) and all(isinstance(module, str) for module in modules):
-        load_user_modules(modules)
+def with_loaded_modules(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the modules before the plan is made, which may name what they define.
+
+    Returns
+    -------
+    The values, in which a file among the strategies, such as ``my_rules.py+trailing``, is one of the modules and stands
+    for its rules, each with these modifiers.
+
+    Raises
+    ------
+    BadInput : if a module cannot be loaded, or a file among the strategies defines no rule.
+    """
+    modules, strategies = values.get("modules") or [], values.get("strategies")
+    if isinstance(strategies, str) and names_file(strategies):
+        strategies = [strategies]
+    if not _is_texts(modules):
+        return dict(values)  # refused when it is validated
+    files = list(filter(names_file, strategies)) if _is_texts(strategies) else []
+    named = {Path(module).with_suffix("") for module in modules}
+    paths = dict.fromkeys(split_top_level(text, "+")[0] for text in files)
+    modules = [*modules, *(path for path in paths if Path(path).with_suffix("") not in named)]
+    loaded = {module.name.rpartition(".")[2]: module for module in load_user_modules(modules)}
+    if not files:
+        return dict(values)
+    expanded = [rule for text in strategies for rule in (_rules_in(text, loaded) if names_file(text) else [text])]
+    whole = {} if len(files) < len(strategies) else {"num_strategies": None}
+    return whole | values | {"strategies": expanded, "modules": modules}
+
+
+def names_file(text: str) -> bool:
+    """Tell whether a text among the strategies names the file of a module, with or without modifiers."""
+    return split_top_level(text, "+")[0].endswith(".py")
+
+
+def _rules_in(text: str, loaded: Mapping[str, UserModule]) -> list[str]:
+    file, *modifiers = split_top_level(text, "+")
+    rules = rules_of([loaded[Path(file).stem]])
+    if not rules:
+        raise BadInput(
+            f"strategies: {file} defines no rule; write `from tradesieve import rule` and put @rule(lookback=50) "
+            "before a function"
+        )
+    return ["+".join([rule, *modifiers]) for rule in rules]
+
+
+def _is_texts(values: Any) -> bool:
+    return isinstance(values, list | tuple) and all(isinstance(value, str) for value in values)
 
 
 _UNION_BRANCH = re.compile(r"(str|float|int)$|(tuple|dict|function)[-\[]")

@@ -9,15 +9,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tradesieve.features.user_modules import load_user_modules
 from tradesieve.market.calendars.sessions import session_word
 from tradesieve.market.errors import BadInput
 from tradesieve.market.instruments import PLAUSIBLE, instrument_from, refuse_percentage
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.models.protocol.plan import Plan
-from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
+from tradesieve.pipelines.experiment import (
+    Experiment,
+    experiment_from,
+    names_file,
+    read_experiment_keys,
+    with_loaded_modules,
+)
 from tradesieve.pipelines.settings import Settings
 from tradesieve.strategies.parameter_text import split_top_level
-from tradesieve.strategies.registry import ALL, count_strategies, has_explicit_parameters
+from tradesieve.strategies.registry import ALL, count_strategies, has_explicit_parameters, with_rules_of
 
 _LISTS = ("symbols", "timeframes", "strategies", "features", "modules", "applications")
 _PLAN_KEYS = ("aim", "label", "fitness", "applications", "engines", "seed", "budget")
@@ -66,7 +73,7 @@ def assemble_experiment(
     if "candidates" in given:
         given["engines"] = dict.fromkeys(plan.get("engines", Plan().engines), given.pop("candidates"))
     strategies = given.get("strategies")
-    if strategies and (ALL in strategies or all(map(has_explicit_parameters, strategies))):
+    if strategies and (ALL in strategies or all(map(_is_whole, strategies))):
         given.setdefault("num_strategies", None)
     own_terms: dict[str, Any] = _given_costs({name: given.pop(name) for name in _COST_KEYS if name in given})
     if "wait_for_trades" in given:
@@ -78,8 +85,27 @@ def assemble_experiment(
         symbols = [*values["symbols"], *terms]
         values["instruments"] = {symbol: {**terms.get(symbol, {}), **own_terms} for symbol in symbols}
     if max_instances is not None:
+        values = with_loaded_modules(values)
         values["num_strategies"] = _fitting_strategies(max_instances, values)
     return experiment_from(values)
+
+
+def load_named_modules(given: Mapping[str, Any]) -> None:
+    """Load the modules of the values given on a call, or of its configuration, before a strategy is parsed by itself.
+
+    Raises
+    ------
+    BadInput : as `features.user_modules.load_user_modules`.
+    """
+    config, modules = given.get("config"), given.get("modules")
+    if modules is None and config is not None:
+        modules = read_experiment_keys(config).get("modules")
+    load_user_modules(_parsed("modules", modules or ()))
+
+
+def _is_whole(strategy: str) -> bool:
+    """Tell whether a text gives all parameters of its rule, or stands for all rules of a file."""
+    return names_file(strategy) or has_explicit_parameters(strategy)
 
 
 def split_commas(text: str | None) -> list[str]:
@@ -125,6 +151,8 @@ def _configured(
     """Return the configuration as plain values; it may leave the symbols to the call, or to the store."""
     values = read_experiment_keys(config) if isinstance(config, Path) else dict(config or {})
     has_keys = bool(values)
+    if "strategies" not in given:
+        values = with_loaded_modules(values)  # files stand for all of their rules
     if "symbols" not in values:
         values["symbols"] = given["symbols"] if "symbols" in given else _stored_symbols(settings)
     if not has_keys:
@@ -155,4 +183,5 @@ def _fitting_strategies(max_instances: int, values: Mapping[str, Any]) -> int:
         return min(count, n_fitting)
     terms = values.get("instruments", {})
     sessions = {session_word(instrument_from(symbol, terms.get(symbol, {})).calendar) for symbol in values["symbols"]}
-    return min(count_strategies(strategies, at_most=n_fitting, session=session) for session in sessions)
+    texts = with_rules_of(load_user_modules(values.get("modules", ())), strategies)
+    return min(count_strategies(texts, at_most=n_fitting, session=session) for session in sessions)

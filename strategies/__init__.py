@@ -12,6 +12,7 @@ __all__ = [
     "indicators",
     "rules",
     "modifiers",
+    "user_rules",
     "registry",
     "parameter_grid",
     "backtest",

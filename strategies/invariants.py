@@ -1,4 +1,8 @@
-"""The invariants of a strategy as a check that anyone can run: its signals are causal and need only its lookback."""
+"""The invariants of a strategy as a check that anyone can run: its signals are causal and need only its lookback.
+
+`check_strategy` holds built-in rules to them, `find_violation` those of users, which break them in more ways. Neither
+can detect a rule that reads the future from elsewhere, such as a file.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import fields
 import numpy as np
 
 from tradesieve.market.bars import Bars, format_time
+from tradesieve.market.errors import BadInput
 from tradesieve.market.perturbation import isolate, scramble_after
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.strategy import Strategy
@@ -87,3 +92,117 @@ def _only(signals: Signals, time: int) -> list[np.ndarray]:
 
 def _equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
+
+
+def find_violation(
+    strategy: Strategy, bars: Bars, *, again: Strategy | None = None, n_samples: int = 32, seed: int
+) -> str | None:
+    """Find the first invariant that a strategy breaks on bars.
+
+    1. Purity: decide again; the signals must be the same.
+    2. Causality, at a quarter of the sampled closes: take the bars after the close away, then replace them by others;
+       the signals up to it must not change.
+    3. Lookback, at all of them: decide again from the last `lookback` bars alone; the signal must be the same. Where it
+       is not, the cause is causality if taking away later bars changes it too.
+
+    Parameters
+    ----------
+    strategy : what to check.
+    bars : history.
+    again : the same strategy from a fresh run of its code, without any state that it may have kept; None: itself.
+    n_samples : number of closes to sample, half of them anywhere and half of them with a signal.
+    seed : of the sample and of the other bars.
+
+    Returns
+    -------
+    One sentence with the first time at which the invariant is broken; None when all hold.
+    """
+    if len(bars) == 0:
+        return None
+    signals = strategy.signals(bars)
+    lookback = strategy.lookback(bars.timeframe)
+    times = _sample(signals, bars, lookback, n_samples=n_samples, seed=seed)
+    found = _impurity(strategy, again or strategy, bars, signals)
+    if found is None:
+        found = _future_violation(strategy, bars, signals, times[:: max(1, len(times) // max(1, n_samples // 4))], seed)
+    return found or _window_violation(strategy, bars, signals, times, lookback)
+
+
+def _impurity(strategy: Strategy, again: Strategy, bars: Bars, signals: Signals) -> str | None:
+    for other in (strategy.signals(bars), again.signals(bars)):
+        time = _first_difference(signals, other)
+        if time is not None:
+            return f"{strategy.id} does not decide the same when it is computed again: at {format_time(time)}"
+    return None
+
+
+def _future_violation(strategy: Strategy, bars: Bars, signals: Signals, times: Iterable[int], seed: int) -> str | None:
+    for time in map(int, times):
+        for changed, bars_then in (
+            ("are taken away", bars.between(None, time)),
+            ("change", scramble_after(bars, time, seed=seed)),
+        ):
+            found = _look_ahead(strategy, signals, bars_then, time, changed)
+            if found is not None:
+                return found
+    return None
+
+
+def _look_ahead(strategy: Strategy, signals: Signals, other: Bars, time: int, changed: str) -> str | None:
+    """Compare the signals up to a time with those from bars that are other ones after it."""
+    sentence = f"{strategy.id} looks at the future: when the bars after {format_time(time)} {changed}, "
+    try:
+        first = _first_difference(signals, strategy.signals(other), until=time)
+    except BadInput as error:
+        return f"{sentence}it fails: {error}"
+    return None if first is None else f"{sentence}its signal at {format_time(first)} is another"
+
+
+def _window_violation(
+    strategy: Strategy, bars: Bars, signals: Signals, times: Iterable[int], lookback: int
+) -> str | None:
+    for time in map(int, times):
+        stop = int(np.searchsorted(bars.close_time, time, side="right"))
+        if stop < lookback:
+            continue
+        fault = f"at {format_time(time)} it is another from these alone"
+        try:
+            alone = strategy.signals(isolate(bars[stop - lookback : stop]))
+        except BadInput as error:
+            fault, same = f"it fails from these alone: {error}", False
+        else:
+            one, other = _only(signals, time), _only(alone, time)
+            same = _equal(one, other)
+            if not same and _close(one, other):
+                fault += (
+                    " in its last digits: means that run over all bars differ there with the bar that they start at; "
+                    "write @rule(windowed=True)"
+                )
+        if not same:
+            return _look_ahead(strategy, signals, bars[:stop], time, "are taken away") or (
+                f"the signal of {strategy.id} depends on more than its lookback of {lookback} bars: {fault}"
+            )
+    return None
+
+
+def _first_difference(signals: Signals, other: Signals, *, until: int | None = None) -> int | None:
+    """Return the first time at which one has a signal that the other does not have; None when they are equal."""
+    last = np.iinfo(np.int64).max if until is None else until
+    columns, others = _until(signals, last), _until(other, last)
+    times, other_times = columns[0], others[0]
+    n = min(len(times), len(other_times))
+    differs = np.zeros(n, np.bool_)
+    for mine, theirs in zip(columns, others, strict=True):
+        equal = (mine[:n] == theirs[:n]) | (np.isnan(mine[:n]) & np.isnan(theirs[:n]))
+        differs |= ~equal.reshape(n, -1).all(axis=1)
+    if differs.any():
+        row = int(np.argmax(differs))
+        return int(min(times[row], other_times[row]))
+    longer = times if len(times) > len(other_times) else other_times
+    return int(longer[n]) if len(longer) > n else None
+
+
+def _close(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    return all(
+        a.shape == b.shape and np.allclose(a, b, rtol=1e-9, equal_nan=True) for a, b in zip(first, second, strict=True)
+    )

@@ -5,7 +5,8 @@ defaults. Where strategies are chosen, a text may stand for many: a rule without
 a parameter with several values, as in ``trailing(ranges=2|3|4)``, for one strategy per value. `ALL` stands for the
 default grids of all rules. A rule that depends on sessions takes those of its market (`session`, see
 `market.calendars.sessions.session_word`), unless its text gives a session or a minute of the UTC day; its id always
-holds the session, so that it means the same everywhere.
+holds the session, so that it means the same everywhere. Rules of user modules are found by name like any other, see
+`strategies.user_rules`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 
+from tradesieve.features.factor import UserModule
+from tradesieve.features.user_definitions import defined
 from tradesieve.market.errors import BadInput, Unknown, lookup
 from tradesieve.strategies.modifiers.base import Modifier
 from tradesieve.strategies.modifiers.entries import Cooldown, LimitEntry, ScaleIn, StopEntry
@@ -38,6 +41,7 @@ from tradesieve.strategies.rules.timeframe_confirmation import TimeframeConfirma
 from tradesieve.strategies.rules.trend_day import TrendDay
 from tradesieve.strategies.rules.volatility_breakout import VolatilityBreakout
 from tradesieve.strategies.strategy import Strategy
+from tradesieve.strategies.user_rules import KIND
 
 RULES: dict[str, type[Strategy]] = {
     rule.name: rule
@@ -73,13 +77,33 @@ _MAX_STRATEGIES = 1_000_000
 
 
 def get_rule(name: str) -> type[Strategy]:
-    """Return the rule of a name.
+    """Return the rule of a name, built-in or of a user module.
 
     Raises
     ------
     Unknown : if there is none; suggests the nearest name.
+    BadInput : if a user module defines one that is built in, or the name is that of a file.
     """
-    return lookup("strategy", name, RULES)
+    own: dict[str, type[Strategy]] = defined(KIND)
+    for taken in own.keys() & RULES.keys():
+        file = own[taken].module.path.name if own[taken].module else own[taken].__module__
+        raise BadInput(f"{file}: there is already a rule called {taken!r}: choose another name")
+    if name.endswith(".py") and name not in own:
+        raise BadInput(f"strategy {name!r} is a file: name it in modules, and here a rule that it defines")
+    return lookup("strategy", name, {**RULES, **own})
+
+
+def with_rules_of(modules: Sequence[UserModule], rules: Sequence[str]) -> tuple[str, ...]:
+    """Return texts in which `ALL`, or no text at all, stands for the rules of user modules too."""
+    own = rules_of(modules)
+    if not own:
+        return tuple(rules)
+    return tuple(text for given in rules or [ALL] for text in ([*RULES, *own] if given == ALL else [given]))
+
+
+def rules_of(modules: Sequence[UserModule]) -> list[str]:
+    """Return the names of the rules that user modules define, in the order of the files."""
+    return [name for module in modules for kind, name in module.definitions if kind == KIND]
 
 
 def get_modifier(name: str) -> type[Modifier]:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from tradesieve.market.execution.records import POLICY
 from tradesieve.market.timeframes import Timeframe
 from tradesieve.strategies.parameter_text import Parametrised
 from tradesieve.strategies.signals import Signals
+
+if TYPE_CHECKING:
+    from tradesieve.features.factor import UserModule
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Strategy(Parametrised, ABC):
     """
 
     grid: ClassVar[dict[str, tuple[float, ...]]]
+    module: ClassVar[UserModule | None] = None
+    """The user module that defines it; None for built-in rules."""
 
     @abstractmethod
     def lookback(self, timeframe: Timeframe) -> int:

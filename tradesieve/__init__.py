@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tradesieve.serving.client import ScoringClient as ScoringClient
     from tradesieve.strategies.backtest.simulator import simulate as simulate
     from tradesieve.strategies.registry import parse_strategy as parse_strategy
+    from tradesieve.strategies.user_rules import rule as rule
 
 _MODULES = {
     "Bars": "market.bars",
@@ -46,6 +47,7 @@ _MODULES = {
     "factor": "features.user_factors",
     "parse_feature": "features.feature_names",
     "compute": "features.engine.compute",
+    "rule": "strategies.user_rules",
     "parse_strategy": "strategies.registry",
     "simulate": "strategies.backtest.simulator",
     "label": "models.labels.user_labels",

@@ -3,7 +3,7 @@
     manifest.json   versions, fingerprints, features, application, instances, the gate's verdict: `manifest_schema`
     model/          the native model file: `models.fitted.model`
     golden.npz      golden vectors: `golden_vectors`
-    modules/        the source of the user's own factors: `bundled_modules`
+    modules/        the source of the user's own factors and rules: `bundled_modules`
 
 Nothing in it is a pickle; what is in `modules` is Python that runs when it is loaded. Loading it needs numpy, numba,
 pydantic, the library of the model's format and what its modules import; no AutoML library, and tsfresh only if a
@@ -218,7 +218,7 @@ def write_artifact(
     if folder.exists():
         raise BadInput(f"{folder} exists: an artifact is never rewritten, choose another folder")
     parsed = tuple(parse_feature(name) for name in features)
-    modules = modules_of(parsed)
+    modules = modules_of(parsed, manifest.get("instances", ()))
     if modules:
         manifest = {**manifest, "modules": describe_modules(modules)}
     read = categories or CategoryColumns()

@@ -1,4 +1,4 @@
-"""Bundled modules: an artifact carries the source of the user's factors that its model was trained on.
+"""Bundled modules: an artifact carries the source of the user's factors and rules that its model was trained on.
 
 Loading such an artifact runs that source, so load artifacts only from sources whose code you would run. The manifest
 holds the checksum of each file, and the golden vectors prove what it computes. The modules are loaded beside those of
@@ -7,15 +7,19 @@ the process, so that two artifacts with two versions of a module each use their 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 from tradesieve.features.factor import Feature, UserModule
 from tradesieve.features.feature_names import parse_feature
+from tradesieve.features.user_definitions import defined
 from tradesieve.features.user_modules import isolated_modules, load_source
 from tradesieve.market.errors import BadInput
+from tradesieve.strategies.instance import Instance
+from tradesieve.strategies.user_rules import KIND
 
 FOLDER = "modules"
 
@@ -23,12 +27,12 @@ _ALWAYS = ("numpy", "pandas")
 """Factors receive windows of the one, tsfresh frames of the other."""
 
 
-def modules_of(features: Iterable[Feature]) -> tuple[UserModule, ...]:
-    """List the modules that features come from, in the order in which they are loaded.
+def modules_of(features: Iterable[Feature], instances: Iterable[str] = ()) -> tuple[UserModule, ...]:
+    """List the modules that features and the rules of instances come from, in the order in which they are loaded.
 
     Raises
     ------
-    BadInput : if a factor was defined where no module can be bundled, as in a notebook.
+    BadInput : if a factor or rule was defined where no module can be bundled, as in a notebook.
     """
     modules: dict[str, UserModule] = {}
     for feature in features:
@@ -40,6 +44,16 @@ def modules_of(features: Iterable[Feature]) -> tuple[UserModule, ...]:
                 f"factor {factor.name!r} is defined in {factor.kernel.__module__}, which cannot be bundled: move it to "
                 "a file and name it in the experiment's modules"
             )
+    own = defined(KIND)
+    for name in dict.fromkeys(Instance.parse(instance).rule for instance in instances):
+        if name in own:
+            module = own[name].module
+            if module is None:
+                raise BadInput(
+                    f"rule {name!r} is defined in {own[name].__module__}, which cannot be bundled: move it to a file "
+                    "and name it in the experiment's modules"
+                )
+            modules.update({one.name: one for one in (*module.dependencies, module)})
     return tuple(modules.values())
 
 
@@ -67,16 +81,28 @@ def read_features(folder: Path, manifest: Mapping[str, Any]) -> tuple[Feature, .
     BadInput : if a name is not a feature, or a module fails.
     """
     names: Sequence[str] = manifest["features"]
-    modules = manifest.get("modules", ())
-    if not modules:
+    with loaded_modules(folder, manifest):
         return tuple(parse_feature(name) for name in names)
-    with isolated_modules():
+
+
+@contextmanager
+def loaded_modules(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
+    """Load an artifact's modules within the block, in place of those of the process; without any, change nothing.
+
+    Features and strategies that are parsed within the block keep their code.
+
+    Raises
+    ------
+    BadInput : if a module fails.
+    """
+    modules = manifest.get("modules", ())
+    with isolated_modules() if modules else nullcontext():
         known: dict[str, UserModule] = {}
         for module in modules:
             path = folder / module["file"]
             source = path.read_text(encoding="utf-8")
             known[module["name"]] = load_source(module["name"], source, path, known=known)
-        return tuple(parse_feature(name) for name in names)
+        yield
 
 
 def packages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:

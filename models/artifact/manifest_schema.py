@@ -97,7 +97,7 @@ class GivenManifest(_Part):
     gate : the verdict.
     override : why a closed gate is overridden, else null.
     model : the candidate that was fitted.
-    modules : the user's modules, where features need them.
+    modules : the user's modules, where features or strategies need them.
     categories : the columns that the model reads after the features, where it reads any.
     """
 

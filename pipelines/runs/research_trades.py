@@ -12,12 +12,14 @@ from tradesieve.features.volume_features import without_volume
 from tradesieve.market.instruments import Instrument, instrument_from
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.models.artifact.bundled_modules import loaded_modules
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_features import refuse_volume_features
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, load_finer, load_others
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.registry import parse_strategy
+from tradesieve.strategies.strategy import Strategy
 
 
 def load_model_chunk(
@@ -44,10 +46,16 @@ def load_model_chunk(
     return Chunk(
         bars,
         model_instrument(artifact, symbol),
-        tuple(parse_strategy(each.strategy) for each in artifact.instances if each.series == (symbol, timeframe)),
+        model_strategies(artifact, symbol, timeframe),
         finer=load_finer(bars, None if settle_with is None else parse_timeframe(settle_with), settings),
         others=others,
     )
+
+
+def model_strategies(artifact: Artifact, symbol: str, timeframe: str) -> tuple[Strategy, ...]:
+    """Return the strategies of a model on a symbol and timeframe; rules of the user have the code of its training."""
+    with loaded_modules(artifact.folder, artifact.manifest):
+        return tuple(parse_strategy(each.strategy) for each in artifact.instances if each.series == (symbol, timeframe))
 
 
 def model_instrument(artifact: Artifact, symbol: str) -> Instrument:

@@ -91,9 +91,13 @@ class Chunk:
         return [(every[symbol], n) for symbol, n in required.by_symbol(self.symbol).items()]
 
     def trades_key(self, strategies: Sequence[Strategy]) -> str:
-        """Cache key of the trades of some strategies on these bars."""
+        """Cache key of the trades of some strategies on these bars; rules of user modules count with their source."""
         ids = [strategy.id for strategy in strategies]
-        return cache_key(self.bars_fingerprint, self.instrument.as_dict(), ids, code_fingerprint(*TRADES_CODE))
+        modules = (strategy.base_rule.module for strategy in strategies)
+        sources = sorted({module.fingerprint for module in modules if module is not None})
+        return cache_key(
+            self.bars_fingerprint, self.instrument.as_dict(), ids, code_fingerprint(*TRADES_CODE), *sources
+        )
 
 
 def check_stored(experiment: Experiment, settings: Settings) -> None:

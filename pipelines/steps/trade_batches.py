@@ -20,6 +20,7 @@ import pandas as pd
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk
+from tradesieve.pipelines.steps.rule_checks import require_rule_invariants
 from tradesieve.pipelines.table_cache import TableCache
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.strategy import Strategy
@@ -65,14 +66,20 @@ def iter_trades(
 ) -> Iterator[tuple[TradeBatch, pd.DataFrame]]:
     """Yield every batch of some chunks with its trades, one table in memory at a time.
 
-    1. Simulate the batches that are not stored, on all cores, and store each once it is finished.
-    2. Read each batch once and yield it, in the order of the chunks.
+    1. Check the invariants of the user's own rules, see `pipelines.steps.rule_checks`; stored trades passed them.
+    2. Simulate the batches that are not stored, on all cores, and store each once it is finished.
+    3. Read each batch once and yield it, in the order of the chunks.
 
     Batches that could not be stored are simulated when it is their turn, as many at a time as there are cores.
+
+    Raises
+    ------
+    Refused : if a user's rule breaks an invariant; names it, and the first time at which it is broken.
     """
     cache = settings.trades
     batches = [batch for chunk in chunks for batch in split_batches(chunk)]
     missing = [batch for batch in batches if batch.name not in cache]
+    require_rule_invariants(((batch.chunk.bars, batch.strategies) for batch in missing), progress=progress)
     _simulate_all(missing, cache, progress)
     simulated = {batch.name for batch in missing}
     for batch, trades in _read_all(batches, cache):

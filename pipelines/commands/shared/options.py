@@ -41,8 +41,8 @@ experiment_options = add_options(
         click.option(
             "--strategies",
             help="Rules or whole strategies, separated by commas, such as "
-            "'dip_buying,volatility_breakout(window=20|50)+trailing(ranges=3)'; 'all' is every "
-            "strategy of every rule; by default, five, each of another rule.",
+            "'dip_buying,volatility_breakout(window=20|50)+trailing(ranges=3)', or files of your own, such as "
+            "my_rules.py; 'all' is every strategy of every rule; by default, five, each of another rule.",
         ),
         click.option(
             "--num-strategies",
@@ -70,7 +70,7 @@ experiment_options = add_options(
             "--module",
             "--modules",
             "modules",
-            help="Python files with factors of your own, separated by commas, such as my_factors.py.",
+            help="Python files with factors and rules of your own, separated by commas, such as my_factors.py.",
         ),
         click.option("--aim", help=f"What the filter is for: {' or '.join(AIMS)}.  [default: smooth]"),
         click.option(

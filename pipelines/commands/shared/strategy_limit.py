@@ -23,7 +23,7 @@ def count_chosen(experiment: Experiment) -> dict[str, int]:
     counts = [
         {
             "chosen": len(experiment.chosen_strategies(symbol)),
-            "available": count_available(experiment.strategies, session=session),
+            "available": count_available(experiment.strategy_texts(), session=session),
         }
         for session, symbol in experiment.symbols_by_session().items()
     ]

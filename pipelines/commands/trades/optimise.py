@@ -14,10 +14,11 @@ from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
 from tradesieve.pipelines.console import Console
-from tradesieve.pipelines.experiment_assembly import assemble_experiment
+from tradesieve.pipelines.experiment_assembly import assemble_experiment, load_named_modules
 from tradesieve.pipelines.reports.walk_forward_report import write_walks
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.pipelines.steps.rule_checks import require_rule_invariants
 from tradesieve.pipelines.steps.sealing import shown_chunks
 from tradesieve.strategies.search.search_space import STAGES, SearchSpace, search_space
 from tradesieve.strategies.search.walk_forward import walk_forward
@@ -68,6 +69,7 @@ def optimise(
     settings, console = read_settings(), Console(as_json=as_json)
     if html is not None and html.suffix != ".html":
         raise BadInput(f"{html}: the page is written to a file ending in .html")
+    load_named_modules(given)
     space = search_space(strategy)
     given |= {"strategies": space.make({}).id, "num_strategies": 1}
     experiment = assemble_experiment(settings, **given)
@@ -78,6 +80,8 @@ def optimise(
     )  # fmt: skip
     walks = {}
     with console.progress() as progress:
+        written = space.make({})
+        require_rule_invariants(((chunk.bars, [written]) for chunk in seen.chunks), progress=progress)
         for chunk in seen.chunks:
             walks[chunk.name] = walk_forward(
                 search_space(strategy, session=experiment.session(chunk.symbol)), chunk.bars, chunk.instrument,
