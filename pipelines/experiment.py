@@ -324,16 +324,16 @@ def with_loaded_modules(values: Mapping[str, Any]) -> dict[str, Any]:
         strategies = [strategies]
     if not _is_texts(modules):
         return dict(values)  # refused when it is validated
-    files = list(filter(names_file, strategies)) if _is_texts(strategies) else []
+    texts: list[str] = list(strategies or ()) if _is_texts(strategies) else []
+    paths = dict.fromkeys(split_top_level(text, "+")[0] for text in texts if names_file(text))
     named = {Path(module).with_suffix("") for module in modules}
-    paths = dict.fromkeys(split_top_level(text, "+")[0] for text in files)
     modules = [*modules, *(path for path in paths if Path(path).with_suffix("") not in named)]
     loaded = {module.name.rpartition(".")[2]: module for module in load_user_modules(modules)}
-    if not files:
+    if not paths:
         return dict(values)
-    expanded = [rule for text in strategies for rule in (_rules_in(text, loaded) if names_file(text) else [text])]
-    whole = {} if len(files) < len(strategies) else {"num_strategies": None}
-    return whole | values | {"strategies": expanded, "modules": modules}
+    expanded = [rule for text in texts for rule in (_rules_in(text, loaded) if names_file(text) else [text])]
+    whole: dict[str, Any] = {"num_strategies": None} if all(map(names_file, texts)) else {}
+    return {**whole, **values, "strategies": expanded, "modules": modules}
 
 
 def names_file(text: str) -> bool:

@@ -86,7 +86,8 @@ def get_rule(name: str) -> type[Strategy]:
     """
     own: dict[str, type[Strategy]] = defined(KIND)
     for taken in own.keys() & RULES.keys():
-        file = own[taken].module.path.name if own[taken].module else own[taken].__module__
+        module = own[taken].module
+        file = own[taken].__module__ if module is None else module.path.name
         raise BadInput(f"{file}: there is already a rule called {taken!r}: choose another name")
     if name.endswith(".py") and name not in own:
         raise BadInput(f"strategy {name!r} is a file: name it in modules, and here a rule that it defines")

@@ -149,10 +149,11 @@ def build_artifact(
     timeframe: str = "5m",
     n_golden: int = 6,
     scope: str = "pooled",
+    strategies: tuple[str, ...] = STRATEGIES,
     **changes: object,
 ) -> Artifact:
     """Fit a small model on synthetic bars and write it as an artifact; a scope needs its features among the others."""
-    instances = [f"{strategy}|{symbol}|{timeframe}" for strategy in STRATEGIES for symbol in SYMBOLS]
+    instances = [f"{strategy}|{symbol}|{timeframe}" for strategy in strategies for symbol in SYMBOLS]
     categories = category_columns([scope], instances)
     random = np.random.default_rng(seed)
     bars = {symbol: synthetic_bars(symbol, timeframe=timeframe) for symbol in SYMBOLS}

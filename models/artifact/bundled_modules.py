@@ -19,7 +19,6 @@ from tradesieve.features.user_definitions import defined
 from tradesieve.features.user_modules import isolated_modules, load_source
 from tradesieve.market.errors import BadInput
 from tradesieve.strategies.instance import Instance
-from tradesieve.strategies.user_rules import KIND
 
 FOLDER = "modules"
 
@@ -44,7 +43,7 @@ def modules_of(features: Iterable[Feature], instances: Iterable[str] = ()) -> tu
                 f"factor {factor.name!r} is defined in {factor.kernel.__module__}, which cannot be bundled: move it to "
                 "a file and name it in the experiment's modules"
             )
-    own = defined(KIND)
+    own = defined("rule")
     for name in dict.fromkeys(Instance.parse(instance).rule for instance in instances):
         if name in own:
             module = own[name].module

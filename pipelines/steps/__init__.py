@@ -6,6 +6,7 @@ Arithmetic lives in the rooms to the left; whole runs are `pipelines.runs`.
 __all__ = [
     "chunks",
     "chunk_features",
+    "rule_checks",
     "trade_batches",
     "chunk_trades",
     "trade_export",

@@ -80,8 +80,8 @@ def optimise(
     )  # fmt: skip
     walks = {}
     with console.progress() as progress:
-        written = space.make({})
-        require_rule_invariants(((chunk.bars, [written]) for chunk in seen.chunks), progress=progress)
+        as_written = space.make({})
+        require_rule_invariants(((chunk.bars, [as_written]) for chunk in seen.chunks), progress=progress)
         for chunk in seen.chunks:
             walks[chunk.name] = walk_forward(
                 search_space(strategy, session=experiment.session(chunk.symbol)), chunk.bars, chunk.instrument,
