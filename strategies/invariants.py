@@ -194,7 +194,7 @@ def _first_difference(signals: Signals, other: Signals, *, until: int | None = N
     differs = np.zeros(n, np.bool_)
     for mine, theirs in zip(columns, others, strict=True):
         equal = (mine[:n] == theirs[:n]) | (np.isnan(mine[:n]) & np.isnan(theirs[:n]))
-        differs |= ~equal.reshape(n, -1).all(axis=1)
+        differs |= ~equal.all(axis=tuple(range(1, equal.ndim)))
     if differs.any():
         row = int(np.argmax(differs))
         return int(min(times[row], other_times[row]))
