@@ -62,7 +62,8 @@ def deflation_chart(
         room = 0.06 * (max(drawn) - min(drawn)) or 0.01
         figure.update_xaxes(range=[min(drawn) - room, max(drawn) + room])
     figure.update_xaxes(title_text="Sharpe ratio of one day of what a trial adds")
-    figure.update_yaxes(title_text="trials", tickformat="d", rangemode="tozero")
+    few = len(known) <= 20  # ticks are whole numbers of trials
+    figure.update_yaxes(title_text="trials", dtick=1 if few else None, rangemode="tozero")
     return figure
 
 
