@@ -239,7 +239,7 @@ def test_bad_arguments_are_refused_before_any_fit() -> None:
     with pytest.raises(BadInput, match="given twice"):
         score_candidates(dataset, [SMALL, SMALL], folds, seed=0)
     with pytest.raises(Unknown, match="engine"):
-        score_candidates(dataset, [Candidate("autogluon", "plain", {})], folds, seed=0)
+        score_candidates(dataset, [Candidate("autokeras", "plain", {})], folds, seed=0)
     with pytest.raises(Unknown, match="estimator of lightgbm"):
         score_candidates(dataset, [Candidate("lightgbm", "gdbt", {})], folds, seed=0)
     with pytest.raises(BadInput, match="tested in 2 folds"):
