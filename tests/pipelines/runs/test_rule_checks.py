@@ -25,7 +25,7 @@ from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.strategies.registry import parse_strategy
 
-AHEAD = CHANNEL.replace(" > upper).astype(int)", " > upper.shift(-1)).astype(int)")
+AHEAD = CHANNEL.replace('(frame["close"] > upper)', '(frame["close"].shift(-1) > upper)')
 IDS = [f"my_frame(window={window},exit_window=10)" for window in (20, 55)]
 
 
@@ -96,7 +96,7 @@ def test_trades_follow_from_the_source_of_the_rule(
     assert sorted(set(first["strategy"])) == IDS
     pd.testing.assert_frame_equal(generated()[0], first)
     assert "read" in said[-1]
-    (folder / "my_rules.py").write_text(CHANNEL.replace("> 0\n    return", ">= 0\n    return"))
+    (folder / "my_rules.py").write_text(CHANNEL.replace("as pandas says it", "in pandas"))
     assert generated()[1] != key
     (folder / "my_rules.py").write_text(AHEAD)
     with pytest.raises(
