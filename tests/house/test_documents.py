@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from importlib.metadata import distribution
 from pathlib import Path
@@ -87,3 +88,23 @@ def test_the_lock_file_carries_a_hash_of_every_package() -> None:
     packages = [entry for entry in entries if re.match(r"[\w.\[\]-]+==", entry)]
     assert len(packages) > 200
     assert [entry.splitlines()[0] for entry in packages if "--hash=sha256:" not in entry] == []
+
+
+def test_the_table_of_the_study_is_that_of_its_results() -> None:
+    head = ("market", "gate open", "fresh Sortino", "of the oracle")
+    shown = _table(ROOT / "README.md", head)
+    found = _table(ROOT / "tests" / "studies" / "RESULTS.md", ("market", "plan", "seeds", "gate open"))
+    assert len(shown) > 10
+    assert shown == [{name: row[name] for name in head} for row in found if row["plan"] == "default"]
+
+
+def _table(path: Path, head: tuple[str, ...]) -> list[dict[str, str]]:
+    """Read the first table whose head begins so."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if _cells(line)[: len(head)] == list(head))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    return [dict(zip(_cells(lines[start]), _cells(row), strict=True)) for row in rows]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
