@@ -122,7 +122,7 @@ def test_last_digits_of_a_running_mean_have_a_remedy(folder: Path, market_bars: 
         "stop = frame['low'].rolling(50).mean() * 0.99; "
         "above = (frame['close'] > frame['high'].rolling(20).max().shift(1)) & stop.notna()"
     )
-    bars = market_bars[:4000]
+    bars = market_bars[:1200]
     found = find_violation(written(body, folder), bars, seed=1)
     assert found is not None
     assert "in its last digits" in found
