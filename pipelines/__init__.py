@@ -5,6 +5,7 @@ Arithmetic lives in the rooms to the left; here it is only put in order.
 
 __all__ = [
     "settings",
+    "strategy_files",
     "experiment",
     "experiment_assembly",
     "experiment_schema",

@@ -15,14 +15,9 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.instruments import PLAUSIBLE, instrument_from, refuse_percentage
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.models.protocol.plan import Plan
-from tradesieve.pipelines.experiment import (
-    Experiment,
-    experiment_from,
-    names_file,
-    read_experiment_keys,
-    with_loaded_modules,
-)
+from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.strategy_files import names_file, with_loaded_modules
 from tradesieve.strategies.parameter_text import split_top_level
 from tradesieve.strategies.registry import ALL, count_strategies, has_explicit_parameters, with_rules_of
 
