@@ -21,6 +21,7 @@ from tradesieve.market.errors import BadInput, Unknown, lookup
 from tradesieve.strategies.modifiers.base import Modifier
 from tradesieve.strategies.modifiers.entries import Cooldown, LimitEntry, ScaleIn, StopEntry
 from tradesieve.strategies.modifiers.exits import BreakEven, FixedStop, FixedTarget, RewardTarget, ScaleOut, Trailing
+from tradesieve.strategies.modifiers.flip import Flip
 from tradesieve.strategies.modifiers.kelly import Kelly
 from tradesieve.strategies.modifiers.sizing import FixedFraction, RiskToStop, VolatilityTarget
 from tradesieve.strategies.modifiers.timed_exits import ExchangeClose, LimitExit, OppositeExit, SessionEnd, TimeExit
@@ -58,7 +59,7 @@ MODIFIERS: dict[str, type[Modifier]] = {
     for modifier in (
         LimitEntry, StopEntry, ScaleIn, Cooldown,
         FixedStop, Trailing, FixedTarget, RewardTarget, ScaleOut, BreakEven,
-        TimeExit, SessionEnd, ExchangeClose, OppositeExit, LimitExit,
+        TimeExit, SessionEnd, ExchangeClose, OppositeExit, LimitExit, Flip,
         FixedFraction, RiskToStop, VolatilityTarget, Kelly,
     )
 }  # fmt: skip

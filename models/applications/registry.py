@@ -28,7 +28,13 @@ def application_named(name: str) -> type[Application]:
     Raises
     ------
     Unknown : if there is no such application.
+    BadInput : if it is ``flip``, which is a modifier of strategies.
     """
+    if name == "flip":
+        raise BadInput(
+            "applications: flip is a modifier of strategies, because the opposite of a trade has exits and costs of "
+            "its own: name the strategies a second time, with +flip"
+        )
     return lookup("application", name, APPLICATIONS)
 
 

@@ -30,6 +30,7 @@ ASPECTS = {
     "opposite": "what an opposite signal does",
     "adding": "how often a position is added to",
     "cooldown": "how long to pause after a loss",
+    "side": "which side a trade is on",
     "size": "how large a trade is",
 }
 """The aspects of a trade that modifiers set, in the order in which modifiers are applied, however they are written."""

@@ -38,6 +38,7 @@ COMBINATIONS = [
     "time_of_day+limit_entry(offset=0.1,expiry=6)+scale_in(entries=2)+fixed_fraction(fraction=0.5)",
     "moving_average_cross+fixed_stop+scale_out(share=0.5,reward=1,window=9)+volatility_target(window=60)",
     f"{DIP}+trailing(ranges=2)+risk_to_stop(risk=0.005)+opposite_exit",
+    f"{BUSY}+limit_entry(offset=0.2,expiry=5)+reward_target(reward=2)+flip+risk_to_stop(risk=0.01,leverage=3)",
 ]
 
 

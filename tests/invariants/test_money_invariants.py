@@ -44,6 +44,7 @@ KINDS = {
     "risk": f"{BUSY}+risk_to_stop(risk=0.01,leverage=5)",
     "volatility": f"{BUSY}+volatility_target(target=0.02,window=50,leverage=5)",
     "kelly": f"{BUSY}+fixed_stop(ranges=2)+reward_target(reward=1)+kelly(history=300,least=5)",
+    "flipped": f"{BUSY}+limit_entry(offset=0.3,expiry=4)+fixed_stop(ranges=1)+reward_target(reward=1)+flip",
     "channel": "donchian_channel(window=10,exit_window=5)+stop_entry(offset=0.1)+trailing(ranges=2)",
 }  # fmt: skip
 FREE = Instrument("BTC-USD", maker_fee=0.0, taker_fee=0.0, half_spread=0.0, slippage=0.0)

@@ -354,6 +354,7 @@ WRONG = {
     "exchange_close": [{"before": -1}, {"before": 1440}],
     "opposite_exit": [],
     "limit_exit": [{"wait": 0}],
+    "flip": [],
     "fixed_fraction": [{"fraction": 0.0}],
     "risk_to_stop": [{"risk": 0.0}, {"risk": 1.0}, {"leverage": 0.0}],
     "volatility_target": [{"target": 0.0}, {"window": 1}, {"leverage": 0.0}],
