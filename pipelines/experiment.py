@@ -36,7 +36,7 @@ _ADDED_LATER: dict[str, Any] = {"sampling": "grid", "settle_with": None, "featur
 """Keys with defaults that the hash leaves out, so that an experiment keeps the hash it had before they existed."""
 _ADDED_LATER_TO_PLAN: dict[str, Any] = {
     "factor_sets": [], "selections": [], "weights": "uniform", "calibration": "none", "budget": "", "path_groups": 0,
-    "scope": "pooled",
+    "scope": "pooled", "halving": 0,
 }  # fmt: skip
 """The same for keys of the plan."""
 _FEATURES = "features"

@@ -34,6 +34,14 @@ class CandidateScores:
     error: str | None
     seconds: float
 
+    def joined(self, other: CandidateScores) -> CandidateScores:
+        """Return the scores of the same candidate on the folds of both; it failed where it failed on either."""
+        error = self.error or other.error
+        scores = np.where(np.isnan(self.scores), other.scores, self.scores)
+        if error is not None:
+            scores = np.full(len(scores), np.nan)
+        return CandidateScores(self.candidate, scores, error, self.seconds + other.seconds)
+
 
 def score_candidates(
     dataset: Dataset,

@@ -101,7 +101,7 @@ def open_holdout(
 
 
 def record_trials(result: SearchResult, *, ledger: Ledger, experiment: str, symbols: Sequence[str]) -> None:
-    """Record every trial in the ledger, failed ones included, for the experiment on these bars.
+    """Record every trial in the ledger, failed and early ones included, for the experiment on these bars.
 
     Where the fits of a candidate search by themselves, each of the parameters that they try is a trial without numbers.
     """
@@ -118,6 +118,16 @@ def record_trials(result: SearchResult, *, ledger: Ledger, experiment: str, symb
                 "improvement": sharpe(improvement_returns(result.judged, trial.sizes), days_per_year=1.0),
             }
             for trial in result.trials
+        ]
+        + [
+            {
+                "candidate": trial.candidate.key,
+                "application": f"{trial.application} on the last {trial.n_folds} folds",
+                "fitness": trial.fitness,
+                "sharpe": trial.sharpe,
+                "improvement": trial.improvement,
+            }
+            for trial in result.early_trials
         ]
         + [
             {"candidate": key, "application": f"inner trial {number}"} | without_numbers

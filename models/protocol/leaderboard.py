@@ -10,6 +10,7 @@ import numpy as np
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.fitness.measures import measure, measure_by_instance
 from tradesieve.models.json_values import json_safe
+from tradesieve.models.protocol.halving import Finalists
 from tradesieve.models.protocol.holdout import HoldoutResult
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.models.protocol.trials import Trial
@@ -68,8 +69,8 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
     application is ``at_edge`` of its grid; ``leaderboard``, whose ``fitness`` is the measure that selects;
     ``probability_of_overfitting`` of the choice, for information; ``n_trials``, ``holdout_opening``,
     ``holdout_looks`` (how many of the earlier openings were looks) and ``gate``. Where the budget left candidates out,
-    ``not_tried`` names them. Where the winner has a model for each group of trades, ``groups`` says for which, see
-    `models.protocol.scope_groups`.
+    ``not_tried`` names them. With successive halving, ``halving`` holds its ``rounds`` and ``early_trials``. Where the
+    winner has a model for each group of trades, ``groups`` says for which, see `models.protocol.scope_groups`.
     """
     winner = result.winner
     sizes = np.zeros(len(result.judged)) if winner is None else winner.sizes
@@ -94,6 +95,7 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
         **summary,
         **({"not_tried": untried} if untried else {}),
         **({"groups": result.groups} if result.groups else {}),
+        **({} if result.finalists is None else {"halving": _halving(result.finalists)}),
         "coverage": shown["coverage"],
         "winner": None if winner is None or result.application is None else _winner(winner, result),
         "leaderboard": leaderboard(result),
@@ -103,6 +105,24 @@ def summarise(result: SearchResult, holdout: HoldoutResult | None, *, seed: int)
         "holdout_looks": None if holdout is None else holdout.n_looks,
         "gate": None if holdout is None else holdout.gate.as_dict(),
     }
+
+
+def _halving(finalists: Finalists) -> dict[str, Any]:
+    return json_safe(
+        {
+            "rounds": [{"n_folds": one.n_folds, "n_candidates": one.n_candidates} for one in finalists.rounds],
+            "early_trials": [
+                {
+                    "candidate": trial.candidate.name_with_dimensions,
+                    "application": trial.application,
+                    "n_folds": trial.n_folds,
+                    "fitness": trial.fitness,
+                    "error": trial.error,
+                }
+                for trial in finalists.trials
+            ],
+        }
+    )
 
 
 def compare_instances(dataset: Dataset, sizes: np.ndarray, *, seed: int) -> list[dict[str, Any]]:

@@ -48,6 +48,8 @@ class Plan:
         columns of rule and symbol) or ``regime``, see `models.scopes`, or a list of them.
     budget : what the search may spend, a time such as ``10m`` or a number such as ``40 trials``; empty: every candidate
         is tried. See `models.protocol.search_order`.
+    halving : successive halving, see `models.protocol.halving`: with 3, every candidate is tried on the last folds
+        alone, and the best third of them on all; at least 2, or 0 for all candidates on all folds.
     applications : rules that turn scores into sizes; each of them with each candidate is a trial. Empty: that of the
         aim.
     fitness : the score.
@@ -76,6 +78,7 @@ class Plan:
     calibration: str | tuple[str, ...] = NONE
     scope: str | tuple[str, ...] = POOLED
     budget: str = ""
+    halving: int = 0
     engines: Mapping[str, int] = field(default_factory=lambda: {"lightgbm": 3})
     applications: tuple[str, ...] = ()
     fitness: str = "sortino"
@@ -109,6 +112,8 @@ class Plan:
         if self.path_groups and self.path_groups < 3:
             raise BadInput(f"path_groups is {self.path_groups}, but must be at least 3, or 0 for no paths")
         parse_budget(self.budget)
+        if self.halving < 0 or self.halving == 1:
+            raise BadInput(f"halving is {self.halving}, but must be at least 2, or 0 for all candidates on all folds")
         if self.minimum_trades < 1:
             raise BadInput(f"minimum_trades is {self.minimum_trades}, but must be at least 1")
         if not 0 < self.holdout_fraction < 1:

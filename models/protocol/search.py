@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +18,16 @@ from tradesieve.models.fitness.filtered_returns import daily_returns
 from tradesieve.models.fitness.registry import fitness_named
 from tradesieve.models.fitted.model import Model
 from tradesieve.models.leakage import check_leakage
+from tradesieve.models.protocol.batches import Batches, Progress, tested_part
 from tradesieve.models.protocol.candidate_rows import CandidateRows, members_of
-from tradesieve.models.protocol.candidate_scores import CandidateScores, score_candidates
+from tradesieve.models.protocol.candidate_scores import CandidateScores
+from tradesieve.models.protocol.halving import EarlyTrial, Finalists, halve
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.scope_groups import describe_groups
 from tradesieve.models.protocol.score_checkpoints import ScoreCheckpoints
 from tradesieve.models.protocol.search_order import SearchOrder, parse_budget
 from tradesieve.models.protocol.trials import Trial, judge_trial
 from tradesieve.models.splits import Fold
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,7 @@ class SearchResult:
     scores : float64 (n_trades,), the winner's out-of-fold scores; NaN throughout without a winner.
     untried : the candidates that the budget of the plan left out.
     groups : of the winner's scope, see `models.protocol.scope_groups`; None for one without groups.
+    finalists : of successive halving, see `models.protocol.halving`; None without it.
     """
 
     dataset: Dataset
@@ -54,6 +55,12 @@ class SearchResult:
     scores: np.ndarray
     untried: tuple[Candidate, ...] = ()
     groups: dict[str, Any] | None = None
+    finalists: Finalists | None = None
+
+    @property
+    def early_trials(self) -> tuple[EarlyTrial, ...]:
+        """The trials of successive halving before the last round."""
+        return () if self.finalists is None else self.finalists.trials
 
     @property
     def winner(self) -> Trial | None:
@@ -63,13 +70,14 @@ class SearchResult:
     @property
     def n_inner_trials(self) -> dict[str, int]:
         """How many parameters the fits of each candidate try by themselves, by its key."""
-        candidates = {trial.candidate.key: trial.candidate for trial in self.trials}
+        tried = [*(trial.candidate for trial in self.trials), *(trial.candidate for trial in self.early_trials)]
+        candidates = {candidate.key: candidate for candidate in tried}
         return {key: engine_named(one.engine).n_inner_trials(one) for key, one in candidates.items()}
 
     @property
     def n_trials(self) -> int:
-        """The number of trials, those within fits included."""
-        return len(self.trials) + sum(self.n_inner_trials.values())
+        """The number of trials, those of early rounds and those within fits included."""
+        return len(self.trials) + len(self.early_trials) + sum(self.n_inner_trials.values())
 
     def trial_returns(self) -> np.ndarray:
         """Return the out-of-fold daily returns of the trials that did not fail: float64 (n_days, n_trials)."""
@@ -100,7 +108,8 @@ def search(
 ) -> SearchResult:
     """Search on the development part and refit the winner on all of it.
 
-    1. Split the rows into folds and score every candidate out of fold, in the order of `models.protocol.search_order`.
+    1. Split the rows into folds and score every candidate out of fold, in the order of `models.protocol.search_order`;
+       with successive halving, only those that are among the best on a few folds.
     2. For every candidate and application, choose sizes for each fold on the other folds and judge them: a trial.
     3. Rank the trials by what the plan selects by.
     4. Refit model and application of the best trial on all rows. Where its application finds no parameter, the next
@@ -122,8 +131,7 @@ def search(
     check_leakage(development)
     folds = plan.split(development)
     candidates = plan.candidates(development.feature_names, development.factor_sets)
-    tested = np.sort(np.concatenate([fold.test for fold in folds]))
-    judged = _judged(development, tested)
+    judged = tested_part(development, folds)
     scores: dict[str, np.ndarray] = {}
     of_candidate: dict[str, list[Trial]] = {}
 
@@ -135,20 +143,15 @@ def search(
             for trial in own:
                 on_trial(trial)
 
-    order = SearchOrder(
-        candidates,
-        parse_budget(plan.budget),
-        lambda one: len(plan.applications_of(one.task)),
-        dimensions=plan.dimensions,
-    )
-    while batch := order.next_batch({key: _best_fitness(own) for key, own in of_candidate.items()}):
-        done = len(of_candidate) * len(folds)
-        _score(batch, development, folds, plan, order, checkpoints, n_jobs, _counted(on_progress, done), judge)
+    batches = Batches(development, plan, checkpoints, n_jobs, on_progress)
+    finalists = halve(batches, candidates, folds) if plan.halving else None
+    _score_all(batches, candidates, folds, finalists, of_candidate, judge)
     tried = [candidate for candidate in candidates if candidate.key in of_candidate]
     trials = [trial for candidate in tried for trial in of_candidate[candidate.key]]
     # Failed trials go last; among equals the earlier candidate, which is the simpler one, stays ahead.
     trials.sort(key=lambda trial: -trial.fitness if math.isfinite(trial.fitness) else math.inf)
-    untried = tuple(candidate for candidate in candidates if candidate.key not in of_candidate)
+    dropped = set() if finalists is None else {candidate.key for candidate in finalists.dropped}
+    untried = tuple(one for one in candidates if one.key not in of_candidate and one.key not in dropped)
     for trial in trials:
         if not math.isfinite(trial.fitness):
             break
@@ -162,50 +165,41 @@ def search(
         model = refit(trial.candidate, development, seed=plan.seed, n_jobs=n_jobs)
         winner_first = [trial, *(other for other in trials if other is not trial)]
         groups = describe_groups(trial.candidate, development, folds)
-        return SearchResult(development, judged, winner_first, model, application, own, untried, groups)
-    return SearchResult(development, judged, trials, None, None, np.full(len(development), np.nan), untried)
+        return SearchResult(development, judged, winner_first, model, application, own, untried, groups, finalists)
+    unscored = np.full(len(development), np.nan)
+    return SearchResult(development, judged, trials, None, None, unscored, untried, finalists=finalists)
 
 
-def _score(
-    batch: Sequence[Candidate],
-    dataset: Dataset,
+def _score_all(
+    batches: Batches,
+    candidates: Sequence[Candidate],
     folds: Sequence[Fold],
-    plan: Plan,
-    order: SearchOrder,
-    checkpoints: ScoreCheckpoints | None,
-    n_jobs: int,
-    on_progress: Progress | None,
+    finalists: Finalists | None,
+    of_candidate: Mapping[str, Sequence[Trial]],
     judge: Callable[[CandidateScores], None],
 ) -> None:
-    """Score a batch and judge each candidate, those first whose scores were stored."""
-    finished = {} if checkpoints is None else checkpoints.load(batch)
-    for scored in finished.values():
-        order.add_tried(scored.seconds / n_jobs)
-        judge(scored)
-    missing = [candidate for candidate in batch if candidate.key not in finished]
-    total, n_done = order.n_planned * len(folds), len(finished) * len(folds)
+    """Score and judge candidates on all folds: all of them within the budget, or the finalists of successive halving.
 
-    def report(step: int, of_missing: int, name: str) -> None:
-        if on_progress is not None:
-            on_progress(n_done + step, total, name)
+    Parameters
+    ----------
+    of_candidate : the trials of each candidate by its key, which `judge` adds to.
+    """
+    plan = batches.plan
+    missing, n_before, n_most = folds, 0, None
+    earlier: Mapping[str, CandidateScores] = {}
 
-    def finish(scored: CandidateScores) -> None:
-        if checkpoints is not None:
-            checkpoints.save(scored)
-        order.add_tried()
-        judge(scored)
+    def n_trials(candidate: Candidate) -> int:
+        return len(plan.applications_of(candidate.task))
 
-    if missing and not order.is_over():
-        score_candidates(
-            dataset, missing, folds,
-            seed=plan.seed, n_jobs=n_jobs, on_progress=report, on_finished=finish, is_over=order.is_over,
-        )  # fmt: skip
-
-
-def _counted(on_progress: Progress | None, done_before: int) -> Progress | None:
-    if on_progress is None:
-        return None
-    return lambda done, total, name: on_progress(done_before + done, total, name)
+    if finalists is None:
+        order = SearchOrder(candidates, parse_budget(plan.budget), n_trials, dimensions=plan.dimensions)
+    else:
+        order = SearchOrder(finalists.candidates, finalists.budget, n_trials, dimensions=())
+        missing, earlier = folds[: len(folds) - finalists.n_folds], finalists.scores
+        n_before, n_most = finalists.n_fits, sum(one.n_fits for one in finalists.rounds)
+    while batch := order.next_batch({key: _best_fitness(own) for key, own in of_candidate.items()}):
+        done = n_before + len(of_candidate) * len(missing)
+        batches.after(done, of=n_most).score(batch, missing, order, judge, earlier=earlier)
 
 
 def _best_fitness(trials: Sequence[Trial]) -> float:
@@ -223,10 +217,3 @@ def refit(candidate: Candidate, dataset: Dataset, *, seed: int, n_jobs: int) -> 
             joblib.delayed(rows.fit_with_members)(member, 0, seed=seed) for member in members_of(candidate)
         )
     return rows.fit(candidate, 0, seed=seed, members=members)
-
-
-def _judged(development: Dataset, tested: np.ndarray) -> Dataset:
-    """Return the rows that a fold tests; what could not be sized is no part of the comparison."""
-    if len(tested) == len(development):
-        return development
-    return development.take(tested, period=(int(development.decision_time[tested[0]]), development.period[1]))

@@ -98,6 +98,16 @@ class SearchOrder:
         self._n_tried = 0
 
     @property
+    def candidates(self) -> Sequence[Candidate]:
+        """All of them."""
+        return self._candidates
+
+    @property
+    def seconds_spent(self) -> float:
+        """What was spent so far, by a search that was interrupted too."""
+        return self._spent + time.monotonic() - self._started
+
+    @property
     def n_planned(self) -> int:
         """How many candidates are tried at most."""
         if self._budget.trials is None:
@@ -122,7 +132,7 @@ class SearchOrder:
         """Tell whether the time is up; never before one candidate was tried."""
         if self._budget.seconds is None or not self._n_tried:
             return False
-        return self._spent + time.monotonic() - self._started >= self._budget.seconds
+        return self.seconds_spent >= self._budget.seconds
 
     def add_tried(self, seconds: float = 0.0) -> None:
         """Count a candidate as tried; `seconds` were spent on it by a search that was interrupted."""

@@ -92,6 +92,7 @@ def test_every_field_is_part_of_the_identity() -> None:
         "selections": ("all", "univariate"),
         "weights": "time_decay",
         "budget": "10m",
+        "halving": 3,
         "path_groups": 6,
         "scope": ("pooled", "rule"),
         "engines": {"lightgbm": 6},
@@ -354,7 +355,7 @@ def test_an_experiment_without_younger_keys_keeps_the_identity_that_it_had_befor
     assert values.pop("modules") == []
     younger = {
         "factor_sets": [], "selections": [], "weights": "uniform", "calibration": "none", "budget": "",
-        "path_groups": 0, "scope": "pooled",
+        "path_groups": 0, "scope": "pooled", "halving": 0,
     }  # fmt: skip
     assert {name: values["plan"].pop(name) for name in younger} == younger
     canonical = json.dumps(values, sort_keys=True).replace(".0,", ",").replace(".0}", "}")

@@ -16,7 +16,7 @@ _SHOWN_REASONS = 5
 def describe_choice(result: Mapping[str, Any]) -> list[str]:
     """Return lines on the winner: how many trials it is the best of, what was not tried, and which edges it is at."""
     winner, trials, untried = result["winner"], result["leaderboard"], result.get("not_tried", ())
-    lines = []
+    lines = _describe_halving(result)
     if untried:
         lines.append(f"The budget left out {pluralise(len(untried), 'candidate')}, the next would be {untried[0]}.")
     if winner is None:
@@ -29,6 +29,15 @@ def describe_choice(result: Mapping[str, Any]) -> list[str]:
         *_describe_groups(result),
         *_describe_paths(result),
     ]
+
+
+def _describe_halving(result: Mapping[str, Any]) -> list[str]:
+    """Return a line on successive halving, where the plan asked for it."""
+    rounds = result.get("halving", {}).get("rounds", ())
+    if not rounds:
+        return []
+    first, *more = (f"{one['n_candidates']} on {one['n_folds']} folds" for one in rounds)
+    return [f"Successive halving tried {', then '.join([first, *more])}; every trial of every round counts."]
 
 
 def _describe_groups(result: Mapping[str, Any]) -> list[str]:
