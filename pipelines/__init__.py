@@ -12,6 +12,7 @@ __all__ = [
     "fingerprints",
     "table_cache",
     "progress",
+    "help_pages",
     "console",
     "steps",
     "runs",

@@ -17,6 +17,7 @@ import click
 
 from tradesieve.market.caches import CacheWarning
 from tradesieve.market.errors import TradesieveError
+from tradesieve.pipelines.help_pages import HelpGroup
 
 _QUIET = {
     "DO_NOT_TRACK": "true",
@@ -31,6 +32,7 @@ _COMMANDS = {
     "demo": "Run everything on a synthetic market, in minutes.",
     "data": "Bring bars in, list them, check and repair them.",
     "trades": "Generate the trades that rules would have made, and look at them.",
+    "strategies": "List the rules and modifiers that strategies are made of.",
     "factors": "List, compute, check and describe factors.",
     "model": "Search for filters, judge, export and serve them.",
     "report": "What a run found, and whether it is luck, as a page.",
@@ -51,7 +53,7 @@ _DISK_SIGNS = (
 """How SQLite, Arrow and SQLAlchemy report a full or read-only disk in errors without an error number."""
 
 
-class Commands(click.Group):
+class Commands(HelpGroup):
     """A group that imports its commands one at a time."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -72,7 +74,7 @@ class Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="tradesieve")
 def tradesieve() -> None:
     """Learn which of a strategy's trades to take, test that it is not luck, and score trades for live bots.

@@ -43,6 +43,11 @@ class Parametrised:
                 raise BadInput(f"{self.name}: {name} is {shown}, which is out of range{self._described(name)}")
 
     @classmethod
+    def describe_parameters(cls) -> dict[str, str]:
+        """Return the description of each parameter, bounds included; empty where the docstring has none."""
+        return {field.name: cls._described(field.name).removeprefix(": ") for field in fields(cls)}
+
+    @classmethod
     def _described(cls, parameter: str) -> str:
         """Return the description of a parameter, bounds included, from the class's docstring."""
         lines = re.search(

@@ -10,11 +10,12 @@ from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.result_tables import show_result
 from tradesieve.pipelines.commands.shared.trade_notes import describe_joined
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.runs.demo import MARKETS, run_demo
 from tradesieve.pipelines.settings import read_settings
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.option(
     "--market",
     type=click.Choice(sorted(MARKETS)),

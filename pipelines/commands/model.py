@@ -26,6 +26,7 @@ from tradesieve.pipelines.commands.shared.trade_notes import describe_joined, de
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
+from tradesieve.pipelines.help_pages import HelpGroup
 from tradesieve.pipelines.runs.comparison import compare_runs
 from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
@@ -42,7 +43,7 @@ from tradesieve.pipelines.steps.trade_export import refuse_existing
 from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions
 
 
-@click.group()
+@click.group(cls=HelpGroup)
 def model() -> None:
     """Search for filters, evaluate, compare, export and serve them."""
 
@@ -51,23 +52,22 @@ def model() -> None:
 @experiment_options
 @as_json
 def experiment(as_json: bool, **given: Any) -> None:
-    """Run an experiment: search, refit the winner, open the hold-out once, judge by the gate, track in MLflow.
+    """Search for a filter, open the hold-out once, judge by the gate, track it.
 
     \b
-        tradesieve model experiment --num-strategies 5 --symbols BTC-USD --timeframe 5m
+        tradesieve model experiment --symbols BTC-USD --timeframe 5m
     """
     _run(as_json, given, seal=False)
 
 
 @model.command()
 @experiment_options
-@click.option("--one-by-one", is_flag=True, help="Search for every strategy instance by itself, on its own trades.")
+@click.option("--one-by-one", is_flag=True, help="A search for each strategy instance by itself.")
 @as_json
 def train(one_by_one: bool, as_json: bool, **given: Any) -> None:
-    """Search and fit on the development part only; the hold-out stays sealed and the gate is not judged.
+    """Search and fit on the development part; the hold-out stays sealed.
 
     \b
-        tradesieve model train --strategies all
         tradesieve model train --strategies all --one-by-one
     """
     if not one_by_one:
@@ -117,16 +117,13 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
 
 @model.command()
 @experiment_options
-@click.option("--runs", "n_runs", type=int, default=10, show_default=True, help="Surrogates of each kind.")
-@click.option("--kinds", help=f"Kinds of surrogates, separated by commas; all by default: {', '.join(SURROGATES)}.")
+@click.option("--runs", "n_runs", type=int, default=10, show_default=True, metavar="N", help="Surrogates a kind.")
+@click.option("--kinds", metavar="A,B,...", help=f"{', '.join(SURROGATES)}.")
 @as_json
 def placebo(n_runs: int, kinds: str | None, as_json: bool, **given: Any) -> None:
-    """Run the search of an experiment where there is nothing to find, and count how often the gate opens.
+    """Count how often the gate opens where there is nothing to find.
 
     Nothing is recorded, and no hold-out is opened.
-
-    \b
-        tradesieve model placebo --symbols BTC-USD --timeframe 1h --runs 20
     """
     settings, console = read_settings(), Console(as_json=as_json)
     chosen = assemble_experiment(settings, **given)
@@ -228,7 +225,7 @@ def export(run_id: str | None, override: str | None, as_json: bool) -> None:
 
     \b
         tradesieve model export
-        tradesieve model export --run 3f2a... --override "to watch it live at no size"
+        tradesieve model export --run 3f2a... --override "to watch it live"
     """
     settings, console = read_settings(), Console(as_json=as_json)
     run_id = run_id or champion_run(settings)

@@ -11,6 +11,7 @@ from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.table_output import rows_of
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import parse_time
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.runs.paper_replay import PaperResult, difference, replay
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.short_names import abbreviate
@@ -21,7 +22,7 @@ _SHOWN = {
 }  # fmt: skip
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.option("--symbol", required=True, help="A symbol of the model whose bars are stored.")
 @click.option("--timeframe", help="Required if the model has several.")
 @click.option("--from", "start", help="Replay bars after this time, ISO 8601; all by default.")

@@ -11,12 +11,13 @@ import click
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.reports.run_report import report_html, write_run_report
 from tradesieve.pipelines.runs.finished_runs import LAST, find_run
 from tradesieve.pipelines.settings import read_settings
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.argument("run", default=LAST)
 @click.option(
     "--output", type=click.Path(path_type=Path), help="The .html file to write; by default, in the run's folder."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.runs.release import service_command
 from tradesieve.pipelines.settings import project_folder, read_settings
 from tradesieve.pipelines.stack.configuration import Stack
@@ -14,7 +15,7 @@ from tradesieve.pipelines.stack.supervisor import run_stack
 _PORT = click.IntRange(1, 65535)
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.option("--prefect-port", default=4200, show_default=True, type=_PORT, help="Port of the Prefect server.")
 @click.option("--mlflow-port", type=_PORT, help="Port of the MLflow UI; the one in mlflow.yml by default.")
 @click.option("--service-port", default=3000, show_default=True, type=_PORT, help="Port of the scoring service.")
@@ -22,8 +23,8 @@ def up(prefect_port: int, mlflow_port: int | None, service_port: int) -> None:
     """Start Prefect server and worker, the MLflow UI and the scoring service; stop all of it on Ctrl-C.
 
     \b
-        tradesieve up                                               in one shell
-        export PREFECT_API_URL=http://127.0.0.1:4200/api            in another one, in any folder
+        tradesieve up                                        in one shell
+        export PREFECT_API_URL=http://127.0.0.1:4200/api     in another one
         prefect deployment run 'experiment/default'
     """
     settings, console, project = read_settings(), Console(as_json=False), project_folder()

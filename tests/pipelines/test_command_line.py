@@ -21,20 +21,14 @@ from tests.pipelines.command_runs import ROOT, Command, State, ended, frame_of, 
 from tradesieve.features.invariants.features import INVARIANTS
 from tradesieve.market.bars import Bars
 from tradesieve.pipelines.command_line import tradesieve
+from tradesieve.pipelines.help_pages import walk_commands
 from tradesieve.pipelines.settings import Settings
 
 
-def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def commands(group: click.Group) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Go through every command."""
-    yield path, group
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        found = group.get_command(context, name)
-        assert found is not None
-        if isinstance(found, click.Group):
-            yield from commands(found, (*path, name))
-        else:
-            yield (*path, name), found
+    yield (), group
+    yield from walk_commands(group)
 
 
 # -- help --------------------------------------------------------------------------------------------------------------
@@ -77,8 +71,39 @@ def test_every_command_that_finds_something_has_json() -> None:
             assert "--json" in [flag for option in command.params for flag in option.opts], path
 
 
-def test_no_command_shows_the_help(run: Command) -> None:
-    assert "Usage: " in (run().out + run().err)
+GROUPS = [path for path, command in commands(tradesieve) if isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=" ".join)
+def test_a_group_alone_shows_its_help(run: Command, path: tuple[str, ...]) -> None:
+    assert run(*path) == run(*path, "--help")
+
+
+def test_every_help_fits_one_screen() -> None:
+    for path, command in commands(tradesieve):
+        context = click.Context(command, info_name=" ".join(("tradesieve", *path)), terminal_width=78)
+        lines = command.get_help(context).splitlines()
+        assert len(lines) <= 40, f"{path}: {len(lines)} lines"
+        assert max(map(len, lines)) <= 80, f"{path}: {max(lines, key=len)!r}"
+
+
+def test_an_option_that_changes_nothing_is_refused_with_the_commands_that_use_it(run: Command) -> None:
+    refuses(
+        run("trades", "plot", "--candidates", "99"),
+        "--candidates changes nothing here",
+        "`model experiment`, `model placebo`, `model train`",
+    )
+    refuses(run("trades", "stats", "--features", "minimal"), "--features changes nothing here", "`factors compute`")
+    refuses(run("factors", "check", "--taker", "0.1"), "--taker changes nothing here", "`trades stats`")
+    refuses(run("trades", "plot", "--kelly"), "No such option '--kelly'")
+    refuses(run("trades", "plot", "--symbol", "AAA"), "Did you mean", "'--symbols'")
+
+
+def test_options_with_one_help_share_a_line(run: Command) -> None:
+    shown = run("trades", "stats", "--help").out
+    assert "--maker, --taker, --commission X" in shown
+    assert "--timeframes 5m,1h,..." in shown, "of a singular beside its plural, the plural"
+    assert shown.index("Options:") < shown.index("Bars:") < shown.index("Strategies:") < shown.index("Costs")
 
 
 def test_the_version_is_told(run: Command) -> None:
@@ -243,7 +268,8 @@ def test_json_of_the_data(run: Command, tmp_path: Path, small_bars: Bars) -> Non
 
 
 def test_json_of_trades_and_factors(run: Command, make_home: Callable[..., Settings], tmp_path: Path) -> None:
-    given = [*AAA, "--num-strategies", "2", "--features", "minimal", "--to", "2023-02-01"]
+    bars, features = [*AAA, "--to", "2023-02-01"], ["--features", "minimal"]
+    given = [*bars, "--num-strategies", "2"]
     home = make_home().home
     made = run("trades", "generate", *given, "--output", tmp_path / "t.parquet", "--json", home=home).json()
     assert made["n_trades"] + made["n_open"] == len(pd.read_parquet(tmp_path / "t.parquet")) > 0
@@ -263,11 +289,11 @@ def test_json_of_trades_and_factors(run: Command, make_home: Callable[..., Setti
         80,
         "Wilder (1978)",
     )
-    computed = run("factors", "compute", *given, "--output", tmp_path / "f.csv", "--json").json()
+    computed = run("factors", "compute", *given, *features, "--output", tmp_path / "f.csv", "--json").json()
     table = pd.read_csv(tmp_path / "f.csv")
     assert computed["n_trades"] == len(table) == made["n_trades"] + made["n_open"]
     assert set(computed["features"]) <= set(table.columns)
-    checked = run("factors", "check", *given, "--json").json()
+    checked = run("factors", "check", *bars, *features, "--json").json()
     assert checked["passed"] is True
     assert checked["passed"]
     assert {row[law] for row in checked["features"] for law in INVARIANTS} == {"holds"}

@@ -17,13 +17,14 @@ from tradesieve.pipelines.commands.data.repair import repair
 from tradesieve.pipelines.commands.data.resample import resample
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.help_pages import HelpGroup
 from tradesieve.pipelines.settings import read_settings
 
 _SHOWN = {name: name for name in ("symbol", "timeframe", "bars", "first_close", "last_close", "notes", "repaired")}
 """Columns of the table of stored bars."""
 
 
-@click.group()
+@click.group(cls=HelpGroup)
 def data() -> None:
     """Import, download, list, check, repair and remove bars."""
 

@@ -25,6 +25,7 @@ from tradesieve.pipelines.commands.shared.proposals import command_with
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import Settings, read_settings
 
@@ -56,25 +57,22 @@ class _Hours:
         return {"calendar": self.given, "reason": "as given"}
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--symbols", help="Stored symbols, separated by commas; all by default.")
-@click.option(
-    "--timeframe", help="The timeframe of FILES, such as 1m; without FILES: only stored bars of this timeframe."
-)
+@click.option("--symbols", metavar="A,B,...", help="Stored symbols; all by default.")
+@click.option("--timeframe", metavar="1m", help="Of FILES; without FILES: only stored bars of this timeframe.")
 @click.option(
     "--calendar",
-    help="Trading hours: always, weekdays, forex, or an exchange such as XNYS; by default those of the instrument in "
-    "--config, or of the sessions of the bars, else inferred from the bars.",
+    metavar="HOURS",
+    help="always, weekdays, forex or an exchange such as XNYS.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="YAML of an experiment: stored bars are checked on the calendars of its instruments.",
+    metavar="FILE",
+    help="YAML of an experiment, for calendars of instruments.",
 )
-@click.option(
-    "--plot", is_flag=False, flag_value=_DEFAULT_PAGE, help="Also write a page: to NAME.html, or to the state folder."
-)
+@click.option("--plot", is_flag=False, flag_value=_DEFAULT_PAGE, metavar="[NAME.html]", help="Also write a page.")
 @click.option("--strict", is_flag=True, help="Exit with 2 if a defect is found, for scripts.")
 @file_options
 @as_json
@@ -84,16 +82,11 @@ def check(
 ) -> None:  # fmt: skip
     """Report defects of stored bars, or of FILES before they are imported. Nothing is changed.
 
-    Defects, which distort results: rows that break the laws of bars, bad prints, splits, frozen feeds, times off the
-    grid, and gaps of more than 1 % of the trading time. Facts: smaller gaps, jumps, bars that a vendor filled in,
-    constant prices, no volume, bars outside trading hours.
-
-    FILES are read as `data import` reads them: the timeframe is held against their times, and bars that have not closed
-    are left out. The command exits with 0 whatever it finds; with --strict, with 2 if it finds a defect.
+    Defects distort results: impossible rows, bad prints, splits, frozen feeds, times off the grid, gaps of more than
+    1 % of the trading time. Facts are smaller gaps, jumps, bars filled in, constant prices, no volume, odd hours.
 
     \b
         tradesieve data check --symbols BTC-USD --plot
-        tradesieve data check --config experiment.yaml --strict
         tradesieve data check btc.csv --timeframe 1m --strict
     """
     settings, console = read_settings(), Console(as_json=as_json)

@@ -9,11 +9,12 @@ import click
 from tradesieve.market.default_costs import COST_SOURCES, DEFAULT_COSTS, UNDESCRIBED
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.help_pages import HelpPage
 
 _NAMES = {"maker_fee": "maker", "taker_fee": "taker", "half_spread": "half-spread", "slippage": "slippage"}
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @as_json
 def costs(as_json: bool) -> None:
     """Show the default costs of each kind of instrument, and the published schedules that they come from.

@@ -13,10 +13,11 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import parse_time
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.settings import read_settings
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.option("--exchange", required=True, help="ccxt's name of the exchange, such as binance, coinbase, kraken.")
 @click.option("--symbol", help="What the bars are stored as, such as BTC-USD; by default the symbol of --market.")
 @click.option("--timeframe", required=True, help="A timeframe that the exchange offers, such as 1m.")
@@ -39,8 +40,8 @@ def fetch(
     corrected one of those that it sends again, the old and the new values are shown.
 
     \b
-        tradesieve data fetch --exchange binance --symbol BTC-USDT --timeframe 1m --from 2024-01-01
-        tradesieve data fetch --exchange binance --symbol BTC-USD --market BTC/USDT --timeframe 1m --from 2024-01-01
+        tradesieve data fetch --exchange binance --market BTC/USDT \\
+            --timeframe 1m --from 2024-01-01
     """
     settings, console = read_settings(), Console(as_json=as_json)
     wanted = parse_timeframe(timeframe)

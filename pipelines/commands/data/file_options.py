@@ -9,44 +9,34 @@ from typing import Any
 
 import click
 
-from tradesieve.market.sources.formats.layout import FIELDS, Layout, parse_columns, parse_names
+from tradesieve.market.sources.formats.layout import Layout, parse_columns, parse_names
 from tradesieve.market.sources.formats.local_times import REPEATED_HOURS
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.formats.written_dates import DATE_ORDERS
 from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.timeframes import Timeframe
+from tradesieve.pipelines.help_pages import option_in
 
+_written = option_in("How a file is written, where that is not recognised")
+_SIGNS = "Of a CSV: between columns; before decimals."
 _OPTIONS = (
-    click.option(
-        "--stamp",
-        type=click.Choice(["open", "close"]),
-        help="Which end of a bar its time is; the open by default, the close for a column close_time.",
-    ),
-    click.option("--time-unit", help="s, ms, us or ns, where times are numbers; recognised by their size."),
-    click.option(
-        "--timezone", help="Zone of times that are written without one; the vendor's where it is known, else UTC."
-    ),
-    click.option(
-        "--date-order",
-        type=click.Choice(list(DATE_ORDERS)),
-        help="The order of day, month and year in dates such as 01/02/2024; settled by the rows where they can.",
-    ),
-    click.option(
-        "--repeated-hour",
-        type=click.Choice(REPEATED_HOURS),
-        help="Which one a time is that comes twice when clocks are set back, where the order of rows does not tell.",
-    ),
-    click.option("--time-format", help="How times are written, such as '%d.%m.%Y %H:%M'."),
-    click.option(
+    _written(
         "--columns",
         multiple=True,
-        help=f"Names of columns, as in time=Datum,open=First; of {', '.join(FIELDS)}. volume= means there is none. "
-        "Without a header: names by position, as in date,time,open,high,low,close,volume; - ignores a column.",
+        metavar="NAMES",
+        help="Names, as in time=Datum,open=First,volume=; without a header by position, as in "
+        "date,time,open,high,low,close,-,volume.",
     ),
-    click.option("--separator", help="The separator of a CSV: ',', ';', '|' or tab; recognised from its header."),
-    click.option("--decimal", help="The decimal sign of a CSV, '.' or ','; recognised from its first rows."),
-    click.option("--encoding", help="The encoding of a CSV, such as gbk; UTF-8, or UTF-16 with its mark, by default."),
-    click.option("--price-scale", type=float, help="Divide every price by this, such as 100000 for prices in points."),
+    _written("--stamp", type=click.Choice(["open", "close"]), help="Which end of a bar its time is."),
+    _written("--timezone", metavar="ZONE", help="Of times without one, such as Europe/Athens."),
+    _written("--time-unit", metavar="s|ms|us|ns", help="Of times that are numbers."),
+    _written("--date-order", type=click.Choice(list(DATE_ORDERS)), help="Of dates such as 01/02/2024."),
+    _written("--repeated-hour", type=click.Choice(REPEATED_HOURS), help="Of a time that clocks set back show twice."),
+    _written("--time-format", metavar="FORMAT", help="Such as '%d.%m.%Y %H:%M'."),
+    _written("--separator", metavar="SIGN", help=_SIGNS),
+    _written("--decimal", metavar="SIGN", help=_SIGNS),
+    _written("--encoding", metavar="NAME", help="Of a CSV, such as gbk."),
+    _written("--price-scale", type=float, metavar="X", help="Divide prices, as by 100000 if in points."),
 )
 
 _NAMES = (

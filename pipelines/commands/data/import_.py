@@ -25,6 +25,7 @@ from tradesieve.pipelines.commands.data.import_result import show_import
 from tradesieve.pipelines.commands.data.price_checks import Read, check_prices
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.settings import read_settings
 
@@ -51,37 +52,38 @@ class _Request:
         return with_changes(self, symbol=changed["symbol"], options=read_options)
 
 
-@click.command("import")
+_DATABASE = "Table of a database; its name of the symbol."
+
+
+@click.command("import", cls=HelpPage)
 @click.argument("files", nargs=-1, required=True)
-@click.option("--symbol", help="What the bars are stored as, such as BTC-USD; by default the symbol that a file names.")
-@click.option("--timeframe", required=True, help="The timeframe of the files, such as 1m, 5m, 1h, 1d, 1w, 1M.")
+@click.option("--symbol", metavar="NAME", help="Store bars as this.  [default: as in the file]")
+@click.option("--timeframe", required=True, metavar="1m", help="Of the files: 1m, 1h, 1d, 1w, 1M.")
 @file_options
-@click.option("--table", help="The table of a database, as NAME or SCHEMA.NAME.")
-@click.option("--product", help="The symbol as the table writes it, where it is not found automatically.")
+@click.option("--table", metavar="NAME", help=_DATABASE)
+@click.option("--product", metavar="NAME", help=_DATABASE)
 @click.option(
     "--bad-rows",
     type=click.Choice(BAD_ROWS),
     default="refuse",
     show_default=True,
-    help="What to do about rows that break a law of bars, such as a negative price, or have a cell that is not a "
-    "number: refuse the file, or drop the rows.",
+    help="Rows that cannot be right.",
 )
 @click.option(
     "--allow-negative",
     is_flag=True,
-    help="Store prices at or below zero, for a market that had them, as oil on 2020-04-20. What computes returns "
-    "refuses a period with such a price.",
+    help="Store prices at or below zero.",
 )
 @click.option(
     "--accept-prices",
     is_flag=True,
-    help="Store prices that are far from the stored ones, or that the symbol should not be able to cost.",
+    help="Store prices far from the stored ones.",
 )
-@click.option("--replace", is_flag=True, help="Replace the stored bars of this symbol and timeframe.")
+@click.option("--replace", is_flag=True, help="Replace the stored bars.")
 @click.option(
     "--preview",
     is_flag=True,
-    help="Show bars as they would be stored, how the file is read and which rows are left out; store nothing.",
+    help="Show what would be stored; store nothing.",
 )
 @as_json
 def import_(
@@ -89,27 +91,15 @@ def import_(
     product: str | None, bad_rows: str, allow_negative: bool, accept_prices: bool, replace: bool, preview: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Import bars from FILES, recognised by their content, or from a table of a database.
+    """Import bars from FILES, recognised by their content, or from a database.
 
-    Recognised are the files of CryptoDataDownload, freqtrade, Lean, HistData, NinjaTrader, MetaTrader, ejtrader,
-    backtrader, Yahoo, yfinance, Stooq, Alpha Vantage, TradingView, CoinMarketCap, Databento, Alpaca, Polygon, Binance,
-    Bitfinex, BitMEX and nautilus, and the JSON that Alpaca, Binance, Bitfinex, BitMEX, Bybit, CCXT, Coinbase, Deribit,
-    Kraken, KuCoin, OANDA, OKX and Polygon answer. Any other
-    Parquet or CSV file has a time column (time, timestamp, date, open_time, close_time, ...), open, high, low, close
-    and volume, or the names given by --columns. The timeframe is held against the times. Bars that have not closed,
-    repeated rows and rows without a price are left out; every correction is reported. Prices that are far from the
-    stored ones, or from what the symbol can cost, are refused. Nothing is stored unless every file can be read and
-    every other bar passes the checks.
-
-    Each symbol of a file of several is stored, or the one that --symbol names.
-
-    A table has product_id, start, open, high, low, close and volume, or the names given by --columns. The password may
-    be in the URL, in PGPASSWORD or in ~/.pgpass; it is never shown.
+    Files of some forty vendors are read as they are; any other CSV or Parquet file has a time, open, high, low, close
+    and volume, or --columns. What is left out is counted, and prices far from the stored ones are refused. The password
+    of a database may be in PGPASSWORD or ~/.pgpass.
 
     \b
         tradesieve data import btc.parquet --symbol BTC-USD --timeframe 1m
-        tradesieve data import dax.csv --symbol DAX --timeframe 1d --columns time=Datum,open=Erster,close=Schluss
-        tradesieve data import postgresql://me@host/market --table candles --symbol BTC-USD --timeframe 1m
+        tradesieve data import postgresql://me@host/db --table btc --timeframe 1m
     """
     settings, console = read_settings(), Console(as_json=as_json)
     parsed = parse_timeframe(timeframe)

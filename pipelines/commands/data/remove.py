@@ -12,10 +12,11 @@ from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import parse_time
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.settings import read_settings
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.option("--symbol", required=True, help="The stored symbol.")
 @click.option("--timeframe", required=True, help="The stored timeframe, such as 1m.")
 @click.option("--from", "start", help="Remove bars that close after this time, ISO 8601; by default from the first.")
@@ -32,7 +33,7 @@ def remove(
     does not bring the removed bars back.
 
     \b
-        tradesieve data remove --symbol BTC-USD --timeframe 1m --from 2024-06-01 --to 2024-06-02
+        tradesieve data remove --symbol BTC-USD --timeframe 1m --from 2024-06-01
         tradesieve data remove --symbol BTC-USD --timeframe 1m --all
     """
     settings, console = read_settings(), Console(as_json=as_json)

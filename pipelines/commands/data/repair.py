@@ -15,12 +15,13 @@ from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import split_commas
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.settings import read_settings
 
 _SHOWN = 20
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.option("--symbol", required=True, help="The stored symbol.")
 @click.option("--timeframe", required=True, help="The stored timeframe, such as 1m.")
 @click.option("--fix", help=f"Repairs to make, separated by commas: {', '.join(REPAIRS)}.")
@@ -31,8 +32,8 @@ def repair(symbol: str, timeframe: str, fix: str | None, dry_run: bool, undo: bo
     """Repair stored bars with the repairs that --fix names; nothing is repaired automatically.
 
     \b
-        bad_prints  clips prices far outside the range of the three bars before and after to that range
-        splits      divides prices before a split by its ratio, and multiplies volumes
+        bad_prints  clips prices to the range of the three bars before and after
+        splits      divides earlier prices by the ratio, and multiplies volumes
         frozen      removes the copies of a bar that a frozen feed repeated
         filled      removes bars without volume that repeat the last close
 

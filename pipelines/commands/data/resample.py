@@ -13,10 +13,11 @@ from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.settings import read_settings
 
 
-@click.command()
+@click.command(cls=HelpPage)
 @click.option("--symbol", required=True, help="A symbol with shorter stored bars.")
 @click.option("--timeframe", required=True, help="The timeframe of the new bars, such as 1h, 1d, 1w or 1M.")
 @click.option(
@@ -35,7 +36,8 @@ def resample(symbol: str, timeframe: str, sessions: str | None, replace: bool, a
 
     \b
         tradesieve data resample --symbol SPY --timeframe 1d --sessions XNYS
-        tradesieve data resample --symbol EUR-USD --timeframe 1d --sessions '17:00 America/New_York'
+        tradesieve data resample --symbol EUR-USD --timeframe 1d \\
+            --sessions '17:00 America/New_York'
     """
     settings, console = read_settings(), Console(as_json=as_json)
     symbol, longer = settings.bars.find(symbol) or normalise_symbol(symbol), parse_timeframe(timeframe)

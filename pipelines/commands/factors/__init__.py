@@ -21,9 +21,19 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.factors.describe import describe
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import (
+    add_options,
+    as_json,
+    bars_options,
+    features_option,
+    modules_option,
+    seed_option,
+    trades_options,
+    with_holdout,
+)
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
+from tradesieve.pipelines.help_pages import OPTIONS, HelpGroup
 from tradesieve.pipelines.runs.factor_checks import check_on
 from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.steps.chunk_features import (
@@ -38,15 +48,15 @@ from tradesieve.pipelines.steps.dataset import compute_features
 from tradesieve.pipelines.steps.sealing import shown_chunks
 
 
-@click.group()
+@click.group(cls=HelpGroup)
 def factors() -> None:
     """List, compute, check and describe factors."""
 
 
 @factors.command("list")
 @click.argument("search", required=False)
-@click.option("--module", "--modules", "modules", help="Python files with factors of your own, also listed.")
-@click.option("--timeframe", default="5m", show_default=True, help="Of the bars that lookbacks are counted in.")
+@click.option("--module", "--modules", "modules", metavar="FILE,...", help="Python files with factors of your own.")
+@click.option("--timeframe", default="5m", show_default=True, help="Bars that lookbacks are counted in.")
 @as_json
 def list_(search: str | None, modules: str | None, timeframe: str, as_json: bool) -> None:
     """List the factors and the feature sets, or the factors with SEARCH in their name, formula or source."""
@@ -86,7 +96,8 @@ def _listed(factor: Factor, timeframe: Timeframe) -> dict[str, Any]:
 
 
 @factors.command("compute")
-@experiment_options
+@trades_options
+@features_option()
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="A .parquet or .csv file.")
 @with_holdout
 @as_json
@@ -118,7 +129,7 @@ def compute_(output: Path, with_holdout: bool, as_json: bool, **given: Any) -> N
 
 
 @factors.command()
-@experiment_options
+@add_options([bars_options, modules_option, features_option(), seed_option(OPTIONS, "Seed of the times")])
 @click.option(
     "--times", type=click.IntRange(min=4), default=24, show_default=True, help="Number of decisions to check at."
 )

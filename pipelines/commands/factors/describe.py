@@ -14,7 +14,7 @@ from tradesieve.market.bars import format_time
 from tradesieve.market.calendars.periods import PERIODS
 from tradesieve.models.json_values import json_safe
 from tradesieve.models.splits import split_holdout
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.options import as_json, features_option, label_option, trades_options
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
     check_files,
@@ -25,6 +25,7 @@ from tradesieve.pipelines.commands.shared.table_output import (
 from tradesieve.pipelines.commands.shared.trade_notes import describe_joined
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunk_features import describe_left_out, features_of
 from tradesieve.pipelines.steps.chunks import load_chunks
@@ -47,16 +48,19 @@ _DIGITS = {"psi": 2, "ic": 3, "ic_t": 1, "ic_p_adjusted": 4, "ic_ratio": 2}
 _CLUSTERS = {"cluster": "cluster", "representative": "representative", "others": "say the same", "weakest": "weakest"}
 
 
-@click.command()
-@experiment_options
-@click.option("--per", type=click.Choice(PERIODS), help="Periods of time; by default the longest with at least six.")
+@click.command(cls=HelpPage)
+@trades_options
+@features_option()
+@label_option()
+@click.option("--per", type=click.Choice(PERIODS), metavar="PERIOD", help=f"{', '.join(PERIODS)}; or as fits.")
 @click.option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.7, show_default=True,
-    help="Features of a cluster correlate by at least this.",
+    metavar="X", help="Correlation within a cluster.",
 )  # fmt: skip
 @click.option(
     "--against", type=click.Choice(tuple(RESULTS)), default="net_return", show_default=True,
-    help="What the IC correlates features with: the net return, or what models learn (plan.label).",
+    metavar="RESULT",
+    help=f"IC with {' or '.join(RESULTS)}.",
 )  # fmt: skip
 @table_options("features", "drift==shifted")
 @as_json
@@ -73,15 +77,10 @@ def describe(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Describe the features of trades: distribution, stability, clusters, and what they tell of the results.
+    """Describe features of trades: distribution, drift, clusters, what they tell.
 
-    Only trades before the sealed hold-out are looked at. PSI, the population stability index, says how far a
-    distribution has moved since the first part of time. IC, the information coefficient, is the rank correlation with
-    the result of the trade; its p-value is adjusted for the number of features.
-
-    \b
-        tradesieve factors describe --features standard --sort ic_p --limit 20 --html features.html
-        tradesieve factors describe --where drift==shifted --sort psi --descending
+    PSI, the population stability index, tells how far a distribution moved; IC, the information coefficient, is the
+    rank correlation with the result.
     """
     console = Console(as_json=as_json)
     check_files(output, html)

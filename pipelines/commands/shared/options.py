@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, in the panels of their help pages. A command takes those that it uses."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import Any
 
 import click
 
-from tradesieve.features.feature_sets import SETS, SETS_OF_SYMBOLS
-from tradesieve.models.applications.registry import APPLICATIONS
-from tradesieve.models.fitness.registry import FITNESS
-from tradesieve.models.labels.registry import LABELS
 from tradesieve.models.protocol.aims import AIMS
+from tradesieve.pipelines.help_pages import OPTIONS, option_in
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -31,81 +28,122 @@ def add_options(options: Sequence[Decorator]) -> Decorator:
 with_holdout = click.option(
     "--with-holdout",
     is_flag=True,
-    help="Also show the hold-out, which is sealed otherwise; the look is recorded, and lowers the limits of the gate.",
+    help="Also show the sealed hold-out; the look is recorded.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
-experiment_options = add_options(
+_bars, _strategies, _search = option_in("Bars"), option_in("Strategies"), option_in("Search")
+_costs = option_in("Costs, fractions of the price (0.0005 is 5 bp)")
+
+_PERIOD = "Bars after, and up to, this time, ISO 8601."
+_FEES = "Fees: resting, market, any order."
+_MARKET_ORDERS = "Bid to ask; further cost of an order."
+_CARRY = "Carry of longs, shorts, per 24 hours."
+
+bars_options = add_options(
     [
-        click.option("--config", type=click.Path(path_type=Path), help="YAML of an experiment; options override it."),
-        click.option(
-            "--strategies",
-            help="Rules or whole strategies, separated by commas, such as "
-            "'dip_buying,volatility_breakout(window=20|50)+trailing(ranges=3)', or files of your own, such as "
-            "my_rules.py; 'all' is every strategy of every rule; by default, five, each of another rule.",
+        _bars(
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="YAML of an experiment; options override it.",
         ),
-        click.option(
-            "--num-strategies",
-            type=int,
-            help="Number of strategies, one of each rule in turn.  [default: 5; all, if --strategies is 'all' or gives "
-            "the parameters of each]",
-        ),
-        click.option("--sampling", help="How strategies are chosen from the grids: grid or random.  [default: grid]"),
-        click.option("--symbols", help="Symbols, separated by commas; every stored one by default."),
-        click.option(
-            "--timeframe", "--timeframes", "timeframes", help="Timeframes, separated by commas.  [default: 5m]"
-        ),
-        click.option("--from", "start", help="Use bars after this time, ISO 8601."),
-        click.option("--to", "end", help="Use bars up to this time, ISO 8601."),
-        click.option(
-            "--settle-with",
-            help="A shorter timeframe, such as 1m, whose stored bars settle what came first within a bar.",
-        ),
-        click.option(
-            "--features",
-            help=f"Sets ({', '.join([*SETS, *SETS_OF_SYMBOLS])}) and features, separated by commas, such as "
-            "'minimal,close|close_1h__slope__window_20|50'.  [default: aligned,other_symbols]",
-        ),
-        click.option(
-            "--module",
-            "--modules",
-            "modules",
-            help="Python files with factors and rules of your own, separated by commas, such as my_factors.py.",
-        ),
-        click.option("--aim", help=f"What the filter is for: {' or '.join(AIMS)}.  [default: smooth]"),
-        click.option(
-            "--label",
-            help=f"The training target: {', '.join(LABELS)}; several, separated by commas, are searched together.  "
-            "[default: scaled_return]",
-        ),
-        click.option("--fitness", help=f"The score: {', '.join(FITNESS)}.  [default: sortino]"),
-        click.option(
-            "--applications",
-            help=f"How scores become sizes, separated by commas: {', '.join(APPLICATIONS)}; by default the aim's.",
-        ),
-        click.option("--candidates", type=int, help="Number of candidates that each engine tries.  [default: 3]"),
-        click.option(
-            "--budget",
-            help="What the search may spend: a time such as 10m, or a number such as '40 trials'.  [default: no limit]",
-        ),
-        click.option("--seed", type=int, help="Random seed.  [default: 7]"),
-        click.option("--maker", type=float, help="Fee of a resting order, as a fraction: 0.0002 is 2 bp."),
-        click.option("--taker", type=float, help="Fee of a market order, as a fraction: 0.0005 is 5 bp."),
-        click.option("--commission", type=float, help="Fee of every order, in place of --maker and --taker."),
-        click.option("--spread", type=float, help="Bid to ask as a fraction of the price; a market order pays half."),
-        click.option("--slippage", type=float, help="Further cost of a market order, as a fraction of the price."),
-        click.option(
-            "--funding", type=float, help="What a long pays per 24 hours held, as a fraction of its entry notional."
-        ),
-        click.option(
-            "--borrow", type=float, help="What a short pays per 24 hours held, as a fraction of its entry notional."
-        ),
-        click.option(
+        _bars("--symbols", metavar="A,B,...", help="Symbols; every stored one by default."),
+        _bars("--timeframe", "--timeframes", "timeframes", metavar="5m,1h,...", help="Timeframes.  [default: 5m]"),
+        _bars("--from", "start", metavar="TIME", help=_PERIOD),
+        _bars("--to", "end", metavar="TIME", help=_PERIOD),
+    ]
+)
+"""Which bars: of every command that reads an experiment."""
+
+settle_option = _bars("--settle-with", metavar="1m", help="Shorter bars, to settle the order within a bar.")
+
+modules_option = _strategies(
+    "--module",
+    "--modules",
+    "modules",
+    metavar="FILE,...",
+    help="Factors, rules, labels of your own (.py).",
+)
+
+_chosen_strategies = [
+    _strategies(
+        "--strategies",
+        metavar="A,B,...|all",
+        help="Rules, strategies, files; see `strategies list`.",
+    ),
+    _strategies(
+        "--num-strategies",
+        type=int,
+        metavar="N",
+        help="How many, each of another rule.  [default: 5]",
+    ),
+    _strategies("--sampling", metavar="grid|random", help="How grids are sampled.  [default: grid]"),
+]
+
+costs_options = add_options(
+    [
+        _costs("--maker", type=float, metavar="X", help=_FEES),
+        _costs("--taker", type=float, metavar="X", help=_FEES),
+        _costs("--commission", type=float, metavar="X", help=_FEES),
+        _costs("--spread", type=float, metavar="X", help=_MARKET_ORDERS),
+        _costs("--slippage", type=float, metavar="X", help=_MARKET_ORDERS),
+        _costs("--funding", type=float, metavar="X", help=_CARRY),
+        _costs("--borrow", type=float, metavar="X", help=_CARRY),
+        _costs(
             "--wait-for-trades/--fill-without-trades",
             "wait_for_trades",
             default=None,
-            help="Whether orders wait while nothing trades, or fill in any bar.  [default: fill]",
+            help="Orders wait for bars with trades.",
         ),
     ]
 )
-"""The options that choose an experiment, named as the values of `pipelines.experiment_assembly.assemble_experiment`."""
+"""What trades cost."""
+
+
+def features_option(panel: str = OPTIONS) -> Decorator:
+    """Return the option of the features."""
+    features: Decorator = option_in(panel)(
+        "--features", metavar="A,B,...", help="Sets, features.  [default: aligned,other_symbols]"
+    )
+    return features
+
+
+def label_option(panel: str = OPTIONS) -> Decorator:
+    """Return the option of the training targets."""
+    label: Decorator = option_in(panel)(
+        "--label", metavar="A,B,...", help="Training targets.  [default: scaled_return]"
+    )
+    return label
+
+
+def seed_option(panel: str, help_text: str) -> Decorator:
+    """Return the option of the random seed, with what it is used for."""
+    seed: Decorator = option_in(panel)("--seed", type=int, metavar="N", help=f"{help_text}.  [default: 7]")
+    return seed
+
+
+trades_options = add_options(
+    [bars_options, settle_option, *_chosen_strategies, seed_option("Strategies", "Seed of --sampling random"),
+     modules_option, costs_options]
+)  # fmt: skip
+"""Which trades: bars, strategies and costs."""
+
+experiment_options = add_options(
+    [
+        bars_options,
+        settle_option,
+        *_chosen_strategies,
+        modules_option,
+        features_option("Search"),
+        _search("--aim", metavar="|".join(AIMS), help="What the filter is for.  [default: smooth]"),
+        label_option("Search"),
+        _search("--fitness", metavar="NAME", help="The score of a filter.  [default: sortino]"),
+        _search("--applications", metavar="A,B,...", help="How scores become sizes.  [default: the aim's]"),
+        _search("--candidates", type=int, metavar="N", help="Candidates that each engine tries.  [default: 3]"),
+        _search("--budget", metavar="10m|N", help="Time, or number of trials.  [default: no limit]"),
+        seed_option("Search", "Random seed"),
+        costs_options,
+    ]
+)
+"""Everything of an experiment, named as the values of `pipelines.experiment_assembly.assemble_experiment`."""

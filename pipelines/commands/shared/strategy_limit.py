@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import click
-
 from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.help_pages import option_in
 from tradesieve.strategies.registry import count_available
 
-max_option = click.option(
+max_option = option_in("Strategies")(
     "--max",
     "max_instances",
     type=int,
-    help="Maximum number of instances (strategy x symbol x timeframe); of the chosen strategies, those that fit.",
+    metavar="N",
+    help="At most N strategies x symbols x timeframes.",
 )
 
 

@@ -44,7 +44,9 @@ class Arrangement:
         return column == self.sort or any(column in condition for condition in self.where)
 
 
-replace_option = click.option("--replace", is_flag=True, help="Replace what --output names, if it exists.")
+_WRITTEN = "Also write a table (.csv, .parquet), a page (.html)."
+
+replace_option = click.option("--replace", is_flag=True, help="Replace an --output that exists.")
 
 
 def table_options(rows: str, example: str) -> Decorator:
@@ -58,12 +60,12 @@ def table_options(rows: str, example: str) -> Decorator:
     path = click.Path(path_type=Path)
     return add_options(
         [
-            click.option("--where", multiple=True, help=f"Keep {rows} that meet '{example}'; may be repeated."),
-            click.option("--sort", help="Sort by this column; undefined values come last."),
+            click.option("--where", multiple=True, metavar="TEST", help=f"Keep {rows} with '{example}' (repeatable)."),
+            click.option("--sort", metavar="COLUMN", help="Sort by a column; undefined values come last."),
             click.option("--descending", is_flag=True, help="Sort from high to low."),
-            click.option("--limit", type=click.IntRange(min=1), help=f"Show at most this many {rows}."),
-            click.option("--output", type=path, help="Also write the table to this file (.parquet or .csv)."),
-            click.option("--html", type=path, help="Also write a self-contained report to this file (.html)."),
+            click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"Show at most N {rows}."),
+            click.option("--output", type=path, help=_WRITTEN),
+            click.option("--html", type=path, help=_WRITTEN),
         ]
     )
 

@@ -9,9 +9,10 @@ from tradesieve.pipelines.commands.trades.generate import generate
 from tradesieve.pipelines.commands.trades.optimise import optimise
 from tradesieve.pipelines.commands.trades.plot import plot
 from tradesieve.pipelines.commands.trades.stats import stats
+from tradesieve.pipelines.help_pages import HelpGroup
 
 
-@click.group()
+@click.group(cls=HelpGroup)
 def trades() -> None:
     """Backtest rules, and inspect their trades."""
 

@@ -11,12 +11,13 @@ import pandas as pd
 
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, best_first, show_long_table
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import as_json, trades_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import check_files, replace_option, write_table
 from tradesieve.pipelines.commands.shared.verdict_tables import describe_findings
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.reports.conditions_report import write_conditions
 from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.short_names import abbreviate
@@ -29,26 +30,31 @@ from tradesieve.strategies.statistics.grouping import INSTANCE_GROUPS
 from tradesieve.strategies.statistics.market_conditions import CONDITIONS, MEANINGS
 
 
-@click.command()
-@experiment_options
+@click.command(cls=HelpPage)
+@trades_options
 @max_option
 @click.option(
-    "--by", type=click.Choice(INSTANCE_GROUPS), default="instance", show_default=True, help="Judge each of these."
+    "--by",
+    type=click.Choice(INSTANCE_GROUPS),
+    default="instance",
+    show_default=True,
+    metavar="GROUP",
+    help=f"Judge each {', '.join(INSTANCE_GROUPS)}.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the table to this file (.parquet or .csv).")
-@click.option("--html", type=click.Path(path_type=Path), help="Also write a page with a plot to this file (.html).")
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the table (.parquet or .csv).")
+@click.option("--html", type=click.Path(path_type=Path), help="Also write a page with a plot (.html).")
 @replace_option
 @with_holdout
 @as_json
 def conditions(
     by: str, output: Path | None, html: Path | None, replace: bool, with_holdout: bool, as_json: bool, **given: Any
 ) -> None:
-    """Show in which markets each strategy earns, without a model: by trend, volatility, hours and day of the week.
+    """Show in which markets each strategy earns, without a model.
 
-    A condition is told by what was known at the decision. False discoveries are controlled over the whole table.
+    By trend, volatility, hours and weekday, as known at the decision; false discoveries are controlled over the table.
 
     \b
-        tradesieve trades conditions --strategies volatility_breakout --symbols BTC-USD --html conditions.html
+        tradesieve trades conditions --by rule --html conditions.html
     """
     settings, console = read_settings(), Console(as_json=as_json)
     check_files(output, html)

@@ -9,7 +9,7 @@ import click
 import pandas as pd
 
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import as_json, trades_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import replace_option
 from tradesieve.pipelines.commands.shared.tables import pluralise
@@ -21,6 +21,7 @@ from tradesieve.pipelines.commands.shared.trade_notes import (
 )
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.sealing import shown_chunks
@@ -35,13 +36,13 @@ _COLUMNS = {
 _TOTALS = ("n_trades", "n_open", "n_untraded_fills")
 
 
-@click.command()
-@experiment_options
+@click.command(cls=HelpPage)
+@trades_options
 @max_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Also write the trades: to a folder (partitioned Parquet), or to a file ending in .parquet or .csv.",
+    help="Also write the trades: a folder of Parquet, or .parquet or .csv.",
 )
 @replace_option
 @with_holdout
@@ -52,7 +53,7 @@ def generate(output: Path | None, replace: bool, with_holdout: bool, as_json: bo
     Trades that were generated before are read from the cache, so an interrupted run resumes where it stopped.
 
     \b
-        tradesieve trades generate --strategies all --timeframes 1m,5m,15m,1h --max 1000 --output trades
+        tradesieve trades generate --strategies all --max 1000 --output trades
     """
     settings, console = read_settings(), Console(as_json=as_json)
     if output is not None:

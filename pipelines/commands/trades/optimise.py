@@ -12,9 +12,19 @@ import click
 
 from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import (
+    add_options,
+    as_json,
+    bars_options,
+    costs_options,
+    modules_option,
+    seed_option,
+    settle_option,
+    with_holdout,
+)
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, load_named_modules
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.reports.walk_forward_report import write_walks
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunks import load_chunks
@@ -30,16 +40,21 @@ _WINDOWS = {
 _PATHS = {"path": "path", "sortino": "Sortino", "total_return": "return", "n_days": "days"}
 
 
-@click.command()
+optimised_options = add_options(
+    [bars_options, settle_option, seed_option("Strategies", "Seed of the search"), modules_option, costs_options]
+)
+
+
+@click.command(cls=HelpPage)
 @click.argument("strategy")
-@experiment_options
-@click.option("--windows", default=6, show_default=True, help="Windows of equal time; the first one is not traded.")
-@click.option("--trials", default=40, show_default=True, help="Parameter sets tried in each of the two stages.")
-@click.option("--min-trades", default=30, show_default=True, help="Parameters with fewer trades are never chosen.")
+@optimised_options
+@click.option("--windows", default=6, show_default=True, metavar="N", help="Windows; the first is not traded.")
+@click.option("--trials", default=40, show_default=True, metavar="N", help="Sets tried of entries, and of exits.")
+@click.option("--min-trades", default=30, show_default=True, metavar="N", help="Fewer trades are never chosen.")
 @click.option(
     "--html",
     type=click.Path(path_type=Path),
-    help="Also write a page that works offline: the out-of-sample path beside the in-sample one.",
+    help="Also write a page that works offline, with both paths.",
 )
 @with_holdout
 @as_json
@@ -53,18 +68,14 @@ def optimise(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Optimise STRATEGY walk-forward: for each window, entries and then exits are searched on all bars before it.
+    """Optimise STRATEGY walk-forward, each window on the bars before it.
 
-    The out-of-sample path is the result: the returns of each window with the parameters chosen before it. The in-sample
-    path is that of the best parameters in hindsight on the same days; the difference between them is overfitting.
-
-    STRATEGY is a rule, optionally with modifiers. A parameter with one value is fixed, one with several values is
-    searched between them, and an omitted one is searched over its default range, if it has one; sizes and sessions have
-    none.
+    The out-of-sample path is the result. The in-sample path is that of the best parameters in hindsight on the same
+    days; the difference is overfitting. Of the parameters, one value is fixed, several are searched between, and an
+    omitted one is searched over its default range.
 
     \b
-        tradesieve trades optimise donchian_channel --symbols BTC-USD --timeframe 1h --html walk.html
-        tradesieve trades optimise 'donchian_channel(window=20)+trailing(ranges=2|6)+fixed_fraction(fraction=0.5)'
+        tradesieve trades optimise 'donchian_channel+trailing(ranges=2|6)'
     """
     settings, console = read_settings(), Console(as_json=as_json)
     if html is not None and html.suffix != ".html":

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import as_json, trades_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.trade_notes import describe_no_trades, describe_open
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.reports.trade_plot import write_plot
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
@@ -23,22 +24,22 @@ from tradesieve.strategies.statistics.duplicates import digest_instances
 from tradesieve.strategies.trades import is_closed, pool_trades
 
 
-@click.command()
-@experiment_options
+@click.command(cls=HelpPage)
+@trades_options
 @max_option
 @click.option("--bars", "n_bars", type=click.IntRange(50, 5000), default=1000, show_default=True,
-              help="Maximum number of bars to show, the most recent ones.")  # fmt: skip
+              metavar="N", help="Show at most the last N bars.")  # fmt: skip
 @click.option("--trades", "n_trades", type=click.IntRange(1, 1000), default=100, show_default=True,
-              help="Maximum number of trades to show, the most recent ones.")  # fmt: skip
+              metavar="N", help="Show at most the last N trades.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), default=Path("plot.html"), show_default=True,
-              help="The .html file to write; it works offline.")  # fmt: skip
+              help="The page to write (.html).")  # fmt: skip
 @with_holdout
 @as_json
 def plot(n_bars: int, n_trades: int, output: Path, with_holdout: bool, as_json: bool, **given: Any) -> None:
     """Plot candles, the lines that a rule uses, and its most recent trades.
 
     \b
-        tradesieve trades plot --strategies "opening_range_breakout(reward=2)" --symbols BTC-USD --timeframe 5m
+        tradesieve trades plot --strategies donchian_channel --timeframe 5m
     """
     console, settings = Console(as_json=as_json), read_settings()
     if output.suffix != ".html":

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, best_first, show_long_table
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import as_json, trades_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
@@ -30,6 +30,7 @@ from tradesieve.pipelines.commands.shared.trade_notes import (
 from tradesieve.pipelines.commands.shared.verdict_tables import VERDICT_COLUMNS, describe_verdicts, with_verdicts
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.reports.trade_report import write_report
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
@@ -56,10 +57,11 @@ _JUDGED = tuple(name for name in INSTANCE_GROUPS if name != "pooled")
 """Groupings whose groups hold capital of their own, so that each can be judged by itself."""
 
 
-@click.command()
-@experiment_options
+@click.command(cls=HelpPage)
+@trades_options
 @max_option
-@click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, help="Group trades by this.")
+@click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, metavar="GROUP",
+              help=f"Group trades by {', '.join(GROUPINGS)}.")  # fmt: skip
 @table_options("groups", "n_trades>=30")
 @replace_option
 @with_holdout
@@ -80,7 +82,7 @@ def stats(
     """Show the performance of groups of trades, without a model.
 
     \b
-        tradesieve trades stats --by rule --where 'n_trades>=30' --sort sortino --descending --html report.html
+        tradesieve trades stats --by rule --where 'n_trades>=30' --sort sortino
     """
     settings, console = read_settings(), Console(as_json=as_json)
     check_files(output, html)

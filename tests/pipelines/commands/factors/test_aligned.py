@@ -42,7 +42,7 @@ def test_the_list_shows_how_they_are_written(run: Command) -> None:
 
 
 def test_the_set_is_checked(run: Command) -> None:
-    checked = json.loads(run("check", *GIVEN, "--features", "aligned", "--times", "8", "--json"))
+    checked = json.loads(run("check", "--timeframe", "15m", "--features", "aligned", "--times", "8", "--json"))
     assert checked["passed"]
     assert [row["feature"] for row in checked["features"]] == list(ALIGNED)
     assert {row["mirror"] for row in checked["features"]} == {"holds"}
