@@ -15,9 +15,10 @@ from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.engines.training_rows import TrainingRows
 from tradesieve.models.fitted.calibration import NONE, Calibration, fit_calibration
 from tradesieve.models.fitted.grouped_model import GroupedModel
+from tradesieve.models.fitted.grouping import Grouping
 from tradesieve.models.scopes.base import groups_to_fit
 from tradesieve.models.scopes.registry import POOLED, scope_named
-from tradesieve.models.splits import purged_folds
+from tradesieve.models.splits import Fold, purged_folds
 from tradesieve.models.weights import UNIFORM, weights
 
 _INNER_FOLDS = 3
@@ -49,7 +50,7 @@ class CandidateRows:
         key = (candidate.label, candidate.weights, str(part), *_columns_key(candidate))
         with self._lock:
             if key not in self._rows:
-                self._rows[key] = self._make(candidate, self._parts[part])
+                self._rows[key] = self.training_rows(candidate, self._parts[part])
             return self._rows[key]
 
     def fit(self, candidate: Candidate, part: int, *, seed: int, members: Sequence[Model]) -> Model:
@@ -75,19 +76,31 @@ class CandidateRows:
 
     def _fit_groups(self, candidate: Candidate, rows: np.ndarray, pooled: Model, seed: int) -> Model:
         """Fit a model on each group of rows that is large enough."""
-        scope, plain, dataset = scope_named(candidate.scope), replace(candidate, scope=POOLED), self._dataset
-        grouping = scope.fit_grouping(dataset.X[rows], dataset.feature_names)
+        plain = replace(candidate, scope=POOLED)
+        grouping, of_groups = self.group_rows(candidate, rows)
+        return GroupedModel(
+            pooled, {group: self._fit_on(plain, own, seed) for group, own in of_groups.items()}, grouping
+        )
+
+    def group_rows(self, candidate: Candidate, rows: np.ndarray) -> tuple[Grouping, dict[int, np.ndarray]]:
+        """Fit the grouping of a candidate's scope on rows, and return those of each group that is large enough.
+
+        Parameters
+        ----------
+        rows : int64, ascending row numbers of the dataset.
+        """
+        dataset = self._dataset
+        grouping = scope_named(candidate.scope).fit_grouping(dataset.X[rows], dataset.feature_names)
         groups = grouping(dataset.X[rows])
         to_fit = groups_to_fit(groups, dataset.targets(candidate.label)[rows])
-        own = {group: self._fit_on(plain, rows[groups == group], seed) for group in to_fit}
-        return GroupedModel(pooled, own, grouping)
+        return grouping, {group: rows[groups == group] for group in to_fit}
 
     def _fit_on(self, candidate: Candidate, rows: np.ndarray, seed: int) -> Model:
         """Fit a candidate without a calibration, and what it is made of, on some rows."""
         if scope_named(candidate.scope).is_grouped:
             pooled = self._fit_on(replace(candidate, scope=POOLED), rows, seed)
             return self._fit_groups(candidate, rows, pooled, seed)
-        model = engine_named(candidate.engine).fit_rows(candidate, self._make(candidate, rows), seed=seed)
+        model = engine_named(candidate.engine).fit_rows(candidate, self.training_rows(candidate, rows), seed=seed)
         return self._widened(model, candidate)
 
     def _widened(self, model: Model, candidate: Candidate) -> Model:
@@ -109,15 +122,27 @@ class CandidateRows:
         """Fit a calibration on the scores of the part's rows, each by a model of inner folds that are purged of it."""
         (plain,), dataset = members_of(candidate), self._dataset
         y = dataset.targets(candidate.label)
-        known = self._known(y, self._parts[part])
-        rows = np.arange(len(dataset)) if known is None else known
+        rows, folds = self.inner_folds(candidate, part)
         scores = np.full(len(rows), np.nan)
-        for fold in purged_folds(dataset.decision_time[rows], dataset.span_end[rows], n_folds=_INNER_FOLDS):
+        for fold in folds:
             scores[fold.test] = self._fit_on(plain, rows[fold.train], seed).predict(dataset.X[rows[fold.test]])
         weight = self.of(candidate, part).weight
         return fit_calibration(candidate.calibration, scores, y[rows], weight)
 
-    def _make(self, candidate: Candidate, given: np.ndarray | None) -> TrainingRows:
+    def inner_folds(self, candidate: Candidate, part: int) -> tuple[np.ndarray, list[Fold]]:
+        """Return the row numbers of a part whose label is known, and folds of these for a calibration."""
+        dataset = self._dataset
+        known = self._known(dataset.targets(candidate.label), self._parts[part])
+        rows = np.arange(len(dataset)) if known is None else known
+        return rows, purged_folds(dataset.decision_time[rows], dataset.span_end[rows], n_folds=_INNER_FOLDS)
+
+    def training_rows(self, candidate: Candidate, given: np.ndarray | None) -> TrainingRows:
+        """Make the rows that a candidate is fitted on: of those given, int64 and ascending, those of known label.
+
+        Parameters
+        ----------
+        given : row numbers; None for all.
+        """
         dataset, y = self._dataset, self._dataset.targets(candidate.label)
         rows, weight = self._known(y, given), dataset.weight
         if candidate.weights != UNIFORM:

@@ -197,7 +197,8 @@ def compare(runs: tuple[str, ...], as_json: bool) -> None:
 def code(run: str, output: Path | None, replace: bool, as_json: bool) -> None:
     """Write the winner of a run as a Python file that trains and predicts by itself, with its table of features.
 
-    The file needs numpy, pandas and the library of the model only. RUN is as for `model compare`.
+    The file needs numpy, pandas and the library of the model, and scikit-learn where scores are calibrated. RUN is as
+    for `model compare`.
 
     
         tradesieve model code last --output winner.py && python winner.py

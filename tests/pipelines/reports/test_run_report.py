@@ -269,11 +269,9 @@ def test_the_code_of_what_has_changed_is_refused(settings: Settings, found: Fini
         write_model_code(elsewhere, settings, tmp_path / "winner.py")
     with pytest.raises(BadInput, match="has no winner"):
         write_model_code(FinishedRun(found.path, found.result | {"winner": None}), settings, tmp_path / "winner.py")
-    calibrated = found.result["winner"] | {
-        "candidate": found.result["winner"]["candidate"] | {"calibration": "sigmoid"}
+    other = found.result["winner"] | {
+        "candidate": found.result["winner"]["candidate"] | {"engine": "sklearn", "estimator": "forest"}
     }
-    with pytest.raises(BadInput, match="with a calibration"):
-        write_model_code(
-            FinishedRun(found.path, found.result | {"winner": calibrated}), settings, tmp_path / "winner.py"
-        )
+    with pytest.raises(BadInput, match="code is written for LightGBM only; load its artifact instead"):
+        write_model_code(FinishedRun(found.path, found.result | {"winner": other}), settings, tmp_path / "winner.py")
     assert list(tmp_path.iterdir()) == []
