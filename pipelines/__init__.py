@@ -13,6 +13,7 @@ __all__ = [
     "table_cache",
     "progress",
     "help_pages",
+    "table_layout",
     "console",
     "steps",
     "runs",

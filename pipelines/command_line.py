@@ -1,15 +1,18 @@
 """The command line. Every command prints tables, or one JSON object with ``--json``.
 
 Exit codes: 0 on success, 2 on bad input or a refusal (with one line that says what to do), 1 on an internal error.
+With ``--json`` that line is an object with ``error`` and ``exit_code``, unless a result was printed before it.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -88,25 +91,27 @@ def main() -> None:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     _show_cache_warnings()
+    outcome: dict[str, bool] = {}
+    end = partial(_end, as_json="--json" in sys.argv, outcome=outcome)
     try:
-        tradesieve.main(prog_name="tradesieve", standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
-    except SystemExit as end:
+        tradesieve.main(prog_name="tradesieve", standalone_mode=False, obj=outcome)
+    except click.exceptions.Exit as finished:
+        sys.exit(finished.exit_code)
+    except SystemExit as finished:
         # Click exits with 1 when the reader of a pipe, such as `head`, closes it.
-        sys.exit(0 if isinstance(end.__context__, BrokenPipeError) else end.code)
+        sys.exit(0 if isinstance(finished.__context__, BrokenPipeError) else finished.code)
     except click.Abort:
-        _end("interrupted", 130)
+        end("interrupted", 130)
     except click.ClickException as error:
         hint = f"; see `{error.ctx.command_path} --help`" if isinstance(error, click.UsageError) and error.ctx else ""
-        _end(error.format_message().rstrip(".") + hint, 2)
+        end(error.format_message().rstrip(".") + hint, 2)
     except TradesieveError as error:
-        _end(str(error), 2)
+        end(str(error), 2)
     except Exception as error:
         disk_error = _disk_error(error)
         if disk_error is None:
             raise
-        _end(disk_error, 2)
+        end(disk_error, 2)
 
 
 def _show_cache_warnings() -> None:
@@ -124,9 +129,14 @@ def _show_cache_warnings() -> None:
     warnings.simplefilter("always", CacheWarning)
 
 
-def _end(text: str, code: int) -> None:
-    # In one line; a proposed command keeps its tabs and spaces.
-    click.echo(f"tradesieve: {' '.join(line.strip() for line in text.splitlines())}", err=True)
+def _end(text: str, code: int, *, as_json: bool, outcome: Mapping[str, bool]) -> None:
+    """End with a sentence in one line: on standard error, or as the one JSON object that a command prints."""
+    # A proposed command keeps its tabs and spaces.
+    line = " ".join(line.strip() for line in text.splitlines())
+    if as_json and not outcome:
+        click.echo(json.dumps({"error": line, "exit_code": code}))
+    else:
+        click.echo(f"tradesieve: {line}", err=True)
     sys.exit(code)
 
 

@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import click
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from tradesieve.pipelines.progress import Progress as Report
+from tradesieve.pipelines.table_layout import Column, boxed_tables, plain_lines
 
-_FILE_WIDTH = 160
-_NAME_WIDTH = 28
+PRINTED = "printed"
+"""Key of the object of the command line's context: a JSON object was printed."""
+_MOST_NAMES = 2
 _QUIET_SECONDS = 1.0  # before progress shows, so that quick commands print none
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -32,9 +34,6 @@ class Console:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._out = RichConsole(highlight=False, soft_wrap=True)
-        if not self._out.is_terminal:
-            # A file or a pipe has no width: make it wide enough to keep a table row on one line.
-            self._out.width = _FILE_WIDTH
         # Errors and progress stay on one line, however long a strategy's name is.
         self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
@@ -50,6 +49,9 @@ class Console:
     def json(self, value: Any) -> None:
         """Print one JSON object under ``--json``, otherwise nothing."""
         if self.as_json:
+            context = click.get_current_context(silent=True)
+            if context is not None and context.obj is not None:
+                context.obj[PRINTED] = True
             self._out.out(json.dumps(value, indent=1, allow_nan=False), highlight=False)
 
     def table(
@@ -60,27 +62,24 @@ class Console:
         *,
         break_after: int | None = None,
     ) -> None:
-        """Print rows as a table; nothing under ``--json``.
+        """Print rows as a table: in boxes on a terminal, in plain columns elsewhere; nothing under ``--json``.
 
         Parameters
         ----------
         columns : key: heading, in order; all keys of the first row when None.
-        break_after : draw a line after so many rows, where others are left out.
+        break_after : mark where rows are left out, after so many.
         """
         if self.as_json:
             return
         shown = columns or ({key: key for key in rows[0]} if rows else {})
-        table = Table(title=title, title_justify="left", title_style="bold", header_style="", pad_edge=False)
-        for key, heading in shown.items():
-            numeric = all(isinstance(row.get(key), int | float | None) for row in rows)
-            longest = max((len(_cell(key, row.get(key))) for row in rows), default=0)
-            # Neither a number nor a word of a heading is broken, and what names the rows is last.
-            unbroken = longest if numeric else 0 if table.columns else min(longest, _NAME_WIDTH)
-            narrowest = max([1, unbroken, *map(len, heading.split())])
-            table.add_column(heading, justify="right" if numeric else "left", overflow="fold", min_width=narrowest)
-        for number, row in enumerate(rows, start=1):
-            table.add_row(*(_cell(key, row.get(key)) for key in shown), end_section=number == break_after)
-        self._out.print(table)
+        laid_out = list(_columns(rows, shown))
+        if self._out.is_terminal:
+            self._out.print(title, style="bold", markup=False)
+            for table in boxed_tables(laid_out, width=self._out.width, break_after=break_after):
+                self._out.print(table)
+            return
+        for line in (title, *plain_lines(laid_out, break_after=break_after), ""):
+            self.say(line)
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
@@ -113,6 +112,15 @@ class Console:
                 self.note(f"{now - started:6.1f} s  {stage} {done} of {total}: {detail}")
 
         return report
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], shown: Mapping[str, str]) -> Iterator[Column]:
+    """Yield the columns; the first, and those of text that follow it, name the rows."""
+    names = True
+    for position, (key, heading) in enumerate(shown.items()):
+        numeric = all(isinstance(row.get(key), int | float | None) for row in rows)
+        names = position == 0 or (names and not numeric and position < _MOST_NAMES)
+        yield Column(heading, [_cell(key, row.get(key)) for row in rows], numeric, is_name=names)
 
 
 def _cell(key: str, value: Any) -> str:

@@ -21,9 +21,9 @@ def example_of(output: str) -> str:
     """Cut out of a demo's output what the README shows: the comparison, the verdict, and live against research."""
     lines = output.splitlines()
     first = next(row for row, line in enumerate(lines) if line.startswith(_SHOWN[0]))
-    last = next(row for row in range(first, len(lines)) if lines[row].startswith("└"))
+    last = next(row for row in range(first, len(lines)) if not lines[row])
     told = [line.partition(" Journal:")[0] for line in lines[last:] if line.startswith(_SHOWN[1:])]
-    return "\n".join([line.rstrip() for line in lines[first : last + 1]] + told) + "\n"
+    return "\n".join([line.rstrip() for line in lines[first:last]] + told) + "\n"
 
 
 def run_demo(folder: Path, *, scripts: Path = Path(sys.executable).parent) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ import pytest
 
 from tests.pipelines.command_runs import ROOT, Command, State, ended, frame_of, process, refuses
 from tradesieve.features.invariants.features import INVARIANTS
+from tradesieve.features.user_modules import isolated_modules
 from tradesieve.market.bars import Bars
 from tradesieve.pipelines.command_line import tradesieve
 from tradesieve.pipelines.help_pages import walk_commands
@@ -297,6 +299,36 @@ def test_json_of_trades_and_factors(run: Command, make_home: Callable[..., Setti
     assert checked["passed"] is True
     assert checked["passed"]
     assert {row[law] for row in checked["features"] for law in INVARIANTS} == {"holds"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["data", "lst"],
+        ["trades", "plot", "--candidates", "9"],
+        ["model", "compare", "none"],
+        ["paper"],
+    ],
+    ids=" ".join,
+)
+def test_an_error_is_json_too(run: Command, arguments: list[str]) -> None:
+    plain, found = run(*arguments), run(*arguments, "--json")
+    assert (found.code, found.err) == (2, "")
+    assert json.loads(found.out) == {
+        "error": plain.err.removeprefix("tradesieve: ").removesuffix("\n"), "exit_code": 2,
+    }  # fmt: skip
+
+
+def test_a_refusal_after_a_result_leaves_the_one_object(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "ahead.py").write_text(
+        "from tradesieve import factor\n\n@factor(of='frame')\ndef ahead(frame, window=5):\n"
+        '    """Look one bar ahead."""\n    return frame["close"].shift(-1) / frame["close"]\n'
+    )
+    with isolated_modules():
+        found = run("factors", "check", "--module", tmp_path / "ahead.py", "--times", "4", "--json")
+    assert found.code == 2
+    assert json.loads(found.out)["passed"] is False
+    assert found.err.startswith("tradesieve: 1 of 1 features break an invariant")
 
 
 # -- signals and pipes -------------------------------------------------------------------------------------------------

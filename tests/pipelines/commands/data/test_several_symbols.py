@@ -158,8 +158,8 @@ def test_an_import_and_its_preview_say_how_rows_were_read_and_count_those_left_o
         assert aapl == READING | left_out
         assert msft_part == READING
     table = " ".join(run(tmp_path / "both.csv", *options, "--preview").output.split())
-    assert "file ┃ symbol ┃ timezone ┃ stamp ┃ timeframe ┃ not_closed ┃ future ┃ repeated" in table
-    assert "AAPL │ America/New_York │ open │ 1m │ 1 │ 1 │ 1 │ 1 │ 1 │ 1" in table
+    assert "file symbol timezone stamp timeframe not_closed future repeated" in table
+    assert "AAPL America/New_York open 1m 1 1 1 1 1 1" in table
 
 
 def test_the_zone_of_times_is_the_one_that_they_state(store, tmp_path):

@@ -28,7 +28,7 @@ def test_a_thousand_rows_show_both_ends_and_are_all_in_a_file(
     out = capsys.readouterr().out
     assert "By strategy (the first 20 and the last 20 of 1,000)" in out
     assert f"all 1,000 rows are in {path}" in out
-    shown = [line for line in out.splitlines() if line.startswith("│rule(window=")]
+    shown = [line for line in out.splitlines() if line.startswith("rule(window=")]
     assert len(shown) == 40
     assert "window=999" in shown[0]
     assert "window=3)" in shown[-1], "undefined comes last"
