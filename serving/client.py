@@ -1,21 +1,29 @@
-"""HTTP client of the scoring service. A bot sends bars, never factors, so that it cannot drift from research."""
+"""HTTP client of the scoring service. A bot sends bars, never factors, so that it cannot drift from research.
+
+A call ends at its deadline, with an answer or without. What is transient is tried again until then: every request is
+idempotent.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import httpx
+import httpcore
 from pydantic import TypeAdapter, ValidationError
 
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient
+from tradesieve.serving.deadlines import ERRORS, DeadlinePool
 from tradesieve.serving.schemas import Appended, Decision, Requirements
 
 Body = TypeVar("Body", Decision, Appended)
+
+KEY_VARIABLE = "TRADESIEVE_KEY"
 
 _BACKOFF_SECONDS = (0.05, 0.2, 0.8)
 """Waits before each further attempt."""
@@ -29,7 +37,8 @@ class ScoringClient:
     Parameters
     ----------
     url : such as ``http://127.0.0.1:3000``.
-    timeout : seconds that one attempt may take; a late decision is worth nothing.
+    timeout : seconds that a call may take, further attempts included; a late decision is worth nothing.
+    key : of the service, where it has keys; None: that of the environment variable ``TRADESIEVE_KEY``, if any.
 
     Examples
     --------
@@ -40,20 +49,18 @@ class ScoringClient:
     ...     ).accept
     """
 
-    def __init__(self, url: str, timeout: float = 2.0) -> None:
+    def __init__(self, url: str, timeout: float = 2.0, *, key: str | None = None) -> None:
         if not url.startswith(("http://", "https://")):
             raise BadInput(f"url is {url!r}, but must begin with http:// or https://")
         if not timeout > 0:
             raise BadInput(f"timeout is {timeout}, but must be above 0 seconds")
-        self._url = url.rstrip("/")
-        # Proxies of the environment are not meant for a service on this machine.
-        self._http = httpx.Client(
-            base_url=self._url,
-            timeout=timeout,
-            trust_env=False,
-            # Shorter than the service keeps it open, so that the client is the one to close.
-            limits=httpx.Limits(keepalive_expiry=60.0),
-        )
+        self._url, self._timeout = url.rstrip("/"), timeout
+        key = os.environ.get(KEY_VARIABLE) if key is None else key
+        if key and not (key.isascii() and key.isprintable()):
+            raise BadInput(f"the key ({KEY_VARIABLE}) has characters other than ASCII letters, digits and signs")
+        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        # Shorter than the service keeps it open, so that the client is the one to close.
+        self._pool = DeadlinePool(keep_alive=60.0)
 
     def __enter__(self) -> Self:
         return self
@@ -64,8 +71,8 @@ class ScoringClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
+        """Close the connections."""
+        self._pool.close()
 
     def score(
         self,
@@ -114,7 +121,7 @@ class ScoringClient:
             body["results"] = [float(result) for result in results]
         if others is not None:
             body["others"] = {name: None if other is None else _columns(other) for name, other in others.items()}
-        return _parse(Decision, self._request("POST", "/score", body))
+        return _parse(Decision, self._request("POST", "/score", body), self._url)
 
     def append_bars(self, bars: Bars, *, replace: bool = False) -> Appended:
         """Append closed bars to the service's own window. It is idempotent, and therefore retried like `score`.
@@ -129,7 +136,7 @@ class ScoringClient:
             "bars": _columns(bars),
             "replace": replace,
         }
-        return _parse(Appended, self._request("POST", "/bars", body))
+        return _parse(Appended, self._request("POST", "/bars", body), self._url)
 
     def model(self) -> dict[str, Any]:
         """Fetch the manifest of the model that answers, its ``fingerprint``, and what a decision requires by timeframe.
@@ -142,7 +149,7 @@ class ScoringClient:
         ------
         BadInput, Transient : as `score`.
         """
-        return self._request("GET", "/model").json()
+        return json.loads(self._request("GET", "/model").content)
 
     def requirements(self, timeframe: str) -> Requirements:
         """Fetch what a decision at a timeframe requires, on any of the model's symbols.
@@ -166,52 +173,56 @@ class ScoringClient:
         end = time.monotonic() + timeout
         while True:
             try:
-                if self._http.get("/readyz").status_code == 200:
+                if self._send("GET", "/readyz", None, end=max(end, time.monotonic() + 1.0)).status == 200:
                     return
                 state = "is not ready"
-            except httpx.TransportError as error:
+            except ERRORS as error:
                 state = f"cannot be reached ({type(error).__name__})"
             if time.monotonic() > end:
                 raise Transient(f"the service at {self._url} {state} after {timeout:g} s")
             time.sleep(0.05)
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpcore.Response:
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        end = time.monotonic() + self._timeout
+        attempts = 0
         for wait in (*_BACKOFF_SECONDS, None):
+            attempts += 1
             try:
-                response = self._http.request(
-                    method, path, content=content, headers={"Content-Type": "application/json"}
-                )
-                if response.status_code not in _TRANSIENT_STATUSES:
+                response = self._send(method, path, content, end=end)
+                if response.status not in _TRANSIENT_STATUSES:
                     return _raised(response, f"{method} {self._url}{path}")
-                failure = f"answers {response.status_code}"
-            except httpx.TransportError as error:
+                failure = f"answers {response.status}"
+            except ERRORS as error:
                 failure = f"cannot be reached: {type(error).__name__} {error}"
-            if wait is None:
+            if wait is None or time.monotonic() + wait >= end:
                 break
             time.sleep(wait)
-        raise Transient(f"the service at {self._url} {failure}, {len(_BACKOFF_SECONDS) + 1} times")
+        raise Transient(f"the service at {self._url} {failure}, {attempts} {'time' if attempts == 1 else 'times'}")
+
+    def _send(self, method: str, path: str, content: bytes | None, *, end: float) -> httpcore.Response:
+        return self._pool.request(method, f"{self._url}{path}", end=end, headers=self._headers, content=content)
 
 
 def _columns(bars: Bars) -> dict[str, list[float]]:
     return {name: getattr(bars, name).tolist() for name in COLUMNS}
 
 
-def _raised(response: httpx.Response, request: str) -> httpx.Response:
-    if response.status_code < 400:
+def _raised(response: httpcore.Response, request: str) -> httpcore.Response:
+    if response.status < 400:
         return response
     try:
-        problem = response.json()
+        problem = json.loads(response.content)
         text = f"{problem['detail']}; {problem['hint']}"
     except (ValueError, KeyError, TypeError):
-        text = response.text[:200]
-    if response.status_code >= 500:
-        raise TradesieveError(f"{request} failed with {response.status_code}: {text}")
-    raise BadInput(f"{request} is refused with {response.status_code}: {text}")
+        text = response.content[:200].decode(errors="replace")
+    if response.status >= 500:
+        raise TradesieveError(f"{request} failed with {response.status}: {text}")
+    raise BadInput(f"{request} is refused with {response.status}: {text}")
 
 
-def _parse(kind: type[Body], response: httpx.Response) -> Body:
+def _parse(kind: type[Body], response: httpcore.Response, url: str) -> Body:
     try:
         return kind.model_validate_json(response.content)
     except ValidationError as error:
-        raise TradesieveError(f"{response.url} is not a tradesieve service: {error.errors()[0]['msg']}") from error
+        raise TradesieveError(f"{url} is not a tradesieve service: {error.errors()[0]['msg']}") from error

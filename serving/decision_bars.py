@@ -48,7 +48,7 @@ class DecisionBars:
                 raise Problem(
                     422,
                     "stale-window",
-                    f"the last bar closes at {_show(bars.close_time[-1])}, the decision is at {_show(time)}",
+                    f"the last bar closes at {show_time(bars.close_time[-1])}, the decision is at {show_time(time)}",
                     field="decision_time",
                     hint="a decision is made at the close of the last bar, in nanoseconds since 1970 UTC; "
                     "send the bars up to it",
@@ -61,7 +61,7 @@ class DecisionBars:
                 409,
                 "stale-window",
                 f"the service's bars of {request.symbol} {timeframe} close from {format_time(held.close_time[0])} to "
-                f"{format_time(held.close_time[-1])}; none closes at the decision, {_show(time)}",
+                f"{format_time(held.close_time[-1])}; none closes at the decision, {show_time(time)}",
                 field="decision_time",
                 hint="append the bars up to the decision by POST /bars first",
             )
@@ -97,7 +97,7 @@ class DecisionBars:
                     409,
                     "stale-window",
                     f"the model reads {symbol} beside {request.symbol}, but none of the service's bars of {symbol} "
-                    f"{timeframe} closes at the decision, {_show(time)}",
+                    f"{timeframe} closes at the decision, {show_time(time)}",
                     field=field,
                     hint=f"append the bars of {symbol} up to the decision by POST /bars first; if it has none that "
                     f"closes then, send its last {needed} bars as {field}",
@@ -110,8 +110,8 @@ class DecisionBars:
             raise Problem(
                 422,
                 "stale-window",
-                f"the last bar of {symbol} closes at {_show(bars.close_time[-1])}, but one that closes at "
-                f"{_show(later.close_time[-1])} was known at the decision",
+                f"the last bar of {symbol} closes at {show_time(bars.close_time[-1])}, but one that closes at "
+                f"{show_time(later.close_time[-1])} was known at the decision",
                 field=field,
                 hint="send the bars up to the last one that was closed at the decision",
             )
@@ -126,7 +126,7 @@ class DecisionBars:
             raise Problem(
                 422,
                 "unknowable-bars",
-                f"the last bar closes at {_show(last)}, after the decision at {_show(time)}",
+                f"the last bar closes at {show_time(last)}, after the decision at {show_time(time)}",
                 field=field,
                 hint="send only bars that were closed at the decision",
             )
@@ -162,7 +162,7 @@ class DecisionBars:
             raise Problem(
                 422,
                 "off-grid",
-                f"bar {row} closes at {_show(bars.close_time[row])}, which is not on the grid of {timeframe} bars",
+                f"bar {row} closes at {show_time(bars.close_time[row])}, which is not on the grid of {timeframe} bars",
                 field=f"{field}.close_time[{row}]",
                 hint="send bars of the request's timeframe, with their close times in nanoseconds since 1970 UTC",
             )
@@ -249,5 +249,6 @@ def _last_of_request(given: Bars, needed: int, field: str) -> Bars:
     return given[-needed:]
 
 
-def _show(time: int) -> str:
+def show_time(time: int) -> str:
+    """Write a time of a request, int64 ns UTC, for people and as it was sent."""
     return f"{format_time(time)} ({time})"

@@ -14,10 +14,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradesieve.market.errors import BadData, BadInput
+from tradesieve.serving.access import Access, Guard
 from tradesieve.serving.champion import Champion
 from tradesieve.serving.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
 from tradesieve.serving.metrics import Metrics
-from tradesieve.serving.problem_details import MEDIA_TYPE, Problem, short_repr, unexpected_problem
+from tradesieve.serving.problem_details import Problem, problem_response, short_repr, unexpected_problem
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest, parse_request
 from tradesieve.serving.scoring import Scorer
 
@@ -51,10 +52,10 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
             # The last, so that no other path reaches BentoML's pages, which load scripts from the internet.
             Route("/{path:path}", no_such_route, methods=_EVERY_METHOD),
         ],
-        middleware=[Middleware(CountAndGuard, metrics=metrics)],
+        middleware=[Middleware(CountAndContain, metrics=metrics), Middleware(Guard)],
         exception_handlers=dict.fromkeys((HTTPException, ClientDisconnect, BadInput, BadData), refuse),
     )
-    application.state.champion, application.state.metrics = champion, metrics
+    application.state.champion, application.state.metrics, application.state.access = champion, metrics, Access()
     return application
 
 
@@ -119,13 +120,13 @@ async def refuse(request: Request, error: Exception) -> Response:
             problem = Problem(400, "malformed-json", "the request ended before its body did", hint="send it again")
         case _:
             problem = Problem(422, "invalid-value", str(error), hint="correct the request and send it again")
-    response = _problem_response(problem)
+    response = problem_response(problem)
     if problem.status == 405:
         response.headers["Allow"] = _METHODS.get(request.url.path, "GET")
     return response
 
 
-class CountAndGuard:
+class CountAndContain:
     """ASGI middleware that counts responses, and answers an unexpected error with problem details."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -152,11 +153,7 @@ class CountAndGuard:
             if started:
                 raise
             logger.exception("%s %s failed", scope["method"], short_repr(path))
-            await _problem_response(unexpected_problem())(scope, receive, send_counted)
-
-
-def _problem_response(problem: Problem) -> Response:
-    return Response(json.dumps(problem.as_dict()), problem.status, media_type=MEDIA_TYPE)
+            await problem_response(unexpected_problem())(scope, receive, send_counted)
 
 
 def _scorer(request: Request) -> Scorer:

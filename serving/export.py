@@ -16,6 +16,7 @@ from pathlib import Path
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.artifact.manifest import MANIFEST_FILE, read_manifest, require_release, required_packages
+from tradesieve.serving.access import require_keys
 
 ROOT = Path(__file__).parents[2]
 """The folder that holds the package."""
@@ -26,7 +27,7 @@ BENTO = "tradesieve-service"
 KEEP_ALIVE_SECONDS = 75
 """A bot sends a request per bar: after BentoML's default of 5 s, every decision would open a new connection."""
 
-_ALWAYS = ("bentoml", "httptools", "prometheus-client", "pydantic", "starlette", "typing-extensions", "uvloop")
+_ALWAYS = ("bentoml", "click", "httptools", "prometheus-client", "pydantic", "starlette", "typing-extensions", "uvloop")
 
 
 def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> list[str]:
@@ -35,7 +36,7 @@ def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> 
     Parameters
     ----------
     target : an artifact's folder, or a link to one (which is watched, not resolved); a Bento's folder, or its tag.
-    host : address to bind. The service has no authentication: beyond this machine, put a proxy that has it in front.
+    host : address to bind; one beyond this machine takes keys, see `serving.access`.
 
     Returns
     -------
@@ -45,7 +46,9 @@ def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> 
     Raises
     ------
     BadInput : if the target is neither an artifact nor a Bento.
+    Refused : if other machines reach `host` and there are no keys.
     """
+    require_keys(host, os.environ)
     # Not resolved: the link may be turned to another artifact later.
     path = Path(os.path.abspath(target))
     command = [sys.executable, "-m", "bentoml", "serve"]

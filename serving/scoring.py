@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -15,13 +16,16 @@ from tradesieve.market.symbols import find_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.bar_windows import BarWindows
-from tradesieve.serving.decision_bars import DecisionBars, bar_warnings, require_volume
+from tradesieve.serving.decision_bars import DecisionBars, bar_warnings, require_volume, show_time
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
 from tradesieve.strategies.instance import Instance
 
 _Request = TypeVar("_Request", ScoreRequest, AppendRequest)
 _PARTS = ("strategy", "symbol", "timeframe")
+_SIDES = {1.0: "long", -1.0: "short"}
+_CLOCK_SKEW = 5_000_000_000
+"""By how much the clock of the service may be behind that of a bot, in nanoseconds."""
 
 _HINTS = {
     "stop": "send the stop of the entry signal, in quote, or null for none",
@@ -39,10 +43,13 @@ class Scorer:
     ----------
     artifact : loaded and verified.
     windows : the bars that POST /bars appends; they outlive a swap of artifacts.
+    clock : the time, int64 ns UTC, that no bar closes after.
     """
 
-    def __init__(self, artifact: Artifact, windows: BarWindows | None = None) -> None:
-        self.artifact = artifact
+    def __init__(
+        self, artifact: Artifact, windows: BarWindows | None = None, *, clock: Callable[[], int] = time.time_ns
+    ) -> None:
+        self.artifact, self._clock = artifact, clock
         self.windows = BarWindows() if windows is None else windows
         names = artifact.manifest["instances"]
         self._instances = frozenset(names)
@@ -53,6 +60,7 @@ class Scorer:
         }
         self._bars = DecisionBars(artifact, self.windows)
         self._window_lengths = _window_lengths(self._required)
+        self._only_sides: dict[str, float] = artifact.manifest.get("only_sides", {})
         self._thresholds = dict(zip(names, acceptance_thresholds(artifact), strict=True))
         override = artifact.manifest["override"]
         self._warnings = (
@@ -78,32 +86,38 @@ class Scorer:
         """Decide on one trade.
 
         1. Look up the strategy instance.
-        2. Check that the request holds what the model requires, and take the bars from it or from the windows.
-        3. Compute features and score, and turn the score into a size.
+        2. Refuse a time that has not come yet, and a side that the strategy never took.
+        3. Check that the request holds what the model requires, and take the bars from it or from the windows.
+        4. Compute features and score, and turn the score into a size.
 
         Raises
         ------
         Problem : 404 for names that the model does not know, 409 if the service's own windows do not fit, 422 if the
-            bars of the request do not, the request lacks what the model requires, or bars lack the volume that it
-            reads.
+            time has not come yet, the bars of the request do not fit, the request lacks what the model requires, or
+            bars lack the volume that it reads.
         """
         request = self._with_known_symbol(request, self._parts["symbol"])
         instance, timeframe = self._instance(request)
+        self._require_past(request.decision_time, "decision_time")
         required = self._required[request.symbol, str(timeframe)]
         decision = _decision(request, required)
         window = self._bars.own(request, timeframe, required)
         others = self._bars.others(request, timeframe, required) if required.others else {}
         require_volume(self.artifact.features, window, others)
         score = self.artifact.score(window, decision, others=others, instance_names=[instance])
-        size = float(self.artifact.sizes(score, [instance])[0])
         threshold = self._thresholds[instance]
+        if request.side != self._only_sides.get(instance, request.side):
+            size, why = 0.0, f"refused: {instance} took no {_SIDES[request.side]} trade before the model was trained"
+        else:
+            size = float(self.artifact.sizes(score, [instance])[0])
+            why = _reason(float(score[0]), size, threshold)
         return Decision(
             accept=size > 0.0,
             size=size,
             score=float(score[0]),
             threshold=threshold,
             model=self.artifact.fingerprint,
-            reasons=[_reason(float(score[0]), size, threshold), *bar_warnings(window, others), *self._warnings],
+            reasons=[why, *bar_warnings(window, others), *self._warnings],
         )
 
     def append(self, request: AppendRequest) -> Appended:
@@ -126,6 +140,7 @@ class Scorer:
         if not len(bars):
             raise Problem(422, "too-few-bars", "there are no bars", field="bars", hint="send at least one closed bar")
         self._bars.require_grid(bars)
+        self._require_past(int(bars.close_time[-1]), "bars.close_time")
         needed = self._window_lengths[pair]
         result = self.windows.append(bars, lookback=needed, replace=request.replace)
         return Appended(
@@ -138,6 +153,17 @@ class Scorer:
             needed=needed,
             last_time=int(result.bars.close_time[-1]),
         )
+
+    def _require_past(self, time: int, field: str) -> None:
+        now = self._clock()
+        if time > now + _CLOCK_SKEW:
+            raise Problem(
+                422,
+                "future-bars",
+                f"{field} is {show_time(time)}, and the service's clock says {show_time(now)}",
+                field=field,
+                hint="send bars once they have closed; check the clocks of both machines",
+            )
 
     @staticmethod
     def _with_known_symbol(request: _Request, known: Collection[str]) -> _Request:

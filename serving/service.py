@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 import bentoml
+import click
 from bentoml.exceptions import BentoMLException
 
 from tradesieve.market.errors import TradesieveError
@@ -18,6 +19,7 @@ from tradesieve.market.errors import TradesieveError
 # is one worker, whose counts stay in memory. The mode is chosen when prometheus_client is first imported.
 os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
+from tradesieve.serving.access import read_access, require_keys
 from tradesieve.serving.champion import Champion, load_verified
 from tradesieve.serving.endpoints import build_application
 from tradesieve.serving.metrics import Metrics
@@ -26,6 +28,7 @@ ARTIFACT_VARIABLE = "TRADESIEVE_ARTIFACT"
 
 metrics = Metrics()
 champion = Champion(metrics)
+application = build_application(champion, metrics)
 
 
 def artifact_pointer() -> Path:
@@ -34,9 +37,11 @@ def artifact_pointer() -> Path:
     return Path(given) if given else Path(__file__).parents[2] / "artifact"
 
 
-@bentoml.asgi_app(build_application(champion, metrics), path="/")
+@bentoml.asgi_app(application, path="/")
 @bentoml.service(
     name="tradesieve",
+    # BentoML's own default is every address.
+    http={"host": "127.0.0.1"},
     # Bars that POST /bars appends stay in their worker's memory, so there is one worker.
     workers=1,
     # Each request leaves a timer behind that lives as long as this.
@@ -52,13 +57,16 @@ class TradesieveService:
     """Decides whether a rule's trade should be taken."""
 
     def __init__(self) -> None:
+        application.state.access = read_access(os.environ)
         champion.start(artifact_pointer())
 
     @bentoml.on_deployment
     @staticmethod
     def refuse_unverified() -> None:
-        """Load and verify before any worker starts: a worker that fails to start would be restarted for ever."""
+        """Check keys and artifact before any worker starts: one that fails to start would be restarted for ever."""
+        command = click.get_current_context(silent=True)
         try:
+            require_keys((command and command.params.get("host")) or "127.0.0.1", os.environ)
             load_verified(artifact_pointer())
         except TradesieveError as error:
             raise BentoMLException(str(error)) from error

@@ -158,7 +158,7 @@ def read_golden(path: Path) -> tuple[list[GoldenVector], GoldenAnswers]:
 
     Raises
     ------
-    BadInput : if the file is missing or damaged.
+    BadInput : if the file is missing, damaged or empty.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -184,6 +184,8 @@ def read_golden(path: Path) -> tuple[list[GoldenVector], GoldenAnswers]:
             )
             for row, (own, *others) in enumerate(windows)
         ]
+        if not vectors:
+            raise ValueError("none that a model could be verified by")
         return vectors, GoldenAnswers(columns["X"], columns["scores"], columns["sizes"])
     except (OSError, KeyError, IndexError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(f"{path} holds no golden vectors: {type(error).__name__} {error}") from error

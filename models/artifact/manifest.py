@@ -108,7 +108,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    BadInput : if it is missing, not valid, of another format version, or a file is missing, cut short or altered.
+    BadInput : if it is missing, not valid, of another format version, a file is missing, cut short or altered, or there
+        is one that it does not name. No code of the artifact has run by then.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -123,7 +124,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 raise BadInput(f"{folder / name} is cut short or altered: its checksum is not the manifest's")
     except OSError as error:
         raise BadInput(f"{folder} is not complete: {error.filename}: {error.strerror}") from error
+    _check_files(folder, manifest)
     return manifest
+
+
+def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse files that no checksum covers, and links, which may lead out of the folder."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if "__pycache__" in path.parts or name == MANIFEST_FILE:
+            continue
+        if path.is_symlink():
+            raise BadInput(f"{path} is a link: an artifact holds its own files only")
+        if path.is_file() and name not in manifest["files"]:
+            raise BadInput(f"{path} is not named in {MANIFEST_FILE}: remove it, or export the model again")
+    for module in manifest.get("modules", ()):
+        if module["file"] not in manifest["files"]:
+            raise BadInput(f"{folder / MANIFEST_FILE} names the module {module['name']} without a checksum of its file")
 
 
 def _check_format(found: object, path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.strategies.instance import Instance
@@ -23,6 +24,20 @@ def _in_words(reason: str | None) -> str | None:
     if reason is not None and not reason.strip():
         raise ValueError("must be null or a reason in words")
     return reason
+
+
+def _dotted(name: str) -> str:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError("must be the name of a Python module")
+    return name
+
+
+def _inside(files: dict[str, str]) -> dict[str, str]:
+    for name in files:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name:
+            raise ValueError(f"{name!r} leads out of the artifact's folder")
+    return files
 
 
 class _Part(BaseModel):
@@ -75,9 +90,15 @@ class ApplicationPart(_Part):
 class ModulePart(_Part):
     """A bundled module, see `models.artifact.bundled_modules`."""
 
-    name: str
+    name: Annotated[str, AfterValidator(_dotted)]
     file: str
     packages: list[str]
+
+    @model_validator(mode="after")
+    def _own_file(self) -> Self:
+        if self.file != f"modules/{self.name}.py":
+            raise ValueError(f"the file of {self.name} is {self.file!r}, not modules/{self.name}.py")
+        return self
 
 
 class GivenManifest(_Part):
@@ -92,6 +113,7 @@ class GivenManifest(_Part):
     instances : ``strategy|symbol|timeframe`` of every instance that the model answers for, in the order in which the
         application's parameters list them.
     same_trades_as : of these, the one in the dataset that stands for it, by the name of each that was joined with it.
+    only_sides : 1 or -1 by instance, where it took no trade of the other side.
     data_span : first and last time of the development part, int64 ns UTC.
     n_trials : trials on these symbols.
     gate : the verdict.
@@ -112,6 +134,7 @@ class GivenManifest(_Part):
     n_trials: int
     gate: Verdict
     same_trades_as: dict[str, str] = {}
+    only_sides: dict[str, float] = {}
     override: Annotated[str | None, AfterValidator(_in_words)]
     model: TrainedModel
     modules: list[ModulePart] = []
@@ -137,5 +160,5 @@ class Manifest(GivenManifest):
     application: ApplicationPart
     symbols: list[str]
     timeframes: list[str]
-    files: dict[str, str]
+    files: Annotated[dict[str, str], AfterValidator(_inside)]
     model: ModelPart

@@ -246,7 +246,9 @@ def export(run_id: str | None, override: str | None, as_json: bool) -> None:
 
 
 @model.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind to; there is no authentication.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to bind to; others than this machine take keys."
+)
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 def run(host: str, port: int) -> None:
     """Serve the exported model over HTTP until Ctrl-C. It switches to a new export without dropping a request."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tradesieve.market.errors import TradesieveError, Transient
 from tradesieve.pipelines.settings import Settings
+from tradesieve.serving.access import KEYS_FILE_VARIABLE, KEYS_VARIABLE
 from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.export import serve_command
 
@@ -33,7 +34,9 @@ def serve_locally(artifact_folder: Path, settings: Settings) -> Iterator[str]:
         port = free.getsockname()[1]
     log = settings.home / "logs" / "paper-service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {
+    # It answers this run alone, so it has no keys.
+    inherited = {name: value for name, value in os.environ.items() if name not in (KEYS_VARIABLE, KEYS_FILE_VARIABLE)}
+    environment = inherited | {
         "BENTOML_HOME": str(settings.home / "bentoml-paper"),
         "BENTOML_DO_NOT_TRACK": "True",
         "DO_NOT_TRACK": "true",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.inputs import is_beside
@@ -63,7 +64,8 @@ def write_run_artifact(
         features=features,
         categories=categories,
         application=_for_instances(searched.application, searched.dataset, names),
-        manifest=_manifest(experiment, chunks, searched, summary) | {"instances": names},
+        manifest=_manifest(experiment, chunks, searched, summary)
+        | {"instances": names, "only_sides": only_sides(parts, searched.dataset.same_trades_as)},
         golden=_draw_golden(parts, features, seed=experiment.plan.seed),
     )
     return folder
@@ -124,6 +126,22 @@ def _manifest(
         "instruments": {chunk.symbol: chunk.instrument.as_dict() for chunk in chunks},
         "settle_with": experiment.settle_with,
     }
+
+
+def only_sides(parts: Sequence[DevelopmentChunk], same_trades_as: Mapping[str, str]) -> dict[str, float]:
+    """Return the side, 1 or -1, of each instance that took no trade of the other one, by its name.
+
+    Parameters
+    ----------
+    same_trades_as : see `models.dataset.Dataset`.
+    """
+    found: dict[str, float] = {}
+    for part in parts:
+        chunk, trades = part.chunk, pd.DataFrame({"strategy": part.strategies, "side": part.decisions.side})
+        for strategy, taken in trades.groupby("strategy", observed=True)["side"].unique().items():
+            if len(taken) == 1:
+                found[str(Instance(str(strategy), chunk.symbol, str(chunk.timeframe)))] = float(taken[0])
+    return found | {name: found[other] for name, other in same_trades_as.items() if other in found}
 
 
 def _draw_golden(parts: Sequence[DevelopmentChunk], features: Sequence[str], *, seed: int) -> list[GoldenVector]:

@@ -42,11 +42,33 @@ def test_nobody_there_is_transient(bars_maker: Callable[..., Bars]) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    with ScoringClient(url, timeout=0.2) as client:
+    with ScoringClient(url, timeout=5.0) as client:
         with pytest.raises(Transient, match=r"cannot be reached.*4 times"):
             client.score(**question(bars_maker("BTC-USD")[400:500]))
         with pytest.raises(Transient, match=r"cannot be reached.*after 0\.2 s"):
             client.wait_ready(0.2)
+
+
+@pytest.mark.parametrize("begun", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+def test_a_server_that_trickles_does_not_hold_a_call_beyond_its_deadline(begun: bytes) -> None:
+    ended = threading.Event()
+
+    def trickle(connection: socket.socket) -> None:
+        with connection:
+            connection.sendall(begun)
+            for _ in range(600):  # a minute
+                if ended.wait(0.1):
+                    return
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=lambda: trickle(listening.accept()[0]), daemon=True)
+        thread.start()
+        with ScoringClient(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=0.5) as client:
+            with pytest.raises(Transient, match=r"Timeout.*1 time"):
+                client.model()
+            assert thread.is_alive(), "the client gave up, not the server"
+        ended.set()
 
 
 class Scripted(HTTPServer):

@@ -27,8 +27,8 @@ def request(champion: Champion, metrics: Metrics, method: str, path: str) -> htt
     transport = httpx.ASGITransport(build_application(champion, metrics))
 
     async def send() -> httpx.Response:
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-            return await client.request(method, path, content=b"{}")
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.request(method, path, json={})
 
     return asyncio.run(send())
 

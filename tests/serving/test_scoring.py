@@ -21,7 +21,7 @@ from tradesieve.models.applications.proportional import Proportional
 from tradesieve.models.applications.quantile import Quantile
 from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.artifact.artifact import Artifact
-from tradesieve.serving.problem_details import Problem
+from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest
 from tradesieve.serving.scoring import Scorer, acceptance_thresholds
 
@@ -269,3 +269,38 @@ def test_threads_get_the_answers_of_one(scorer: Scorer, make_request: Callable[.
     for thread in threads:
         thread.join()
     assert [answers[name] for name in range(4)] == [alone] * 4
+
+
+def test_a_time_to_come_is_refused_and_blocks_nothing(
+    artifact: Artifact, make_request: Callable[..., dict], bars_maker: Callable[..., Bars], columns_of: Callable
+) -> None:
+    bars = bars_maker("BTC-USD")
+    now = int(bars.close_time[500])
+    scorer = Scorer(artifact, clock=lambda: now)
+    assert scorer.score(ScoreRequest(**make_request(500))).model == artifact.fingerprint
+    problem = refusal(scorer, make_request(501))
+    assert (problem.status, problem.kind, problem.field) == (422, "future-bars", "decision_time")
+    append = {"symbol": "BTC-USD", "timeframe": "5m"}
+    with pytest.raises(Problem, match="clock says") as caught:
+        scorer.append(AppendRequest(**append, bars=columns_of(bars[400:502])))
+    assert caught.value.kind == "future-bars"
+    assert scorer.append(AppendRequest(**append, bars=columns_of(bars[400:501]))).last_time == now
+    slow = Scorer(artifact, clock=lambda: now - 4_000_000_000)
+    assert slow.score(ScoreRequest(**make_request(500))).model == artifact.fingerprint
+
+
+def test_a_side_that_a_strategy_never_took_is_refused(
+    tmp_path: Path, artifact_builder: Callable[..., Artifact], make_request: Callable[..., dict]
+) -> None:
+    name = "breakout(lookback=20)|BTC-USD|5m"
+    scorer = Scorer(artifact_builder(tmp_path / "long_only", only_sides={name: 1.0}, application=Threshold(-1e9)))
+    long, short = (scorer.score(ScoreRequest(**make_request(side=side))) for side in (1, -1))
+    assert long.accept
+    assert (short.accept, short.size) == (False, 0.0)
+    assert short.reasons[0] == f"refused: {name} took no short trade before the model was trained"
+
+
+def test_the_nearest_of_ten_thousand_names_is_found_among_those_that_begin_alike() -> None:
+    names = [f"breakout(lookback={number})|BTC-USD|5m" for number in range(10_000)]
+    problem = unknown_name("instance", "breakout(lookback=77)|BTC-USDT|5m", names)
+    assert problem.hint == "did you mean 'breakout(lookback=77)|BTC-USD|5m'?"

@@ -41,7 +41,7 @@ def server(start_server: Callable[..., Any], pointer: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def http(server: Any) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=10.0) as client:
+    with httpx.Client(base_url=server.url, timeout=10.0, headers={"Content-Type": "application/json"}) as client:
         yield client
 
 
@@ -184,10 +184,17 @@ def test_wrong_methods_and_addresses(http: httpx.Client, method: str, path: str,
         assert response.headers["allow"] == ("POST" if path in ("/score", "/bars") else "GET")
 
 
-def test_any_content_type_will_do_if_the_body_is_json(http: httpx.Client, make_request: Callable[..., dict]) -> None:
+def test_only_json_is_read_since_a_web_page_may_send_other_types(
+    http: httpx.Client, make_request: Callable[..., dict]
+) -> None:
     body = json.dumps(make_request())
-    for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded", "nonsense", ""):
+    for kind in ("application/json", "Application/JSON; charset=utf-8"):
         assert http.post("/score", content=body, headers={"Content-Type": kind}).status_code == 200
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "nonsense", ""):
+        for path in ("/score", "/bars"):
+            problem = problem_of(http.post(path, content=body, headers={"Content-Type": kind}))
+            assert problem["type"] == "urn:tradesieve:wrong-type"
+            assert "Content-Type: application/json" in problem["hint"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\x00", b"[" * 50_000, b"\x1f\x8b\x08", b'{"strategy": 1'])

@@ -95,7 +95,7 @@ def test_the_manifest_says_what_it_is(artifact: Artifact) -> None:
     assert manifest["model"]["format"] == "lightgbm"
     assert set(manifest["versions"]) == {"python", "numpy", "numba", "lightgbm"}
     assert set(manifest["files"]) == {"golden.npz", "model/model.json", "model/model.txt"}
-    assert set(Manifest.model_fields) - {"modules", "same_trades_as", "categories"} == set(manifest)
+    assert set(Manifest.model_fields) - {"modules", "same_trades_as", "only_sides", "categories"} == set(manifest)
 
 
 def test_nothing_in_the_folder_is_a_pickle(artifact: Artifact) -> None:
@@ -139,6 +139,9 @@ def test_a_missing_or_short_file_is_named(copy: Path, name: str) -> None:
         ("files", ["golden.npz"], r"files is \['golden.npz'\]"),
         ("files", {"golden.npz": "0"}, "cut short or altered"),
         ("files", {"other": "0"}, "other"),
+        ("files", {"../../other": "0"}, "leads out of the artifact's folder"),
+        ("files", {"/etc/hostname": "0"}, "leads out of the artifact's folder"),
+        ("files", {}, "is not named in manifest.json"),
     ],
 )
 def test_a_manifest_that_is_not_understood_is_refused(copy: Path, key: str, value: object, message: str) -> None:
@@ -153,6 +156,22 @@ def test_a_manifest_that_is_none_is_refused(copy: Path, text: str) -> None:
     (copy / "manifest.json").write_text(text, encoding="latin-1")
     with pytest.raises(BadInput, match=r"manifest\.json"):
         load_artifact(copy)
+
+
+def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
+    (copy / "golden.npz").rename(tmp_path / "golden.npz")
+    (copy / "golden.npz").symlink_to(tmp_path / "golden.npz")
+    with pytest.raises(BadInput, match=r"golden\.npz is a link"):
+        load_artifact(copy)
+
+
+def test_without_a_golden_vector_nothing_is_proven(copy: Path) -> None:
+    with np.load(copy / "golden.npz") as file:
+        columns = {name: file[name][:0] for name in file.files}
+    np.savez(copy / "golden.npz", **columns)
+    reseal(copy)
+    with pytest.raises(BadInput, match="holds no golden vectors"):
+        verify(load_artifact(copy))
 
 
 def test_no_folder_is_refused(tmp_path: Path) -> None:

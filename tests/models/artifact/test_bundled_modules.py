@@ -133,6 +133,36 @@ def test_altered_source_is_refused(own: Artifact, tmp_path: Path) -> None:
         load_artifact(copy)
 
 
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ({"name": "outside", "file": "../../outside.py"}, "not modules/outside.py"),
+        ({"name": "../../outside", "file": "modules/../../outside.py"}, "must be the name of a Python module"),
+        ({"name": "inside", "file": "modules/inside.py"}, "without a checksum"),
+    ],
+)
+def test_no_code_runs_but_that_of_its_own_checked_files(
+    own: Artifact, tmp_path: Path, module: dict[str, str], said: str
+) -> None:
+    copy = Path(shutil.copytree(own.folder, tmp_path / "a" / "copy"))
+    ran = tmp_path / "ran"
+    source = f"from pathlib import Path\nPath({str(ran)!r}).touch()\n"
+    for path in (tmp_path / "outside.py", copy / "modules" / "inside.py"):
+        path.write_text(source)
+    manifest = json.loads((copy / MANIFEST_FILE).read_text())
+    manifest["modules"].append({**module, "packages": []})
+    if module["name"] == "inside":
+        (copy / "modules" / "inside.py").unlink()
+        (tmp_path / "outside.py").rename(copy / "inside.py")
+        manifest["files"]["inside.py"] = file_checksum(copy / "inside.py")
+    else:
+        manifest["files"][module["file"]] = file_checksum(tmp_path / "outside.py")
+    (copy / MANIFEST_FILE).write_text(manifest_text(manifest))
+    with pytest.raises(BadInput, match=said):
+        load_artifact(copy)
+    assert not ran.exists()
+
+
 def test_a_factor_of_no_file_is_refused(tmp_path: Path, artifact_builder: Callable[..., Artifact]) -> None:
     @factor
     def of_a_notebook(bars, window=5):  # type: ignore[no-untyped-def]
