@@ -141,6 +141,11 @@ def test_without_keys_it_listens_on_this_machine_alone(host: str) -> None:
     require_keys("::1", {})
 
 
+def test_by_default_bentoml_listens_on_this_machine_alone(artifact: Artifact, start_server: Callable[..., Any]) -> None:
+    server = start_server(artifact.folder, host=None)
+    assert server.url in server.text(), "the log names the address, and localhost for every address"
+
+
 def test_a_bento_that_would_listen_everywhere_without_keys_does_not_start(
     artifact: Artifact, start_server: Callable[..., Any]
 ) -> None:

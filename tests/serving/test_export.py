@@ -71,8 +71,8 @@ def test_it_pins_what_it_imports_and_nothing_else(bento: Path) -> None:
     lines = (bento / "env" / "python" / "requirements.txt").read_text().split()
     names = {line.partition("==")[0] for line in lines}
     assert all("==" in line for line in lines)
-    assert names == {"bentoml", "httptools", "lightgbm", "numba", "numpy", "prometheus-client", "pydantic", "starlette",
-                     "typing-extensions", "uvloop"}  # fmt: skip
+    assert names == {"bentoml", "click", "httptools", "lightgbm", "numba", "numpy", "prometheus-client", "pydantic",
+                     "starlette", "typing-extensions", "uvloop"}  # fmt: skip
 
 
 @pytest.mark.slow

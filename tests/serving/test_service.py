@@ -330,7 +330,7 @@ def test_a_new_champion_takes_over_without_dropping_a_request(
     stop, failures, served = threading.Event(), [], set()
 
     def ask(offset: int) -> None:
-        with httpx.Client(base_url=server.url, timeout=10.0) as client:
+        with httpx.Client(base_url=server.url, timeout=10.0, headers=http.headers) as client:
             number = offset
             while not stop.is_set():
                 row = rows[number % len(rows)]
