@@ -27,12 +27,15 @@ from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.scopes.registry import scope_features
 from tradesieve.pipelines.strategy_files import with_loaded_modules
+from tradesieve.strategies.imports.named_strategy import NamedStrategy
 from tradesieve.strategies.parameter_text import parse_name, split_top_level
 from tradesieve.strategies.registry import ALL, choose_strategies, with_rules_of
 from tradesieve.strategies.strategy import Strategy
 
 _ISO_TIME = re.compile(r"\d{4}(-?\d{2}(-?\d{2}([T ].+)?)?)?$")
-_ADDED_LATER: dict[str, Any] = {"sampling": "grid", "settle_with": None, "feature_sets": {}, "modules": []}
+_ADDED_LATER: dict[str, Any] = {
+    "sampling": "grid", "settle_with": None, "feature_sets": {}, "modules": [], "trades": None,
+}  # fmt: skip
 """Keys with defaults that the hash leaves out, so that an experiment keeps the hash it had before they existed."""
 _ADDED_LATER_TO_PLAN: dict[str, Any] = {
     "factor_sets": [], "selections": [], "weights": "uniform", "calibration": "none", "budget": "", "path_groups": 0,
@@ -63,6 +66,9 @@ class Experiment:
     settle_with : a shorter timeframe, such as 1m, whose stored bars settle what came first within a bar, see
         `market.execution.fill_rule`; None: a bar that touches stop and target is a loss. It has no effect on timeframes
         that are not longer.
+    trades : the name of a set of imported trades, see `pipelines.trade_sets`; None: `strategies` are rules, which are
+        simulated. With a set, `strategies` are names of its strategies, all of them are taken, and `symbols` and
+        `timeframes` are of it too.
     modules : Python files with the user's own factors, rules and fitness, by path from the current folder
         (``my_factors.py``) or by import name, see `features.user_modules`; a file comes after those that it imports.
     features : the name of a set, or a list of features, sets and patterns, see `features.feature_sets.expand`. A set or
@@ -82,6 +88,7 @@ class Experiment:
     end: str | None = None
     instruments: Mapping[str, Mapping[str, bool | float | str]] = field(default_factory=dict)
     settle_with: str | None = None
+    trades: str | None = None
     modules: tuple[str, ...] = ()
     features: str | tuple[str, ...] = ("aligned", "other_symbols")
     feature_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -110,6 +117,7 @@ class Experiment:
         self._check_factor_sets()
         self.period()
         self._check_settling()
+        self._check_trades()
         for symbol in self.instruments:
             if symbol not in self.symbols:
                 raise Unknown("symbol in instruments:", symbol, self.symbols)
@@ -119,6 +127,8 @@ class Experiment:
 
     def chosen_strategies(self, symbol: str | None = None) -> tuple[Strategy, ...]:
         """Return the strategies of a symbol, by default of the first: rules that depend on sessions hold its own."""
+        if self.trades is not None:
+            return tuple(NamedStrategy(name) for name in self.strategies)
         return choose_strategies(
             self.num_strategies,
             rules=self.strategy_texts(),
@@ -163,6 +173,18 @@ class Experiment:
                 )
             if not finer.divides(timeframe):
                 raise BadInput(f"settle_with is {finer}, but {timeframe} bars are not made up of {finer} bars")
+
+    def _check_trades(self) -> None:
+        if self.trades is None:
+            return
+        if not self.strategies:
+            raise BadInput(f"trades is {self.trades}, but strategies is empty: name strategies of the set")
+        for name, value, default in (
+            ("num_strategies", self.num_strategies, None),
+            ("settle_with", self.settle_with, None),
+        ):
+            if value != default:
+                raise BadInput(f"{name} is {value}, but the trades of {self.trades} are not simulated: leave it out")
 
     def feature_names(self) -> tuple[str, ...]:
         """Return the names of the features, those of all factor sets of the plan.

@@ -11,18 +11,22 @@ from typing import Any
 
 from tradesieve.features.user_modules import load_user_modules
 from tradesieve.market.calendars.sessions import session_word
-from tradesieve.market.errors import BadInput
+from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.instruments import PLAUSIBLE, instrument_from, refuse_percentage
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.strategy_files import names_file, with_loaded_modules
+from tradesieve.pipelines.trade_sets import TradeSet
 from tradesieve.strategies.parameter_text import split_top_level
 from tradesieve.strategies.registry import ALL, count_strategies, has_explicit_parameters, with_rules_of
 
 _LISTS = ("symbols", "timeframes", "strategies", "features", "modules", "applications")
 _PLAN_KEYS = ("aim", "label", "fitness", "applications", "engines", "seed", "budget")
+_OF_A_SET = ("trades", "symbols", "timeframes", "strategies")
+"""Keys that a trade set determines, see `_of_trade_set`."""
+_SIMULATION_KEYS = ("wait_for_trades", "settle_with", "num_strategies", "sampling")
 _COST_KEYS = ("maker", "taker", "commission", "spread", "slippage", "funding", "borrow")
 
 
@@ -60,7 +64,8 @@ def assemble_experiment(
 
     Notes
     -----
-    Where neither the call nor the configuration names symbols, every stored symbol is taken.
+    Where neither the call nor the configuration names symbols, every stored symbol is taken. With ``trades``, the name
+    of an imported set, its symbols, timeframes and strategies are taken, or those of them that are named.
     """
     given = {name: _parsed(name, value) for name, value in given.items() if value is not None}
     values = _configured(config, given, settings)
@@ -68,11 +73,15 @@ def assemble_experiment(
     if "candidates" in given:
         given["engines"] = dict.fromkeys(plan.get("engines", Plan().engines), given.pop("candidates"))
     strategies = given.get("strategies")
-    if strategies and (ALL in strategies or all(map(_is_whole, strategies))):
+    if values.get("trades") is not None:
+        _refuse_simulation(values["trades"], given, max_instances)
+    elif strategies and (ALL in strategies or all(map(_is_whole, strategies))):
         given.setdefault("num_strategies", None)
     own_terms: dict[str, Any] = _given_costs({name: given.pop(name) for name in _COST_KEYS if name in given})
     if "wait_for_trades" in given:
         own_terms["fill_without_trades"] = not given.pop("wait_for_trades")
+    if values.get("trades") is not None:
+        given = {name: value for name, value in given.items() if name not in _OF_A_SET}
     for name, value in given.items():
         (plan if name in _PLAN_KEYS else values)[name] = value
     if own_terms:
@@ -146,7 +155,9 @@ def _configured(
     """Return the configuration as plain values; it may leave the symbols to the call, or to the store."""
     values = read_experiment_keys(config) if isinstance(config, Path) else dict(config or {})
     has_keys = bool(values)
-    if "strategies" not in given:
+    if given.get("trades", values.get("trades")) is not None:
+        values |= _of_trade_set(settings.trade_sets.load(given.get("trades", values.get("trades"))), values, given)
+    elif "strategies" not in given:
         values = with_loaded_modules(values)  # files stand for all of their rules
     if "symbols" not in values:
         values["symbols"] = given["symbols"] if "symbols" in given else _stored_symbols(settings)
@@ -156,6 +167,30 @@ def _configured(
     if "num_strategies" not in values:
         del validated["num_strategies"]  # its default depends on the strategies, which the call may replace
     return validated
+
+
+def _of_trade_set(stored: TradeSet, values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys that a trade set determines: what is chosen of its symbols, timeframes and strategies."""
+    instances = stored.parsed_instances()
+    chosen: dict[str, Any] = {"trades": stored.name, "num_strategies": None}
+    for key, part in (("symbols", "symbol"), ("timeframes", "timeframe"), ("strategies", "strategy")):
+        held = list(dict.fromkeys(getattr(each, part) for each in instances))
+        wanted = [name for name in given.get(key, values.get(key)) or held if name != ALL] or held
+        for name in wanted:
+            if name not in held:
+                raise Unknown(f"{part} of the trade set {stored.name}:", name, held)
+        chosen[key] = [name for name in held if name in wanted]
+    return chosen
+
+
+def _refuse_simulation(trades: str, given: Mapping[str, Any], max_instances: int | None) -> None:
+    """Refuse options of a simulation where trades are imported."""
+    options = [f"--{name.replace('_', '-')}" for name in (*_COST_KEYS, *_SIMULATION_KEYS) if name in given]
+    if options or max_instances is not None:
+        raise BadInput(
+            f"{options[0] if options else '--max'} has no effect on the trades of {trades}, which are imported with "
+            "their costs and not simulated: leave it out"
+        )
 
 
 def _stored_symbols(settings: Settings) -> list[str]:

@@ -16,6 +16,7 @@ from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.models.protocol.ledger import Ledger
 from tradesieve.models.tracking.runs import TrackingStore
 from tradesieve.pipelines.table_cache import TableCache
+from tradesieve.pipelines.trade_sets import TradeSetStore
 
 ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds the rooms: the checkout, or the installed package."""
@@ -73,6 +74,11 @@ class Settings:
     def trades(self) -> TableCache:
         """The cache of simulated trades."""
         return TableCache(self.home / "trades", self.cache_bytes)
+
+    @property
+    def trade_sets(self) -> TradeSetStore:
+        """The store of imported trades."""
+        return TradeSetStore(self.home / "trade_sets")
 
     @property
     def factors(self) -> FactorCache:

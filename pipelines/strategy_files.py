@@ -30,7 +30,8 @@ def with_loaded_modules(values: Mapping[str, Any]) -> dict[str, Any]:
         strategies = [strategies]
     if not _is_texts(modules):
         return dict(values)  # refused when it is validated
-    texts: list[str] = list(strategies or ()) if _is_texts(strategies) else []
+    # Strategies of a trade set are names; none is a file.
+    texts: list[str] = list(strategies or ()) if _is_texts(strategies) and values.get("trades") is None else []
     paths = dict.fromkeys(split_top_level(text, "+")[0] for text in texts if names_file(text))
     named = {Path(module).with_suffix("") for module in modules}
     modules = [*modules, *(path for path in paths if Path(path).with_suffix("") not in named)]

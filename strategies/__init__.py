@@ -16,6 +16,7 @@ __all__ = [
     "registry",
     "parameter_grid",
     "backtest",
+    "imports",
     "invariants",
     "statistics",
     "search",

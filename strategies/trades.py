@@ -53,8 +53,12 @@ TRADE_COLUMNS = {
 - `bars_held`: bars in which it was open, except one at whose open it exited.
 - `n_entries`, `n_exits`: numbers of fills. With several, times are those of the first entry and of the last exit.
 - `n_untraded_fills`: of these fills, those in bars in which nothing traded, see `market.execution.fill_rule`.
-- `exit_reason`: that of the last exit, one of `market.execution.records.EXIT_REASONS`.
+- `exit_reason`: that of the last exit, one of `market.execution.records.EXIT_REASONS`, or
+  `STATED_BY_IMPORT`.
 """
+
+STATED_BY_IMPORT = "imported"
+"""The exit reason of an imported trade whose file states none that is known here."""
 
 _INSTANCE_COLUMNS = ("strategy", "symbol", "timeframe")
 
@@ -150,7 +154,7 @@ def check_trades(trades: pd.DataFrame) -> None:
         "has a net return that is not gross less cost": ~(
             (trades.gross_return - trades.cost - trades.net_return).abs() <= 1e-9
         ),
-        "has an exit reason that does not exist": ~trades.exit_reason.isin(EXIT_REASONS.values()),
+        "has an exit reason that does not exist": ~trades.exit_reason.isin([*EXIT_REASONS.values(), STATED_BY_IMPORT]),
     }
     for violation, rows in violations.items():
         if rows.any():

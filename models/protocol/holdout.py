@@ -52,6 +52,7 @@ def open_holdout(
     experiment: str,
     symbols: Sequence[str],
     certificates: Mapping[str, bool | str],
+    uncertified: Mapping[str, str] | None = None,
 ) -> HoldoutResult:
     """Open the hold-out for the winner and judge it by the gate.
 
@@ -65,7 +66,7 @@ def open_holdout(
     result : of the search, with the winner fixed; without a winner the gate stays closed.
     ledger : the same winner on the same hold-out, after an interruption, counts as one opening.
     experiment, symbols : under which trials and opening are recorded.
-    certificates : see `models.significance.gate.judge`.
+    certificates, uncertified : see `models.significance.gate.judge`.
 
     Raises
     ------
@@ -93,6 +94,7 @@ def open_holdout(
             trial_sharpes=ledger.trial_improvements(symbols),
         ),
         certificates=certificates,
+        uncertified=uncertified,
         limits=plan.gate,
         opening=opening,
         seed=plan.seed,

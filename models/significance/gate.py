@@ -140,6 +140,7 @@ def judge(
     sizes: np.ndarray,
     development: Development,
     certificates: Mapping[str, bool | str],
+    uncertified: Mapping[str, str] | None = None,
     limits: GateLimits | None = None,
     opening: int = 1,
     seed: int,
@@ -158,6 +159,7 @@ def judge(
     sizes : float (n_trades,), the winner's sizes on the hold-out.
     certificates : True where one was earned; anything else fails, and a string is the reason. ``causality`` and
         ``parity`` fail when they are missing.
+    uncertified : a sentence on what a certificate does not cover, by its name; its reason includes it.
     limits : ``GateLimits()`` if None.
     opening : how often this hold-out has been opened, this time included; see `GateLimits.at_opening`.
 
@@ -174,7 +176,7 @@ def judge(
             *_bounds(holdout, sizes, limits, seed),
             _deflated(development, limits),
             _loses(development, limits),
-            *_certified(certificates),
+            *_certified(certificates, uncertified or {}),
         )
     )
 
@@ -273,7 +275,7 @@ def _loses(development: Development, limits: GateLimits) -> Condition:
     return Condition("probability_of_loss", value, limit, value < limit, reason)
 
 
-def _certified(certificates: Mapping[str, bool | str]) -> list[Condition]:
+def _certified(certificates: Mapping[str, bool | str], uncertified: Mapping[str, str]) -> list[Condition]:
     conditions = []
     for name in dict.fromkeys((*CERTIFICATES, *certificates)):
         verdict = certificates.get(name, "it was not checked")
@@ -284,5 +286,7 @@ def _certified(certificates: Mapping[str, bool | str]) -> list[Condition]:
             reason = (
                 f"The {name} certificate is missing: {verdict if isinstance(verdict, str) else 'its check failed'}."
             )
+        if name in uncertified:
+            reason += f" {uncertified[name]}"
         conditions.append(Condition(f"{name}_certificate", float(passed), 1.0, passed, reason))
     return conditions

@@ -12,8 +12,14 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.tracking.connection import runs_page
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
-from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
-from tradesieve.pipelines.commands.shared.options import as_json, experiment_options
+from tradesieve.pipelines.commands.shared.costs import (
+    costs_by_symbol,
+    costs_of,
+    show_costs,
+    show_imported_costs,
+    show_terms,
+)
+from tradesieve.pipelines.commands.shared.options import as_json, experiment_options, trade_set_option
 from tradesieve.pipelines.commands.shared.result_tables import (
     show_evaluation,
     show_instances_trained,
@@ -50,6 +56,7 @@ def model() -> None:
 
 @model.command()
 @experiment_options
+@trade_set_option
 @as_json
 def experiment(as_json: bool, **given: Any) -> None:
     """Search for a filter, open the hold-out once, judge by the gate, track it.
@@ -62,6 +69,7 @@ def experiment(as_json: bool, **given: Any) -> None:
 
 @model.command()
 @experiment_options
+@trade_set_option
 @click.option("--one-by-one", is_flag=True, help="A search for each strategy instance by itself.")
 @as_json
 def train(one_by_one: bool, as_json: bool, **given: Any) -> None:
@@ -81,9 +89,8 @@ def train(one_by_one: bool, as_json: bool, **given: Any) -> None:
 
 
 def _show_one_by_one(console: Console, settings: Settings, experiment: Experiment, found: dict[str, Any]) -> None:
-    instruments = experiment.all_instruments()
-    console.json(found | {"costs": costs_by_symbol(instruments)})
-    show_costs(console, instruments)
+    console.json(found | {"costs": costs_of(experiment)})
+    show_terms(console, experiment)
     show_instances_trained(console, found, tables=settings.tables)
     for line in (
         *describe_limit(count_chosen(experiment), options="--num-strategies"),
@@ -97,9 +104,8 @@ def _run(as_json: bool, given: dict[str, Any], *, seal: bool) -> None:
     chosen = assemble_experiment(settings, **given)
     with console.progress() as progress:
         result = run_experiment(chosen, settings, seal=seal, progress=progress)
-    instruments = chosen.all_instruments()
-    console.json(result | {"costs": costs_by_symbol(instruments)})
-    show_costs(console, instruments)
+    console.json(result | {"costs": costs_of(chosen)})
+    show_terms(console, chosen)
     show_result(console, result, tables=settings.tables)
     for line in (
         *describe_unset_sessions(result["data"].get("unset_sessions", {})),
@@ -166,9 +172,13 @@ def eval_(
         found = evaluate(source, settings, strategies=chosen, start=start, end=end, progress=progress)
     symbols = dict.fromkeys(instance.symbol for instance in source.instances)
     instruments = [model_instrument(source, symbol) for symbol in symbols]
-    found = {"run_id": run_id, **found, "costs": costs_by_symbol(instruments)}
+    trades = source.manifest.get("trades")
+    found = {"run_id": run_id, **found, "costs": {} if trades is not None else costs_by_symbol(instruments)}
     console.json(found)
-    show_costs(console, instruments, remedy="the model was trained on them")
+    if trades is None:
+        show_costs(console, instruments, remedy="the model was trained on them")
+    else:
+        show_imported_costs(console, trades)
     show_evaluation(console, found, tables=settings.tables)
     for line in describe_joined(found["same_trades_as"]):
         console.say(line)

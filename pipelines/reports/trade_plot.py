@@ -47,7 +47,7 @@ def write_plot(
             "choose fewer with --strategies, --symbols and --timeframe"
         )
     windows = windows_of(chunks, trades, set(names), n_trades=n_trades, n_bars=n_bars)
-    rules = sorted({strategy.name for chunk in chunks for strategy in chunk.strategies})
+    rules = sorted({Instance.parse(name).rule for name in names})
     write_page(plot_html(windows, notes=notes, title=f"Trades of {', '.join(rules)}"), path)
     return sum(len(window.trades) for window in windows)
 

@@ -32,7 +32,18 @@ def certify(
         if len(decisions):
             for violation in check_features(part.bars, decisions, names, others=part.others, seed=seed):
                 found[violation.certificate].append(str(violation))
-        for strategy in part.chunk.strategies:
-            found["causality"] += check_strategy(strategy, part.bars, seed=seed)
+        if part.chunk.imported is None:  # otherwise, see `uncertified_parts`
+            for strategy in part.chunk.strategies:
+                found["causality"] += check_strategy(strategy, part.bars, seed=seed)
     progress("certify", 1, 1, "invariants of rules and factors")
     return {name: violations[0] if violations else True for name, violations in found.items()}
+
+
+def uncertified_parts(experiment: Experiment) -> dict[str, str]:
+    """Return a sentence on what a certificate does not cover, by its name: with imported trades, their rules."""
+    if experiment.trades is None:
+        return {}
+    return {
+        "causality": f"It does not cover the rules behind the imported trades {experiment.trades}, which are known by "
+        "name only: whether they look ahead cannot be checked beyond the times and prices of their fills."
+    }

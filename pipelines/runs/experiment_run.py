@@ -29,7 +29,7 @@ from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.reports.run_report import report_html
-from tradesieve.pipelines.runs.certification import certify
+from tradesieve.pipelines.runs.certification import certify, uncertified_parts
 from tradesieve.pipelines.runs.factor_checks import require_invariants
 from tradesieve.pipelines.runs.finished_runs import EVIDENCE_FILE, EXPERIMENT_FILE, RESULT_FILES
 from tradesieve.pipelines.runs.run_artifact import RUN_CODE, model_features, write_run_artifact
@@ -121,6 +121,7 @@ def run_experiment(
                 "model_features": list(read),
                 "other_symbols": describe_other_symbols(experiment, features.names, read),
                 "features_left_out": dict(features.left_out),
+                **({} if experiment.trades is None else {"trades": experiment.trades}),
             },
             **summary,
             "verdicts": _verdicts(searched, judged, seed=experiment.plan.seed),
@@ -149,7 +150,7 @@ def run_experiment(
 
 
 def run_folder(experiment: Experiment, chunks: Sequence[Chunk], settings: Settings) -> Path:
-    """Return the folder of a run, which is another one where its bars, its code or its modules are others."""
+    """Return the folder of a run, which is another one where its bars, trades, code or modules are others."""
     modules = [module.fingerprint for module in experiment.user_modules()]
     bars = [(chunk.bars_fingerprint, chunk.fingerprints) for chunk in chunks]
     return settings.home / "experiments" / experiment.hash / cache_key(bars, code_fingerprint(*RUN_CODE), *modules)
@@ -218,6 +219,7 @@ def _judge(
     return open_holdout(
         holdout, searched, experiment.plan,
         ledger=ledger, experiment=experiment.hash, symbols=symbols, certificates=certificates,
+        uncertified=uncertified_parts(experiment),
     )  # fmt: skip
 
 

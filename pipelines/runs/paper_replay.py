@@ -77,9 +77,16 @@ def replay(
 
     Raises
     ------
-    BadInput : if the model does not know the symbol or timeframe, bars are missing, or `url` serves another model.
+    BadInput : if the model does not know the symbol or timeframe, bars are missing, `url` serves another model, or the
+        model was trained on imported trades.
     """
     artifact = load_artifact(artifact_folder)
+    if "trades" in artifact.manifest:
+        raise BadInput(
+            f"the model was trained on the imported trades {artifact.manifest['trades']}, whose rules are known by "
+            "name only, so there is nothing to replay: let their own program ask the service (`tradesieve model run`) "
+            "with the strategy, side, decision_time and bars, or score stored trades with `tradesieve model eval`"
+        )
     symbol, timeframe = _select_series(artifact, symbol, timeframe)
     chunk = load_model_chunk(artifact, symbol, timeframe, settings, end_time=end_time)
     start_time = _first_decidable(chunk, artifact.requirements(timeframe, symbol), start_time)

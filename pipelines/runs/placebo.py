@@ -75,6 +75,11 @@ def run_placebo(
     for kind in kinds:
         if kind not in SURROGATES:
             raise Unknown("surrogate", kind, SURROGATES)
+    if experiment.trades is not None:
+        raise BadInput(
+            f"trades is {experiment.trades}, but a placebo simulates rules on surrogate bars, and those of imported "
+            "trades are known by name only: run it without --trades"
+        )
     chosen = list(kinds) or list(SURROGATES)
     chunks, rows = load_chunks(experiment, settings), []
     for number, kind in enumerate(chosen):

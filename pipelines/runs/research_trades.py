@@ -17,6 +17,7 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_features import refuse_volume_features
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades
 from tradesieve.pipelines.steps.chunks import Chunk, load_finer, load_others
+from tradesieve.strategies.imports.named_strategy import NamedStrategy
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.registry import parse_strategy
 from tradesieve.strategies.strategy import Strategy
@@ -26,6 +27,9 @@ def load_model_chunk(
     artifact: Artifact, symbol: str, timeframe: str, settings: Settings, *, end_time: int | None = None
 ) -> Chunk:
     """Load the bars of a symbol and timeframe as a chunk of the model's instances, on the terms of its training.
+
+    Where it was trained on imported trades, the chunk holds those of the set that is stored under their name now, and
+    bars up to the end of its period.
 
     Parameters
     ----------
@@ -37,6 +41,9 @@ def load_model_chunk(
     """
     # Of a market whose prices may be at or below zero, the model knows the period that it was trained on.
     start_time = artifact.manifest["data_span"][0] - 1 if settings.bars.allows_negative(symbol) else None
+    stored = None if "trades" not in artifact.manifest else settings.trade_sets.load(artifact.manifest["trades"])
+    if stored is not None:
+        end_time = stored.period[1] if end_time is None else min(end_time, stored.period[1])
     bars = settings.bars.load(symbol, parse_timeframe(timeframe), start=start_time, end=end_time)
     settle_with = artifact.manifest.get("settle_with")
     others = load_others(artifact.requirements(timeframe, symbol).others, bars, settings)
@@ -49,13 +56,17 @@ def load_model_chunk(
         model_strategies(artifact, symbol, timeframe),
         finer=load_finer(bars, None if settle_with is None else parse_timeframe(settle_with), settings),
         others=others,
+        imported=None if stored is None else stored.of(symbol, timeframe),
     )
 
 
 def model_strategies(artifact: Artifact, symbol: str, timeframe: str) -> tuple[Strategy, ...]:
     """Return the strategies of a model on a symbol and timeframe; rules of the user have the code of its training."""
+    names = [each.strategy for each in artifact.instances if each.series == (symbol, timeframe)]
+    if artifact.manifest.get("trades") is not None:
+        return tuple(map(NamedStrategy, names))
     with loaded_modules(artifact.folder, artifact.manifest):
-        return tuple(parse_strategy(each.strategy) for each in artifact.instances if each.series == (symbol, timeframe))
+        return tuple(map(parse_strategy, names))
 
 
 def model_instrument(artifact: Artifact, symbol: str) -> Instrument:

@@ -125,6 +125,7 @@ def _manifest(
         "model": {"candidate": summary["winner"]["candidate"]},
         "instruments": {chunk.symbol: chunk.instrument.as_dict() for chunk in chunks},
         "settle_with": experiment.settle_with,
+        **({} if experiment.trades is None else {"trades": experiment.trades}),
     }
 
 

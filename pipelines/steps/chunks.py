@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 import numpy as np
+import pandas as pd
 
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.requirements import Requirements, other_symbols
@@ -20,6 +21,8 @@ from tradesieve.market.timeframes import Timeframe
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.fingerprints import cache_key, code_fingerprint
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.trade_sets import fingerprint_of
+from tradesieve.strategies.imports.named_strategy import NamedStrategy
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.grouping import Backtest
 from tradesieve.strategies.strategy import Strategy
@@ -40,6 +43,7 @@ class Chunk:
     finer : bars of a shorter timeframe, which settle what came first within a bar; None: no such bars.
     others : bars of the other symbols that the features read, by symbol.
     unsuited : chosen strategies that do not run on the timeframe.
+    imported : the trades of the strategies, where they are not simulated; those beyond the bars do not count.
     """
 
     bars: Bars
@@ -48,6 +52,7 @@ class Chunk:
     finer: Bars | None = None
     others: Mapping[str, Bars] = field(default_factory=dict)
     unsuited: tuple[Strategy, ...] = ()
+    imported: pd.DataFrame | None = None
 
     @property
     def symbol(self) -> str:
@@ -76,7 +81,9 @@ class Chunk:
 
     @cached_property
     def bars_fingerprint(self) -> str:
-        """Hash of all bars that its trades follow from."""
+        """Hash of all bars that its trades follow from, or of the bars and the imported trades."""
+        if self.imported is not None:
+            return cache_key(self.bars.fingerprint, fingerprint_of(self.imported))
         return self.bars.fingerprint if self.finer is None else cache_key(self.bars.fingerprint, self.finer.fingerprint)
 
     @cached_property
@@ -125,12 +132,15 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
 
     Raises
     ------
+    Unknown : if the experiment names a trade set that is not stored.
     BadInput : if bars are not stored, none lie between start and end, no strategy runs on a timeframe, the finer bars
         make up none of the bars, or features read a symbol whose bars are not stored.
     """
     by_session = {
         session: experiment.chosen_strategies(symbol) for session, symbol in experiment.symbols_by_session().items()
     }
+    if experiment.trades is not None:
+        return _load_imported(experiment, settings)
     features = parse_features(experiment.feature_names())
     load = cache(settings.bars.load)  # chunks that read each other share one copy of the bars
     return [
@@ -139,6 +149,42 @@ def load_chunks(experiment: Experiment, settings: Settings) -> list[Chunk]:
         for strategies in [by_session[experiment.session(symbol)]]
         for timeframe in experiment.parsed_timeframes()
     ]
+
+
+def _load_imported(experiment: Experiment, settings: Settings) -> list[Chunk]:
+    """Load the bars of a trade set over its period, one chunk for each of its symbols and timeframes that is chosen."""
+    stored = settings.trade_sets.load(str(experiment.trades))
+    start, end = experiment.period()
+    first, last = stored.period
+    start = first - 1 if start is None else max(start, first - 1)
+    end = last if end is None else min(end, last)
+    instances = [each for each in stored.parsed_instances() if each.strategy in experiment.strategies]
+    features = parse_features(experiment.feature_names())
+    load = cache(settings.bars.load)
+    chunks = []
+    for symbol in experiment.symbols:
+        for timeframe in experiment.parsed_timeframes():
+            names = [each.strategy for each in instances if each.series == (symbol, str(timeframe))]
+            if not names:
+                continue
+            bars = load(symbol, timeframe, start=start, end=end)
+            if not len(bars):
+                raise BadInput(f"no bars of {symbol} {timeframe} lie in the period of the trade set {stored.name}")
+            trades = stored.of(symbol, str(timeframe))
+            chunks.append(
+                Chunk(
+                    bars,
+                    experiment.instrument(symbol),
+                    tuple(NamedStrategy(name) for name in names),
+                    others=load_others(other_symbols(features, symbol), bars, settings, load=load),
+                    imported=trades[trades["strategy"].isin(names)].reset_index(drop=True),
+                )
+            )
+    if not chunks:
+        raise BadInput(
+            f"the trade set {stored.name} has no trades of these symbols, timeframes and strategies together"
+        )
+    return chunks
 
 
 def _load_chunk(

@@ -23,6 +23,7 @@ from tradesieve.pipelines.steps.chunks import Chunk
 from tradesieve.pipelines.steps.rule_checks import require_rule_invariants
 from tradesieve.pipelines.table_cache import TableCache
 from tradesieve.strategies.backtest.simulator import simulate
+from tradesieve.strategies.imports.excursions import trades_within
 from tradesieve.strategies.strategy import Strategy
 from tradesieve.strategies.trades import TRADE_COLUMNS, check_trades, pool_trades
 
@@ -70,12 +71,16 @@ def iter_trades(
     2. Simulate the batches that are not stored, on all cores, and store each once it is finished.
     3. Read each batch once and yield it, in the order of the chunks.
 
-    Batches that could not be stored are simulated when it is their turn, as many at a time as there are cores.
+    Batches that could not be stored are simulated when it is their turn, as many at a time as there are cores. Imported
+    trades are neither simulated nor stored.
 
     Raises
     ------
     Refused : if a user's rule breaks an invariant; names it, and the first time at which it is broken.
     """
+    if chunks and all(chunk.imported is not None for chunk in chunks):
+        yield from _imported(chunks)
+        return
     cache = settings.trades
     batches = [batch for chunk in chunks for batch in split_batches(chunk)]
     missing = [batch for batch in batches if batch.name not in cache]
@@ -88,6 +93,13 @@ def iter_trades(
         yield batch, trades
     if missing:
         cache.prune()
+
+
+def _imported(chunks: Sequence[Chunk]) -> Iterator[tuple[TradeBatch, pd.DataFrame]]:
+    """Yield the imported trades of each chunk as one batch, up to the end of its bars."""
+    for chunk in chunks:
+        if chunk.imported is not None:
+            yield TradeBatch(chunk, 0, chunk.strategies), trades_within(chunk.imported, chunk.bars)
 
 
 def _read_all(batches: Sequence[TradeBatch], cache: TableCache) -> Iterator[tuple[TradeBatch, pd.DataFrame]]:

@@ -8,14 +8,18 @@ percent-encoded::
     duckdb.sql("FROM read_parquet('trades/**/*.parquet', hive_partitioning = true)")
     polars.scan_parquet("trades", hive_partitioning=True)
 
+The metadata of Parquet files hold the period and the instances, so that `tradesieve trades import` knows those that
+never traded too; a CSV holds the trades only.
+
 At most two batches are in memory at a time. Within a batch, trades are in decision order.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,9 +35,10 @@ from tradesieve.market.storage.files import atomic_write
 from tradesieve.market.symbols import file_name_of
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
-from tradesieve.pipelines.steps.chunks import Chunk, instance_names
+from tradesieve.pipelines.steps.chunks import Chunk, instance_names, period_of
 from tradesieve.pipelines.steps.trade_batches import TradeBatch, iter_trades
 from tradesieve.pipelines.table_cache import dictionary_columns
+from tradesieve.strategies.imports.content import METADATA
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.statistics.duplicates import digest_instances, find_duplicates
 from tradesieve.strategies.trades import is_closed
@@ -143,9 +148,12 @@ def write_trade_set(
             pass
     elif path.suffix:
         with atomic_write(path) as temporary:
-            (_write_csv if path.suffix == ".csv" else _write_parquet)(batches, temporary)
+            if path.suffix == ".csv":
+                _write_csv(batches, temporary)
+            else:
+                _write_parquet(batches, temporary, _metadata(chunks, instance_names(chunks)))
     else:
-        _write_folder(batches, path)
+        _write_folder(batches, path, chunks)
     in_order = {name: digests[name] for name in instance_names(chunks) if name in digests}
     duplicates = find_duplicates(in_order)
     return [row | {"same_trades_as": duplicates.get(row["instance"])} for row in rows]
@@ -189,7 +197,12 @@ def _with_totals(batches: Batches, rows: list[dict[str, Any]], digests: dict[str
         yield batch, trades
 
 
-def _write_folder(batches: Batches, path: Path) -> None:
+def _metadata(chunks: Sequence[Chunk], names: Sequence[str]) -> dict[bytes, bytes]:
+    """Return what an import needs to know beside the trades: the period, and the instances of a file."""
+    return {METADATA: json.dumps({"period": period_of(chunks), "instances": list(names)}).encode()}
+
+
+def _write_folder(batches: Batches, path: Path, chunks: Sequence[Chunk]) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # A batch is written while the next one is read.
@@ -198,7 +211,9 @@ def _write_folder(batches: Batches, path: Path) -> None:
             for batch, trades in batches:
                 if written is not None:
                     written.result()
-                written = writer.submit(_write_batch, batch, trades, draft)
+                # The first part of a chunk names all its instances.
+                names = batch.chunk.instance_names if batch.number == 0 else ()
+                written = writer.submit(_write_batch, batch, trades, draft, _metadata(chunks, names))
             if written is not None:
                 written.result()
         _swap(draft, path)
@@ -208,7 +223,7 @@ def _write_folder(batches: Batches, path: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _write_batch(batch: TradeBatch, trades: pd.DataFrame, folder: Path) -> None:
+def _write_batch(batch: TradeBatch, trades: pd.DataFrame, folder: Path, metadata: Mapping[bytes, bytes]) -> None:
     chunk = batch.chunk
     file = (
         folder
@@ -218,8 +233,13 @@ def _write_batch(batch: TradeBatch, trades: pd.DataFrame, folder: Path) -> None:
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     # Both columns are in the path; some readers refuse them twice.
-    table = trades.drop(columns=["symbol", "timeframe"])
-    table.to_parquet(file, index=False, compression="zstd", use_dictionary=dictionary_columns(table))
+    kept = trades.drop(columns=["symbol", "timeframe"])
+    table = _with_metadata(pa.Table.from_pandas(kept, preserve_index=False), metadata)
+    pq.write_table(table, file, compression="zstd", use_dictionary=dictionary_columns(kept))
+
+
+def _with_metadata(table: pa.Table, metadata: Mapping[bytes, bytes]) -> pa.Table:
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
 
 
 def _swap(draft: Path, path: Path) -> None:
@@ -239,11 +259,11 @@ def _write_csv(batches: Batches, path: Path) -> None:
             trades.to_csv(file, index=False, header=row == 0)
 
 
-def _write_parquet(batches: Batches, path: Path) -> None:
+def _write_parquet(batches: Batches, path: Path, metadata: Mapping[bytes, bytes]) -> None:
     with ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
         for _, trades in batches:
-            table = pa.Table.from_pandas(trades, preserve_index=False)
+            table = _with_metadata(pa.Table.from_pandas(trades, preserve_index=False), metadata)
             if writer is None:
                 options = {"compression": "zstd", "use_dictionary": dictionary_columns(trades)}
                 writer = stack.enter_context(pq.ParquetWriter(path, table.schema, **options))

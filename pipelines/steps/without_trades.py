@@ -39,6 +39,8 @@ def explain_no_trades(chunks: Sequence[Chunk], traded: Collection[str]) -> dict[
 
 
 def _reason(strategy: Strategy, chunk: Chunk) -> str:
+    if chunk.imported is not None:
+        return "the trade set has none in this period"
     bars, rule = chunk.bars, strategy.base_rule
     if isinstance(rule, SessionRule) and not rule.deciding_bars(bars).any():
         return f"no bar lies {rule.deciding_part} of its session, {rule.hours}" + _remedy(rule, chunk)

@@ -353,6 +353,7 @@ def test_an_experiment_without_younger_keys_keeps_the_identity_that_it_had_befor
     assert (values.pop("sampling"), values.pop("settle_with")) == ("grid", None)
     assert values.pop("feature_sets") == {}
     assert values.pop("modules") == []
+    assert values.pop("trades") is None
     younger = {
         "factor_sets": [], "selections": [], "weights": "uniform", "calibration": "none", "budget": "",
         "path_groups": 0, "scope": "pooled", "halving": 0,

@@ -9,6 +9,7 @@ from tradesieve.market.calendars.sessions import Sessions, session_word
 from tradesieve.market.default_costs import DEFAULT_CALENDARS, UNDESCRIBED
 from tradesieve.market.instruments import COSTS, Instrument
 from tradesieve.pipelines.console import Console
+from tradesieve.pipelines.experiment import Experiment
 
 _SET = "set with --taker, --maker, --commission, --spread, --slippage, or instruments in --config"
 _FILLS = {
@@ -32,6 +33,26 @@ def show_costs(console: Console, instruments: Iterable[Instrument], *, remedy: s
         owner = f" of {', '.join(symbols)}" if len(groups) > 1 else ""
         console.say(f"costs{owner}: {text}")
     _show_sessions(console, instruments)
+
+
+def show_terms(console: Console, experiment: Experiment) -> None:
+    """Print the costs of an experiment; those of imported trades came with them."""
+    instruments = experiment.all_instruments()
+    if experiment.trades is None:
+        show_costs(console, instruments)
+    else:
+        show_imported_costs(console, experiment.trades)
+        _show_sessions(console, instruments)
+
+
+def show_imported_costs(console: Console, trades: str) -> None:
+    """Print whose costs imported trades have."""
+    console.say(f"costs: those of the imported trades {trades}")
+
+
+def costs_of(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """Return the costs by symbol as `costs_by_symbol`; none for imported trades, whose costs came with them."""
+    return {} if experiment.trades is not None else costs_by_symbol(experiment.all_instruments())
 
 
 def _show_sessions(console: Console, instruments: Iterable[Instrument]) -> None:

@@ -81,6 +81,8 @@ _chosen_strategies = [
     _strategies("--sampling", metavar="grid|random", help="How grids are sampled.  [default: grid]"),
 ]
 
+trade_set_option = _strategies("--trades", metavar="SET", help="Imported trades, instead of strategies.")
+
 costs_options = add_options(
     [
         _costs("--maker", type=float, metavar="X", help=_FEES),

@@ -20,6 +20,8 @@ def count_chosen(experiment: Experiment) -> dict[str, int]:
 
     Markets with sessions have fewer strategies to choose from: the numbers are those of the market with the most.
     """
+    if experiment.trades is not None:
+        return {"chosen": len(experiment.strategies), "available": len(experiment.strategies)}
     counts = [
         {
             "chosen": len(experiment.chosen_strategies(symbol)),

@@ -1,4 +1,4 @@
-"""tradesieve trades: generate and measure trades, plot them, tell markets apart, optimise rules."""
+"""tradesieve trades: generate, import and measure trades, plot them, tell markets apart, optimise rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from tradesieve.pipelines.commands.trades.conditions import conditions
 from tradesieve.pipelines.commands.trades.generate import generate
+from tradesieve.pipelines.commands.trades.import_ import import_
 from tradesieve.pipelines.commands.trades.optimise import optimise
 from tradesieve.pipelines.commands.trades.plot import plot
 from tradesieve.pipelines.commands.trades.stats import stats
@@ -17,5 +18,5 @@ def trades() -> None:
     """Backtest rules, and inspect their trades."""
 
 
-for command in (generate, stats, conditions, plot, optimise):
+for command in (generate, import_, stats, conditions, plot, optimise):
     trades.add_command(command)

@@ -9,9 +9,9 @@ from typing import Any
 import click
 import pandas as pd
 
-from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
+from tradesieve.pipelines.commands.shared.costs import costs_of, show_terms
 from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, best_first, show_long_table
-from tradesieve.pipelines.commands.shared.options import as_json, trades_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import as_json, trade_set_option, trades_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import check_files, replace_option, write_table
 from tradesieve.pipelines.commands.shared.verdict_tables import describe_findings
@@ -32,6 +32,7 @@ from tradesieve.strategies.statistics.market_conditions import CONDITIONS, MEANI
 
 @click.command(cls=HelpPage)
 @trades_options
+@trade_set_option
 @max_option
 @click.option(
     "--by",
@@ -61,7 +62,7 @@ def conditions(
     if output is not None and not replace:
         refuse_existing(output)
     experiment = assemble_experiment(settings, **given)
-    strategies, instruments = count_chosen(experiment), experiment.all_instruments()
+    strategies = count_chosen(experiment)
     shown = shown_chunks(
         experiment, load_chunks(experiment, settings), settings,
         with_holdout=with_holdout, reason=f"trades conditions by {by}",
@@ -78,9 +79,9 @@ def conditions(
         write_conditions(judged, names, html, notes=shown.describe(), title="Market conditions")
     written = {name: str(path) for name, path in (("output", output), ("html", html)) if path is not None}
     found = {"by": by, **judged, "strategies": strategies, **shown.as_dict()}
-    console.json(found | {"costs": costs_by_symbol(instruments)} | written)
+    console.json(found | {"costs": costs_of(experiment)} | written)
     _show_tables(console, judged, by, settings)
-    show_costs(console, instruments)
+    show_terms(console, experiment)
     n_early = int((trades[next(iter(CONDITIONS))] == UNKNOWN).sum())
     for line in (*describe_findings(judged), *shown.describe(), *describe_limit(strategies)):
         console.say(line)

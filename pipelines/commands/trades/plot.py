@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
-from tradesieve.pipelines.commands.shared.options import as_json, trades_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import as_json, trade_set_option, trades_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.trade_notes import describe_no_trades, describe_open
 from tradesieve.pipelines.console import Console
@@ -26,10 +26,11 @@ from tradesieve.strategies.trades import is_closed, pool_trades
 
 @click.command(cls=HelpPage)
 @trades_options
+@trade_set_option
 @max_option
 @click.option("--bars", "n_bars", type=click.IntRange(50, 5000), default=1000, show_default=True,
               metavar="N", help="Show at most the last N bars.")  # fmt: skip
-@click.option("--trades", "n_trades", type=click.IntRange(1, 1000), default=100, show_default=True,
+@click.option("--last-trades", "n_trades", type=click.IntRange(1, 1000), default=100, show_default=True,
               metavar="N", help="Show at most the last N trades.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), default=Path("plot.html"), show_default=True,
               help="The page to write (.html).")  # fmt: skip

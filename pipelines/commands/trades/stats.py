@@ -8,9 +8,9 @@ from typing import Any
 import click
 import pandas as pd
 
-from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
+from tradesieve.pipelines.commands.shared.costs import costs_of, show_terms
 from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, best_first, show_long_table
-from tradesieve.pipelines.commands.shared.options import as_json, trades_options, with_holdout
+from tradesieve.pipelines.commands.shared.options import as_json, trade_set_option, trades_options, with_holdout
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
@@ -59,6 +59,7 @@ _JUDGED = tuple(name for name in INSTANCE_GROUPS if name != "pooled")
 
 @click.command(cls=HelpPage)
 @trades_options
+@trade_set_option
 @max_option
 @click.option("--by", type=click.Choice(GROUPINGS), default="instance", show_default=True, metavar="GROUP",
               help=f"Group trades by {', '.join(GROUPINGS)}.")  # fmt: skip
@@ -83,6 +84,7 @@ def stats(
 
     \b
         tradesieve trades stats --by rule --where 'n_trades>=30' --sort sortino
+        tradesieve trades stats --trades my_trades
     """
     settings, console = read_settings(), Console(as_json=as_json)
     check_files(output, html)
@@ -91,7 +93,7 @@ def stats(
     arrangement = Arrangement(where, sort, descending, limit)
     arrangement.of(_empty_statistics(by))  # reports a wrong option before the backtests
     experiment = assemble_experiment(settings, **given)
-    strategies, instruments = count_chosen(experiment), experiment.all_instruments()
+    strategies = count_chosen(experiment)
     shown = shown_chunks(
         experiment, load_chunks(experiment, settings), settings,
         with_holdout=with_holdout, reason=f"trades stats by {by}",
@@ -122,7 +124,7 @@ def stats(
         "verdicts": verdicts,
         **shown.as_dict(),
     }
-    console.json(result | {"same_trades_as": duplicates, "costs": costs_by_symbol(instruments)} | written)
+    console.json(result | {"same_trades_as": duplicates, "costs": costs_of(experiment)} | written)
     n_untraded = int(pooled["n_untraded_fills"])
     used = [name for name in MEASURES if arrangement.uses(name)]
     columns = (
@@ -136,7 +138,7 @@ def stats(
         columns = {by: kept.pop(by)} | VERDICT_COLUMNS | kept
     title = f"Trades by {by}, unfiltered, each weighted by its capital"
     show_long_table(console, title, table, columns, name=by, path=settings.tables / f"trades-by-{by}.csv")
-    show_costs(console, instruments)
+    show_terms(console, experiment)
     counted = "in the group end_of_data" if by == "exit_reason" else "not counted as closed"
     for line in (
         *shown.describe(),

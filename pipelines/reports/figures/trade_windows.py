@@ -9,6 +9,7 @@ import pandas as pd
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
+from tradesieve.strategies.imports.named_strategy import NamedStrategy
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.strategy import Strategy
 
@@ -66,17 +67,24 @@ def trade_window(
     first_needed = max(start - strategy.lookback(bars.timeframe), 0)
     shown, needed = bars[start:end], bars[first_needed:end]
     inside = last[last["decision_time"] >= shown.close_time[0]].reset_index(drop=True)
-    signals = strategy.signals(needed)
-    rows = np.array([signals.at(time) for time in inside["decision_time"]], dtype=np.int64)
-    targets = np.column_stack([signals.partial_target, signals.target])
+    stop, targets = _exits(strategy, needed, inside)
     return TradeWindow(
         name=str(instance),
         bars=shown,
         trades=inside,
-        stop=signals.stop[rows],
-        targets=targets[rows],
+        stop=stop,
+        targets=targets,
         lines={name: values[start - first_needed :] for name, values in strategy.lines(needed).items()},
     )
+
+
+def _exits(strategy: Strategy, bars: Bars, trades: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stop and the targets of trades: those of their signals, of imported trades their own."""
+    if isinstance(strategy, NamedStrategy):
+        return trades["stop"].to_numpy(), trades[["target"]].to_numpy()
+    signals = strategy.signals(bars)
+    rows = np.array([signals.at(time) for time in trades["decision_time"]], dtype=np.int64)
+    return signals.stop[rows], np.column_stack([signals.partial_target, signals.target])[rows]
 
 
 def _span(bars: Bars, trades: pd.DataFrame, n_bars: int) -> tuple[int, int]:

@@ -115,7 +115,7 @@ def test_a_report_is_written_whole(run: Command, tmp_path: Path) -> None:
 def test_a_rule_is_plotted_at_work(run: Command, tmp_path: Path) -> None:
     path = tmp_path / "plot.html"
     given = ["--strategies", "volatility_breakout,dip_buying", "--num-strategies", "4", "--timeframe", "15m"]
-    code, out, err = run("plot", *given, "--bars", "400", "--trades", "7", "--output", path, "--json")
+    code, out, err = run("plot", *given, "--bars", "400", "--last-trades", "7", "--output", path, "--json")
     assert code == 0, err
     told = json.loads(out)
     assert (told["output"], told["n_shown"] <= 4 * 7, told["n_trades"] > 28) == (str(path), True, True)
