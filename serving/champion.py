@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from tradesieve.market.errors import BadInput, TradesieveError
@@ -41,6 +42,7 @@ class Champion:
         self._windows = BarWindows()
         self._scorer: Scorer | None = None
         self._pointer = Path()
+        self._policies: Mapping[str, str] | None = None
         self._identity: object = None
         self._stop = threading.Event()
 
@@ -56,16 +58,20 @@ class Champion:
             raise BadInput("no artifact is loaded yet")
         return self._scorer
 
-    def start(self, pointer: Path) -> None:
+    def start(self, pointer: Path, policies: Mapping[str, str] | None = None) -> None:
         """Load and verify the artifact at `pointer`, and start to watch it.
+
+        Parameters
+        ----------
+        policies : of the guards, see `serving.guards`; None: all refuse.
 
         Raises
         ------
         BadInput, Refused : as `load_artifact` and `verify`. A service without a verified model does not start.
         """
-        self._pointer = Path(pointer)
+        self._pointer, self._policies = Path(pointer), policies
         self._identity = _identity(self._pointer)
-        self._use(Scorer(load_verified(self._pointer), self._windows))
+        self._use(Scorer(load_verified(self._pointer), self._windows, policies=self._policies))
         # What is loaded by now lives as long as the process. Frozen, it no longer slows later collections.
         gc.collect()
         gc.freeze()
@@ -91,7 +97,7 @@ class Champion:
         self._identity = identity
         current = self.scorer.artifact.fingerprint
         try:
-            challenger = Scorer(load_verified(self._pointer), self._windows)
+            challenger = Scorer(load_verified(self._pointer), self._windows, policies=self._policies)
         except TradesieveError as error:
             self._metrics.refusals.inc()
             logger.error("refused the artifact at %s, %s stays: %s", self._pointer, current, error)

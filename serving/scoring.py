@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -11,12 +11,15 @@ import numpy as np
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.requirements import Requirements
+from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.symbols import find_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
+from tradesieve.models.artifact.training_bars import TrainingBars
 from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.decision_bars import DecisionBars, bar_warnings, require_volume, show_time
+from tradesieve.serving.guards import Finding, find_oddities, read_policies
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
 from tradesieve.strategies.instance import Instance
@@ -43,13 +46,22 @@ class Scorer:
     ----------
     artifact : loaded and verified.
     windows : the bars that POST /bars appends; they outlive a swap of artifacts.
+    policies : what each guard does, see `serving.guards`; None: all refuse.
     clock : the time, int64 ns UTC, that no bar closes after.
     """
 
     def __init__(
-        self, artifact: Artifact, windows: BarWindows | None = None, *, clock: Callable[[], int] = time.time_ns
+        self,
+        artifact: Artifact,
+        windows: BarWindows | None = None,
+        *,
+        policies: Mapping[str, str] | None = None,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.artifact, self._clock = artifact, clock
+        self._policies = read_policies({}) if policies is None else policies
+        training = artifact.manifest.get("training_bars", {})
+        self._training = {series: TrainingBars(**measured) for series, measured in training.items()}
         self.windows = BarWindows() if windows is None else windows
         names = artifact.manifest["instances"]
         self._instances = frozenset(names)
@@ -86,9 +98,10 @@ class Scorer:
         """Decide on one trade.
 
         1. Look up the strategy instance.
-        2. Refuse a time that has not come yet, and a side that the strategy never took.
+        2. Refuse a time that has not come yet.
         3. Check that the request holds what the model requires, and take the bars from it or from the windows.
         4. Compute features and score, and turn the score into a size.
+        5. Let the guards change the size, where the bars are nothing like those of training.
 
         Raises
         ------
@@ -105,19 +118,16 @@ class Scorer:
         others = self._bars.others(request, timeframe, required) if required.others else {}
         require_volume(self.artifact.features, window, others)
         score = self.artifact.score(window, decision, others=others, instance_names=[instance])
-        threshold = self._thresholds[instance]
-        if request.side != self._only_sides.get(instance, request.side):
-            size, why = 0.0, f"refused: {instance} took no {_SIDES[request.side]} trade before the model was trained"
-        else:
-            size = float(self.artifact.sizes(score, [instance])[0])
-            why = _reason(float(score[0]), size, threshold)
+        size, threshold = float(self.artifact.sizes(score, [instance])[0]), self._thresholds[instance]
+        found = list(self._findings(instance, request.side, window, others))
+        size, reasons = self._guarded(size, _reason(float(score[0]), size, threshold), found)
         return Decision(
             accept=size > 0.0,
             size=size,
             score=float(score[0]),
             threshold=threshold,
             model=self.artifact.fingerprint,
-            reasons=[why, *bar_warnings(window, others), *self._warnings],
+            reasons=[*reasons, *bar_warnings(window, others), *self._warnings],
         )
 
     def append(self, request: AppendRequest) -> Appended:
@@ -153,6 +163,21 @@ class Scorer:
             needed=needed,
             last_time=int(result.bars.close_time[-1]),
         )
+
+    def _findings(self, instance: str, side: float, window: Bars, others: Mapping[str, Bars]) -> Iterator[Finding]:
+        if side != self._only_sides.get(instance, side):
+            yield Finding("side", f"{instance} took no {_SIDES[side]} trade before the model was trained")
+        for bars in (window, *others.values()):
+            yield from find_oddities(bars, self._training.get(f"{bars.symbol}|{bars.timeframe}"))
+
+    def _guarded(self, size: float, reason: str, found: Sequence[Finding]) -> tuple[float, list[str]]:
+        """Return the size and the reasons after the guards; one that refuses outweighs one that passes."""
+        policies = {self._policies[finding.guard] for finding in found}
+        if "refuse" in policies:
+            size, reason = 0.0, "refused by a guard, whatever the score"
+        elif "pass" in policies:
+            size, reason = 1.0, "passed without the filter by a guard, whatever the score"
+        return size, [reason, *(f"guard {finding.guard}: {finding.text}" for finding in found)]
 
     def _require_past(self, time: int, field: str) -> None:
         now = self._clock()

@@ -22,6 +22,7 @@ os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 from tradesieve.serving.access import read_access, require_keys
 from tradesieve.serving.champion import Champion, load_verified
 from tradesieve.serving.endpoints import build_application
+from tradesieve.serving.guards import read_policies
 from tradesieve.serving.metrics import Metrics
 
 ARTIFACT_VARIABLE = "TRADESIEVE_ARTIFACT"
@@ -58,7 +59,7 @@ class TradesieveService:
 
     def __init__(self) -> None:
         application.state.access = read_access(os.environ)
-        champion.start(artifact_pointer())
+        champion.start(artifact_pointer(), read_policies(os.environ))
 
     @bentoml.on_deployment
     @staticmethod
@@ -66,6 +67,7 @@ class TradesieveService:
         """Check keys and artifact before any worker starts: one that fails to start would be restarted for ever."""
         command = click.get_current_context(silent=True)
         try:
+            read_policies(os.environ)
             require_keys((command and command.params.get("host")) or "127.0.0.1", os.environ)
             load_verified(artifact_pointer())
         except TradesieveError as error:

@@ -101,6 +101,14 @@ class ModulePart(_Part):
         return self
 
 
+class TrainingBarsPart(_Part):
+    """What the bars of a series did, see `models.artifact.training_bars.TrainingBars`."""
+
+    largest_move: float
+    largest_step: int
+    usual_step: int
+
+
 class GivenManifest(_Part):
     """The keys that the caller of `write_artifact` gives.
 
@@ -114,6 +122,7 @@ class GivenManifest(_Part):
         application's parameters list them.
     same_trades_as : of these, the one in the dataset that stands for it, by the name of each that was joined with it.
     only_sides : 1 or -1 by instance, where it took no trade of the other side.
+    training_bars : what the bars of each series did in the development part, see `models.artifact.training_bars`.
     data_span : first and last time of the development part, int64 ns UTC.
     n_trials : trials on these symbols.
     gate : the verdict.
@@ -135,6 +144,7 @@ class GivenManifest(_Part):
     gate: Verdict
     same_trades_as: dict[str, str] = {}
     only_sides: dict[str, float] = {}
+    training_bars: dict[str, TrainingBarsPart] = {}
     override: Annotated[str | None, AfterValidator(_in_words)]
     model: TrainedModel
     modules: list[ModulePart] = []

@@ -17,6 +17,7 @@ from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.registry import from_parameters
 from tradesieve.models.artifact.artifact import load_artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
+from tradesieve.models.artifact.training_bars import TrainingBars
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.models.scopes.category_columns import CategoryColumns
@@ -65,7 +66,8 @@ def write_run_artifact(
         categories=categories,
         application=_for_instances(searched.application, searched.dataset, names),
         manifest=_manifest(experiment, chunks, searched, summary)
-        | {"instances": names, "only_sides": only_sides(parts, searched.dataset.same_trades_as)},
+        | {"instances": names, "only_sides": only_sides(parts, searched.dataset.same_trades_as)}
+        | {"training_bars": _training_bars(parts)},
         golden=_draw_golden(parts, features, seed=experiment.plan.seed),
     )
     return folder
@@ -143,6 +145,12 @@ def only_sides(parts: Sequence[DevelopmentChunk], same_trades_as: Mapping[str, s
             if len(taken) == 1:
                 found[str(Instance(str(strategy), chunk.symbol, str(chunk.timeframe)))] = float(taken[0])
     return found | {name: found[other] for name, other in same_trades_as.items() if other in found}
+
+
+def _training_bars(parts: Sequence[DevelopmentChunk]) -> dict[str, Any]:
+    """Measure the bars of the development part, by symbol and timeframe."""
+    series = {f"{bars.symbol}|{bars.timeframe}": bars for part in parts for bars in (*part.others.values(), part.bars)}
+    return {name: TrainingBars.of(bars).as_dict() for name, bars in series.items() if len(bars)}
 
 
 def _draw_golden(parts: Sequence[DevelopmentChunk], features: Sequence[str], *, seed: int) -> list[GoldenVector]:

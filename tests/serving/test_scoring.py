@@ -297,7 +297,10 @@ def test_a_side_that_a_strategy_never_took_is_refused(
     long, short = (scorer.score(ScoreRequest(**make_request(side=side))) for side in (1, -1))
     assert long.accept
     assert (short.accept, short.size) == (False, 0.0)
-    assert short.reasons[0] == f"refused: {name} took no short trade before the model was trained"
+    assert short.reasons[:2] == [
+        "refused by a guard, whatever the score",
+        f"guard side: {name} took no short trade before the model was trained",
+    ]
 
 
 def test_the_nearest_of_ten_thousand_names_is_found_among_those_that_begin_alike() -> None:

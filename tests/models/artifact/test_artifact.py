@@ -95,7 +95,8 @@ def test_the_manifest_says_what_it_is(artifact: Artifact) -> None:
     assert manifest["model"]["format"] == "lightgbm"
     assert set(manifest["versions"]) == {"python", "numpy", "numba", "lightgbm"}
     assert set(manifest["files"]) == {"golden.npz", "model/model.json", "model/model.txt"}
-    assert set(Manifest.model_fields) - {"modules", "same_trades_as", "only_sides", "categories"} == set(manifest)
+    optional = {"modules", "same_trades_as", "only_sides", "training_bars", "categories"}
+    assert set(Manifest.model_fields) - optional == set(manifest)
 
 
 def test_nothing_in_the_folder_is_a_pickle(artifact: Artifact) -> None:
