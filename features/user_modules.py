@@ -1,4 +1,6 @@
-"""User modules: Python files with factors and other definitions of your own, identified by their source.
+"""User modules: files with factors, rules and other definitions of your own, identified by their source.
+
+Most are Python. A file of rules in YAML or JSON runs as the Python module that defines them, see `as_python`.
 
 A module's whole source defines its factors: it is part of every cache key that depends on them, and it travels with a
 model. So a module may import what is installed, what is part of this project, and modules that are named before it; a
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import sys
 import sysconfig
 import traceback
@@ -23,6 +26,14 @@ from tradesieve.features.factor import FACTORS, Factor, Feature, UserModule
 from tradesieve.features.feature_names import example_of
 from tradesieve.features.user_definitions import DEFINITIONS
 from tradesieve.market.errors import BadInput
+
+ENDINGS = (".py", ".yaml", ".yml", ".json")
+"""How the names of user modules' files end."""
+
+_RULE_FILE = """from tradesieve.strategies.rule_files.rules import define_rules
+
+define_rules({source!r}, __file__, __name__)
+"""
 
 _TAKEN = ("tradesieve", *sys.stdlib_module_names)
 """Names that a user module cannot have."""
@@ -39,7 +50,7 @@ def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> 
 
     Parameters
     ----------
-    modules : each one's path, ending in ``.py``, or its name as Python imports it.
+    modules : each one's path, ending in one of `ENDINGS`, or its name as Python imports it.
     folder : that paths and names are relative to; the current folder when None.
 
     Raises
@@ -66,6 +77,11 @@ def load_user_modules(modules: Sequence[str], *, folder: Path | None = None) -> 
                 "before a function, or rule and @rule(lookback=50)"
             )
     return tuple(loaded.values())
+
+
+def as_python(source: str, path: Path) -> str:
+    """Return what runs as a user module: the source of a Python file; of a file of rules, the definition of these."""
+    return source if path.suffix == ".py" else _RULE_FILE.format(source=source)
 
 
 def load_source(name: str, source: str, path: Path, *, known: Mapping[str, UserModule]) -> UserModule:
@@ -158,7 +174,7 @@ def default_features(module: UserModule) -> list[Feature]:
 
 def _found(given: str, folder: Path) -> tuple[str, Path]:
     """Return the name and the file of a module."""
-    if given.endswith(".py"):
+    if given.endswith(ENDINGS):
         path = folder / Path(given).expanduser()
         if not path.is_file():
             raise BadInput(f"modules: {path}: file not found")
@@ -166,7 +182,10 @@ def _found(given: str, folder: Path) -> tuple[str, Path]:
             raise BadInput(f"modules: {path.name}: a module's file name has to be a Python name, such as my_factors.py")
         return path.stem, path
     if not all(part.isidentifier() for part in given.split(".")):
-        raise BadInput(f"modules: {given!r} is neither a path that ends in .py nor a module's name, such as my_factors")
+        raise BadInput(
+            f"modules: {given!r} is neither a path that ends in .py nor a module's name, such as my_factors; a file of "
+            "rules without code ends in .yaml or .json"
+        )
     base = folder.joinpath(*given.split("."))
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
@@ -185,10 +204,10 @@ def _imported(
 ) -> tuple[tuple[UserModule, ...], tuple[str, ...]]:
     """Return the user modules that a module depends on, and the libraries that it imports."""
     try:
-        tree = ast.parse(source, filename=str(path))
+        tree = ast.parse(as_python(source, path), filename=str(path))
     except (SyntaxError, ValueError) as error:
         raise BadInput(f"modules: {path} is not valid Python: {error}") from error
-    direct, libraries = set(), set()
+    direct, libraries = _mentioned(source, path, known), set()
     lasting = set(_imports(tree.body, path))
     for imported in _imports(ast.walk(tree), path):
         top = imported.partition(".")[0]
@@ -214,6 +233,27 @@ def _imported(
             libraries.add(top)
     needed = {one.name for other in direct for one in (*known[other].dependencies, known[other])}
     return tuple(module for name, module in known.items() if name in needed), tuple(sorted(libraries))
+
+
+def _mentioned(source: str, path: Path, known: Mapping[str, UserModule]) -> set[str]:
+    """Return the user modules whose factors a file of rules mentions, which imports nothing.
+
+    Raises
+    ------
+    BadInput : if one of them is not named before it.
+    """
+    if path.suffix == ".py":
+        return set()
+    found = set()
+    for factor in FACTORS.values():
+        if factor.module is not None and re.search(rf"__{factor.name}(?![a-z0-9]|_(?!_))", source):
+            if factor.module.name not in known:
+                raise BadInput(
+                    f"modules: {path.name} reads the factor {factor.name} of {factor.module.name}: name that in "
+                    f"modules too, before {path.name}"
+                )
+            found.add(factor.module.name)
+    return found
 
 
 def _imports(nodes: Iterable[ast.AST], path: Path) -> Iterator[str]:
@@ -253,7 +293,7 @@ def _run(
     others, other_definitions = set(FACTORS), set(DEFINITIONS)
     sys.modules[name] = module  # so that functions find their module, and other modules this one
     try:
-        exec(compile(source, str(path), "exec"), module.__dict__)
+        exec(compile(as_python(source, path), str(path), "exec"), module.__dict__)
     except Exception as error:
         _restore(before, {name: code})
         if isinstance(error, BadInput):

@@ -19,7 +19,10 @@ Value = TypeVar("Value")
 
 
 class TradesieveError(Exception):
-    """An expected failure, explained in one line."""
+    """An expected failure, explained in one line; `excerpt` may follow."""
+
+    excerpt: str = ""
+    """The end of the message, if it shows a place: text, and a caret below it. Commands print it as it is."""
 
     proposals: tuple[Mapping[str, str | bool | None], ...] = ()
     """Options by the names of their parameters, each of which may cure it; `data import` tries them.

@@ -35,7 +35,7 @@ _COMMANDS = {
     "demo": "Run everything on a synthetic market, in minutes.",
     "data": "Bring bars in, list them, check and repair them.",
     "trades": "Generate the trades that rules would have made, and look at them.",
-    "strategies": "List the rules and modifiers that strategies are made of.",
+    "strategies": "List rules and modifiers; print rules without code as Python.",
     "factors": "List, compute, check and describe factors.",
     "model": "Search for filters, judge, export and serve them.",
     "report": "What a run found, and whether it is luck, as a page.",
@@ -106,7 +106,7 @@ def main() -> None:
         hint = f"; see `{error.ctx.command_path} --help`" if isinstance(error, click.UsageError) and error.ctx else ""
         end(error.format_message().rstrip(".") + hint, 2)
     except TradesieveError as error:
-        end(str(error), 2)
+        end(str(error), 2, excerpt=error.excerpt)
     except Exception as error:
         disk_error = _disk_error(error)
         if disk_error is None:
@@ -129,14 +129,18 @@ def _show_cache_warnings() -> None:
     warnings.simplefilter("always", CacheWarning)
 
 
-def _end(text: str, code: int, *, as_json: bool, outcome: Mapping[str, bool]) -> None:
-    """End with a sentence in one line: on standard error, or as the one JSON object that a command prints."""
+def _end(text: str, code: int, *, as_json: bool, outcome: Mapping[str, bool], excerpt: str = "") -> None:
+    """End with a sentence in one line: on standard error, or as the one JSON object that a command prints.
+
+    An excerpt at the end of the text, which shows the place of an error, keeps its lines.
+    """
     # A proposed command keeps its tabs and spaces.
-    line = " ".join(line.strip() for line in text.splitlines())
+    line = " ".join(line.strip() for line in text.removesuffix(excerpt).splitlines())
     if as_json and not outcome:
-        click.echo(json.dumps({"error": line, "exit_code": code}))
+        shown = {"excerpt": excerpt.strip("\n")} if excerpt else {}
+        click.echo(json.dumps({"error": line, "exit_code": code} | shown))
     else:
-        click.echo(f"tradesieve: {line}", err=True)
+        click.echo(f"tradesieve: {line}{excerpt}", err=True)
     sys.exit(code)
 
 

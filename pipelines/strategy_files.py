@@ -1,4 +1,4 @@
-"""Files among the strategies of an experiment: ``my_rules.py`` stands for the rules that it defines."""
+"""Files among the strategies of an experiment: ``my_rules.py`` or ``my_rules.yaml`` stands for the rules in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tradesieve.features.factor import UserModule
-from tradesieve.features.user_modules import load_user_modules
+from tradesieve.features.user_modules import ENDINGS, load_user_modules
 from tradesieve.market.errors import BadInput
 from tradesieve.strategies.parameter_text import split_top_level
 from tradesieve.strategies.registry import rules_of
@@ -45,7 +45,7 @@ def with_loaded_modules(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def names_file(text: str) -> bool:
     """Tell whether a text among the strategies names the file of a module, with or without modifiers."""
-    return split_top_level(text, "+")[0].endswith(".py")
+    return split_top_level(text, "+")[0].endswith(ENDINGS)
 
 
 def _rules_in(text: str, loaded: Mapping[str, UserModule]) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from tradesieve.features.user_modules import as_python
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.artifact.manifest import MANIFEST_FILE, read_manifest, require_release, required_packages
@@ -112,7 +113,7 @@ def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
     """
     artifact = load_artifact(artifact_folder)
     require_release(artifact.manifest)
-    modules = served_modules(artifact.folder.glob("modules/*.py"))
+    modules = served_modules(artifact.folder.glob("modules/*.*"))
     digest = hashlib.sha256(artifact.fingerprint.encode())
     for path in modules:
         digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
@@ -196,7 +197,7 @@ class _ImportedNames(ast.NodeVisitor):
     @classmethod
     def of(cls, path: Path) -> _ImportedNames:
         visitor = cls()
-        visitor.visit(ast.parse(path.read_text(encoding="utf-8")))
+        visitor.visit(ast.parse(as_python(path.read_text(encoding="utf-8"), path)))
         return visitor
 
     def visit_If(self, node: ast.If) -> None:

@@ -1,6 +1,6 @@
 """What a rule would have done: rules, signals, the simulator, the trades table, trade statistics.
 
-A rule is a file in `strategies.rules`. Models that choose among its trades live to the right.
+A rule is a file in `strategies.rules`, or a user's own. Models that choose among its trades live to the right.
 """
 
 __all__ = [
@@ -10,10 +10,12 @@ __all__ = [
     "trades",
     "strategy",
     "indicators",
+    "expressions",
     "rules",
     "modifiers",
     "user_rules",
     "registry",
+    "rule_files",
     "parameter_grid",
     "backtest",
     "imports",

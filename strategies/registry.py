@@ -6,7 +6,7 @@ a parameter with several values, as in ``trailing(ranges=2|3|4)``, for one strat
 default grids of all rules. A rule that depends on sessions takes those of its market (`session`, see
 `market.calendars.sessions.session_word`), unless its text gives a session or a minute of the UTC day; its id always
 holds the session, so that it means the same everywhere. Rules of user modules are found by name like any other, see
-`strategies.user_rules`.
+`strategies.user_rules`; one may have modifiers of its own, which its name without parentheses stands for, too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from itertools import chain
 
 from tradesieve.features.factor import UserModule
 from tradesieve.features.user_definitions import defined
+from tradesieve.features.user_modules import ENDINGS
 from tradesieve.market.errors import BadInput, Unknown, lookup
 from tradesieve.strategies.modifiers.base import Modifier
 from tradesieve.strategies.modifiers.entries import Cooldown, LimitEntry, ScaleIn, StopEntry
@@ -90,7 +91,7 @@ def get_rule(name: str) -> type[Strategy]:
         module = own[taken].module
         file = own[taken].__module__ if module is None else module.path.name
         raise BadInput(f"{file}: there is already a rule called {taken!r}: choose another name")
-    if name.endswith(".py") and name not in own:
+    if name.endswith(ENDINGS) and name not in own:
         raise BadInput(f"strategy {name!r} is a file: name it in modules, and here a rule that it defines")
     return lookup("strategy", name, {**RULES, **own})
 
@@ -106,6 +107,11 @@ def with_rules_of(modules: Sequence[UserModule], rules: Sequence[str]) -> tuple[
 def rules_of(modules: Sequence[UserModule]) -> list[str]:
     """Return the names of the rules that user modules define, in the order of the files."""
     return [name for module in modules for kind, name in module.definitions if kind == KIND]
+
+
+def modifiers_of(rule: type[Strategy], text: str) -> tuple[str, ...]:
+    """Return the modifiers of a rule that its text, without modifiers, stands for: its own if it has no parentheses."""
+    return () if "(" in text else rule.own_modifiers
 
 
 def get_modifier(name: str) -> type[Modifier]:
@@ -266,6 +272,7 @@ def _parse_grid(text: str, session: str = "", *, expand_rule: bool = True) -> Gr
     """Parse a text; a rule without parentheses stands for its default grid only with `expand_rule`."""
     first, *others = split_top_level(text, "+")
     rule = get_rule(parse_name(first))
+    others = [*modifiers_of(rule, first), *others]
     if "(" in first or not expand_rule:
         variants = parse_variants(rule, first, partial(rule.session_defaults, session))
     else:

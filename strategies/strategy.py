@@ -68,6 +68,8 @@ class Strategy(Parametrised, ABC):
     grid: ClassVar[dict[str, tuple[float, ...]]]
     module: ClassVar[UserModule | None] = None
     """The user module that defines it; None for built-in rules."""
+    own_modifiers: ClassVar[tuple[str, ...]] = ()
+    """Modifiers that its name without parentheses stands for; a text with parentheses has those that it writes."""
 
     @abstractmethod
     def lookback(self, timeframe: Timeframe) -> int:

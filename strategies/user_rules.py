@@ -18,6 +18,8 @@ close. How a trade is left, paused and sized is up to modifiers, as in ``new_hig
 A function of all bars can look ahead. So `strategies.invariants.find_violation` runs it on other futures before its
 first trade is simulated, and names the first time at which its signals would be others.
 
+Without code, a file in YAML defines rules, see `strategies.rule_files`.
+
 What a function cannot say, a class can: a frozen dataclass derived from `strategies.strategy.Strategy`, with ``@rule``
 before it.
 """
@@ -100,7 +102,7 @@ class FunctionRule(Strategy):
 
         def run() -> Signals:
             read = Window(*(getattr(bars, name) for name in COLUMNS)).frame() if of == "frame" else bars
-            return _signals_from(function(read, **self._values), bars)
+            return signals_from(function(read, **self._values), bars)
 
         try:
             return guarded(function, bars.close_time, run)
@@ -119,6 +121,7 @@ def rule(
     grid: Mapping[str, Sequence[float]] | None = None,
     of: str = "bars",
     windowed: bool = False,
+    modifiers: Sequence[str] = (),
 ) -> Any:
     """Register a function, or a class, as a rule.
 
@@ -134,6 +137,8 @@ def rule(
     windowed : decide each signal again from its last `lookback` bars alone. A running mean of pandas differs in its
         last digits with the bar that it starts at; a stop computed from one is the same live only so. Takes a call for
         each signal.
+    modifiers : how its trades are left, paused and sized where it is named without parentheses, as in
+        ``("opposite_exit", "time_exit(bars=96)")``.
 
     Notes
     -----
@@ -152,11 +157,14 @@ def rule(
 
     def register(plain: Any) -> Any:
         if isinstance(plain, type):
-            if lookback is not None or grid is not None:
-                raise BadInput(f"rule {plain.__name__}: a class has its own lookback and grid; write @rule alone")
+            if lookback is not None or grid is not None or modifiers:
+                raise BadInput(
+                    f"rule {plain.__name__}: a class has its own lookback, grid and own_modifiers; write @rule alone"
+                )
             made = _checked_class(plain)
         else:
             made = _class_of(plain, lookback, grid or {}, of, windowed)
+            made.own_modifiers = (modifiers,) if isinstance(modifiers, str) else tuple(modifiers)
         known = DEFINITIONS.get((KIND, made.name))
         if known is not None and known.__module__ == made.__module__ == "__main__":  # a notebook's cell, run again
             del DEFINITIONS[KIND, made.name]
@@ -171,33 +179,64 @@ def _class_of(
 ) -> type[Strategy]:
     """Make the class of a function's rule."""
     place, name = f"{place_of(function)}: {function.__name__}", function.__name__
-    _check_name(place_of(function), name)
+    check_rule_name(place_of(function), name)
     parameters: dict[str, int | float] = {}
     for parameter, default in parameters_of(function).items():
         if default is None:
             raise BadInput(f"{place}: give {parameter} a default, as in {parameter}=20")
         parameters[parameter] = default
-        if hasattr(FunctionRule, parameter) or parameter in ("name", "grid", "definition"):
-            raise BadInput(f"{place}: a parameter cannot be called {parameter}, which every strategy has")
+        check_parameter_name(place, parameter, FunctionRule)
     if lookback is None:
         raise BadInput(
             f"{place}: say how many bars decide a signal, the deciding one included, as in @rule(lookback=50) or "
             "@rule(lookback=lambda window: window + 1)"
         )
-    count_bars = lookback_of(function, tuple(parameters), lookback)
-    made = make_dataclass(
+    definition = _Definition(function, of, lookback_of(function, tuple(parameters), lookback), windowed)
+    made = make_rule_class(FunctionRule, name, parameters, grid, place=place, definition=definition)
+    made.__doc__, made.__module__ = function.__doc__, function.__module__
+    return made
+
+
+def check_parameter_name(place: str, parameter: str, base: type[FunctionRule]) -> None:
+    """Refuse a parameter that every strategy has already."""
+    if hasattr(base, parameter) or parameter in ("name", "grid", "definition"):
+        raise BadInput(f"{place}: a parameter cannot be called {parameter}, which every strategy has")
+
+
+def make_rule_class(
+    base: type[FunctionRule],
+    name: str,
+    parameters: Mapping[str, int | float],
+    grid: Mapping[str, Sequence[float]],
+    *,
+    place: str,
+    **attributes: Any,
+) -> type[FunctionRule]:
+    """Make the class of a rule: a frozen dataclass with a field for each parameter.
+
+    Parameters
+    ----------
+    parameters : defaults by name; a whole default takes whole numbers only.
+    grid : values to try, by parameter.
+    place : file and name, for messages.
+    attributes : further attributes of the class.
+
+    Raises
+    ------
+    Unknown : if the grid has another parameter.
+    BadInput : if its values do not fit the default.
+    """
+    return make_dataclass(
         name,
         [(parameter, _kind(default).__name__, _kind(default)(default)) for parameter, default in parameters.items()],
-        bases=(FunctionRule,),
+        bases=(base,),
         namespace={
             "name": name,
             "grid": {parameter: _grid_values(place, parameter, parameters, grid[parameter]) for parameter in grid},
-            "definition": _Definition(function, of, count_bars, windowed),
+            **attributes,
         },
         frozen=True,
     )
-    made.__doc__, made.__module__ = function.__doc__, function.__module__
-    return made
 
 
 def _grid_values(
@@ -236,7 +275,7 @@ def _checked_class(plain: type) -> type[Strategy]:
     except TypeError as error:
         raise BadInput(f"{place}: {error}; write its methods, and give its parameters defaults") from error
     decide = plain.signals
-    _check_name(place_of(decide), plain.name)
+    check_rule_name(place_of(decide), plain.name)
 
     def signals(self: Strategy, bars: Bars) -> Signals:
         return guarded(decide, bars.close_time, lambda: decide(self, bars))
@@ -246,13 +285,20 @@ def _checked_class(plain: type) -> type[Strategy]:
     return plain
 
 
-def _check_name(place: str, name: str) -> None:
+def check_rule_name(place: str, name: str) -> None:
+    """Refuse a name that cannot stand in the text of a strategy."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         raise BadInput(f"{place}: a rule's name has small letters, digits and single underscores, not {name!r}")
 
 
-def _signals_from(made: Any, bars: Bars) -> Signals:
-    """Read what a function returned: a side for each bar, or columns of signals by name."""
+def signals_from(made: Any, bars: Bars) -> Signals:
+    """Read what a function returned: a side for each bar, or columns of signals by name.
+
+    Raises
+    ------
+    Unknown : if there is no such column.
+    BadInput : at the first value that is not allowed; names it and its time.
+    """
     columns = {str(name): made[name] for name in made} if _has_columns(made) else {"side": made}
     if "side" not in columns:
         raise _WrongOutput(

@@ -4,6 +4,7 @@ from tradesieve.features.families import (
     candles,
     clock,
     day,
+    levels,
     oscillators,
     pairs,
     price,
@@ -18,5 +19,6 @@ from tradesieve.features.families import (
 )
 
 FAMILIES = (
-    price, candles, trend, volatility, pairs, regime, volume, oscillators, statistics, day, week, clock, trade, record,
+    price, levels, candles, trend, volatility, pairs, regime, volume, oscillators, statistics, day, week, clock, trade,
+    record,
 )  # fmt: skip

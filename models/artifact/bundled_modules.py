@@ -1,4 +1,4 @@
-"""Bundled modules: an artifact carries the source of the user's factors and rules that its model was trained on.
+"""Bundled modules: an artifact carries the files of the user's factors and rules that its model was trained on.
 
 Loading such an artifact runs that source, so load artifacts only from sources whose code you would run. The manifest
 holds the checksum of each file, and the golden vectors prove what it computes. The modules are loaded beside those of
@@ -24,6 +24,9 @@ FOLDER = "modules"
 
 _ALWAYS = ("numpy", "pandas")
 """Factors receive windows of the one, tsfresh frames of the other."""
+
+_RULE_FILES = ("pydantic", "pyyaml")
+"""What reads rules without code."""
 
 
 def modules_of(features: Iterable[Feature], instances: Iterable[str] = ()) -> tuple[UserModule, ...]:
@@ -59,7 +62,7 @@ def modules_of(features: Iterable[Feature], instances: Iterable[str] = ()) -> tu
 def describe_modules(modules: Iterable[UserModule]) -> list[dict[str, Any]]:
     """Describe modules for a manifest: ``name``, ``file`` and ``packages``, the distributions that each imports."""
     return [
-        {"name": module.name, "file": f"{FOLDER}/{module.name}.py", "packages": _distributions(module)}
+        {"name": module.name, "file": _file(module), "packages": _distributions(module)}
         for module in modules
     ]
 
@@ -67,7 +70,7 @@ def describe_modules(modules: Iterable[UserModule]) -> list[dict[str, Any]]:
 def write_modules(folder: Path, modules: Iterable[UserModule]) -> None:
     """Write the source of modules into an artifact's folder."""
     for module in modules:
-        path = folder / FOLDER / f"{module.name}.py"
+        path = folder / _file(module)
         path.parent.mkdir(exist_ok=True)
         path.write_text(module.source, encoding="utf-8")
 
@@ -109,7 +112,11 @@ def packages_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(package for module in manifest.get("modules", ()) for package in module["packages"]))
 
 
+def _file(module: UserModule) -> str:
+    return f"{FOLDER}/{module.name}{module.path.suffix}"
+
+
 def _distributions(module: UserModule) -> list[str]:
     found = packages_distributions()
     named = {distribution for library, _ in module.libraries for distribution in found.get(library, ())[:1]}
-    return sorted({*named, *_ALWAYS})
+    return sorted({*named, *_ALWAYS, *(_RULE_FILES if module.path.suffix != ".py" else ())})

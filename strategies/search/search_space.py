@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from tradesieve.market.errors import BadInput
 from tradesieve.strategies.modifiers.base import ModifiedStrategy, Modifier
 from tradesieve.strategies.parameter_text import Value, parse_name, parse_values, split_top_level
-from tradesieve.strategies.registry import get_modifier, get_rule
+from tradesieve.strategies.registry import get_modifier, get_rule, modifiers_of
 from tradesieve.strategies.strategy import Strategy
 
 EXIT_PARAMETERS = frozenset(
@@ -180,7 +180,9 @@ def search_space(text: str, *, session: str = "") -> SearchSpace:
     ['exit_window 10 to 20', 'opposite_exit 0 to 1', 'max_hold 96 to 192', 'trailing.ranges 2 to 5']
     """
     rule, *modifiers = split_top_level(text, "+")
-    kinds: list[type[Strategy] | type[Modifier]] = [get_rule(parse_name(rule))]
+    found = get_rule(parse_name(rule))
+    modifiers = [*modifiers_of(found, rule), *modifiers]
+    kinds: list[type[Strategy] | type[Modifier]] = [found]
     kinds += [get_modifier(parse_name(modifier)) for modifier in modifiers]
     parts = []
     for position, (kind, written) in enumerate(zip(kinds, (rule, *modifiers), strict=True)):

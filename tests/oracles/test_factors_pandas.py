@@ -45,6 +45,8 @@ Expression = Callable[[pd.DataFrame, pd.Series, int], pd.Series]
 
 # The frame of bars, the series that is looked at, the window.
 EQUALS: dict[str, Expression] = {
+    "highest": lambda f, x, n: f.high.rolling(n).max(),
+    "lowest": lambda f, x, n: f.low.rolling(n).min(),
     "range": lambda f, x, n: (f.high.rolling(n).max() - f.low.rolling(n).min()) / f.close,
     "position_in_range": lambda f, x, n: (
         (f.close - f.low.rolling(n).min()) / (f.high.rolling(n).max() - f.low.rolling(n).min())

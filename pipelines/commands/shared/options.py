@@ -63,7 +63,7 @@ modules_option = _strategies(
     "--modules",
     "modules",
     metavar="FILE,...",
-    help="Factors, rules, labels of your own (.py).",
+    help="Factors, rules, labels of your own.",
 )
 
 _chosen_strategies = [

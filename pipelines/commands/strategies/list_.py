@@ -1,4 +1,4 @@
-"""tradesieve strategies: the rules and modifiers that strategies are made of."""
+"""tradesieve strategies list: the rules and modifiers that strategies are made of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment_assembly import split_commas
-from tradesieve.pipelines.help_pages import HelpGroup
+from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.strategies.modifiers.base import ASPECTS, Modifier
 from tradesieve.strategies.registry import MODIFIERS, RULES, get_rule, rules_of
 from tradesieve.strategies.strategy import Strategy
@@ -24,12 +24,7 @@ _MODIFIERS = {"example": "modifier, with its defaults", "sets": "sets", "descrip
 _PARAMETERS = {"name": "parameter", "default": "default", "searched": "searched", "description": "description"}
 
 
-@click.group(cls=HelpGroup)
-def strategies() -> None:
-    """List the rules and modifiers that strategies are made of."""
-
-
-@strategies.command("list")
+@click.command("list", cls=HelpPage)
 @click.argument("search", required=False)
 @click.option("--module", "--modules", "modules", metavar="FILE,...", help="Files with rules of your own.")
 @as_json
@@ -70,7 +65,9 @@ def list_(search: str | None, modules: str | None, as_json: bool) -> None:
 def _rule(kind: type[Strategy]) -> dict[str, Any]:
     grid = kind.default_grid()
     searched = {name: "|".join(f"{value:g}" for value in values) for name, values in grid.items()}
-    return _described(kind, searched) | {"n_strategies": math.prod(map(len, grid.values()))}
+    described = _described(kind, searched)
+    example = "+".join([described["example"], *kind.own_modifiers])
+    return described | {"example": example, "n_strategies": math.prod(map(len, grid.values()))}
 
 
 def _modifier(kind: type[Modifier]) -> dict[str, Any]:
