@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from tradesieve.features.user_modules import ENDINGS
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.strategies.instance import Instance
 
@@ -96,7 +97,7 @@ class ModulePart(_Part):
 
     @model_validator(mode="after")
     def _own_file(self) -> Self:
-        if self.file != f"modules/{self.name}.py":
+        if self.file not in [f"modules/{self.name}{ending}" for ending in ENDINGS]:
             raise ValueError(f"the file of {self.name} is {self.file!r}, not modules/{self.name}.py")
         return self
 

@@ -1,4 +1,4 @@
-"""tradesieve strategies: list rules and modifiers; print rules without code as Python, and the format of their files."""
+"""tradesieve strategies: list rules and modifiers, print rules without code as Python, and the format of files."""
 
 from __future__ import annotations
 
