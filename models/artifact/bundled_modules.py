@@ -61,10 +61,7 @@ def modules_of(features: Iterable[Feature], instances: Iterable[str] = ()) -> tu
 
 def describe_modules(modules: Iterable[UserModule]) -> list[dict[str, Any]]:
     """Describe modules for a manifest: ``name``, ``file`` and ``packages``, the distributions that each imports."""
-    return [
-        {"name": module.name, "file": _file(module), "packages": _distributions(module)}
-        for module in modules
-    ]
+    return [{"name": module.name, "file": _file(module), "packages": _distributions(module)} for module in modules]
 
 
 def write_modules(folder: Path, modules: Iterable[UserModule]) -> None:
