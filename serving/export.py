@@ -81,7 +81,8 @@ def point_to(pointer: Path, artifact_folder: Path) -> None:
     pointer.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{pointer.name}.", dir=pointer.parent))
     try:
-        (draft / "link").symlink_to(target)
+        # Relative, so that a state folder may be moved or copied as a whole.
+        (draft / "link").symlink_to(os.path.relpath(target, pointer.parent.resolve()))
         (draft / "link").replace(pointer)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tradesieve.market.errors import BadInput, lookup
+from tradesieve.market.errors import BadInput, TradesieveError, lookup
 from tradesieve.models.fitted.calibration import calibration_from
 from tradesieve.models.fitted.combination import ScikitCombinationModel
 from tradesieve.models.fitted.grouped_model import GroupedModel
@@ -40,7 +40,7 @@ def load_model(folder: Path) -> Model:
 
     Raises
     ------
-    BadInput : if there is no model, or its file is not the one that was saved.
+    BadInput : if there is no model, its file is not the one that was saved, or its library cannot read it.
     Unknown : if there is no such format.
     Refused : if the file holds other types than models have.
     """
@@ -57,5 +57,11 @@ def load_model(folder: Path) -> Model:
         raise BadInput(f"{folder} holds no complete model: {error.filename} is missing") from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise BadInput(f"{folder / MANIFEST} is not a model's manifest: {type(error).__name__} {error}") from error
-    model = kind._read(path, np.asarray(columns, dtype=np.int64), n_features)
+    try:
+        model = kind._read(path, np.asarray(columns, dtype=np.int64), n_features)
+    except TradesieveError:
+        raise
+    except Exception as error:  # each library has errors of its own
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"{path} cannot be read as {name}: {type(error).__name__} {reason}") from error
     return model if calibration is None else model.calibrated(calibration)

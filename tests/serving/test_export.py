@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -231,6 +232,15 @@ def test_the_command_watches_a_pointer_and_listens_here_only(artifact: Artifact,
         serve_command(tmp_path, port=1)
     with pytest.raises(BadInput, match="neither an artifact"):
         serve_command("no/such/folder", port=1)
+
+
+def test_a_copied_state_folder_serves_its_own_model(artifact: Artifact, tmp_path: Path) -> None:
+    released = Path(shutil.copytree(artifact.folder, tmp_path / "var" / "released" / "run"))
+    point_to(tmp_path / "var" / "serving" / "champion", released)
+    copied = Path(shutil.copytree(tmp_path / "var", tmp_path / "elsewhere" / "var", symlinks=True))
+    assert (copied / "serving" / "champion").resolve() == copied / "released" / "run"
+    (tmp_path / "var").rename(tmp_path / "moved")
+    assert (tmp_path / "moved" / "serving" / "champion").resolve() == tmp_path / "moved" / "released" / "run"
 
 
 def test_a_pointer_is_turned_only_to_artifacts(artifact: Artifact, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -216,6 +217,17 @@ def test_what_is_not_a_whole_model_is_refused(tmp_path: Path) -> None:
         load_model(tmp_path)
     (tmp_path / "model.txt").unlink()
     with pytest.raises(BadInput, match=r"model\.txt is missing"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(("engine", "estimator"), [("lightgbm", "gbdt"), ("sklearn", "logistic")])
+def test_a_file_that_its_library_cannot_read_is_refused_by_name(engine: str, estimator: str, tmp_path: Path) -> None:
+    model = fit(engine, estimator)
+    model.save(tmp_path)
+    path = tmp_path / model.file_name
+    path.write_bytes(b"tree\nversion=v4\nnonsense")
+    edit(tmp_path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(BadInput, match=f"{path.name} cannot be read as {model.format}: "):
         load_model(tmp_path)
 
 
