@@ -101,6 +101,7 @@ def search(
     development: Dataset,
     plan: Plan,
     *,
+    quick: bool = False,
     checkpoints: ScoreCheckpoints | None = None,
     n_jobs: int = 2,
     on_progress: Progress | None = None,
@@ -118,6 +119,7 @@ def search(
     Parameters
     ----------
     development : see `models.splits.split_holdout`.
+    quick : try candidates as `Engine.quick` returns them, for one of many small searches.
     checkpoints : stores the scores of finished candidates, so that an interrupted search resumes.
     n_jobs : fits that run at the same time; the result does not depend on it, unless the budget is a time.
     on_progress : called with the number of finished fits, the most that there can be, and a candidate's name.
@@ -131,6 +133,8 @@ def search(
     check_leakage(development)
     folds = plan.split(development)
     candidates = plan.candidates(development.feature_names, development.factor_sets)
+    if quick:
+        candidates = [engine_named(one.engine).quick(one, len(development)) for one in candidates]
     judged = tested_part(development, folds)
     scores: dict[str, np.ndarray] = {}
     of_candidate: dict[str, list[Trial]] = {}

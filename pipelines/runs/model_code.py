@@ -14,7 +14,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate
-from tradesieve.models.engines.lightgbm import BINNING, LightGBMEngine, training_settings
+from tradesieve.models.engines.lightgbm import BINNED_BY, LightGBMEngine, training_settings
 from tradesieve.models.engines.registry import engine_named
 from tradesieve.models.fitted.calibration import ISOTONIC, NONE, SIGMOID
 from tradesieve.models.protocol.candidate_rows import CandidateRows
@@ -92,7 +92,7 @@ def write_model_code(
         experiment=run.result["experiment"], name=winner["name"],
         label=candidate.label or run.experiment.plan.labels[0],
         application=winner["application"].replace("_", " "), file=path.name, table=csv.name, scores=scores,
-        imports=calibration_import, binning=_written(BINNING), divided=bool(engine.members(candidate)),
+        imports=calibration_import, binning=_written(BINNED_BY), divided=bool(engine.members(candidate)),
         constants="".join(f"{name} = {_written(value)}\n{_EXPLAINED[name]}\n" for name, value in constants.items()),
     )  # fmt: skip
     with atomic_write(path) as temporary:

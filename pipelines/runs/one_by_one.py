@@ -1,7 +1,8 @@
 """One by one: a search for every strategy instance by itself, thousands of them, side by side.
 
 Each instance learns from its own trades alone and keeps its own winner. What is done is stored, so that an interrupted
-run goes on where it stopped; an instance that fails is recorded with its error, and the others continue.
+run goes on where it stopped; an instance that fails is recorded with its error, and the others continue. Candidates are
+those of `Engine.quick`, since an instance has few trades.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def _train(
 
 
 def _search(dataset: Dataset, plan: Plan, experiment: str, ledger: Ledger, folder: Path) -> dict[str, Any]:
-    found = search(_part(dataset, plan, DEVELOPMENT), plan, n_jobs=1)
+    found = search(_part(dataset, plan, DEVELOPMENT), plan, quick=True, n_jobs=1)
     symbol = Instance.parse(dataset.instance_names[0]).symbol
     record_trials(found, ledger=ledger, experiment=experiment, symbols=[symbol])
     winner = found.winner

@@ -22,6 +22,7 @@ import pandas as pd
 {imports}
 TABLE = Path(__file__).with_name({table!r})
 BINNING = {binning}
+"""The settings of a model by which rows are sorted into bins."""
 DIVIDED = {divided}
 """Whether a score is the mean of several boosters, each divided by the deviation of its scores in training."""
 {constants}
@@ -33,7 +34,8 @@ def read(path):
 
 def boost(X, target, weight, members):
     """Train the boosters of a model: a list of (booster, scale)."""
-    rows = lightgbm.Dataset(X, label=target, weight=weight / weight.mean(), params=BINNING)
+    binning = {{name: value for name, value in members[0][0].items() if name in BINNING}}
+    rows = lightgbm.Dataset(X, label=target, weight=weight / weight.mean(), params=binning)
     rows.construct()
     boosters = [lightgbm.train(settings, rows, num_boost_round=n_trees) for settings, n_trees in members]
     return [(booster, float(np.std(booster.predict(X))) if DIVIDED else 1.0) for booster in boosters]

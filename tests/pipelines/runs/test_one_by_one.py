@@ -58,7 +58,7 @@ def test_each_instance_has_the_winner_of_a_search_on_its_own_trades(trained: Sim
     assert [name.partition("(")[0] for name in names] == ["volatility_breakout", "dip_buying"]
     alone = replace(trained.experiment, strategies=OFTEN[1:])
     development, _ = split_holdout(build_dataset(alone, load_chunks(alone, settings), settings))
-    searched = search(development, alone.plan)
+    searched = search(development, alone.plan, quick=True)
     model = load_model(own_folder(found["folder"], names[1]) / "model")
     assert model.predict(development.X).tobytes() == searched.model.predict(development.X).tobytes()
     assert found["by_instance"][1]["filtered_n_trades"] == int(np.count_nonzero(searched.winner.sizes))
