@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +18,15 @@ from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.trade_sets import TradeSet
 from tradesieve.strategies.imports.base import ImportOptions
-from tradesieve.strategies.imports.placement import Placing, place_trades
+from tradesieve.strategies.imports.placement import ENTRY_OUTSIDE, EXIT_OUTSIDE, Placing, place_trades
 from tradesieve.strategies.imports.reading import TradeFile, read_trades
 from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.trades import check_trades, pool_trades
 
 REFUSE, DROP = "refuse", "drop"
 _LISTED = 5
+_LIKE_A_SPREAD = 0.005
+"""Below this fraction outside its bar, a price may hold a spread or slippage."""
 _SUSPICIOUS = 0.1
 """Above this share of faulty trades, the times or the bars are probably read wrongly."""
 
@@ -87,6 +90,7 @@ def import_trades(
     faults: dict[str, list[int]] = {}
     tables: list[pd.DataFrame] = []
     placed_notes: list[str] = []
+    beyond = 0.0
     for done, ((symbol, timeframe), rows) in enumerate(series.items()):
         progress("trades", done, len(series), f"{symbol} {timeframe}")
         bars = _bars(symbol, timeframe, settings)
@@ -96,12 +100,15 @@ def import_trades(
         for fault, marked in placed.faults.items():
             faults.setdefault(fault, []).extend(marked)
         placed_notes += placed.notes
+        beyond = max(beyond, placed.beyond)
     trades = pool_trades(tables)
     n_read = sum(len(rows) for rows in series.values())
     if faults and request.bad_trades == REFUSE:
-        raise BadInput(f"{path}: {describe_faults(faults, n_read)}; {_advice(faults, n_read)}")
+        raise BadInput(f"{path}: {describe_faults(faults, n_read)}; {_advice(faults, n_read, beyond)}")
     if not len(trades):
-        raise BadInput(f"{path}: no trade is left; {describe_faults(faults, n_read)}; {_advice(faults, n_read)}")
+        raise BadInput(
+            f"{path}: no trade is left; {describe_faults(faults, n_read)}; {_advice(faults, n_read, beyond)}"
+        )
     trades, period, period_notes = _within_period(trades, file, request)
     check_trades(trades)
     stored = TradeSet(name, trades, period, _instances(trades, file, list(series)), file.format, path.name)
@@ -120,10 +127,16 @@ def describe_faults(faults: Mapping[str, list[int]], n_read: int) -> str:
     return f"{n:,} of {n_read:,} trades contradict the bars or themselves: {'; '.join(each)}"
 
 
-def _advice(faults: Mapping[str, list[int]], n_read: int) -> str:
+def _advice(faults: Mapping[str, list[int]], n_read: int, beyond: float) -> str:
     n = sum(len(rows) for rows in faults.values())
     causes = ""
-    if n > _SUSPICIOUS * n_read:
+    if faults.keys() <= {ENTRY_OUTSIDE, EXIT_OUTSIDE} and beyond < _LIKE_A_SPREAD:
+        tolerance = math.ceil(beyond * 1e5) / 1e5
+        causes = (
+            f"they are at most {beyond:.3%} outside, as with a spread or slippage: accept that with --tolerance "
+            f"{tolerance:g}, or "
+        )
+    elif n > _SUSPICIOUS * n_read:
         causes = (
             "so many point to another time zone (--timezone), times that are closes (--stamp close), fills with "
             "slippage (--tolerance) or bars of another market (--symbol, --timeframe); otherwise "

@@ -26,6 +26,8 @@ DECIDED = (BEFORE, AT_CLOSE)
 that bar, at which they filled."""
 TOLERANCE = 1e-4
 """By which fraction a fill may lie outside the range of its bar: rounding, and a tick."""
+ENTRY_OUTSIDE, EXIT_OUTSIDE = "entry price outside the range of its bar", "exit price outside the range of its bar"
+"""Faults that a tolerance may cure."""
 _EQUAL = 1e-9
 """Prices that differ by a smaller fraction are one price."""
 
@@ -54,11 +56,13 @@ class PlacedTrades(NamedTuple):
     ----------
     trades : a trades table of those without a fault, in the order of the file.
     faults : {what is wrong: rows of the file}.
+    beyond : the largest fraction by which the price of a fill lies outside the range of its bar.
     notes : how decisions were found, and what was assumed.
     """
 
     trades: pd.DataFrame
     faults: dict[str, list[int]]
+    beyond: float
     notes: tuple[str, ...]
 
 
@@ -97,10 +101,11 @@ def place_trades(read: ReadTrades, rows: np.ndarray, bars: Bars, placing: Placin
     sound = np.flatnonzero(~faulty)
     listed = {fault: frame["row"].to_numpy()[marked].tolist() for fault, marked in faults.items() if marked.any()}
     if read.trades is not None:
-        return PlacedTrades(read.trades.iloc[rows[sound]].reset_index(drop=True), listed, tuple(notes))
+        return PlacedTrades(read.trades.iloc[rows[sound]].reset_index(drop=True), listed, 0.0, tuple(notes))
     times = pd.DataFrame({"decision_time": decision, "entry_time": known_entry, "exit_time": known_exit})
     trades, money = _completed(frame, times, bars, entry.row, leave.row, sound, placing)
-    return PlacedTrades(trades, listed, (*notes, *money))
+    beyond = np.fmax(_excess(frame["entry_price"], bars, entry.row), _excess(frame["exit_price"], bars, leave.row))
+    return PlacedTrades(trades, listed, float(np.nanmax(beyond, initial=0.0)), (*notes, *money))
 
 
 def _bars_of(times: np.ndarray, bars: Bars, stamp: str) -> _Fills:
@@ -189,10 +194,8 @@ def _faults(
         "no bar before the entry to decide at": decision == NOT_STATED,
         "fill before the decision": (entered <= decision) | _before_decision(column, read),
         "price or return that is not a number": _without_money(column),
-        "entry price outside the range of its bar": _outside(column["entry_price"], bars, entry.row, slack)
-        & (column["n_entries"] == 1),
-        "exit price outside the range of its bar": _outside(column["exit_price"], bars, leave.row, slack)
-        & (column["n_exits"] == 1),
+        ENTRY_OUTSIDE: (_excess(column["entry_price"], bars, entry.row) > slack) & (column["n_entries"] == 1),
+        EXIT_OUTSIDE: (_excess(column["exit_price"], bars, leave.row) > slack) & (column["n_exits"] == 1),
         "stop or target that is not a positive price": (stop <= 0) | (target <= 0) | np.isinf(stop) | np.isinf(target),
         "stop beyond its target": side * (target - stop) <= 0,
         "stake that is not above 0": column["stake"] <= 0,
@@ -218,9 +221,9 @@ def _without_money(column: dict[str, np.ndarray]) -> np.ndarray:
     return wrong | (np.isnan(prices).any(axis=1) & np.isnan(column["net_return"]))
 
 
-def _outside(price: np.ndarray, bars: Bars, row: np.ndarray, slack: np.ndarray | float) -> np.ndarray:
-    """Mark prices outside the range of their bar; a missing price is not."""
-    return (price > bars.high[row] * (1 + slack)) | (price < bars.low[row] * (1 - slack))
+def _excess(price: np.ndarray, bars: Bars, row: np.ndarray) -> np.ndarray:
+    """Return the fractions by which prices lie outside the range of their bar: at most 0 inside, NaN without one."""
+    return np.maximum(price / bars.high[row] - 1, 1 - price / bars.low[row])
 
 
 def _completed(

@@ -25,6 +25,7 @@ from tradesieve.serving.schemas import ScoreRequest
 from tradesieve.serving.scoring import Scorer
 from tradesieve.strategies.trades import TRADE_COLUMNS
 
+SAMPLES = Path(__file__).parents[3] / "strategies" / "imports" / "samples"
 FEW = ("--strategies", "volatility_breakout,dip_buying", "--num-strategies", "2", "--timeframes", "15m,1h")
 
 
@@ -102,6 +103,34 @@ def test_a_plain_table_is_placed_at_the_close_before(
     )
     refuses(run("trades", "import", path, *given, home=small_home), "the trade set mine exists already", "--replace")
     assert run("trades", "import", path, *given, "--commission", "0", "--replace", home=small_home).code == 0
+
+
+def test_a_backtest_of_backtesting_py_keeps_its_trades_times_and_returns(run: Command, small_home: Path) -> None:
+    path = SAMPLES / "backtesting_py_run.csv"  # its own run on the first 400 of these bars
+    given = ("--symbol", "AAA", "--timeframe", "15m", "--json")
+    told = run("trades", "import", path, *given, home=small_home).json()
+    assert (told["format"], told["n_trades"], told["faults"]) == ("backtesting.py", 4, {})
+    stored, own = TradeSetStore(small_home / "trade_sets").load(told["set"]).trades, pd.read_csv(path)
+    for mine, theirs in (("decision_time", own["EntryTime"]), ("exit_time", own["ExitTime"])):
+        # Its times are those at which bars open; decisions fell at the close before, and exits are known at the close.
+        expected = pd.to_datetime(theirs, utc=True).dt.as_unit("ns").astype("int64")
+        bar = 0 if mine == "decision_time" else pd.Timedelta("15min").value
+        assert stored[mine].tolist() == (expected + bar).tolist()
+    for mine, name in (("net_return", "ReturnPct"), ("entry_price", "EntryPrice"), ("stop", "SL"), ("target", "TP")):
+        np.testing.assert_allclose(stored[mine], own[name], rtol=1e-12, err_msg=mine)
+
+
+def test_fills_with_a_spread_are_told_the_tolerance_that_accepts_them(
+    run: Command, small_home: Path, small_bars: Bars, tmp_path: Path
+) -> None:
+    path, bars = tmp_path / "spread.csv", small_bars[:3000]
+    table = table_of(bars)
+    row = int(np.searchsorted(bars.open_time, pd.Timestamp(table.loc[3, "Entry Time"], tz="UTC").value))
+    table.loc[3, "Entry Price"] = bars.high[row] * 1.0003
+    table.to_csv(path, index=False)
+    given = ("--symbol", "AAA", "--timeframe", "15m", "--commission", "0")
+    refuses(run("trades", "import", path, *given, home=small_home), "at most 0.030% outside", "--tolerance 0.0003")
+    assert run("trades", "import", path, *given, "--tolerance", "0.00031", home=small_home).code == 0
 
 
 def test_what_contradicts_the_bars_is_counted_by_row(
