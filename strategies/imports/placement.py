@@ -104,7 +104,8 @@ def place_trades(read: ReadTrades, rows: np.ndarray, bars: Bars, placing: Placin
         return PlacedTrades(read.trades.iloc[rows[sound]].reset_index(drop=True), listed, 0.0, tuple(notes))
     times = pd.DataFrame({"decision_time": decision, "entry_time": known_entry, "exit_time": known_exit})
     trades, money = _completed(frame, times, bars, entry.row, leave.row, sound, placing)
-    beyond = np.fmax(_excess(frame["entry_price"], bars, entry.row), _excess(frame["exit_price"], bars, leave.row))
+    prices = ((frame["entry_price"].to_numpy(), entry.row), (frame["exit_price"].to_numpy(), leave.row))
+    beyond = np.concatenate([_excess(price, bars, row) for price, row in prices])
     return PlacedTrades(trades, listed, float(np.nanmax(beyond, initial=0.0)), (*notes, *money))
 
 
