@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tradesieve.market.errors import BadInput, Refused, Unknown
+from tradesieve.serving.paths import plain
 from tradesieve.serving.problem_details import Problem, problem_response
 
 KEYS_VARIABLE, KEYS_FILE_VARIABLE = "TRADESIEVE_KEYS", "TRADESIEVE_KEYS_FILE"
@@ -73,7 +74,7 @@ class Access:
             what = "no key of this service" if given else "no key"
             hint = f"send the header Authorization: Bearer KEY, with a key of {KEYS_VARIABLE}"
             return Problem(401, "no-key", f"the request has {what}", hint=hint)
-        role = _ROLE_OF_PATH.get(path)
+        role = _ROLE_OF_PATH.get(plain(path))
         if role is not None and not found & {role, "admin"}:
             has = "+".join(sorted(found))
             return Problem(403, "no-right", f"the key's role is {has}", hint=f"{path} takes a key with the role {role}")

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient
 from tradesieve.serving.deadlines import ERRORS, DeadlinePool
+from tradesieve.serving.paths import VERSION
 from tradesieve.serving.schemas import Appended, Decision, Requirements
 
 Body = TypeVar("Body", Decision, Appended)
@@ -121,7 +122,7 @@ class ScoringClient:
             body["results"] = [float(result) for result in results]
         if others is not None:
             body["others"] = {name: None if other is None else _columns(other) for name, other in others.items()}
-        return _parse(Decision, self._request("POST", "/score", body), self._url)
+        return _parse(Decision, self._request("POST", f"{VERSION}/score", body), self._url)
 
     def append_bars(self, bars: Bars, *, replace: bool = False) -> Appended:
         """Append closed bars to the service's own window. It is idempotent, and therefore retried like `score`.
@@ -136,7 +137,7 @@ class ScoringClient:
             "bars": _columns(bars),
             "replace": replace,
         }
-        return _parse(Appended, self._request("POST", "/bars", body), self._url)
+        return _parse(Appended, self._request("POST", f"{VERSION}/bars", body), self._url)
 
     def model(self) -> dict[str, Any]:
         """Fetch the manifest of the model that answers, its ``fingerprint``, and what a decision requires by timeframe.
@@ -149,7 +150,7 @@ class ScoringClient:
         ------
         BadInput, Transient : as `score`.
         """
-        return json.loads(self._request("GET", "/model").content)
+        return json.loads(self._request("GET", f"{VERSION}/model").content)
 
     def requirements(self, timeframe: str) -> Requirements:
         """Fetch what a decision at a timeframe requires, on any of the model's symbols.

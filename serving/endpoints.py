@@ -18,6 +18,8 @@ from tradesieve.serving.access import Access, Guard
 from tradesieve.serving.champion import Champion
 from tradesieve.serving.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
 from tradesieve.serving.metrics import Metrics
+from tradesieve.serving.openapi import openapi_document
+from tradesieve.serving.paths import METHODS, PATHS, VERSION, VERSIONED, plain
 from tradesieve.serving.problem_details import Problem, problem_response, short_repr, unexpected_problem
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest, parse_request
 from tradesieve.serving.scoring import Scorer
@@ -25,16 +27,6 @@ from tradesieve.serving.scoring import Scorer
 _BASE_BYTES, _BAR_BYTES = 1 << 18, 512
 """Limit of a body: thousands of results, and four times the bars of a decision at a generous size each."""
 
-_PATHS = {
-    "/score": "POST {strategy, symbol, timeframe, side, decision_time, bars or null, and what GET /model says that the "
-    "model needs: stop, target, agreeing, results, others}: accept the trade, at which size?",
-    "/bars": "POST {symbol, timeframe, bars, replace}: append closed bars to the service's own window",
-    "/model": "GET the manifest of the model that answers, its fingerprint, and what a decision needs by timeframe",
-    "/livez": "GET whether the process lives",
-    "/readyz": "GET whether it answers",
-    "/metrics": "GET counters for Prometheus",
-}
-_METHODS = {"/score": "POST", "/bars": "POST"}
 _EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 logger = logging.getLogger("tradesieve.serving")
@@ -44,9 +36,12 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
     """Build the application that answers with a champion's scorer."""
     application = Starlette(
         routes=[
-            Route("/score", score, methods=["POST"]),
-            Route("/bars", append_bars, methods=["POST"]),
-            Route("/model", model, methods=["GET"]),
+            *(
+                Route(f"{version}{path}", endpoint, methods=[METHODS.get(path, "GET")])
+                for version in (VERSION, "")
+                for path, endpoint in zip(VERSIONED, (score, append_bars, model), strict=True)
+            ),
+            Route("/openapi.json", openapi, methods=["GET"]),
             Route("/metrics", metrics_text, methods=["GET"]),
             Route("/", index, methods=["GET"]),
             # The last, so that no other path reaches BentoML's pages, which load scripts from the internet.
@@ -90,6 +85,11 @@ async def model(request: Request) -> Response:
     return Response(json.dumps(content, indent=1), media_type="application/json")
 
 
+async def openapi(request: Request) -> Response:
+    """GET /openapi.json: all this for programs."""
+    return Response(json.dumps(openapi_document()), media_type="application/json")
+
+
 async def metrics_text(request: Request) -> Response:
     """GET /metrics: counts for Prometheus."""
     return Response(_metrics(request).text(), headers={"Content-Type": METRICS_MEDIA_TYPE})
@@ -97,12 +97,12 @@ async def metrics_text(request: Request) -> Response:
 
 async def index(request: Request) -> Response:
     """GET /: what each path answers."""
-    return Response(json.dumps(_PATHS, indent=1), media_type="application/json")
+    return Response(json.dumps(PATHS, indent=1), media_type="application/json")
 
 
 async def no_such_route(request: Request) -> Response:
     """Refuse every other path, and every other method on the paths above."""
-    raise HTTPException(405 if request.url.path in _PATHS else 404)
+    raise HTTPException(405 if plain(request.url.path) in PATHS else 404)
 
 
 async def refuse(request: Request, error: Exception) -> Response:
@@ -113,16 +113,16 @@ async def refuse(request: Request, error: Exception) -> Response:
             problem = error
         case HTTPException(status_code=405):
             detail = f"{path} does not answer {request.method[:20]}"
-            problem = Problem(405, "wrong-method", detail, hint=_PATHS.get(request.url.path, "see GET /"))
+            problem = Problem(405, "wrong-method", detail, hint=PATHS.get(plain(request.url.path), "see GET /"))
         case HTTPException():
-            problem = Problem(404, "not-found", f"there is no path {path}", hint=f"there are {', '.join(_PATHS)}")
+            problem = Problem(404, "not-found", f"there is no path {path}", hint=f"there are {', '.join(PATHS)}")
         case ClientDisconnect():
             problem = Problem(400, "malformed-json", "the request ended before its body did", hint="send it again")
         case _:
             problem = Problem(422, "invalid-value", str(error), hint="correct the request and send it again")
     response = problem_response(problem)
     if problem.status == 405:
-        response.headers["Allow"] = _METHODS.get(request.url.path, "GET")
+        response.headers["Allow"] = METHODS.get(plain(request.url.path), "GET")
     return response
 
 
@@ -138,13 +138,13 @@ class CountAndContain:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path, started = scope["path"], False
+        path, started = plain(scope["path"]), False
 
         async def send_counted(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self.requests.labels(path if path in _PATHS else "other", message["status"]).inc()
+                self.requests.labels(path if path in PATHS else "other", message["status"]).inc()
             await send(message)
 
         try:

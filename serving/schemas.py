@@ -69,7 +69,7 @@ def _form(value: Any) -> str | None:
 
 
 Nanoseconds = Annotated[int, Field(ge=0, le=_LATEST)]
-Time = Annotated[Nanoseconds, BeforeValidator(read_time)]
+Time = Annotated[Nanoseconds, BeforeValidator(read_time, json_schema_input_type=Nanoseconds | str)]
 Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Volume = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -82,7 +82,9 @@ class BarColumns(TypedDict):
     """Bars as an object of columns of equal length."""
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
-    close_time: Annotated[list[Nanoseconds], BeforeValidator(_read_times)]
+    close_time: Annotated[
+        list[Nanoseconds], BeforeValidator(_read_times, json_schema_input_type=list[Nanoseconds | str])
+    ]
     open: list[Price]
     high: list[Price]
     low: list[Price]
@@ -138,7 +140,7 @@ class ScoreRequest(BaseModel):
     strategy: Text
     symbol: ShortText
     timeframe: ShortText
-    side: Annotated[float, BeforeValidator(_read_side)]
+    side: Annotated[float, BeforeValidator(_read_side, json_schema_input_type=Literal[1, -1, "long", "short"])]
     decision_time: Time
     bars: BarsBody | None = None
     stop: Price | None = None

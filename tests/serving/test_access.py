@@ -77,6 +77,7 @@ def test_without_keys_nobody_else_is(named: dict[str, Any], said: str, method: s
     [
         (SCORE, "/score", 422), (SCORE, "/bars", 403), (PUSH, "/bars", 422), (PUSH, "/score", 403),
         (BOTH, "/score", 422), (BOTH, "/bars", 422), (ADMIN, "/score", 422), (ADMIN, "/bars", 422),
+        (SCORE, "/v1/score", 422), (SCORE, "/v1/bars", 403), (PUSH, "/v1/score", 403), ("", "/v1/bars", 401),
         ("", "/score", 401), ("x" * 30, "/score", 401), (SCORE[:-1], "/score", 401), (SCORE + "s", "/bars", 401),
     ],
 )  # fmt: skip

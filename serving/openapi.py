@@ -1,0 +1,94 @@
+"""The OpenAPI document of the service, made of the schemas that requests are checked against."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from tradesieve.serving.paths import METHODS, PATHS, VERSION, VERSIONED
+from tradesieve.serving.problem_details import MEDIA_TYPE
+from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest
+
+_EXCHANGED: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
+    "/score": (ScoreRequest, Decision),
+    "/bars": (AppendRequest, Appended),
+}
+_REFUSALS = {
+    400: "The body is not JSON, or ends too early.",
+    401: "The service has keys, and the request has none of them.",
+    403: "The key has another role; or the service has no keys, and the request comes from another machine or a page.",
+    404: "The model was not trained on a name.",
+    409: "The service's own windows do not fit the request.",
+    413: "The body is too large.",
+    415: "The body is not sent as application/json.",
+    422: "A value is not allowed.",
+}
+_OF_ALL = (401, 403)
+_PROBLEM = {
+    "type": "object",
+    "description": "Problem details, RFC 9457.",
+    "required": ["type", "title", "status", "detail", "field", "hint"],
+    "properties": {
+        "type": {"type": "string", "pattern": "^urn:tradesieve:[a-z-]+$"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What is wrong, with the value."},
+        "field": {"type": ["string", "null"], "description": "Where in the request, such as bars.close[17]."},
+        "hint": {"type": "string", "description": "What to do."},
+    },
+}
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """Return the document, OpenAPI 3.1, as plain JSON values."""
+    pairs: list[tuple[type[BaseModel], JsonSchemaMode]] = []
+    for request, response in _EXCHANGED.values():
+        pairs += [(request, "validation"), (response, "serialization")]
+    _, schemas = models_json_schema(pairs, ref_template="#/components/schemas/{model}")
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tradesieve",
+            "version": VERSION.removeprefix("/v"),
+            "description": "Decides whether a rule's trade should be taken, and how big. Paths without the version are "
+            "aliases of those with it.",
+        },
+        "paths": {f"{VERSION if path in VERSIONED else ''}{path}": _operation(path) for path in PATHS},
+        "components": {
+            "schemas": {**schemas["$defs"], "Problem": _PROBLEM},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "Where the service has keys."}
+            },
+        },
+        "security": [{}, {"key": []}],
+    }
+
+
+def _operation(path: str) -> dict[str, Any]:
+    method = METHODS.get(path, "GET").lower()
+    operation: dict[str, Any] = {"summary": PATHS[path].partition(": ")[2] or PATHS[path].removeprefix("GET ")}
+    if path in _EXCHANGED:
+        request, response = _EXCHANGED[path]
+        operation["requestBody"] = {"required": True, "content": {"application/json": _reference(request.__name__)}}
+        answers = {"200": _answer("The answer.", "application/json", _reference(response.__name__))}
+        refusals = tuple(_REFUSALS)
+    elif path in ("/livez", "/readyz"):
+        return {method: operation | {"responses": {"200": {"description": "Yes."}, "503": {"description": "Not yet."}}}}
+    else:
+        kind = "text/plain" if path == "/metrics" else "application/json"
+        answers, refusals = {"200": _answer("The answer.", kind, {})}, (*_OF_ALL, 422)
+    for status in refusals:
+        answers[str(status)] = _answer(_REFUSALS[status], MEDIA_TYPE, _reference("Problem"))
+    return {method: operation | {"responses": answers}}
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"schema": {"$ref": f"#/components/schemas/{name}"}}
+
+
+def _answer(description: str, kind: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {kind: content}}
