@@ -55,8 +55,8 @@ class Experiment:
     symbols : such as ``BTC-USD``; every strategy runs on each of them.
     timeframes : such as ``5m``, ``1h``, ``1d`` or ``1w``; every strategy runs at each of them.
     strategies : rules (their default grids) or whole strategies with parameters and modifiers, each parameter with one
-        value or several, see `strategies.registry`; empty or ``all`` means every rule, also of `modules`. In
-        `experiment_from` the file of a module, such as ``my_rules.py``, stands for all of its rules.
+        value or several, see `strategies.registry`; empty or ``all`` means every rule, also of `modules`. The file of a
+        module, such as ``my_rules.py``, stands for all of its rules, see `experiment_from`.
     num_strategies : how many of them, one of each rule in turn; None takes all. Where it is not given, five are taken,
         or all if `strategies` names ``all`` or nothing but files, see `experiment_from`.
     sampling : how they are chosen: ``grid`` in the order of the grids, ``random`` drawn from them by the plan's seed.

@@ -6,7 +6,7 @@ Keys, types and defaults follow from `Experiment` and the classes that it holds,
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from inspect import cleandoc
 from typing import Any, get_type_hints
@@ -52,6 +52,8 @@ KNOWN: Mapping[str, Collection[str]] = {
 }
 """Names that a key takes beside names with parameters, patterns, and names that the user's own modules define."""
 
+_KINDS = {"string": "text", "array": "list", "integer": "number", "number": "number", "null": "none"}
+"""What a form calls the types that a key may have, which Prefect's names like Python's otherwise."""
 _SECTION = re.compile(r"^Parameters\n-+\n(.*?)(?:\n\n\w+\n-+\n|\Z)", re.MULTILINE | re.DOTALL)
 _ENTRY = re.compile(r"^(\w+(?:, \w+)*) : (.+(?:\n +.+)*)", re.MULTILINE)
 _REFERENCE = re.compile(r" See `[\w.]+`\.|, (?:see|a key of) `[\w.]+`")
@@ -62,7 +64,8 @@ def experiment_schema() -> Schema:
     schema = _schema_of(Experiment)
     keys = schema["properties"]
     strategies = keys["strategies"]
-    strategies["anyOf"] = [{"type": strategies.pop("type"), "items": strategies.pop("items")}, {"const": ALL}]
+    listed = {"type": strategies.pop("type"), "items": strategies.pop("items")}
+    strategies["anyOf"] = name_kinds([listed, {"const": ALL, "title": ALL}])
     keys["instruments"]["additionalProperties"] = _terms_of_instrument()
     return schema
 
@@ -78,6 +81,11 @@ def describe_parameters(kind: type) -> dict[str, str]:
     section = _SECTION.search(cleandoc(kind.__doc__ or ""))
     entries = _ENTRY.findall(section[1]) if section else []
     return {name: _one_line(text) for names, text in entries for name in names.split(", ")}
+
+
+def name_kinds(alternatives: Sequence[Schema]) -> list[Schema]:
+    """Title the alternatives of a key in words, unless they have a title."""
+    return [{"title": _KINDS[each["type"]]} | each if each.get("type") in _KINDS else each for each in alternatives]
 
 
 def _terms_of_instrument() -> Schema:
@@ -108,6 +116,8 @@ def _schema_of(kind: Any) -> Schema:
             _limit(key, CHOICES[item.name])
         if item.name in KNOWN:
             key["description"] += f" Known: {', '.join(KNOWN[item.name])}."
+        if "anyOf" in key:
+            key["anyOf"] = name_kinds(key["anyOf"])
         keys[item.name] = key
     return {"type": "object", "additionalProperties": False, "properties": keys}
 

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from tradesieve.pipelines.experiment_schema import Schema, experiment_schema
+from tradesieve.pipelines.experiment_schema import Schema, experiment_schema, name_kinds
 from tradesieve.strategies.registry import ALL, RULES
 
 
 def _names(description: str) -> WithJsonSchema:
     """Describe names separated by commas, as on the command line, or as a list."""
     listed = {"type": "array", "items": {"type": "string"}}
-    return WithJsonSchema({"anyOf": [{"type": "string"}, listed], "description": description})
+    return WithJsonSchema({"anyOf": name_kinds([{"type": "string"}, listed]), "description": description})
 
 
 def _config_schema() -> Schema:
     return {
-        "anyOf": [experiment_schema() | {"title": "experiment"}, {"type": "null"}],
+        "anyOf": name_kinds([experiment_schema() | {"title": "experiment"}, {"type": "null"}]),
         "description": "The keys of an experiment, as in the YAML of `tradesieve model experiment --config`. The "
         "parameters above override them where they are not at their defaults. Without `symbols`, every stored one.",
     }
@@ -44,7 +44,7 @@ NumberOfStrategies = Annotated[
     int | None,
     WithJsonSchema(
         {
-            "anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}],
+            "anyOf": name_kinds([{"type": "integer", "minimum": 1}, {"type": "null"}]),
             "description": "How many strategies, one of each rule in turn. Empty: five, or all if `strategies` is "
             f"`{ALL}` or gives the parameters of each.",
         }

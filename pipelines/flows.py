@@ -14,6 +14,7 @@ expected failure is one sentence in the state of the run, the same as on the com
 from __future__ import annotations
 
 import inspect
+import logging
 import shlex
 from collections.abc import Callable, Mapping
 from textwrap import shorten
@@ -39,6 +40,23 @@ from tradesieve.pipelines.steps.chunk_features import describe_left_out
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import check_stored, load_chunks
 from tradesieve.strategies.trades import is_closed
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Take the traceback of an expected failure from what Prefect logs, and drop what is left without it.
+
+    `_stated` logs the sentence of the failure. Then Prefect's engine raises the error anew from the failed state, and
+    calls it unexpected.
+    """
+    if record.exc_info is None or not isinstance(record.exc_info[1], TradesieveError):
+        return True
+    record.exc_info = None
+    return record.name == _TASK_LOG  # says whether the task is tried again
+
+
+_TASK_LOG = "prefect.task_runs"
+for _name in (_TASK_LOG, "prefect.flow_runs", "prefect.engine"):
+    logging.getLogger(_name).addFilter(_without_traceback)
 
 
 def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -136,6 +154,14 @@ def train(
     """
     given = {"symbols": symbols, "timeframes": timeframes, "strategies": strategies}
     return _stated(lambda: _run(_judged(config, **given, num_strategies=num_strategies), seal=True))
+
+
+def state_folder() -> dict[str, str]:
+    """Return the state folder as the output of a step of prefect.yaml, so that `prefect deploy` notes it for every run.
+
+    It is the folder of the command line where `prefect deploy` is called: ``TRADESIEVE_HOME``, or ``./var``.
+    """
+    return {"folder": str(read_settings().home)}
 
 
 def assemble(config: Mapping[str, Any] | None, **parameters: Any) -> Experiment:

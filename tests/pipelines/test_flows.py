@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -131,6 +133,63 @@ def test_a_symbol_that_is_not_stored_is_judged_before_anything_is_computed(
     assert state.message == str(said.value)
     assert folder_state(home.home) == before, "nothing is computed"
     assert "Traceback" not in caplog.text
+
+
+def test_the_log_of_a_refused_run_ends_with_its_sentence(home: Settings, caplog: Any) -> None:
+    """A worker runs flows in Prefect's engine, which raises from the failed state; errors of ours keep their traceback."""
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.engine import handle_engine_signals
+    from prefect.flow_engine import run_flow
+    from prefect.logging.loggers import flow_run_logger
+
+    from tradesieve.pipelines.flows import trades
+
+    @flow
+    def broken() -> None:
+        raise ZeroDivisionError("ours")
+
+    def logged(run: Any, parameters: dict[str, Any]) -> list[logging.LogRecord]:
+        caplog.clear()
+        with get_client(sync_client=True) as client:
+            flow_run = client.create_flow_run(run, parameters=parameters)
+        with pytest.raises(SystemExit), handle_engine_signals():
+            run_flow(run, flow_run=flow_run, error_logger=flow_run_logger(flow_run))
+        return [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+    for name in ("prefect.flow_runs", "prefect.engine"):
+        logging.getLogger(name).addHandler(caplog.handler)
+    try:
+        refused = logged(trades, {"symbols": "ZZZ", "timeframes": "15m"})
+        unexpected = logged(broken, {})
+    finally:
+        for name in ("prefect.flow_runs", "prefect.engine"):
+            logging.getLogger(name).removeHandler(caplog.handler)
+    sentence = "no bars of ZZZ at 15m or shorter are stored"
+    assert refused[0].getMessage().startswith(sentence)
+    assert refused[-1].getMessage().startswith(f"Finished in state Failed('{sentence}")
+    assert len(refused) == 2
+    assert not any(record.exc_info for record in refused)
+    assert {"prefect.flow_runs", "prefect.engine"} <= {record.name for record in unexpected if record.exc_info}
+
+
+def test_deploying_by_hand_notes_the_state_folder_of_the_command_line(
+    prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """prefect.yaml, filled in as `prefect deploy` does, where no TRADESIEVE_HOME is set."""
+    import yaml
+    from prefect.deployments.steps.core import run_steps
+    from prefect.utilities.templating import apply_values
+
+    from tradesieve.pipelines.stack.configuration import DEPLOYMENTS
+
+    monkeypatch.delenv("TRADESIEVE_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    written = yaml.safe_load(DEPLOYMENTS.read_text())
+    outputs = asyncio.run(run_steps(written["build"]))
+    for deployment in written["deployments"]:
+        variables = apply_values(deployment["work_pool"]["job_variables"], outputs)
+        assert variables["env"]["TRADESIEVE_HOME"] == str(tmp_path / "var")
 
 
 def test_the_server_refuses_what_the_schema_refuses(prefect: None) -> None:
