@@ -7,12 +7,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.timeframes import DAY, HOUR, Timeframe
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PRICES = ("open", "high", "low", "close")
 VALUES = (*PRICES, "volume")
@@ -74,6 +77,63 @@ class Bars:
             column.flags.writeable = False
             object.__setattr__(self, name, column)
         _check(self)
+
+    @staticmethod
+    def from_frame(
+        frame: Any,
+        symbol: str | None = None,
+        timeframe: str | None = None,
+        *,
+        stamp: str | None = None,
+        timezone: str | None = None,
+        bad_rows: str = "refuse",
+    ) -> Bars:
+        """Turn a DataFrame of anyone's bars, or any table with the Arrow C interface, into bars.
+
+        Parameters
+        ----------
+        frame : one row per bar, with a time (a column such as ``time`` or ``date``, or the index), open, high, low,
+            close and volume; case does not matter.
+        symbol : such as ``BTC-USD``; None: what a column ``symbol`` says.
+        timeframe : such as ``5m``; None: the commonest distance of two rows, up to a day.
+        stamp : ``open`` or ``close``: which end of a bar its time is; None: the close for a column ``close_time``, else
+            the open.
+        timezone : zone of times that are written without one, by its IANA name; None: UTC.
+        bad_rows : ``refuse`` or ``drop`` rows that break a law of bars.
+
+        Raises
+        ------
+        BadInput, BadData : if it cannot be read as bars; see `market.sources.dataframes.read_dataframe`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> prices = {"open": [1.0, 2.0], "high": [2.0, 3.0], "low": [1.0, 2.0], "close": [2.0, 3.0], "volume": [5, 7]}
+        >>> Bars.from_frame(pd.DataFrame(prices, pd.date_range("2024", periods=2, freq="5min")), "btc-usd").symbol
+        'BTC-USD'
+        """
+        # The readers of tables make bars, so they are imported when this is called.
+        from tradesieve.market.sources.dataframes import read_dataframe
+
+        return read_dataframe(
+            frame, symbol=symbol, timeframe=timeframe, stamp=stamp, timezone=timezone, bad_rows=bad_rows
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a DataFrame with a row per bar: close_time (UTC), open, high, low, close, volume."""
+        import pandas as pd
+
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        return pd.DataFrame(columns | {"close_time": pd.to_datetime(self.close_time, utc=True)})
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Export the bars through the Arrow C interface, as in ``polars.DataFrame(bars)``."""
+        return self.to_frame().__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """Show the first and the last bars in a notebook."""
+        title = f"<b>{self.symbol} {self.timeframe}</b>, {len(self):,} bars"
+        return title + self.to_frame().to_html(max_rows=6, index=False, border=0)
 
     def __len__(self) -> int:
         return len(self.close_time)

@@ -22,5 +22,6 @@ __all__ = [
     "flow_parameters",
     "flows",
     "commands",
+    "notebook",
     "command_line",
 ]

@@ -6,7 +6,14 @@ The rooms, in data order; a room imports only rooms to its left:
 
 The names below are what a script or a notebook starts from. Each is imported when it is first used::
 
-    from tradesieve import factor
+    import tradesieve as ts
+
+    bars = ts.Bars.from_frame(my_dataframe, "BTC-USD", "5m")
+    trades = ts.trades(["dip_buying", "volatility_breakout"], bars)
+    ts.experiment(trades)
+
+The functions in lower case do what the command of their name does, on the same state folder: ``TRADESIEVE_HOME``, or
+``./var``.
 """
 
 from __future__ import annotations
@@ -29,6 +36,14 @@ if TYPE_CHECKING:
     from tradesieve.models.fitness.user_fitness import fitness as fitness
     from tradesieve.models.labels.user_labels import label as label
     from tradesieve.pipelines.experiment import Experiment as Experiment
+    from tradesieve.pipelines.notebook.feature_table import factors as factors
+    from tradesieve.pipelines.notebook.runs import Run as Run
+    from tradesieve.pipelines.notebook.runs import experiment as experiment
+    from tradesieve.pipelines.notebook.runs import report as report
+    from tradesieve.pipelines.notebook.stored_bars import bars as bars
+    from tradesieve.pipelines.notebook.stored_bars import import_file as import_file
+    from tradesieve.pipelines.notebook.trade_set import Trades as Trades
+    from tradesieve.pipelines.notebook.trade_set import trades as trades
     from tradesieve.pipelines.runs.experiment_run import run_experiment as run_experiment
     from tradesieve.pipelines.settings import read_settings as read_settings
     from tradesieve.serving.client import ScoringClient as ScoringClient
@@ -57,6 +72,14 @@ _MODULES = {
     "Experiment": "pipelines.experiment",
     "run_experiment": "pipelines.runs.experiment_run",
     "read_settings": "pipelines.settings",
+    "bars": "pipelines.notebook.stored_bars",
+    "import_file": "pipelines.notebook.stored_bars",
+    "Trades": "pipelines.notebook.trade_set",
+    "trades": "pipelines.notebook.trade_set",
+    "factors": "pipelines.notebook.feature_table",
+    "Run": "pipelines.notebook.runs",
+    "experiment": "pipelines.notebook.runs",
+    "report": "pipelines.notebook.runs",
 }
 """The module of each public name, in data order."""
 

@@ -1,6 +1,6 @@
-"""Where bars come from: files of any format or vendor, tables of databases, exchanges.
+"""Where bars come from: files of any format or vendor, tables in memory or of databases, exchanges.
 
 All of them return `market.bars.Bars`; storing them is `market.storage`.
 """
 
-__all__ = ["formats", "vendors", "databases", "exchanges", "reading"]
+__all__ = ["formats", "vendors", "dataframes", "databases", "exchanges", "reading"]

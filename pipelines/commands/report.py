@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,7 +11,8 @@ from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.help_pages import HelpPage
-from tradesieve.pipelines.reports.run_report import report_html, write_run_report
+from tradesieve.pipelines.reports.run_report import write_run_report
+from tradesieve.pipelines.runs.finished_report import report_page
 from tradesieve.pipelines.runs.finished_runs import LAST, find_run
 from tradesieve.pipelines.settings import read_settings
 
@@ -36,14 +36,8 @@ def report(run: str, output: Path | None, open_it: bool, as_json: bool) -> None:
     if output is not None and output.suffix != ".html":
         raise BadInput(f"{output}: a report is written to a file ending in .html")
     found = find_run(settings, run)
-    evidence: dict[str, Any] | None = None
-    notes: list[str] = []
-    try:
-        evidence = found.evidence
-    except BadInput as error:  # a run of an earlier version
-        notes.append(f"Factors, scores and trials are not shown: {error}")
-    page = report_html(found.result, found.parts, evidence, notes=notes, seed=found.experiment.plan.seed)
-    path = output or found.path.with_name(f"{found.path.stem}-report.html")
+    page, notes = report_page(found)
+    path = output or found.report_path
     write_run_report(page, path)
     console.json(
         {"run": found.result["experiment"], "run_id": found.result["run_id"], "report": str(path), "notes": notes}

@@ -5,6 +5,7 @@ Commands and flows call them; single steps are `pipelines.steps`.
 
 __all__ = [
     "finished_runs",
+    "finished_report",
     "factor_checks",
     "certification",
     "run_artifact",

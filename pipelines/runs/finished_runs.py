@@ -41,6 +41,11 @@ class FinishedRun:
         return self.path.parent
 
     @property
+    def report_path(self) -> Path:
+        """Where its report is written by default."""
+        return self.path.with_name(f"{self.path.stem}-report.html")
+
+    @property
     def name(self) -> str:
         """The hash of the experiment, and that it is sealed, if it is."""
         return f"{self.result['experiment']}{' (sealed)' if self.result['gate'] is None else ''}"

@@ -45,6 +45,17 @@ def artifact_of(settings: Settings, run_id: str) -> Artifact:
     return load_artifact(download_artifact(settings.tracking, run_id, folder))
 
 
+def released_artifact(settings: Settings, run_id: str, *, override: str | None = None) -> Artifact:
+    """Release the artifact of a run, or return its release.
+
+    Raises
+    ------
+    Unknown, BadInput, Refused : as `release_run`.
+    """
+    name = run_id if override is None else f"{run_id}-{cache_key(override)[:8]}"
+    return release(artifact_of(settings, run_id), settings.home / "released" / name, run_id=run_id, override=override)
+
+
 def release_run(settings: Settings, run_id: str, *, override: str | None = None) -> tuple[Artifact, str]:
     """Release the artifact of a run, build its Bento, and point the service to it.
 
@@ -57,10 +68,7 @@ def release_run(settings: Settings, run_id: str, *, override: str | None = None)
     Unknown, BadInput : as `artifact_of`.
     Refused : if the run's gate is closed and there is no override.
     """
-    name = run_id if override is None else f"{run_id}-{cache_key(override)[:8]}"
-    released = release(
-        artifact_of(settings, run_id), settings.home / "released" / name, run_id=run_id, override=override
-    )
+    released = released_artifact(settings, run_id, override=override)
     tag = build_bento(released.folder, bento_home=settings.bentoml)
     point_to(settings.champion, released.folder)
     return released, tag

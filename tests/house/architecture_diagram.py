@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -22,8 +23,14 @@ _WIDTH = 100
 
 @cache
 def import_graph() -> grimp.ImportGraph:
-    """Build the graph of imports, those within functions and for types too."""
-    return grimp.build_graph("tradesieve", exclude_type_checking_imports=False)
+    """Build the graph of imports, those within functions and for types too, less those that the contracts ignore."""
+    graph = grimp.build_graph("tradesieve", exclude_type_checking_imports=False)
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for contract in settings["tool"]["importlinter"]["contracts"]:
+        for ignored in contract.get("ignore_imports", ()):
+            importer, imported = ignored.split(" -> ")
+            graph.remove_import(importer=importer, imported=imported)
+    return graph
 
 
 def uses(room: str) -> dict[str, set[str]]:

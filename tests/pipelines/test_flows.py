@@ -136,7 +136,7 @@ def test_a_symbol_that_is_not_stored_is_judged_before_anything_is_computed(
 
 
 def test_the_log_of_a_refused_run_ends_with_its_sentence(home: Settings, caplog: Any) -> None:
-    """A worker runs flows in Prefect's engine, which raises from the failed state; errors of ours keep their traceback."""
+    """A worker runs flows in Prefect's engine, which raises from a failed state; errors of ours keep their traceback."""
     from prefect import flow
     from prefect.client.orchestration import get_client
     from prefect.engine import handle_engine_signals
@@ -165,10 +165,8 @@ def test_the_log_of_a_refused_run_ends_with_its_sentence(home: Settings, caplog:
     finally:
         for name in ("prefect.flow_runs", "prefect.engine"):
             logging.getLogger(name).removeHandler(caplog.handler)
-    sentence = "no bars of ZZZ at 15m or shorter are stored"
-    assert refused[0].getMessage().startswith(sentence)
-    assert refused[-1].getMessage().startswith(f"Finished in state Failed('{sentence}")
-    assert len(refused) == 2
+    (sentence,) = {record.getMessage() for record in refused}
+    assert sentence.startswith("no bars of ZZZ at 15m or shorter are stored")
     assert not any(record.exc_info for record in refused)
     assert {"prefect.flow_runs", "prefect.engine"} <= {record.name for record in unexpected if record.exc_info}
 

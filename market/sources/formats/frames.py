@@ -62,7 +62,7 @@ def bars_from_frame(
         closer to each other than `timeframe`.
     BadData : if a bar breaks a law and is not to be left out; names the first five.
     """
-    frame = _lower_case_columns(frame, name)
+    frame = lower_case_columns(frame, name)
     is_text = np.zeros(len(frame), np.bool_)
     if bad_rows == "drop":
         frame, is_text = _without_text(frame)
@@ -97,7 +97,7 @@ def columns_from_frame(
     ------
     BadInput : if columns are missing or hold no numbers, if the table is empty, or if its times cannot be read.
     """
-    frame = _lower_case_columns(frame, name)
+    frame = lower_case_columns(frame, name)
     close_time, sessions = _closes(frame, timeframe, stamps, name)
     if "volume" not in frame.columns:
         frame = frame.assign(volume=0.0)
@@ -117,7 +117,7 @@ def _closes(frame: pd.DataFrame, timeframe: Timeframe, stamps: Stamps, name: str
     return close_times(to_nanoseconds(frame[time_column], stamps, name=name), stamps, timeframe)
 
 
-def _lower_case_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+def lower_case_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Write column names in lower case, with an index of times as a column."""
     if isinstance(frame.index, pd.DatetimeIndex) or frame.index.name:
         index_name = str(frame.index.name or "time")
