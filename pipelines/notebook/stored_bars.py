@@ -11,7 +11,7 @@ from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.market.sources.dataframes import warn_of_rows_left_out
 from tradesieve.market.sources.formats.timestamps import Stamps
-from tradesieve.market.sources.reading import price_scale_of, read_symbols
+from tradesieve.market.sources.reading import read_symbols
 from tradesieve.market.sources.vendors.base import ReadOptions
 from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.symbols import normalise_symbol
@@ -84,7 +84,7 @@ def import_file(
         [(str(path), part) for part in parts],
         replace=replace,
         accept=accept_prices,
-        price_scale=lambda file: price_scale_of(Path(file), options),
+        advise=lambda file, scale: "pass accept_prices=True if they are right",
     )
     store.append_all([part.bars for _, part in checked], replace=replace)
     warn_of_rows_left_out(checked[0][1])

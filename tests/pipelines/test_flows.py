@@ -136,7 +136,7 @@ def test_a_symbol_that_is_not_stored_is_judged_before_anything_is_computed(
 
 
 def test_the_log_of_a_refused_run_ends_with_its_sentence(home: Settings, caplog: Any) -> None:
-    """A worker runs flows in Prefect's engine, which raises from a failed state; errors of ours keep their traceback."""
+    """A worker runs flows in Prefect's engine, which raises from a failed state; a fault keeps its traceback."""
     from prefect import flow
     from prefect.client.orchestration import get_client
     from prefect.engine import handle_engine_signals
@@ -168,7 +168,7 @@ def test_the_log_of_a_refused_run_ends_with_its_sentence(home: Settings, caplog:
     (sentence,) = {record.getMessage() for record in refused}
     assert sentence.startswith("no bars of ZZZ at 15m or shorter are stored")
     assert not any(record.exc_info for record in refused)
-    assert {"prefect.flow_runs", "prefect.engine"} <= {record.name for record in unexpected if record.exc_info}
+    assert any(record.exc_info for record in unexpected)
 
 
 def test_deploying_by_hand_notes_the_state_folder_of_the_command_line(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options, parse_file_options
 from tradesieve.pipelines.commands.data.import_proposals import Changes, with_commands
 from tradesieve.pipelines.commands.data.import_result import show_import
-from tradesieve.pipelines.commands.data.price_checks import Read, check_prices
+from tradesieve.pipelines.commands.data.price_checks import Read, advise_command, check_prices
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.help_pages import HelpPage
@@ -119,7 +120,7 @@ def import_(
                 _read(files, changed, progress),
                 replace=replace,
                 accept=accept_prices,
-                price_scale=lambda file: _price_scale(file, changed),
+                advise=partial(advise_command, price_scale=lambda file: _price_scale(file, changed)),
             )
 
         try:

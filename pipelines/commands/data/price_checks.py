@@ -15,11 +15,10 @@ from tradesieve.pipelines.commands.shared.proposals import command_with
 
 Read = tuple[str, TableBars]
 """A file, and the bars of one of its symbols."""
+Advice = Callable[[str, float | None], str]
 
 
-def check_prices(
-    store: BarStore, read: Sequence[Read], *, replace: bool, accept: bool, price_scale: Callable[[str], float]
-) -> list[Read]:
+def check_prices(store: BarStore, read: Sequence[Read], *, replace: bool, accept: bool, advise: Advice) -> list[Read]:
     """Refuse prices that are far from the stored ones, or from what the symbol can cost; note those like a split.
 
     The first file of a symbol is compared with its stored bars, of this timeframe or else of the longest one. Without
@@ -29,11 +28,11 @@ def check_prices(
     ----------
     replace : whether the stored bars are replaced.
     accept : note far prices, do not refuse them.
-    price_scale : file -> by what its prices were divided.
+    advise : (file, by what else its prices should be divided, None where that is not known) -> what to do.
 
     Raises
     ------
-    BadData : with the prices, and the command that reads them at another scale.
+    BadData : with the prices, and the advice.
     """
     stored = [] if replace else store.list()
     others: dict[str, list[Bars]] = {}
@@ -43,7 +42,7 @@ def check_prices(
         known = others.setdefault(bars.symbol, _stored_bars(store, stored, bars))
         far = far_from_stored(bars, known) if known else far_from_symbol(bars)
         if far is not None and not accept:
-            raise BadData(f"{file}: {far.description}; {_advice(file, far.scale, price_scale)}")
+            raise BadData(f"{file}: {far.description}; {advise(file, far.scale)}")
         note = far.description if far is not None else split_note(bars, known) if known else None
         checked.append((file, part if note is None else with_changes(part, notes=(*part.notes, note))))
         known.append(bars)
@@ -58,7 +57,13 @@ def _stored_bars(store: BarStore, stored: Sequence[tuple[str, Timeframe]], bars:
     return [store.stored_bars(bars.symbol, timeframe)]
 
 
-def _advice(file: str, scale: float | None, price_scale: Callable[[str], float]) -> str:
+def advise_command(file: str, scale: float | None, *, price_scale: Callable[[str], float]) -> str:
+    """Advise to accept prices, or to run the same command with another scale.
+
+    Parameters
+    ----------
+    price_scale : file -> by what its prices were divided.
+    """
     if scale is None:
         return "check --symbol and --price-scale, or pass --accept-prices if the prices are right"
     # The name of a database, unlike its URL, shows no password.
