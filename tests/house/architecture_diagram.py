@@ -26,10 +26,10 @@ def import_graph() -> grimp.ImportGraph:
     """Build the graph of imports, those within functions and for types too, less those that the contracts ignore."""
     graph = grimp.build_graph("tradesieve", exclude_type_checking_imports=False)
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    for contract in settings["tool"]["importlinter"]["contracts"]:
-        for ignored in contract.get("ignore_imports", ()):
-            importer, imported = ignored.split(" -> ")
-            graph.remove_import(importer=importer, imported=imported)
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    for ignored in {each for contract in contracts for each in contract.get("ignore_imports", ())}:
+        importer, imported = ignored.split(" -> ")
+        graph.remove_import(importer=importer, imported=imported)
     return graph
 
 
