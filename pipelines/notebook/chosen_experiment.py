@@ -28,7 +28,8 @@ def choose(
     BadInput, Unknown : as `assemble_experiment` and `stored_bars.store_series`.
     """
     series = store_series([bars] if isinstance(bars, Bars) else list(bars), settings.bars)
-    given = {"symbols": series.symbols, "timeframes": series.timeframes, "start": series.start, "end": series.end}
+    given: dict[str, Any] = {"symbols": series.symbols, "timeframes": series.timeframes}
+    given |= {"start": series.start, "end": series.end}
     if strategies is not None:
         given["strategies"] = strategies if isinstance(strategies, str) else list(strategies)
     return assemble_experiment(settings, **given, **options)
