@@ -7,11 +7,15 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
+NO_PYTHON := python3.11 was not found: install Python 3.11, as with 'apt install python3.11-venv', \
+	'brew install python@3.11' or 'uv python install 3.11', then run make again
+
 .PHONY: setup demo test test-fast test-engines check lint bench study levels recipes lock clean
 
 setup: $(READY)
 
 $(READY): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || command -v python3.11 > /dev/null || { echo "$(NO_PYTHON)"; exit 1; }
 	test -x $(BIN)/python || python3.11 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .

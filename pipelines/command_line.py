@@ -32,6 +32,8 @@ _QUIET = {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
 }
 _COMMANDS = {
+    "doctor": "Check this machine: versions, ports, disk, state folder, clock.",
+    "init": "Start a project: an experiment, factors and rules of your own.",
     "demo": "Run everything on a synthetic market, in minutes.",
     "data": "Bring bars in, list them, check and repair them.",
     "trades": "Generate the trades that rules would have made, and look at them.",

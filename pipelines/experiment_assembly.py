@@ -196,7 +196,10 @@ def _refuse_simulation(trades: str, given: Mapping[str, Any], max_instances: int
 def _stored_symbols(settings: Settings) -> list[str]:
     symbols = dict.fromkeys(symbol for symbol, _ in settings.bars.list())
     if not symbols:
-        raise BadInput("no bars are stored: import some with `tradesieve data import FILE --symbol S --timeframe T`")
+        raise BadInput(
+            f"no bars are stored in {settings.bars.folder}: import some with `tradesieve data import FILE --symbol S "
+            "--timeframe T`, or set TRADESIEVE_HOME to the folder that holds them"
+        )
     return list(symbols)
 
 

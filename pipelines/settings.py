@@ -128,25 +128,22 @@ def project_folder() -> Path:
     return ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
 
 
-def read_settings() -> Settings:
-    """Read the settings.
+def read_settings(*, writes: bool = True) -> Settings:
+    """Read the settings; the home is created once something is written to it.
+
+    Parameters
+    ----------
+    writes : whether what is done with them writes to the home, which must be possible then.
 
     Raises
     ------
-    BadInput : if `mlflow.yml` is not a mapping or holds a wrong value, the home is not a writable folder, or the size
-        of the cache is not a positive number.
+    BadInput : if `mlflow.yml` is not a mapping or holds a wrong value, the home is not a folder that can be read, or
+        written, or the size of the cache is not a positive number.
     Unknown : if `mlflow.yml` has an unknown key.
     """
     values = _read_yaml(project_folder() / "mlflow.yml")
     home = Path(os.environ.get("TRADESIEVE_HOME") or "var").absolute()
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"the state folder {home} cannot be created: {error.strerror}; set TRADESIEVE_HOME to a writable folder"
-        ) from error
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise BadInput(f"the state folder {home} cannot be written; set TRADESIEVE_HOME to a writable folder")
+    _check_home(home, writes=writes)
     own = f"sqlite:///{home}/mlflow/mlflow.db"
     uri = str(os.environ.get("MLFLOW_TRACKING_URI") or values["tracking_uri"] or own)
     served = uri if uri.startswith(_SERVER) else os.environ.get("TRADESIEVE_MLFLOW_PAGES") if uri == own else None
@@ -161,6 +158,23 @@ def read_settings() -> Settings:
         mlflow_pages=served or None,
         cache_bytes=_cache_bytes(os.environ.get("TRADESIEVE_CACHE_GB") or "20"),
     )
+
+
+def existing_folder(home: Path) -> Path:
+    """Return the home, or what exists of the folders above it."""
+    return next(path for path in (home, *home.parents) if path.exists())
+
+
+def _check_home(home: Path, *, writes: bool) -> None:
+    """Refuse a home that is no folder, or that cannot be used as it has to be."""
+    existing = existing_folder(home)
+    if not existing.is_dir():
+        raise BadInput(
+            f"the state folder {home} cannot be created: {existing} is a file; set TRADESIEVE_HOME to a writable folder"
+        )
+    use, verb = (os.W_OK, "written") if writes else (os.R_OK, "read")
+    if (writes or existing == home) and not os.access(existing, use | os.X_OK):
+        raise BadInput(f"the state folder {home} cannot be {verb}; set TRADESIEVE_HOME to another folder")
 
 
 def _cache_bytes(text: str) -> int:

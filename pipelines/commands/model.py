@@ -11,6 +11,7 @@ import click
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.tracking.connection import runs_page
+from tradesieve.pipelines.commands.model_choices import choices
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
 from tradesieve.pipelines.commands.shared.costs import (
     costs_by_symbol,
@@ -36,7 +37,7 @@ from tradesieve.pipelines.help_pages import HelpGroup
 from tradesieve.pipelines.runs.comparison import compare_runs
 from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
-from tradesieve.pipelines.runs.finished_runs import LAST, find_run
+from tradesieve.pipelines.runs.finished_runs import LAST, described_run, find_run, stored_runs
 from tradesieve.pipelines.runs.model_code import write_model_code
 from tradesieve.pipelines.runs.one_by_one import evaluate_one_by_one, train_one_by_one
 from tradesieve.pipelines.runs.placebo import SURROGATES, run_placebo
@@ -48,10 +49,19 @@ from tradesieve.pipelines.steps.chunk_features import describe_left_out
 from tradesieve.pipelines.steps.trade_export import refuse_existing
 from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions
 
+_RUNS = {
+    "run": "run", "finished": "finished, UTC", "symbols": "symbols", "timeframes": "timeframes",
+    "n_instances": "strategies", "gate": "gate", "winner": "winner", "baseline_sortino": "Sortino, all",
+    "filtered_sortino": "filtered", "coverage": "coverage", "n_trials": "trials",
+}  # fmt: skip
+
 
 @click.group(cls=HelpGroup)
 def model() -> None:
     """Search for filters, evaluate, compare, export and serve them."""
+
+
+model.add_command(choices)
 
 
 @model.command()
@@ -60,6 +70,8 @@ def model() -> None:
 @as_json
 def experiment(as_json: bool, **given: Any) -> None:
     """Search for a filter, open the hold-out once, judge by the gate, track it.
+
+    `tradesieve model choices` lists the names of labels, fitness, applications.
 
     \b
         tradesieve model experiment --symbols BTC-USD --timeframe 5m
@@ -184,6 +196,36 @@ def eval_(
         console.say(line)
 
 
+@model.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the finished runs, the last one first.
+
+    Both Sortino ratios are those of the hold-out, or of the development part while it is sealed.
+    """
+    settings, console = read_settings(writes=False), Console(as_json=as_json)
+    rows = [described_run(found) for found in stored_runs(settings)]
+    console.json({"runs": rows})
+    if not rows:
+        console.say(f"no run is stored in {settings.home}; see `tradesieve model experiment --help`")
+        return
+    console.table("finished runs", rows, _RUNS)
+
+
+@model.command()
+@click.argument("run", default=LAST)
+@as_json
+def show(run: str, as_json: bool) -> None:
+    """Show the result of a run as it was: the trials, each strategy, both parts, the gate.
+
+    RUN is as for `model compare`.
+    """
+    settings, console = read_settings(writes=False), Console(as_json=as_json)
+    found = find_run(settings, run).result | {"reused": True}
+    console.json(found)
+    show_result(console, found, tables=settings.tables)
+
+
 @model.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
 @as_json
@@ -193,7 +235,7 @@ def compare(runs: tuple[str, ...], as_json: bool) -> None:
     A RUN is the hash of an experiment, a run of MLflow, the first letters of either, or 'last'. The others are compared
     with the first.
     """
-    settings, console = read_settings(), Console(as_json=as_json)
+    settings, console = read_settings(writes=False), Console(as_json=as_json)
     found = compare_runs([find_run(settings, run) for run in runs])
     console.json(found)
     show_comparison(console, found)
@@ -213,7 +255,7 @@ def code(run: str, output: Path | None, replace: bool, as_json: bool) -> None:
     
         tradesieve model code last --output winner.py && python winner.py
     """
-    settings, console = read_settings(), Console(as_json=as_json)
+    settings, console = read_settings(writes=False), Console(as_json=as_json)
     found = find_run(settings, run)
     path = output or Path(f"model_{found.result['experiment']}.py")
     if path.suffix != ".py":

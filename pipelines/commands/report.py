@@ -32,7 +32,7 @@ def report(run: str, output: Path | None, open_it: bool, as_json: bool) -> None:
     \b
         tradesieve report last --open
     """
-    settings, console = read_settings(), Console(as_json=as_json)
+    settings, console = read_settings(writes=output is None), Console(as_json=as_json)
     if output is not None and output.suffix != ".html":
         raise BadInput(f"{output}: a report is written to a file ending in .html")
     found = find_run(settings, run)

@@ -23,6 +23,7 @@ __all__ = [
     "research_trades",
     "evaluation",
     "local_service",
+    "machine_checks",
     "paper_replay",
     "demo",
 ]

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tradesieve.market.bars import format_time
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
 from tradesieve.pipelines.settings import Settings
@@ -93,7 +94,7 @@ def find_run(settings: Settings, run: str) -> FinishedRun:
     BadInput : if no run is stored, or the letters fit several experiments.
     Unknown : if there is no such run.
     """
-    runs = _stored_runs(settings)
+    runs = stored_runs(settings)
     if not runs:
         raise BadInput("no run is stored yet: run `tradesieve model experiment` first")
     if run == LAST:
@@ -113,7 +114,7 @@ def find_run(settings: Settings, run: str) -> FinishedRun:
     return next((each for each in fitting if each.result["gate"] is not None), fitting[0])
 
 
-def _stored_runs(settings: Settings) -> list[FinishedRun]:
+def stored_runs(settings: Settings) -> list[FinishedRun]:
     """Return all finished runs, the last one first."""
     paths = [path for name in RESULT_FILES for path in (settings.home / "experiments").glob(f"*/*/{name}")]
     found = []
@@ -125,3 +126,24 @@ def _stored_runs(settings: Settings) -> list[FinishedRun]:
         if isinstance(result, dict) and {"experiment", "run_id", "gate"} <= result.keys():
             found.append(FinishedRun(path, result))
     return found
+
+
+def described_run(run: FinishedRun) -> dict[str, Any]:
+    """Return what tells a run from others, as plain values: when, of what, and what was found."""
+    result = run.result
+    part = "development" if result["gate"] is None else "holdout"
+    winner = result["winner"]
+    return {
+        "run": result["experiment"],
+        "run_id": result["run_id"],
+        "finished": format_time(run.path.stat().st_mtime_ns)[:16],
+        "symbols": ", ".join(result["data"]["symbols"]),
+        "timeframes": ", ".join(result["data"]["timeframes"]),
+        "n_instances": result["data"]["n_instances"],
+        "gate": "sealed" if result["gate"] is None else "open" if result["gate"]["open"] else "closed",
+        "winner": None if winner is None else f"{winner['name']}, {winner['application']}",
+        "baseline_sortino": result["baseline"][part]["sortino"],
+        "filtered_sortino": result["filtered"][part]["sortino"],
+        "coverage": result["filtered"][part]["coverage"],
+        "n_trials": result["n_trials"],
+    }

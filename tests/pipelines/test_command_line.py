@@ -202,10 +202,12 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
 
 def test_without_bars_it_says_how_to_get_some(run: Command, tmp_path: Path) -> None:
     for command in (("model", "experiment"), ("trades", "generate"), ("factors", "compute", "--output", "f.csv")):
-        refuses(run(*command), "no bars are stored: import some with `tradesieve data import")
+        where = f"no bars are stored in {tmp_path / 'home' / 'bars'}: import some with `tradesieve data import"
+        refuses(run(*command), where)
     ended = run("data", "list")
     assert ended.code == 0
-    assert "no bars are stored" in ended.out
+    assert f"no bars are stored in {tmp_path / 'home' / 'bars'}" in ended.out
+    assert not (tmp_path / "home").exists(), "nothing is made"
 
 
 def test_without_a_champion_it_says_so(run: Command, home: Path, folder_state: State) -> None:

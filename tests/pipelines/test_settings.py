@@ -36,7 +36,7 @@ def test_without_anything_the_state_is_in_var(project: Path, monkeypatch: pytest
     monkeypatch.chdir(project)
     settings = read_settings()
     assert settings.home == project / "var"
-    assert settings.home.is_dir()
+    assert not settings.home.exists(), "it is created once something is written"
     assert settings.tracking_uri == f"sqlite:///{project}/var/mlflow/mlflow.db"
     assert settings.port == 5000
 

@@ -42,7 +42,7 @@ data.add_command(remove)
 @as_json
 def list_(as_json: bool) -> None:
     """List the stored bars."""
-    settings, console = read_settings(), Console(as_json=as_json)
+    settings, console = read_settings(writes=False), Console(as_json=as_json)
     rows = []
     for symbol, timeframe in settings.bars.list():
         bars = settings.bars.stored_bars(symbol, timeframe)
@@ -60,7 +60,7 @@ def list_(as_json: bool) -> None:
         )
     console.json({"bars": rows})
     if not rows:
-        console.say("no bars are stored; see `tradesieve data import --help`")
+        console.say(f"no bars are stored in {settings.bars.folder}; see `tradesieve data import --help`")
         return
     console.table("stored bars", [row | {"notes": _notes(row)} for row in rows], _SHOWN)
 

@@ -89,7 +89,7 @@ def check(
         tradesieve data check --symbols BTC-USD --plot
         tradesieve data check btc.csv --timeframe 1m --strict
     """
-    settings, console = read_settings(), Console(as_json=as_json)
+    settings, console = read_settings(writes=plot == _DEFAULT_PAGE), Console(as_json=as_json)
     if calendar is not None:
         check_calendar(calendar)
     page = _page(settings, plot)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from tradesieve.market.errors import BadInput
 from tradesieve.pipelines.commands.shared.table_output import write_table
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.short_names import abbreviate
@@ -41,11 +42,7 @@ def show_long_table(
     ----------
     rows, columns : as for `console.Console.table`, in an order in which the ends are what readers look for.
     name : key of the rows' names, which are abbreviated on the terminal.
-    path : the .csv file of all rows, replaced if it exists.
-
-    Raises
-    ------
-    BadInput : if the file cannot be written.
+    path : the .csv file of all rows, replaced if it exists; a sentence says why if it cannot be written.
     """
     if len(rows) <= 2 * SHOWN_AT_EACH_END:
         console.table(title, abbreviate(rows, name), columns)
@@ -55,5 +52,9 @@ def show_long_table(
     ends = [*rows[:SHOWN_AT_EACH_END], *rows[-SHOWN_AT_EACH_END:]]
     title = f"{title} (the first {SHOWN_AT_EACH_END} and the last {SHOWN_AT_EACH_END} of {len(rows):,})"
     console.table(title, abbreviate(ends, name), columns, break_after=SHOWN_AT_EACH_END)
-    write_table(pd.DataFrame(rows), path)
-    console.say(f"all {len(rows):,} rows are in {path}")
+    try:
+        write_table(pd.DataFrame(rows), path)
+    except BadInput as error:  # a state folder that can be read only
+        console.say(f"the other rows are shown by --json: {error}")
+    else:
+        console.say(f"all {len(rows):,} rows are in {path}")

@@ -146,7 +146,9 @@ def test_what_needs_returns_refuses_it_up_to_the_last_such_bar(
     run: Command, stored: BarStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = [*command, "--symbols", "OIL", "--timeframe", "15m", "--strategies", "dip_buying", "--num-strategies", "1"]
+    given = [*command, "--symbols", "OIL", "--timeframe", "15m"]
+    if command[1] != "check":
+        given += ["--strategies", "dip_buying", "--num-strategies", "1"]
     refused = run(*given)
     refuses(refused, f"the bar that closes at {FIRST} has a price of -40, the first of 7 such bars", "--from")
     proposed = re.search(r"--from (\S+),", refused.err)
@@ -169,8 +171,7 @@ def test_an_experiment_refuses_it_too(run: Command, stored: BarStore) -> None:
 def test_a_series_that_features_read_beside_another_is_refused_likewise(run: Command, stored: BarStore) -> None:
     bars = SyntheticMarket(n_days=30, timeframe=QUARTERS).generate("AAA")[0]
     stored.append(bars)
-    given = ["--symbols", "AAA", "--timeframe", "15m", "--strategies", "dip_buying", "--num-strategies", "1"]
-    given += ["--features", "close_of_OIL__change__window_5"]
+    given = ["--symbols", "AAA", "--timeframe", "15m", "--features", "close_of_OIL__change__window_5"]
     refuses(run("factors", "check", *given), "features read OIL beside AAA", f"--from {LAST}")
     assert run("factors", "check", *given, "--times", "4", "--from", LAST).code == 0
 

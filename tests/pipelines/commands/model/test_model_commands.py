@@ -10,6 +10,7 @@ import pytest
 
 from tests.pipelines.command_runs import Command, State, refuses
 from tradesieve.market.bars import format_time
+from tradesieve.models.fitness.registry import FITNESS
 from tradesieve.pipelines.settings import Settings
 
 KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate", "costs"}
@@ -110,3 +111,35 @@ def test_export_and_paper(run: Command, ran: Settings, config: Path) -> None:
         ("2023-04-20", "2023-04-22")
     ]
     assert looks[0]["look"]
+
+
+def test_finished_runs_are_listed_and_shown_as_they_were(run: Command, finished: Any, folder_state: State) -> None:
+    home = finished.settings.home
+    before = folder_state(home)
+    (row,) = run("model", "list", "--json", home=home).json()["runs"]
+    assert row["run"] == finished.experiment.hash
+    assert row["run_id"] == finished.result["run_id"]
+    assert row["gate"] == ("open" if finished.result["gate"]["open"] else "closed")
+    assert row["filtered_sortino"] == finished.result["filtered"]["holdout"]["sortino"]
+    assert finished.experiment.hash in run("model", "list").out
+    for name in ("last", finished.experiment.hash[:6], finished.result["run_id"]):
+        assert run("model", "show", name, "--json").json() == finished.result | {"reused": True}
+    shown = run("model", "show").out
+    assert "Trials on the development part" in shown
+    assert "GATE" in shown
+    assert folder_state(home) == before
+    refuses(run("model", "show", "none"), "unknown run 'none'")
+
+
+def test_without_runs_the_list_names_the_folder(run: Command, tmp_path: Path) -> None:
+    listed = run("model", "list")
+    assert listed.code == 0
+    assert f"no run is stored in {tmp_path / 'home'}" in listed.out
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_names_that_keys_take_are_listed(run: Command) -> None:
+    rows = {row["key"]: row for row in run("model", "choices", "--json").json()["choices"]}
+    assert set(rows) >= {"strategies", "features", "label", "fitness", "aim", "applications", "engines", "weights"}
+    assert rows["fitness"]["names"] == list(FITNESS)
+    assert all(row["description"] and row["names"] for row in rows.values())
