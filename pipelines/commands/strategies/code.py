@@ -37,7 +37,8 @@ def code(name: str, modules: str, output: Path | None, replace: bool, as_json: b
     """Print NAME, a rule of a YAML or JSON file, as a Python module that makes identical trades.
 
     \b
-        tradesieve strategies code my_channel --modules my_rules.yaml --output my_channel.py
+        tradesieve strategies code my_channel --modules my_rules.yaml \\
+            --output my_channel.py
     """
     load_user_modules(split_commas(modules))
     rule = get_rule(name)

@@ -7,6 +7,7 @@ import click
 from tradesieve.pipelines.commands.trades.conditions import conditions
 from tradesieve.pipelines.commands.trades.generate import generate
 from tradesieve.pipelines.commands.trades.import_ import import_
+from tradesieve.pipelines.commands.trades.list_ import list_
 from tradesieve.pipelines.commands.trades.optimise import optimise
 from tradesieve.pipelines.commands.trades.plot import plot
 from tradesieve.pipelines.commands.trades.stats import stats
@@ -18,5 +19,5 @@ def trades() -> None:
     """Backtest rules, and inspect their trades."""
 
 
-for command in (generate, import_, stats, conditions, plot, optimise):
+for command in (generate, import_, list_, stats, conditions, plot, optimise):
     trades.add_command(command)

@@ -203,3 +203,16 @@ def test_a_filter_is_searched_on_imported_trades(
     asked = {"strategy": "breakout", "symbol": "AAA", "timeframe": "15m", "side": "long", "bars": columns}
     decided = Scorer(artifact).score(ScoreRequest(**asked, decision_time=int(window.close_time[-1])))
     assert np.isfinite(decided.score), "the service knows the strategy by its name"
+
+
+def test_the_stored_sets_are_listed(run: Command, small_home: Path, small_bars: Bars, tmp_path: Path) -> None:
+    path = tmp_path / "listed.csv"
+    table_of(small_bars[:3000]).to_csv(path, index=False)
+    given = ("--symbol", "AAA", "--timeframe", "15m", "--commission", "0.001")
+    assert run("trades", "import", path, *given, home=small_home).code == 0
+    (row,) = [each for each in run("trades", "list", "--json").json()["sets"] if each["name"] == "listed"]
+    assert (row["n_trades"], row["n_instances"], row["symbols"], row["timeframes"]) == (40, 2, "AAA", "15m")
+    assert row["format"] in run("trades", "list").out
+    empty = run("trades", "list", home=tmp_path / "empty")
+    assert f"no imported trades are stored in {tmp_path / 'empty'}" in empty.out
+    assert not (tmp_path / "empty").exists()
