@@ -276,7 +276,7 @@ class Server:
         )
         atexit.register(self.stop)
 
-    def wait_ready(self, seconds: float = 60.0, *, path: str = "readyz") -> None:
+    def wait_ready(self, seconds: float = 180.0, *, path: str = "readyz") -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:

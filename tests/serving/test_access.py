@@ -151,7 +151,7 @@ def test_a_bento_that_would_listen_everywhere_without_keys_does_not_start(
     artifact: Artifact, start_server: Callable[..., Any]
 ) -> None:
     server = start_server(artifact.folder, wait=False, BENTOML_HOST="0.0.0.0", host=None)
-    assert server.process.wait(60) != 0
+    assert server.process.wait(180) != 0
     assert "TRADESIEVE_KEYS" in server.text()
     assert "Traceback" not in server.text()
 
