@@ -77,7 +77,7 @@ def test_the_manifest_and_the_usual_addresses(http: httpx.Client, artifact: Arti
     }  # fmt: skip
     for path in ("/livez", "/readyz", "/healthz"):
         assert http.get(path).status_code == 200
-    assert set(http.get("/").json()) == {"/score", "/bars", "/model", "/livez", "/readyz", "/metrics"}
+    assert set(http.get("/").json()) == {"/score", "/bars", "/model", "/livez", "/readyz", "/metrics", "/openapi.json"}
     assert "http" not in http.get("/").text.lower()
 
 
