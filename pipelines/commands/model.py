@@ -13,6 +13,7 @@ from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.tracking.connection import runs_page
 from tradesieve.pipelines.commands.model_choices import choices
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
+from tradesieve.pipelines.commands.shared.completion import complete_runs
 from tradesieve.pipelines.commands.shared.costs import (
     costs_by_symbol,
     costs_of,
@@ -213,7 +214,7 @@ def list_(as_json: bool) -> None:
 
 
 @model.command()
-@click.argument("run", default=LAST)
+@click.argument("run", default=LAST, shell_complete=complete_runs)
 @as_json
 def show(run: str, as_json: bool) -> None:
     """Show the result of a run as it was: the trials, each strategy, both parts, the gate.
@@ -227,7 +228,7 @@ def show(run: str, as_json: bool) -> None:
 
 
 @model.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=complete_runs)
 @as_json
 def compare(runs: tuple[str, ...], as_json: bool) -> None:
     """Compare runs on the days that all their hold-outs share: which earns more, and is it luck?
@@ -242,7 +243,7 @@ def compare(runs: tuple[str, ...], as_json: bool) -> None:
 
 
 @model.command()
-@click.argument("run", default=LAST)
+@click.argument("run", default=LAST, shell_complete=complete_runs)
 @click.option("--output", type=click.Path(path_type=Path), help="The .py file to write.  [default: model_RUN.py here]")
 @replace_option
 @as_json

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tradesieve.market.errors import BadInput
+from tradesieve.pipelines.commands.shared.completion import complete_runs
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.help_pages import HelpPage
@@ -18,7 +19,7 @@ from tradesieve.pipelines.settings import read_settings
 
 
 @click.command(cls=HelpPage)
-@click.argument("run", default=LAST)
+@click.argument("run", default=LAST, shell_complete=complete_runs)
 @click.option(
     "--output", type=click.Path(path_type=Path), help="The .html file to write; by default, in the run's folder."
 )

@@ -8,6 +8,7 @@ from tradesieve.market.bars import format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.data.stored import find_stored
+from tradesieve.pipelines.commands.shared.completion import complete_symbols
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
@@ -17,7 +18,7 @@ from tradesieve.pipelines.settings import read_settings
 
 
 @click.command(cls=HelpPage)
-@click.option("--symbol", required=True, help="The stored symbol.")
+@click.option("--symbol", required=True, shell_complete=complete_symbols, help="The stored symbol.")
 @click.option("--timeframe", required=True, help="The stored timeframe, such as 1m.")
 @click.option("--from", "start", help="Remove bars that close after this time, ISO 8601; by default from the first.")
 @click.option("--to", "end", help="Remove bars that close up to this time, ISO 8601; by default to the last.")

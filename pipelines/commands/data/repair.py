@@ -11,6 +11,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.quality.repairs import REPAIRS, repair_bars
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.pipelines.commands.data.stored import find_stored
+from tradesieve.pipelines.commands.shared.completion import complete_symbols
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
@@ -22,7 +23,7 @@ _SHOWN = 20
 
 
 @click.command(cls=HelpPage)
-@click.option("--symbol", required=True, help="The stored symbol.")
+@click.option("--symbol", required=True, shell_complete=complete_symbols, help="The stored symbol.")
 @click.option("--timeframe", required=True, help="The stored timeframe, such as 1m.")
 @click.option("--fix", help=f"Repairs to make, separated by commas: {', '.join(REPAIRS)}.")
 @click.option("--dry-run", is_flag=True, help="Show what would be changed, and change nothing.")

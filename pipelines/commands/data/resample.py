@@ -11,6 +11,7 @@ from tradesieve.market.resampling import resample as resampled
 from tradesieve.market.session_bars import own_sessions
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.pipelines.commands.shared.completion import complete_symbols
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.help_pages import HelpPage
@@ -18,7 +19,7 @@ from tradesieve.pipelines.settings import read_settings
 
 
 @click.command(cls=HelpPage)
-@click.option("--symbol", required=True, help="A symbol with shorter stored bars.")
+@click.option("--symbol", required=True, shell_complete=complete_symbols, help="A symbol with shorter stored bars.")
 @click.option("--timeframe", required=True, help="The timeframe of the new bars, such as 1h, 1d, 1w or 1M.")
 @click.option(
     "--sessions",

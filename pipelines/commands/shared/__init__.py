@@ -4,6 +4,7 @@ Each command has a file beside this folder; the work is done by `pipelines.runs`
 """
 
 __all__ = [
+    "completion",
     "options",
     "row_filters",
     "strategy_limit",

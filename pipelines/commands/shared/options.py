@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tradesieve.models.protocol.aims import AIMS
+from tradesieve.pipelines.commands.shared.completion import complete_strategies, complete_symbols
 from tradesieve.pipelines.help_pages import OPTIONS, option_in
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -48,7 +49,12 @@ bars_options = add_options(
             metavar="FILE",
             help="YAML of an experiment; options override it.",
         ),
-        _bars("--symbols", metavar="A,B,...", help="Symbols; every stored one by default."),
+        _bars(
+            "--symbols",
+            metavar="A,B,...",
+            help="Symbols; every stored one by default.",
+            shell_complete=complete_symbols,
+        ),
         _bars("--timeframe", "--timeframes", "timeframes", metavar="5m,1h,...", help="Timeframes.  [default: 5m]"),
         _bars("--from", "start", metavar="TIME", help=_PERIOD),
         _bars("--to", "end", metavar="TIME", help=_PERIOD),
@@ -71,6 +77,7 @@ _chosen_strategies = [
         "--strategies",
         metavar="A,B,...|all",
         help="Rules, strategies, files; see `strategies list`.",
+        shell_complete=complete_strategies,
     ),
     _strategies(
         "--num-strategies",
