@@ -14,6 +14,7 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -178,6 +179,7 @@ def require_keys(host: str, environment: Mapping[str, str]) -> None:
         )
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Tell whether an address or name is this machine's own."""
     if host == "localhost":
@@ -189,6 +191,7 @@ def is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
+@lru_cache(maxsize=256)
 def _name_of(host: str) -> str:
     try:
         return urlsplit(f"//{host}").hostname or ""

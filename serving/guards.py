@@ -77,26 +77,29 @@ def find_oddities(bars: Bars, training: TrainingBars | None) -> Iterator[Finding
     ----------
     training : of the series; None where the artifact does not have it: then only what shows by itself.
     """
-    if len(bars) >= _FEWEST_TO_STAND_STILL and bars.high.max() == bars.low.min():
+    if len(bars) >= _FEWEST_TO_STAND_STILL and bars.high[-1] == bars.low[0] and bars.high.max() == bars.low.min():
         span = f"{len(bars)} bars up to {format_time(bars.close_time[-1])}"
         yield Finding("no-trade", f"{bars.symbol} stands at {bars.close[-1]:g} in all {span}")
         return
     if training is None:
         return
     moved = moves(bars)
-    row = int(np.argmax(moved))
+    row = int(moved.argmax())
     if moved[row] > _FACTOR * training.largest_move:
         yield Finding(
             "move",
             f"{bars.symbol} moves by a factor of {np.exp(min(moved[row], 700.0)):.4g} in the bar that closes at "
             f"{format_time(bars.close_time[row])}, in training by {np.exp(training.largest_move):.4g} at most",
         )
+    apart = np.diff(bars.close_time)
+    if len(apart) and apart.max() > bars.timeframe.duration:  # seldom
+        yield from _find_absences(bars, apart, training)
+
+
+def _find_absences(bars: Bars, apart: np.ndarray, training: TrainingBars) -> Iterator[Finding]:
     steps = bars.timeframe.steps(bars.close_time)
-    if not len(steps):
-        return
-    row = int(np.argmax(steps))
-    apart = int(bars.close_time[row + 1] - bars.close_time[row])
-    if steps[row] > _FACTOR * training.largest_step and apart > DAY:
+    row = int(steps.argmax())
+    if steps[row] > _FACTOR * training.largest_step and apart[row] > DAY:
         yield Finding(
             "gap",
             f"{bars.symbol} has no bar between {format_time(bars.close_time[row])} and "

@@ -41,6 +41,7 @@ class TrainingBars:
 
 def moves(bars: Bars) -> np.ndarray:
     """Return the log of each bar's highest price to its lowest, the close before it included: float64 (n,)."""
-    before = np.concatenate([bars.close[:1], bars.close[:-1]])
-    before[0] = bars.open[0]
-    return np.log(np.maximum(bars.high, before)) - np.log(np.minimum(bars.low, before))
+    before = np.empty(len(bars))
+    before[0], before[1:] = bars.open[0], bars.close[:-1]
+    with np.errstate(over="ignore"):  # of prices that no market has
+        return np.log(np.maximum(bars.high, before) / np.minimum(bars.low, before))

@@ -51,6 +51,7 @@ def printed(factor: float) -> Callable[[dict[str, list]], None]:
 
 def enormous(bars: dict[str, list]) -> None:
     bars["high"][-3] = bars["close"][-3] = 1e308
+    bars["low"][-3] = 5e-324
 
 
 def twenty_years(bars: dict[str, list]) -> None:
