@@ -38,6 +38,7 @@ _COMMANDS = {
     "data": "Bring bars in, list them, check and repair them.",
     "trades": "Generate the trades that rules would have made, and look at them.",
     "strategies": "List rules and modifiers; print rules without code as Python.",
+    "events": "Count how often a move followed an event.",
     "factors": "List, compute, check and describe factors.",
     "model": "Search for filters, judge, export and serve them.",
     "report": "What a run found, and whether it is luck, as a page.",

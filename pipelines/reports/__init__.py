@@ -12,6 +12,7 @@ __all__ = [
     "feature_report",
     "quality_report",
     "conditions_report",
+    "events_report",
     "next_steps",
     "run_report",
 ]

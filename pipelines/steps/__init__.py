@@ -16,6 +16,7 @@ __all__ = [
     "group_verdicts",
     "run_records",
     "condition_table",
+    "event_table",
     "search_evidence",
     "sealing",
     "unset_sessions",

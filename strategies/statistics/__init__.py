@@ -3,4 +3,4 @@
 Fitness of a filter is `models.fitness`; pages and figures are `pipelines.reports`.
 """
 
-__all__ = ["daily_returns", "duplicates", "grouping", "trade_statistics", "market_conditions"]
+__all__ = ["daily_returns", "duplicates", "grouping", "trade_statistics", "market_conditions", "event_moves"]

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_commands_of_the_readme_exist() -> None:
-    named = set(re.findall(r"tradesieve ((?:data|strategies|trades|factors|model) \w+|up|paper|demo)", README))
+    named = set(re.findall(r"tradesieve ((?:data|strategies|trades|factors|model) \w+|up|paper|demo|events)", README))
     assert {"data import", "strategies code", "model experiment", "model export", "up", "paper", "demo"} <= named
     for command in sorted(named):
         done = CliRunner().invoke(tradesieve, [*command.split(), "--help"])
