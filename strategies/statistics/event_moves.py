@@ -8,7 +8,12 @@
    and both rates stand on the same days: all three stay together in a block, so the interval of a rate, and of the
    difference of both, knows of them. Moves of several symbols on the same days stay together, too.
 4. An interval is a rate, plus and minus its deviation over the resamples times a quantile of Student's distribution, of
-   one degree of freedom less than there are blocks with an event.
+   one degree of freedom less than there are blocks with an event. The deviation is at least that of as many independent
+   draws at the usual rate as there are events that do not overlap: a few events that all went one way vary in no
+   resample.
+
+Simulated on 80 days of hours without an edge, where events and moves come in clusters: of all events, 7 % of intervals
+that should miss in 5 % did; of the groups, none in 200 markets, where 5 % were allowed to have one.
 """
 
 from __future__ import annotations
@@ -159,7 +164,7 @@ def event_rates(
             "n_bars": int(chosen.sum()),
         }  # fmt: skip
         for column, outcome in enumerate(OUTCOMES):
-            numbers = _row(sums[place].sum(axis=0), drawn[:, place], column, width)
+            numbers = _row(sums[place].sum(axis=0), drawn[:, place], column, width, counts["n_episodes"])
             rows.append({"group": group, "state": state, "outcome": outcome, **counts, **numbers})
     return rows
 
@@ -185,15 +190,16 @@ def _resampled(sums: np.ndarray, seed: int, n_resamples: int) -> np.ndarray:
     return np.concatenate(drawn).reshape(n_resamples, n_groups, n_columns)
 
 
-def _row(total: np.ndarray, drawn: np.ndarray, column: int, width: float | None) -> dict[str, Any]:
+def _row(total: np.ndarray, drawn: np.ndarray, column: int, width: float | None, n_episodes: int) -> dict[str, Any]:
     """Return the rates of an outcome with intervals of `width` deviations to both sides; without it, no intervals."""
     rate, usual = _ratio(total[2 + column], total[0]), _ratio(total[6 + column], total[1])
     interval: dict[str, float | None] = dict.fromkeys(("low", "high", "difference_low", "difference_high"))
     found = UNTOLD
     if width is not None:
         rates = _ratio(drawn[:, 2 + column], drawn[:, 0])
-        around = width * float(np.nanstd(rates))
-        between = width * float(np.nanstd(rates - _ratio(drawn[:, 6 + column], drawn[:, 1])))
+        least = math.sqrt(usual * (1.0 - usual) / max(n_episodes, 1))
+        around = width * max(float(np.nanstd(rates)), least)
+        between = width * max(float(np.nanstd(rates - _ratio(drawn[:, 6 + column], drawn[:, 1]))), least)
         low, high = rate - usual - between, rate - usual + between
         bounds = (max(rate - around, 0.0), min(rate + around, 1.0), low, high)
         interval = dict(zip(interval, map(float, bounds), strict=True))
