@@ -69,7 +69,8 @@ def test_the_commands_are_those_of_the_design() -> None:
 def test_every_command_that_finds_something_has_json() -> None:
     for path, command in commands(tradesieve):
         serving = path in (("model", "run"), ("up",))
-        if not isinstance(command, click.Group) and not serving:
+        always_json = path == ("strategies", "schema")
+        if not (isinstance(command, click.Group) or serving or always_json):
             assert "--json" in [flag for option in command.params for flag in option.opts], path
 
 
@@ -143,12 +144,6 @@ AAA = ("--symbols", "AAA", "--timeframe", "15m")
         (["--from", "yesterday"], "is 'yesterday'"),
         (["--from", "2023-02-01", "--to", "2023-01-01"], "is not before"),
         (["--from", "2030-01-01"], "no bars of AAA lie after 2030-01-01"),
-        (["--features", "standart"], "did you mean 'standard'?"),
-        (["--features", "close__slop__window_20"], "did you mean 'slope'?"),
-        (["--fitness", "sortinoo"], "did you mean 'sortino'?"),
-        (["--applications", "treshold"], "did you mean 'threshold'?"),
-        (["--candidates", "0"], "at least one"),
-        (["--candidates", "-1"], "-1"),
         (["--seed", "-1"], "seed is -1"),
         (["--config", "none.yaml"], "none.yaml: cannot be read"),
     ],
@@ -159,6 +154,25 @@ def test_a_wrong_experiment_is_refused(
 ) -> None:
     before = folder_state(home)
     refuses(run(*command, *AAA, *arguments, home=home), said)
+    assert folder_state(home) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--features", "standart"], "did you mean 'standard'?"),
+        (["--features", "close__slop__window_20"], "did you mean 'slope'?"),
+        (["--fitness", "sortinoo"], "did you mean 'sortino'?"),
+        (["--applications", "treshold"], "did you mean 'threshold'?"),
+        (["--candidates", "0"], "at least one"),
+        (["--candidates", "-1"], "-1"),
+    ],
+)
+def test_a_wrong_search_is_refused(
+    run: Command, home: Path, folder_state: State, arguments: list[str], said: str
+) -> None:
+    before = folder_state(home)
+    refuses(run("model", "experiment", *AAA, *arguments, home=home), said)
     assert folder_state(home) == before
 
 

@@ -43,4 +43,7 @@ def test_rules_and_modifiers_continue_a_strategy(home: Path) -> None:
 
 def test_runs_and_commands(home: Path) -> None:
     assert completed("model", "show", "la") == ["last"]
+    (home / "trade_sets").mkdir(parents=True)
+    (home / "trade_sets" / "mine.parquet").touch()
+    assert completed("trades", "stats", "--trades", "m") == ["mine"]
     assert "doctor" in completed("do")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tradesieve.models.protocol.aims import AIMS
-from tradesieve.pipelines.commands.shared.completion import complete_strategies, complete_symbols
+from tradesieve.pipelines.commands.shared.completion import complete_strategies, complete_symbols, complete_trade_sets
 from tradesieve.pipelines.help_pages import OPTIONS, option_in
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -88,7 +88,9 @@ _chosen_strategies = [
     _strategies("--sampling", metavar="grid|random", help="How grids are sampled.  [default: grid]"),
 ]
 
-trade_set_option = _strategies("--trades", metavar="SET", help="Imported trades, instead of strategies.")
+trade_set_option = _strategies(
+    "--trades", metavar="SET", shell_complete=complete_trade_sets, help="Imported trades, instead of strategies."
+)
 
 costs_options = add_options(
     [
