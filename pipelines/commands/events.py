@@ -55,7 +55,7 @@ def events(
     EVENT is a condition over bars and factors at a bar's close, as in files of rules. Intervals resample whole days.
 
     \b
-        tradesieve events 'close__change__window_2 <= -0.01' --symbols BTC-USD --within 24 --move 0.01
+        tradesieve events 'close__change__window_2 <= -0.01' --move 0.01
     """
     settings, console = read_settings(), Console(as_json=as_json)
     check_files(output, html)
