@@ -18,6 +18,7 @@ import pandas as pd
 from tests.studies.runs import open_for_study
 from tradesieve.market.sources.reading import read_file
 from tradesieve.market.timeframes import DAY, parse_timeframe
+from tradesieve.models.dataset import Dataset
 from tradesieve.models.fitness.filtered_returns import daily_returns
 from tradesieve.models.fitness.measures import measure
 from tradesieve.models.json_values import json_safe
@@ -52,6 +53,25 @@ class RealMarket:
     kind: str
     last_days: int = 0
 
+    def dataset(self, folder: Path, home: Path, plan: Plan, features: str | tuple[str, ...]) -> Dataset:
+        """Import the bars of a folder, and make trades and features as an experiment does, in a state folder."""
+        settings = Settings(home, "", "study", "study", "127.0.0.1", 5000)
+        end = 0
+        for symbol, file in self.files.items():
+            bars, _ = read_file(folder / file, symbol=symbol, timeframe=parse_timeframe(self.stored))
+            settings.bars.append(bars)
+            end = max(end, int(bars.close_time[-1]))
+        experiment = Experiment(
+            symbols=tuple(self.files),
+            timeframes=(self.timeframe,),
+            num_strategies=len(RULES),
+            start=str(pd.Timestamp(end - self.last_days * DAY)) if self.last_days else None,
+            features=features,
+            instruments={symbol: {"kind": self.kind} for symbol in self.files},
+            plan=plan,
+        )
+        return build_dataset(experiment, load_chunks(experiment, settings), settings)
+
 
 _COINS = {coin: f"crypto_1h/binance_{coin}USDT_1h.parquet" for coin in ("ADA", "BTC", "DOGE", "LINK", "SOL", "TRX")}
 _EURUSD = {"EUR-USD": "forex_1m/histdata_EURUSD_1m.parquet"}
@@ -80,21 +100,7 @@ def run_real(name: str, folder: Path) -> dict[str, Any]:
     """Search a real market by the default plan, and open its hold-out."""
     market, plan = REAL_MARKETS[name], Plan()
     with tempfile.TemporaryDirectory() as home:
-        settings = Settings(Path(home), "", "study", "study", "127.0.0.1", 5000)
-        end = 0
-        for symbol, file in market.files.items():
-            bars, _ = read_file(folder / file, symbol=symbol, timeframe=parse_timeframe(market.stored))
-            settings.bars.append(bars)
-            end = max(end, int(bars.close_time[-1]))
-        experiment = Experiment(
-            symbols=tuple(market.files),
-            timeframes=(market.timeframe,),
-            num_strategies=len(RULES),
-            start=str(pd.Timestamp(end - market.last_days * DAY)) if market.last_days else None,
-            instruments={symbol: {"kind": market.kind} for symbol in market.files},
-            plan=plan,
-        )
-        dataset = build_dataset(experiment, load_chunks(experiment, settings), settings)
+        dataset = market.dataset(folder, Path(home), plan, Experiment.features)
         development, holdout = split_holdout(dataset, fraction=plan.holdout_fraction)
         started = time.process_time()
         result = search(development, plan, n_jobs=1)
