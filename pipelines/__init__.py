@@ -7,6 +7,7 @@ __all__ = [
     "settings",
     "strategy_files",
     "experiment",
+    "experiment_files",
     "experiment_assembly",
     "experiment_schema",
     "fingerprints",

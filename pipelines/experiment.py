@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from pathlib import Path
 from typing import Any, get_type_hints
 
 import yaml
@@ -374,34 +373,6 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, list):
         return [_canonical(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def experiment_from_yaml(path: Path) -> Experiment:
-    """Read an experiment from a YAML file.
-
-    Raises
-    ------
-    BadInput, Unknown : as `experiment_from`, and if the file is missing or is not valid YAML.
-    """
-    return experiment_from(read_experiment_keys(path))
-
-
-def read_experiment_keys(path: Path) -> dict[str, Any]:
-    """Read the keys of an experiment from a YAML file without validating them.
-
-    Raises
-    ------
-    BadInput : if the file is missing or does not hold the keys of an experiment.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise BadInput(f"{path}: expected the keys of an experiment: {', '.join(f.name for f in fields(Experiment))}")
-    return values
 
 
 def _refuse_unknown_keys(kind: Any, values: Mapping[str, Any], place: str) -> None:

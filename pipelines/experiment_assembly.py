@@ -15,7 +15,8 @@ from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.instruments import PLAUSIBLE, instrument_from, refuse_percentage
 from tradesieve.market.symbols import normalise_symbol
 from tradesieve.models.protocol.plan import Plan
-from tradesieve.pipelines.experiment import Experiment, experiment_from, read_experiment_keys
+from tradesieve.pipelines.experiment import Experiment, experiment_from
+from tradesieve.pipelines.experiment_files import read_experiment_keys
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.strategy_files import names_file, with_loaded_modules
 from tradesieve.pipelines.trade_sets import TradeSet

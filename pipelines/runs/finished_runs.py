@@ -10,7 +10,8 @@ from typing import Any
 
 from tradesieve.market.bars import format_time
 from tradesieve.market.errors import BadInput, Unknown
-from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.experiment_files import experiment_from_yaml
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.run_records import PartRecord, read_record
 from tradesieve.pipelines.steps.search_evidence import read_evidence

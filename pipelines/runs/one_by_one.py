@@ -27,7 +27,8 @@ from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.protocol.search import search
 from tradesieve.models.scopes.registry import POOLED
 from tradesieve.models.splits import holdout_start
-from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.experiment_files import experiment_from_yaml
 from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.finished_runs import EXPERIMENT_FILE, LAST
 from tradesieve.pipelines.runs.instance_results import (

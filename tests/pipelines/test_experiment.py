@@ -21,7 +21,8 @@ from tradesieve.features.feature_sets import MINIMAL, STANDARD
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.models.protocol.plan import Plan
 from tradesieve.models.significance.gate import GateLimits
-from tradesieve.pipelines.experiment import Experiment, experiment_from, experiment_from_yaml, parse_time
+from tradesieve.pipelines.experiment import Experiment, experiment_from, parse_time
+from tradesieve.pipelines.experiment_files import experiment_from_yaml
 
 NAMES = st.sampled_from(["BTC-USD", "ETH-USD", "SPY", "A.B_C"])
 PLANS = st.builds(

@@ -38,7 +38,7 @@ OF_THE_RUN = ("run_id", "seconds", "reused", "artifact")
 KILLED = """
     import os, signal, sys, threading, time
     from pathlib import Path
-    from tradesieve.pipelines.experiment import experiment_from_yaml
+    from tradesieve.pipelines.experiment_files import experiment_from_yaml
     from tradesieve.pipelines.runs.experiment_run import run_experiment
     from tradesieve.pipelines.settings import read_settings
 

@@ -13,7 +13,8 @@ import pytest
 from tests.pipelines.command_runs import exit_code
 from tradesieve.features.user_modules import isolated_modules
 from tradesieve.market.errors import BadInput, Refused, Unknown
-from tradesieve.pipelines.experiment import Experiment, experiment_from_yaml
+from tradesieve.pipelines.experiment import Experiment
+from tradesieve.pipelines.experiment_files import experiment_from_yaml
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_trades import TradedChunk, generate_trades

@@ -17,8 +17,9 @@ from tradesieve.features.user_modules import isolated_modules
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
 from tradesieve.models.artifact.bundled_modules import loaded_modules
-from tradesieve.pipelines.experiment import Experiment, experiment_from, experiment_from_yaml
+from tradesieve.pipelines.experiment import Experiment, experiment_from
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
+from tradesieve.pipelines.experiment_files import experiment_from_yaml
 from tradesieve.pipelines.runs.research_trades import model_strategies
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades

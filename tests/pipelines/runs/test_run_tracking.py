@@ -19,7 +19,7 @@ from tests.pipelines.tracked_runs import finished_runs
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.tracking.connection import connect
 from tradesieve.models.tracking.runs import champion
-from tradesieve.pipelines.experiment import experiment_from_yaml
+from tradesieve.pipelines.experiment_files import experiment_from_yaml
 from tradesieve.pipelines.reports.run_report import report_html
 from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.runs.finished_runs import find_run

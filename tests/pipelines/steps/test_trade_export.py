@@ -91,7 +91,7 @@ _GENERATE = """
 import sys
 from pathlib import Path
 from tradesieve.pipelines.steps.chunks import load_chunks
-from tradesieve.pipelines.experiment import experiment_from_yaml
+from tradesieve.pipelines.experiment_files import experiment_from_yaml
 from tradesieve.pipelines.settings import read_settings
 from tradesieve.pipelines.steps.trade_export import write_trade_set
 settings = read_settings()
