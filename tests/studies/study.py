@@ -131,7 +131,8 @@ def write_tables(results: list[Row], bars: Path) -> str:
     if rows := changes_table(parts["changes"]):
         text += [
             "## What each change adds",
-            f"Fresh Sortino of {REFERENCE}, and what each change adds to it on the same markets.",
+            f"Fresh Sortino of {REFERENCE}, and what each change adds to it on the same markets. The standard error of "
+            "all kinds is over kinds.",
             markdown(rows),
         ]
     if parts["series"]:

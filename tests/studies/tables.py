@@ -59,9 +59,14 @@ def changes_table(results: list[Row]) -> list[Row]:
         for kind in kinds:
             own = values.loc[kind]
             row[kind] = mean(own[plan] if plan == REFERENCE else own[plan] - own[REFERENCE], sign=plan != REFERENCE)
+        if len(kinds) > 1:
+            changed = (values[plan] - values[REFERENCE]).groupby("kind").mean()[kinds]
+            row["all kinds"] = "–" if plan == REFERENCE else mean(changed, sign=True)
         rows.append(row)
     counts = values[REFERENCE].dropna().groupby("kind").size() if REFERENCE in values else {}
     rows.append({"plan": "seeds"} | {kind: int(counts.get(kind, 0)) for kind in kinds})
+    if len(kinds) > 1:
+        rows[-1]["all kinds"] = sum(rows[-1][kind] for kind in kinds)
     return rows
 
 
