@@ -100,20 +100,19 @@ def _is_price(values: Values) -> Values:
 def bars_needed(reads: Iterable[tuple[str, int]], timeframe: Timeframe) -> int:
     """Count the bars, the deciding one included, that columns and features need.
 
-        Parameters
-        ----------
-        reads : a bar's column or a feature's name, and how many bars before the deciding one it is read at.
+    Parameters
+    ----------
+    reads : a bar's column or a feature's name, and how many bars before the deciding one it is read at.
 
-        Raises
-        ------
-        BadInput : if a feature does not exist, or reads a timeframe that is not a multiple of this one.
+    Raises
+    ------
+    BadInput : if a feature does not exist, or reads a timeframe that is not a multiple of this one.
 
-        Examples
-        --------
-        >>> from tradesieve.market.errors import BadInput
-    from tradesieve.market.timeframes import parse_timeframe
-        >>> bars_needed([("close", 1), ("bars__highest__window_20", 1)], parse_timeframe("5m"))
-        21
+    Examples
+    --------
+    >>> from tradesieve.market.timeframes import parse_timeframe
+    >>> bars_needed([("close", 1), ("bars__highest__window_20", 1)], parse_timeframe("5m"))
+    21
     """
     needed = 1
     for name, earlier in reads:

@@ -48,7 +48,7 @@ TIMEFRAME = parse_timeframe("15m")
 FREE = {"maker_fee": 0.0, "taker_fee": 0.0, "half_spread": 0.0, "slippage": 0.0}
 NULL_PLAN = Plan(engines={"lightgbm": 2}, n_folds=4)
 EDGE_PLAN = Plan(engines={"lightgbm": 3, "pycaret": 3}, n_folds=4)
-N_SEEDS = 9
+N_SEEDS = 6
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,8 @@ def test_returns_do_not_depend_on_the_unit_of_price(market_bars):
     at = decisions(market_bars[:6000], 100)
     columns = {name: getattr(market_bars, name) * 4.0 for name in ("open", "high", "low", "close")}
     other = Bars("BTC-USD", market_bars.timeframe, market_bars.close_time, volume=market_bars.volume * 2.0, **columns)
-    names = [name for name in EVERY if "tsfresh" not in name]
+    prices = [name for name in EVERY if parse_feature(name).factor.name in ("highest", "lowest")]
+    names = [name for name in EVERY if "tsfresh" not in name and name not in prices]
     dear = replace(at, stop=at.stop * 4.0, target=at.target * 4.0)
     others = beside(market_bars)
     np.testing.assert_allclose(
@@ -166,6 +167,13 @@ def test_returns_do_not_depend_on_the_unit_of_price(market_bars):
         rtol=1e-12,
         atol=1e-15,
     )
+    # Levels that conditions of rules compare with a price are prices themselves; no set of features holds them.
+    assert prices
+    assert not set(prices) & {name for names_of_set in SETS.values() for name in names_of_set}
+    mine, theirs = (compute(bars, at, prices, others=others) for bars in (market_bars, other))
+    # The mirrored market of a short has reciprocal prices.
+    is_reciprocal = (at.side < 0)[:, np.newaxis] & np.array(["_aligned" in name for name in prices])
+    np.testing.assert_array_equal(theirs, np.where(is_reciprocal, mine / 4.0, mine * 4.0))
 
 
 def test_names_read_back():

@@ -169,7 +169,7 @@ def signals_for(bars: Bars, opposite: bool) -> Signals:
 @OPPOSITE
 @pytest.mark.parametrize("name", REAL_FILES)
 def test_the_same_trades_on_real_bars(name, opposite, shared_data):
-    bars = real_case(shared_data, name, n_bars=40_000)
+    bars = real_case(shared_data, name, n_bars=20_000)
     assert_wide(assert_same_trades(bars, signals_for(bars, opposite), COSTLY, opposite=opposite), least=100)
 
 

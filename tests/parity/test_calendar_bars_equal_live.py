@@ -49,7 +49,7 @@ def test_served_equals_batch(
     bars, needed = bars_maker("BTC-USD", timeframe=timeframe), artifact.requirements(timeframe).bars
     rows = np.arange(needed + 5, len(bars), 17)
     scores = artifact.score(bars, Decisions(bars.close_time[rows], np.ones(len(rows))))
-    scorer, given, held = Scorer(artifact), [], []
+    scorer, given, held = Scorer(artifact, clock=lambda: int(bars.close_time[-1])), [], []
     last = 0
     for row in rows:
         question = {"strategy": "reversion(window=10)", "symbol": "BTC-USD", "timeframe": timeframe, "side": 1,

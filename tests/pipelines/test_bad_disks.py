@@ -69,7 +69,7 @@ def test_a_full_disk_leaves_the_bars_as_they_were(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_bytes", [2_000, 60_000, 200_000, 800_000])
+@pytest.mark.parametrize("n_bytes", [60_000, 800_000])
 def test_an_experiment_on_a_full_disk_goes_on_once_there_is_room(
     make_home: Callable[..., Settings], config: Path, finished: Any, n_bytes: int, run: Command
 ) -> None:

@@ -326,6 +326,7 @@ def test_experiments_know_a_symbol_in_any_form_and_keep_one(
     store.append(Bars("BTC-USD", QUARTER, *(getattr(small_bars[:500], name) for name in COLUMNS)))
     generate = ["trades", "generate", "--timeframe", "15m", "--strategies", "volatility_breakout", "--json"]
     assert run(*generate, "--symbols", "xbt/usd").code == 0
+    generate.remove("--json")
     run(*generate, "--symbols", "ethusd").refused("no bars of ETH-USD", "stored: BTC-USD 15m")
     run(*generate, "--symbols", "BTC-USD,btcusd").refused("symbols are BTC-USD, BTC-USD: one of them is named twice")
     config = tmp_path / "experiment.yaml"
