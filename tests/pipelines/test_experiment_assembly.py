@@ -222,7 +222,7 @@ def test_without_bars_both_say_how_to_get_some(
     config: dict[str, Any] | None,
 ) -> None:
     monkeypatch.setenv("TRADESIEVE_HOME", str(make_home(bars=None).home))
-    with pytest.raises(BadInput, match="no bars are stored in .*: import some with `tradesieve data import"):
+    with pytest.raises(BadInput, match=r"no bars are stored in .*: import some with `tradesieve data import"):
         door(config, {}, tmp_path)
 
 
