@@ -31,6 +31,7 @@ from tradesieve.strategies.instance import Instance
 RUN_CODE = ("market", "features", "strategies", "models")
 """The rooms whose code a result and its artifact follow from."""
 _N_GOLDEN = 6
+_FEWEST_OF_ONE_SIDE = 20
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -134,6 +135,8 @@ def _manifest(
 def only_sides(parts: Sequence[DevelopmentChunk], same_trades_as: Mapping[str, str]) -> dict[str, float]:
     """Return the side, 1 or -1, of each instance that took no trade of the other one, by its name.
 
+    An instance with fewer than `_FEWEST_OF_ONE_SIDE` trades is left out: its other side may only be late.
+
     Parameters
     ----------
     same_trades_as : see `models.dataset.Dataset`.
@@ -141,9 +144,9 @@ def only_sides(parts: Sequence[DevelopmentChunk], same_trades_as: Mapping[str, s
     found: dict[str, float] = {}
     for part in parts:
         chunk, trades = part.chunk, pd.DataFrame({"strategy": part.strategies, "side": part.decisions.side})
-        for strategy, taken in trades.groupby("strategy", observed=True)["side"].unique().items():
-            if len(taken) == 1:
-                found[str(Instance(str(strategy), chunk.symbol, str(chunk.timeframe)))] = float(taken[0])
+        for strategy, taken in trades.groupby("strategy", observed=True)["side"]:
+            if len(taken) >= _FEWEST_OF_ONE_SIDE and taken.nunique() == 1:
+                found[str(Instance(str(strategy), chunk.symbol, str(chunk.timeframe)))] = float(taken.iloc[0])
     return found | {name: found[other] for name, other in same_trades_as.items() if other in found}
 
 

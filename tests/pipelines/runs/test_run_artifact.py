@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.market.bars import Bars
 from tradesieve.models.artifact.artifact import load_artifact, verify
+from tradesieve.models.artifact.training_bars import TrainingBars
 from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.run_artifact import only_sides
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.chunk_trades import DevelopmentChunk
 from tradesieve.pipelines.steps.chunks import load_chunks
 from tradesieve.pipelines.steps.dataset import build_dataset
 
@@ -34,6 +38,25 @@ def test_the_artifact_answers_as_the_run_did(finished: Any) -> None:
     sizes = artifact.sizes(scores, names)
     assert np.count_nonzero(sizes) == finished.result["filtered"]["holdout"]["n_trades"]
     assert len(sizes) == finished.result["baseline"]["holdout"]["n_trades"]
+
+
+def test_the_manifest_says_what_the_bars_of_training_did(finished: Any) -> None:
+    manifest = load_artifact(Path(finished.result["artifact"])).manifest
+    (chunk,) = load_chunks(finished.experiment, finished.settings)
+    known = chunk.bars.between(None, manifest["data_span"][1])
+    assert manifest["training_bars"] == {f"{chunk.symbol}|{chunk.timeframe}": TrainingBars.of(known).as_dict()}
+
+
+def test_a_side_is_the_only_one_of_a_strategy_after_twenty_trades(finished: Any) -> None:
+    (chunk,) = load_chunks(finished.experiment, finished.settings)
+    names = ["long_only()"] * 20 + ["both()"] * 20 + ["short_so_far()"] * 19
+    side = np.array([1.0] * 20 + [1.0, -1.0] * 10 + [-1.0] * 19)
+    part = DevelopmentChunk(
+        chunk, int(chunk.bars.close_time[-1]), pd.Categorical(names), Decisions(chunk.bars.close_time[:59], side)
+    )
+    series = f"{chunk.symbol}|{chunk.timeframe}"
+    found = only_sides([part], {f"copy()|{series}": f"long_only()|{series}", f"other()|{series}": f"both()|{series}"})
+    assert found == {f"long_only()|{series}": 1.0, f"copy()|{series}": 1.0}
 
 
 def test_a_symbol_that_begins_late_has_its_golden_vectors(finished: Any, make_home: MakeHome, small_bars: Bars) -> None:
