@@ -1,6 +1,7 @@
 """Deadlines of HTTP calls: a connection pool whose calls end at a given time, however slowly a server answers.
 
 The timeouts of HTTP libraries bound each read, so that a server which sends a byte now and then holds a call for ever.
+Looking up the address of a name is not bounded: the operating system has a limit of its own.
 """
 
 from __future__ import annotations

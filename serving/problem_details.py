@@ -16,6 +16,7 @@ from tradesieve.market.errors import BadInput
 MEDIA_TYPE = "application/problem+json"
 
 _MOST_COMPARED = 100
+"""Names that an unknown one is compared with; a request must not keep the others waiting."""
 
 _TITLES = {
     "malformed-json": "The body is not JSON",

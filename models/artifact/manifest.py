@@ -131,8 +131,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Refuse files that no checksum covers, and links, which may lead out of the folder."""
     for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if "__pycache__" in path.parts or name == MANIFEST_FILE:
+        relative = path.relative_to(folder)
+        name = relative.as_posix()
+        if "__pycache__" in relative.parts or name == MANIFEST_FILE:
             continue
         if path.is_symlink():
             raise BadInput(f"{path} is a link: an artifact holds its own files only")
