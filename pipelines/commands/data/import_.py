@@ -94,7 +94,7 @@ def import_(
 ) -> None:  # fmt: skip
     """Import bars from FILES, recognised by their content, or from a database.
 
-    Files of some forty vendors are read as they are; any other CSV or Parquet file has a time, open, high, low, close
+    Files of some thirty vendors are read as they are; any other CSV or Parquet file has a time, open, high, low, close
     and volume, or --columns. What is left out is counted, and prices far from the stored ones are refused. The password
     of a database may be in PGPASSWORD or ~/.pgpass.
 
