@@ -33,7 +33,9 @@ _HEADINGS = {
     "calmar": ("Calmar", "decimal"), "system_quality": ("SQN", "decimal"),
     "average_win_return": ("average win, bp", "basis_points"),
     "average_loss_return": ("average loss, bp", "basis_points"), "drawdown_days": ("drawdown, days", "count"),
-    "profitable_months_rate": ("profitable months", "percent"), "exposure_rate": ("exposure", "percent"),
+    "n_weeks": ("weeks", "count"), "profitable_weeks_rate": ("profitable weeks", "percent"),
+    "n_months": ("months", "count"), "profitable_months_rate": ("profitable months", "percent"),
+    "exposure_rate": ("exposure", "percent"),
     "bars_held": ("bars held", "decimal"),
 }  # fmt: skip
 """Measure: its heading and the format of its values."""

@@ -3,4 +3,7 @@
 Fitness of a filter is `models.fitness`; pages and figures are `pipelines.reports`.
 """
 
-__all__ = ["daily_returns", "duplicates", "grouping", "trade_statistics", "market_conditions", "event_moves"]
+__all__ = [
+    "daily_returns", "duplicates", "grouping", "profitable_spans", "trade_statistics", "market_conditions",
+    "event_moves",
+]  # fmt: skip

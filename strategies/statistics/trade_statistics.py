@@ -25,6 +25,7 @@ from tradesieve.strategies.statistics.daily_returns import (
     sortino,
 )
 from tradesieve.strategies.statistics.grouping import Backtest, TradeGroups, group_trades
+from tradesieve.strategies.statistics.profitable_spans import SPANS, count_spans, share_intervals, span_of
 from tradesieve.strategies.trades import is_closed
 
 MEASURES = {
@@ -42,8 +43,14 @@ MEASURES = {
     "max_drawdown": "deepest fall of the compounded capital below its highest point so far",
     "drawdown_days": "trading days from the peak before the deepest fall until its recovery, or until the end",
     "drawdown_recovered": "1 when the deepest fall was recovered, 0 when not",
-    "profitable_weeks_rate": "weeks with a gain, as a fraction of the weeks (Monday to Sunday) with an exit",
+    "n_weeks": "weeks (Monday to Sunday) with an exit",
+    "profitable_weeks_rate": "weeks with a gain, as a fraction of the weeks with an exit",
+    "profitable_weeks_low": "lower end of its 95 % interval, as if each week were a draw of its own",
+    "profitable_weeks_high": "upper end of its 95 % interval",
+    "n_months": "months with an exit",
     "profitable_months_rate": "months with a gain, as a fraction of the months with an exit",
+    "profitable_months_low": "lower end of its 95 % interval, as if each month were a draw of its own",
+    "profitable_months_high": "upper end of its 95 % interval",
     "exposure_rate": "bars in a position, as a fraction of all bars; simultaneous positions add up",
     "turnover": "entry notional in a year, as a multiple of the capital",
     "cost": "cost per unit of capital",
@@ -75,8 +82,8 @@ def trade_statistics(trades: pd.DataFrame, backtest: Backtest, *, by: str) -> pd
 
     Returns
     -------
-    One row per group: its key in the column `by`, then the columns `MEASURES`, float64 except the int64 ``n_trades``.
-    Groups of whole instances have a row even without a trade.
+    One row per group: its key in the column `by`, then the columns `MEASURES`, float64 except the int64 ``n_trades``,
+    ``n_weeks`` and ``n_months``. Groups of whole instances have a row even without a trade.
 
     A group of whole instances has the capital of its instances, in equal shares; any other group has the capital of all
     instances, so that its daily returns are those of its trades alone. A month has only its own days.
@@ -175,8 +182,7 @@ def _by_day(trades: pd.DataFrame, groups: TradeGroups, backtest: Backtest) -> di
     effect = capital_effect(stake, net, n_instances=groups.n_instances[groups.code])
     day, _ = exit_days(trades["exit_time"].to_numpy(), period=backtest.period, calendar=backtest.calendar)
     days = backtest.calendar.days(*backtest.period)
-    weeks = (days + 3) // 7  # 1970-01-01 was a Thursday: a week starts on Monday
-    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    spans = [span_of(days, span) for span in SPANS]
     order, borders = _borders(groups)
     day, effect, per_year = day[order], effect[order], backtest.calendar.days_per_year
     rows = []
@@ -195,21 +201,18 @@ def _by_day(trades: pd.DataFrame, groups: TradeGroups, backtest: Backtest) -> di
                 fall.depth,
                 fall.n_days,
                 fall.recovered,
-                _profitable(returns, traded, weeks[start : start + n_days]),
-                _profitable(returns, traded, months[start : start + n_days]),
+                *(count for span in spans for count in count_spans(returns, traded, span[start : start + n_days])),
             )
         )
     names = ("sortino", "sharpe", "calmar", "total_return", "max_drawdown", "drawdown_days", "drawdown_recovered",
-             "profitable_weeks_rate", "profitable_months_rate")  # fmt: skip
-    return dict(zip(names, np.array(rows, dtype=np.float64).reshape(-1, len(names)).T, strict=True))
-
-
-def _profitable(returns: np.ndarray, traded: np.ndarray, span: np.ndarray) -> float:
-    """Return the fraction of the spans with an exit whose compounded return is above zero."""
-    starts = np.flatnonzero(np.diff(span, prepend=span[0] - 1))
-    with_exit = np.logical_or.reduceat(traded, starts)
-    gained = np.multiply.reduceat(np.maximum(1.0 + returns, 0.0), starts) > 1.0
-    return float(gained[with_exit].mean()) if with_exit.any() else np.nan
+             "n_weeks", "won_weeks", "n_months", "won_months")  # fmt: skip
+    found = dict(zip(names, np.array(rows, dtype=np.float64).reshape(-1, len(names)).T, strict=True))
+    for span in SPANS:
+        n, won = found[f"n_{span}"], found.pop(f"won_{span}")
+        found[f"profitable_{span}_rate"] = _ratio(won, n)
+        found[f"profitable_{span}_low"], found[f"profitable_{span}_high"] = share_intervals(won, n)
+        found[f"n_{span}"] = n.astype(np.int64)
+    return found
 
 
 def _excursions(trades: pd.DataFrame, groups: TradeGroups) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ __all__ = [
     "long_tables",
     "verdict_tables",
     "comparison_tables",
+    "profitable_spans",
     "trade_notes",
     "result_notes",
     "result_tables",

@@ -11,6 +11,7 @@ import pandas as pd
 from tradesieve.pipelines.commands.shared.costs import costs_of, show_terms
 from tradesieve.pipelines.commands.shared.long_tables import SHOWN_AT_EACH_END, best_first, show_long_table
 from tradesieve.pipelines.commands.shared.options import as_json, trade_set_option, trades_options, with_holdout
+from tradesieve.pipelines.commands.shared.profitable_spans import SPAN_COLUMNS, describe_spans, with_spans
 from tradesieve.pipelines.commands.shared.strategy_limit import count_chosen, describe_limit, max_option
 from tradesieve.pipelines.commands.shared.table_output import (
     Arrangement,
@@ -132,7 +133,9 @@ def stats(
     )
     if n_untraded:
         columns |= {"n_untraded_fills": "fills without trades"}
-    table = _arranged(rows if by == "pooled" else [*rows, pooled], verdicts, by, ranked=sort is None)
+    columns |= SPAN_COLUMNS
+    counted_rows = with_spans(rows if by == "pooled" else [*rows, pooled])
+    table = _arranged(counted_rows, verdicts, by, ranked=sort is None)
     if verdicts is not None:
         kept = {name: title for name, title in columns.items() if name not in _LEFT_OUT or arrangement.uses(name)}
         columns = {by: kept.pop(by)} | VERDICT_COLUMNS | kept
@@ -143,6 +146,7 @@ def stats(
     for line in (
         *shown.describe(),
         *([] if verdicts is None else describe_verdicts(verdicts, part="on what is shown, without a filter")),
+        *describe_spans(pooled),
         *describe_unset_sessions(unset),
         *describe_limit(strategies),
         *describe_no_trades(without_trades),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from tradesieve.market.calendars.trading_days import ALWAYS, WEEKDAYS
 from tradesieve.market.errors import BadData, BadInput, Unknown
@@ -63,6 +64,13 @@ def keys_of(trades: pd.DataFrame, by: str) -> np.ndarray | pd.Series:
     }.get(by, trades.get(by))
 
 
+def shares_of(span, n_gained, n):
+    """What statistics say of the weeks or months with an exit, by the exact interval of scipy."""
+    low, high = binomtest(int(n_gained), int(n)).proportion_ci(0.95, method="exact")
+    rate = f"profitable_{span}"
+    return {f"n_{span}": n, f"{rate}_rate": n_gained / n, f"{rate}_low": low, f"{rate}_high": high}
+
+
 @pytest.mark.parametrize("by", GROUPINGS)
 def test_statistics_are_those_of_pandas(trades, backtest, by):
     table = trades if by == "exit_reason" else trades[trades["exit_reason"] != "end_of_data"]
@@ -100,9 +108,12 @@ def test_statistics_are_those_of_pandas(trades, backtest, by):
             "sharpe": sharpe(returns.to_numpy(), days_per_year=365.0),
             "total_return": curve.iloc[-1] - 1,
             "max_drawdown": (curve / curve.cummax().clip(lower=1.0) - 1).min(),
-            "profitable_weeks_rate": (weeks.apply(lambda week: (1 + week).prod()) > 1).sum() / weeks_with,
-            "profitable_months_rate": (months.apply(lambda month: (1 + month).prod()) > 1).sum()
-            / exits.dt.strftime("%Y-%m").nunique(),
+            **shares_of("weeks", (weeks.apply(lambda week: (1 + week).prod()) > 1).sum(), weeks_with),
+            **shares_of(
+                "months",
+                (months.apply(lambda month: (1 + month).prod()) > 1).sum(),
+                exits.dt.strftime("%Y-%m").nunique(),
+            ),
             "turnover": stake.sum() / n_instances / len(returns) * 365,
             "cost": (stake * group["cost"]).sum() / stake.sum(),
             "cost_share": (stake * group["cost"]).sum() / abs((stake * group["gross_return"]).sum()),
@@ -138,8 +149,10 @@ def test_an_instance_that_never_traded_is_shown_with_nothing(trades, backtest):
     assert row["instance"].startswith("idle")
     assert (row["n_trades"], row["turnover"], row["exposure_rate"], row["total_return"]) == (0, 0, 0, 0)
     undefined = ["win_rate", "expectancy", "profit_factor", "payoff_ratio", "sortino", "sharpe", "calmar", "cost_share",
-                 "system_quality", "mae_mean", "mfe_best_5", "profitable_weeks_rate"]  # fmt: skip
+                 "system_quality", "mae_mean", "mfe_best_5", "profitable_weeks_rate", "profitable_weeks_low",
+                 "profitable_months_high"]  # fmt: skip
     assert row[undefined].isna().all()
+    assert (row["n_weeks"], row["n_months"]) == (0, 0)
 
 
 def test_trades_that_the_data_ended_are_left_out_but_by_reason(trades, backtest):
@@ -184,6 +197,10 @@ def test_statistics_of_a_table_worked_by_hand(four):
     assert (row["drawdown_days"], row["drawdown_recovered"]) == (8, 1), "from the peak of day 0 to day 8"
     # 1970-01-01 was a Thursday: days 0 to 3 are one week, 4 to 10 the next.
     assert (row["profitable_weeks_rate"], row["profitable_months_rate"]) == (1.0, 1.0)
+    assert (row["n_weeks"], row["n_months"]) == (2, 1)
+    # Clopper and Pearson: of n draws that all gained, the lower end is the nth root of 0.025.
+    assert (row["profitable_weeks_low"], row["profitable_weeks_high"]) == (pytest.approx(0.025**0.5), 1.0)
+    assert row["profitable_months_low"] == pytest.approx(0.025), "one month tells next to nothing"
 
 
 def test_sides_hours_weekdays_and_their_order(four):

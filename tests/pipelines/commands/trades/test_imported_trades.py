@@ -50,6 +50,14 @@ def test_what_was_generated_gives_the_same_statistics(run: Command, small_home: 
     again = run("trades", "stats", "--trades", "generated", "--json", home=small_home).json()
     assert measures_of(again) == measures_of(expected)
     assert again["sealed_from"] is not None
+    assert expected["pooled"]["n_months"] == 1 < expected["pooled"]["n_weeks"]
+    page = tmp_path / "page.html"
+    shown = run("trades", "stats", "--trades", "generated", "--html", page, home=small_home).out
+    weeks = expected["pooled"]["n_weeks"]
+    gained = round(weeks * expected["pooled"]["profitable_weeks_rate"])
+    assert f"profitable, all together: {gained} of {weeks} weeks with an exit (" in shown
+    assert f"  {gained} of {weeks}  " in shown, "the row of all together"
+    assert f"of {weeks} with an exit; 95 % interval" in " ".join(page.read_text(encoding="utf-8").split())
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])
