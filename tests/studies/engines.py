@@ -15,7 +15,7 @@ import os
 import platform
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.studies import real_markets
-from tests.studies.market_kinds import KINDS, Kind
+from tests.studies.market_kinds import KINDS
 from tests.studies.real_markets import REAL_MARKETS, missing_files
 from tests.studies.tables import Row, markdown
-from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.registry import ENGINES, installed_engines
 from tradesieve.models.fitness.measures import measure
@@ -49,17 +48,9 @@ TUNED = dict.fromkeys(("lightgbm_optuna", "flaml", "pycaret_ensemble", "autogluo
 """Candidates of an engine that tries parameters within its fits."""
 
 
-@dataclass(frozen=True)
-class _ShortKind(Kind):
-    """A kind of market over fewer days."""
-
-    def market(self, seed: int) -> SyntheticMarket:
-        return replace(super().market(seed), n_days=N_DAYS)
-
-
 def planted_parts(folder: Path) -> tuple[Dataset, list[Dataset]]:
     """Make the planted market, and fresh ones of the same law."""
-    kind = _ShortKind(**vars(KINDS[PLANTED]))
+    kind = replace(KINDS[PLANTED], n_days=N_DAYS)
     own, *fresh = (kind.dataset(seed, folder / str(seed), Plan(), FEATURES) for seed in (SEED, *FRESH_SEEDS))
     return own, fresh
 

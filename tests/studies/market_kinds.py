@@ -48,6 +48,7 @@ class Kind:
     edge, law : of `SyntheticMarket`; an edge of 0 is a random walk.
     terms : of the instruments; empty: the usual costs.
     changed : what is done to a dataset afterwards, with the seed; None: nothing.
+    n_days : of bars.
     """
 
     group: str
@@ -55,6 +56,7 @@ class Kind:
     law: str = "trend"
     terms: tuple[tuple[str, float], ...] = ()
     changed: Callable[[Dataset, int], Dataset] | None = None
+    n_days: int = N_DAYS
 
     @property
     def has_edge(self) -> bool:
@@ -64,7 +66,7 @@ class Kind:
     def market(self, seed: int) -> SyntheticMarket:
         """Return the generator of the bars."""
         return SyntheticMarket(
-            edge=self.edge, law=self.law, reversion=REVERSION, n_days=N_DAYS, timeframe=TIMEFRAME, seed=seed
+            edge=self.edge, law=self.law, reversion=REVERSION, n_days=self.n_days, timeframe=TIMEFRAME, seed=seed
         )
 
     def dataset(self, seed: int, home: Path, plan: Plan, features: str | tuple[str, ...]) -> Dataset:

@@ -3,13 +3,15 @@
 `make study` runs what `var/study/results.jsonl` lacks, as many runs at a time as there are cores, and writes the tables
 of `tests/studies/RESULTS.md` after each. It may be stopped and started again at any time: every part takes its seeds in
 turn over all kinds of market, so that what is done so far is a smaller study. Results of other code are kept, but not
-shown.
+shown; a table of which nothing is known here, as on another machine, stays as it is.
 
 The parts, of which ``--parts`` chooses some:
 
 real      the default plan on real bars, in the folder ``--bars``.
 default   the default plan on planted markets and on nothing.
 changes   what each part of the plan adds, on the same markets.
+dimensions  what each value of each dimension of the search adds.
+widest    the search over every dimension at once, on nothing.
 series    twenty experiments in a row on the hold-out of one random walk.
 before    the default plan before this study, on a few markets.
 """
@@ -31,19 +33,29 @@ from typing import Any
 
 import joblib
 
-from tests.studies import bayes, market_kinds, plans, real_markets, runs, series
+from tests.studies import bayes, dimensions, market_kinds, plans, real_markets, runs, series
 from tests.studies.market_kinds import DEAD, KINDS, N_DAYS, NULL, OTHER, TREND
 from tests.studies.plans import BEFORE, CHANGES, DEFAULT, REFERENCE
 from tests.studies.real_markets import REAL_MARKETS, missing_files, run_real
 from tests.studies.runs import N_FRESH, run_market
 from tests.studies.series import N_EXPERIMENTS, run_series
-from tests.studies.tables import Row, changes_table, markdown, plans_table, real_table, series_table
+from tests.studies.tables import (
+    Row,
+    changes_table,
+    dimensions_table,
+    markdown,
+    plans_table,
+    real_table,
+    series_table,
+    widest_table,
+)
 from tradesieve.pipelines.fingerprints import code_fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, TABLE = ROOT / "var" / "study" / "results.jsonl", Path(__file__).with_name("RESULTS.md")
 SEEDS = {TREND: 20, OTHER: 8, DEAD: 8, NULL: 40}
-SEEDS_OF_CHANGES, SEEDS_BEFORE, N_SERIES = 4, 3, 20
+SEEDS_OF_CHANGES, SEEDS_OF_DIMENSIONS, SEEDS_BEFORE, N_SERIES = 4, 3, 3, 20
+SEEDS_OF_WIDEST = {dimensions.NOTHING: 40, dimensions.FOUND: 4}
 WALK = "random walk without costs"
 """Where series run: without costs a worthless filter is not held back by them."""
 
@@ -57,10 +69,16 @@ def tasks_of(part: str, known: list[Row], seeds: float, bars: Path) -> list[Task
         done = {row["market"] for row in known}
         missing = [name for name in REAL_MARKETS if name not in done]
         return [(part, run_real, (name, bars)) for name in missing if not missing_files(name, bars)]
-    if part == "series":
+    if part in ("series", "widest"):
+        run, counts = (run_series, {WALK: N_SERIES}) if part == "series" else (dimensions.run_widest, SEEDS_OF_WIDEST)
         done = {(row["kind"], row["seed"]) for row in known}
-        wanted = [(WALK, seed) for seed in range(_fewer(N_SERIES, seeds))]
-        return [(part, run_series, each) for each in wanted if each not in done]
+        wanted = [(kind, seed) for kind, count in counts.items() for seed in range(_fewer(count, seeds))]
+        return [(part, run, each) for each in wanted if each not in done]
+    if part == "dimensions":
+        done = {(row["kind"], row["seed"], row["value"]) for row in known}
+        markets = [(kind, seed) for seed in range(_fewer(SEEDS_OF_DIMENSIONS, seeds)) for kind in dimensions.PLANTED]
+        lacking = {place: [name for name in dimensions.VALUES if (*place, name) not in done] for place in markets}
+        return [(part, dimensions.run_dimensions, (*place, names)) for place, names in lacking.items() if names]
     chosen = {"default": [DEFAULT], "changes": list(CHANGES), "before": [BEFORE]}[part]
     done = {(row["kind"], row["seed"], row["plan"]) for row in known}
     found: list[Task] = []
@@ -101,7 +119,7 @@ def code_of_study() -> dict[str, str]:
     changed = _git("status", "--porcelain", "--", ".", f":!{TABLE.relative_to(ROOT)}")
     rooms = code_fingerprint("market", "features", "strategies", "models")
     digest = hashlib.sha256(rooms.encode())
-    for module in (bayes, market_kinds, plans, real_markets, runs, series):
+    for module in (bayes, dimensions, market_kinds, plans, real_markets, runs, series):
         digest.update(Path(str(module.__file__)).read_bytes())
     return {"code": digest.hexdigest()[:12], "commit": f"{commit}, changed" if changed else commit}
 
@@ -110,54 +128,87 @@ def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def write_tables(results: list[Row], bars: Path) -> str:
-    """Write the tables of the results and return them."""
-    parts = {name: [row for row in results if row["part"] == name] for name in PARTS}
-    commits = ", ".join(dict.fromkeys(row["commit"] for row in results))
+def write_tables(results: list[Row], bars: Path, *, path: Path = TABLE) -> str:
+    """Write the tables of the results in the place of the earlier ones, and return the whole document."""
+    known = _sections(path.read_text()) if path.exists() else {}
     facts = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    text = [
-        "# The default plan where the truth is known, and where it is not",
-        f"Made by `make study` on {datetime.now(UTC):%Y-%m-%d} ({facts}), of commit {commits}. Seconds are of one "
-        "core; ± is the standard error over seeds.",
-    ]
-    if parts["default"] or parts["before"]:
-        text += [
-            "## What it finds",
-            f"Two symbols, all rules, {N_DAYS} days of 15m bars, the last fifth sealed. Fresh: means on {N_FRESH} "
-            "other markets of the same law. The oracle sees the regime; Bayes knows the law, sees the bars, and learns "
-            "from ten times the trades what pays. Shares are those of the means.",
-            markdown(plans_table([*parts["default"], *parts["before"]], [DEFAULT, BEFORE])),
-        ]
-    if rows := changes_table(parts["changes"]):
-        text += [
-            "## What each change adds",
-            f"Fresh Sortino of {REFERENCE}, and what each change adds to it on the same markets. The standard error of "
-            "all kinds is over kinds.",
-            markdown(rows),
-        ]
-    if parts["series"]:
-        text += [
-            "## Twenty experiments in a row",
-            f"{N_EXPERIMENTS} different experiments open the hold-out of one random walk, in one ledger.",
-            markdown(series_table(parts["series"])),
-        ]
-    text += ["## Real markets", _real(parts["real"], bars)]
-    TABLE.write_text("\n\n".join(text) + "\n")
-    return "\n\n".join(text)
+    for title, parts, explained, table in SECTIONS:
+        rows = [row for row in results if row["part"] in parts]
+        if not rows:
+            continue
+        commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
+        made = f"Made on {datetime.now(UTC):%Y-%m-%d} ({facts}), of commit {commits}."
+        shown = markdown(table(rows)) + (_not_run(rows, bars) if "real" in parts else "")
+        known[title] = f"{explained} {made}\n\n{shown}"
+    ordered = {title: known[title] for title, *_ in SECTIONS if title in known}
+    text = "\n\n".join([HEADER, *(f"## {title}\n\n{body}" for title, body in ordered.items())])
+    path.write_text(text + "\n")
+    return text
 
 
-def _real(rows: list[Row], bars: Path) -> str:
-    shown = sorted(rows, key=lambda row: list(REAL_MARKETS).index(row["market"]))
+def _sections(text: str) -> dict[str, str]:
+    """Return the text below each heading."""
+    _, *found = text.split("\n## ")
+    return {title: body.strip() for title, _, body in (section.partition("\n") for section in found)}
+
+
+def _real_table(rows: list[Row]) -> list[Row]:
+    return real_table(sorted(rows, key=lambda row: list(REAL_MARKETS).index(row["market"])))
+
+
+def _not_run(rows: list[Row], bars: Path) -> str:
     known = {row["market"] for row in rows}
-    text = markdown(real_table(shown)) if rows else ""
     absent = [name for name in REAL_MARKETS if name not in known and missing_files(name, bars)]
-    if absent:
-        text += f"\n\nSkipped, since their bars are not in the folder of `--bars`: {', '.join(absent)}."
     waiting = [name for name in REAL_MARKETS if name not in known and name not in absent]
+    text = f"\n\nSkipped, since their bars are not in the folder of `--bars`: {', '.join(absent)}." if absent else ""
     return text + (f"\n\nNot run yet: {', '.join(waiting)}." if waiting else "")
 
 
-PARTS = ("real", "default", "changes", "series", "before")
+HEADER = """# The default plan where the truth is known, and where it is not
+
+Made by `make study`. Seconds are of one core; ± is the standard error over seeds."""
+
+SECTIONS: tuple[tuple[str, tuple[str, ...], str, Callable[[list[Row]], list[Row]]], ...] = (
+    (
+        "What it finds",
+        ("default", "before"),
+        f"Two symbols, all rules, {N_DAYS} days of 15m bars, the last fifth sealed. Fresh: means on {N_FRESH} "
+        "other markets of the same law. The oracle sees the regime; Bayes knows the law, sees the bars, and learns "
+        "from ten times the trades what pays. Shares are those of the means.",
+        lambda rows: plans_table(rows, [DEFAULT, BEFORE]),
+    ),
+    (
+        "What each change adds",
+        ("changes",),
+        f"Fresh Sortino of {REFERENCE}, and what each change adds to it on the same markets. The standard error of "
+        "all kinds is over kinds.",
+        changes_table,
+    ),
+    (
+        "What each dimension adds",
+        ("dimensions",),
+        f"Fresh Sortino of {REFERENCE}, and what each value adds to it on the same markets, as above but of "
+        f"{dimensions.N_DAYS} days and without factors of the other symbol. Rows of 'label won' and of 'three models' "
+        "are compared with those. The fittest of a dimension's values is what a search takes that lists them all.",
+        dimensions_table,
+    ),
+    (
+        "The widest search",
+        ("widest",),
+        f"Every list of the YAML at once, {dimensions.WIDEST.budget}, {dimensions.N_DAYS_WIDEST} days.",
+        widest_table,
+    ),
+    (
+        "Twenty experiments in a row",
+        ("series",),
+        f"{N_EXPERIMENTS} different experiments open the hold-out of one random walk, in one ledger.",
+        series_table,
+    ),
+    ("Real markets", ("real",), "The default plan, the last fifth sealed.", _real_table),
+)
+"""Title, parts, explanation and table of each section of the document."""
+
+PARTS = ("real", "default", "changes", "dimensions", "widest", "series", "before")
 
 
 def main() -> None:

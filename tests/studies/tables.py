@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tests.studies.dimensions import SEARCHED_TOGETHER, VALUES, dimensions_of
 from tests.studies.market_kinds import KINDS, TREND
 from tests.studies.plans import CHANGES, REFERENCE
 
@@ -23,7 +24,6 @@ def plans_table(results: list[Row], plans: list[str]) -> list[Row]:
     """List what each plan found on each kind of market."""
     rows: list[Row] = []
     for kind, plan, own in _groups(results, plans):
-        failed = own["failed"].explode().value_counts()
         rows.append(
             {
                 "market": kind,
@@ -38,7 +38,7 @@ def plans_table(results: list[Row], plans: list[str]) -> list[Row]:
                 "fresh bp a day": mean(own.get("fresh_basis_points")),
                 "of the oracle's": _share(own, "oracle_basis_points", "fresh_basis_points"),
                 "search, s": f"{own['search_seconds'].mean():.0f}",
-                "most often failed": ", ".join(f"{name} {count}" for name, count in failed.head(3).items()) or "–",
+                "most often failed": _most_often(own),
             }
         )
     return rows
@@ -68,6 +68,52 @@ def changes_table(results: list[Row]) -> list[Row]:
     if len(kinds) > 1:
         rows[-1]["all kinds"] = sum(rows[-1][kind] for kind in kinds)
     return rows
+
+
+def dimensions_table(results: list[Row]) -> list[Row]:
+    """List what each value of each dimension adds to the fresh Sortino ratio, on the same markets.
+
+    The last row of a dimension is what a search takes that ranks all of its values by their fitness.
+    """
+    table = _table(results)
+    found = table.pivot_table(index=["kind", "seed"], columns="value", values="fresh_sortino")
+    fitness = table.pivot_table(index=["kind", "seed"], columns="value", values="fitness").reindex_like(found)
+    kinds = [kind for kind in KINDS if kind in found.index.get_level_values("kind")]
+    rows: list[Row] = []
+
+    def add(dimension: str, name: str, values: pd.Series, against: pd.Series | None) -> None:
+        changed = values if against is None else values - against
+        cells = {kind: mean(changed.loc[kind], sign=against is not None) for kind in kinds}
+        rows.append({"dimension": dimension, "value": name} | cells)
+
+    for dimension, names in dimensions_of(found.columns).items():
+        for name in names:
+            against = VALUES[name].against
+            add(dimension, name, found[name], None if name == REFERENCE else found[against])
+        rivals = [VALUES[names[0]].against, *names]
+        if dimension in SEARCHED_TOGETHER and not fitness[rivals].isna().all(axis=None):
+            best = fitness[rivals].idxmax(axis=1, skipna=True)
+            chosen = pd.Series({place: found.at[place, name] for place, name in best.items()})
+            chosen.index = found.index
+            add(dimension, "the fittest of these", chosen, found[rivals[0]])
+    counts = found[REFERENCE].dropna().groupby("kind").size()
+    rows.append({"dimension": "", "value": "seeds"} | {kind: int(counts.get(kind, 0)) for kind in kinds})
+    return rows
+
+
+def widest_table(results: list[Row]) -> list[Row]:
+    """List how often the widest search opened the gate."""
+    return [
+        {
+            "market": kind,
+            "runs": len(own),
+            "trials": f"{own['trials'].mean():.0f}",
+            "gate open": f"{own['open'].sum()} of {len(own)}",
+            "hold-out Sortino": mean(own["holdout_sortino"]),
+            "most often failed": _most_often(own),
+        }
+        for kind, own in _table(results).groupby("kind", sort=False)
+    ]
 
 
 def series_table(results: list[Row]) -> list[Row]:
@@ -127,6 +173,12 @@ def _groups(results: list[Row], plans: list[str]) -> list[tuple[str, str, pd.Dat
     table = _table(results)
     parts = [(kind, plan, table[(table["kind"] == kind) & (table["plan"] == plan)]) for kind in KINDS for plan in plans]
     return [part for part in parts if len(part[2])]
+
+
+def _most_often(own: pd.DataFrame) -> str:
+    """Name the conditions that failed most often, with how often."""
+    failed = own["failed"].explode().value_counts()
+    return ", ".join(f"{name} {count}" for name, count in failed.head(3).items()) or "–"
 
 
 def _share(own: pd.DataFrame, whole: str, part: str = "fresh_sortino") -> str:

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.studies.dimensions import SEARCHED_TOGETHER, VALUES, WIDEST
 from tests.studies.market_kinds import KINDS, NULL, OTHER, TREND
 from tests.studies.plans import CHANGES, DEFAULT, EVERY_FEATURE, PLANS, REFERENCE
-from tests.studies.study import PARTS, SEEDS, tasks_of
-from tests.studies.tables import changes_table, markdown, plans_table
+from tests.studies.study import PARTS, SEEDS, tasks_of, write_tables
+from tests.studies.tables import changes_table, dimensions_table, markdown, plans_table
 from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.timeframes import DAY
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.lightgbm import LightGBMEngine
 from tradesieve.models.labels.base import REGRESSION
+from tradesieve.models.labels.registry import LABELS
 
 NOWHERE = Path("/nonexistent")
 
@@ -75,6 +77,52 @@ def test_changes_are_compared_on_the_same_markets():
     assert reference["hours"] == "10.0 ± 5.8"
     assert leaves == {"plan": "15 leaves", "hours": "-1.0 ± 0.0"}, "paired, the seeds' own differences fall away"
     assert seeds["hours"] == 3
+
+
+def dimension_rows(value: str, *, fresh: float, fitness: float | None = 0.001) -> list[dict[str, object]]:
+    return [
+        {"part": "dimensions", "commit": "abc", "kind": "trend 0.1", "seed": seed, "value": value}
+        | {"fresh_sortino": fresh + seed, "fitness": fitness}
+        for seed in range(2)
+    ]
+
+
+def test_each_value_is_compared_with_its_own_and_the_fittest_is_what_a_search_takes():
+    results = [
+        *dimension_rows(REFERENCE, fresh=10.0, fitness=0.002),
+        *dimension_rows("label won", fresh=4.0, fitness=0.003),
+        *dimension_rows("label net_return", fresh=12.0, fitness=None),
+        *dimension_rows("label won, calibration sigmoid", fresh=5.0),
+    ]
+    table = {row["value"]: row["trend 0.1"] for row in dimensions_table(results)}
+    assert table[REFERENCE] == "10.5 ± 0.5"
+    assert (table["label won"], table["label net_return"]) == ("-6.0 ± 0.0", "+2.0 ± 0.0")
+    assert table["label won, calibration sigmoid"] == "+1.0 ± 0.0", "against the label won without"
+    fittest = [row["trend 0.1"] for row in dimensions_table(results) if row["value"] == "the fittest of these"]
+    assert fittest == ["-6.0 ± 0.0", "+0.0 ± 0.0"], "a label by its fitness, not by what the fresh markets say"
+    assert table["seeds"] == 2
+
+
+def test_the_widest_plan_lists_every_label_weight_scope_and_application():
+    assert {candidate.label for candidate in WIDEST.candidates((), dict.fromkeys(WIDEST.factor_sets, ()))} == {*LABELS}
+    names = {value.dimension for value in VALUES.values()}
+    assert names == {"", "choice", "splits", *SEARCHED_TOGETHER}
+
+
+def test_tables_of_which_nothing_is_known_here_stay(tmp_path):
+    document = tmp_path / "RESULTS.md"
+    write_tables(dimension_rows(REFERENCE, fresh=10.0), NOWHERE, path=document)
+    walk = {"part": "series", "commit": "def", "kind": "random walk", "opened": 0, "failed": [["winner"]]}
+    text = write_tables([walk], NOWHERE, path=document)
+    assert text.index("## What each dimension adds") < text.index("## Twenty experiments in a row")
+    assert "10.5 ± 0.5" in text
+    assert "of commit abc." in text
+    assert "of commit def." in text
+    assert document.read_text() == text + "\n"
+    again = write_tables(dimension_rows(REFERENCE, fresh=20.0), NOWHERE, path=document)
+    assert "20.5 ± 0.5" in again
+    assert "10.5 ± 0.5" not in again
+    assert "0 of 1" in again
 
 
 @pytest.mark.parametrize("name", PLANS)
