@@ -20,6 +20,7 @@ from pathlib import Path
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
 from tradesieve.models.artifact.manifest import read_manifest, require_release
+from tradesieve.models.artifact.signatures import Keys
 from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.scoring import Scorer
@@ -43,6 +44,7 @@ class Champion:
         self._scorer: Scorer | None = None
         self._pointer = Path()
         self._policies: Mapping[str, str] | None = None
+        self._keys: Keys | None = None
         self._identity: object = None
         self._stop = threading.Event()
 
@@ -58,20 +60,21 @@ class Champion:
             raise BadInput("no artifact is loaded yet")
         return self._scorer
 
-    def start(self, pointer: Path, policies: Mapping[str, str] | None = None) -> None:
+    def start(self, pointer: Path, policies: Mapping[str, str] | None = None, *, keys: Keys | None = None) -> None:
         """Load and verify the artifact at `pointer`, and start to watch it.
 
         Parameters
         ----------
         policies : of the guards, see `serving.guards`; None: all refuse.
+        keys : whose signatures count; None: those of this installation.
 
         Raises
         ------
         BadInput, Refused : as `load_artifact` and `verify`. A service without a verified model does not start.
         """
-        self._pointer, self._policies = Path(pointer), policies
+        self._pointer, self._policies, self._keys = Path(pointer), policies, keys
         self._identity = _identity(self._pointer)
-        self._use(Scorer(load_verified(self._pointer), self._windows, policies=self._policies))
+        self._use(Scorer(load_verified(self._pointer, self._keys), self._windows, policies=self._policies))
         # What is loaded by now lives as long as the process. Frozen, it no longer slows later collections.
         gc.collect()
         gc.freeze()
@@ -97,7 +100,7 @@ class Champion:
         self._identity = identity
         current = self.scorer.artifact.fingerprint
         try:
-            challenger = Scorer(load_verified(self._pointer), self._windows, policies=self._policies)
+            challenger = Scorer(load_verified(self._pointer, self._keys), self._windows, policies=self._policies)
         except TradesieveError as error:
             self._metrics.refusals.inc()
             logger.error("refused the artifact at %s, %s stays: %s", self._pointer, current, error)
@@ -117,19 +120,23 @@ class Champion:
         self._metrics.model.info({"fingerprint": scorer.artifact.fingerprint})
 
 
-def load_verified(pointer: Path) -> Artifact:
+def load_verified(pointer: Path, keys: Keys | None = None) -> Artifact:
     """Load an artifact and replay its golden vectors, with as few libraries as the model allows.
+
+    Parameters
+    ----------
+    keys : whose signatures count; None: those of this installation.
 
     Raises
     ------
     BadInput, Refused : as `load_artifact` and `verify`, and if the model was not released (see
         `models.artifact.manifest`).
     """
-    manifest = read_manifest(Path(pointer).resolve())
+    manifest = read_manifest(Path(pointer).resolve(), keys)
     require_release(manifest)
     if manifest["model"].get("format") == "lightgbm":
         _import_lightgbm_alone()
-    artifact = load_artifact(pointer)
+    artifact = load_artifact(pointer, keys)
     n_vectors = verify(artifact)
     logger.info("verified %s: %d golden vectors equal bit for bit", artifact.fingerprint, n_vectors)
     return artifact

@@ -17,6 +17,7 @@ from tradesieve.features.user_modules import as_python
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.artifact.manifest import MANIFEST_FILE, read_manifest, require_release, required_packages
+from tradesieve.models.artifact.signatures import SIGNATURE_FILE, Keys, installation_keys, signer_of
 from tradesieve.serving.access import require_keys
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,10 @@ BENTO = "tradesieve-service"
 KEEP_ALIVE_SECONDS = 75
 """A bot sends a request per bar: after BentoML's default of 5 s, every decision would open a new connection."""
 
-_ALWAYS = ("bentoml", "click", "httptools", "prometheus-client", "pydantic", "starlette", "typing-extensions", "uvloop")
+_ALWAYS = (
+    "bentoml", "click", "cryptography", "httptools", "prometheus-client", "pydantic", "starlette", "typing-extensions",
+    "uvloop",
+)  # fmt: skip
 
 
 def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> list[str]:
@@ -54,9 +58,12 @@ def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> 
     path = Path(os.path.abspath(target))
     command = [sys.executable, "-m", "bentoml", "serve"]
     if (path / MANIFEST_FILE).is_file():
-        if "," in str(path):
-            raise BadInput(f"{path}: BentoML splits arguments at a comma; move the artifact to a path without one")
-        command += [f"{SERVICE}:TradesieveService", "--working-dir", str(ROOT), "--arg", f"artifact={path}"]
+        arguments = {"artifact": path, "keys": installation_keys().folder}
+        command += [f"{SERVICE}:TradesieveService", "--working-dir", str(ROOT)]
+        for name, value in arguments.items():
+            if "," in str(value):
+                raise BadInput(f"{value}: BentoML splits arguments at a comma; move the {name} to a path without one")
+            command += ["--arg", f"{name}={value}"]
     elif (path / "bento.yaml").is_file():
         command += [str(path)]
     elif isinstance(target, str) and not path.exists() and os.sep not in target:
@@ -115,7 +122,7 @@ def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
     artifact = load_artifact(artifact_folder)
     require_release(artifact.manifest)
     modules = served_modules(artifact.folder.glob("modules/*.*"))
-    digest = hashlib.sha256(artifact.fingerprint.encode())
+    digest = hashlib.sha256((artifact.folder / SIGNATURE_FILE).read_bytes())
     for path in modules:
         digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     tag = f"{BENTO}:{digest.hexdigest()[:16]}"
@@ -127,7 +134,8 @@ def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
             destination = stage / path.relative_to(ROOT)
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, destination)
-        shutil.copytree(artifact.folder, stage / "artifact", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(artifact.folder, stage / "artifact")
+        Keys(stage / "keys").trust(signer_of(artifact.folder), "signed the artifact of this Bento")
         (stage / "bentofile.yaml").write_text(_bentofile(requirements(artifact.manifest)), encoding="utf-8")
         command = ["build", "--name", BENTO, "--version", tag.partition(":")[2], "--output", "tag", str(stage)]
         _bentoml(command, Path(bento_home), stage)

@@ -1,7 +1,8 @@
 """The BentoML service.
 
 It serves the artifact that ``--arg artifact=FOLDER`` names, else the environment variable ``TRADESIEVE_ARTIFACT``, else
-the folder ``artifact`` beside the package, as in a Bento.
+the folder ``artifact`` beside the package, as in a Bento. Its signer has to be among the keys in the folder that
+``--arg keys=FOLDER`` names, else among those of this installation, or of a Bento, in the folder ``keys`` beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import click
 from bentoml.exceptions import BentoMLException
 
 from tradesieve.market.errors import TradesieveError
+from tradesieve.models.artifact.signatures import Keys, installation_keys
 
 # BentoML turns on prometheus_client's multi-process mode, which keeps counts in mapped files that workers share. There
 # is one worker, whose counts stay in memory. The mode is chosen when prometheus_client is first imported.
@@ -26,6 +28,8 @@ from tradesieve.serving.guards import read_policies
 from tradesieve.serving.metrics import Metrics
 
 ARTIFACT_VARIABLE = "TRADESIEVE_ARTIFACT"
+BESIDE = Path(__file__).parents[2]
+"""The folder that holds the package, and in a Bento its artifact."""
 
 metrics = Metrics()
 champion = Champion(metrics)
@@ -34,8 +38,20 @@ application = build_application(champion, metrics)
 
 def artifact_pointer() -> Path:
     """Return the path of the artifact; a symbolic link is not resolved, because it may be turned later."""
-    given = getattr(bentoml.use_arguments(), "artifact", None) or os.environ.get(ARTIFACT_VARIABLE)
-    return Path(given) if given else Path(__file__).parents[2] / "artifact"
+    given = _given()
+    return Path(given) if given else BESIDE / "artifact"
+
+
+def signing_keys() -> Keys:
+    """Return the keys whose signatures count."""
+    folder = getattr(bentoml.use_arguments(), "keys", None)
+    if folder:
+        return Keys(Path(folder))
+    return installation_keys() if _given() else Keys(BESIDE / "keys")
+
+
+def _given() -> str | None:
+    return getattr(bentoml.use_arguments(), "artifact", None) or os.environ.get(ARTIFACT_VARIABLE)
 
 
 @bentoml.asgi_app(application, path="/")
@@ -59,7 +75,7 @@ class TradesieveService:
 
     def __init__(self) -> None:
         application.state.access = read_access(os.environ)
-        champion.start(artifact_pointer(), read_policies(os.environ))
+        champion.start(artifact_pointer(), read_policies(os.environ), keys=signing_keys())
 
     @bentoml.on_deployment
     @staticmethod
@@ -69,7 +85,7 @@ class TradesieveService:
         try:
             read_policies(os.environ)
             require_keys((command and command.params.get("host")) or "127.0.0.1", os.environ)
-            load_verified(artifact_pointer())
+            load_verified(artifact_pointer(), signing_keys())
         except TradesieveError as error:
             raise BentoMLException(str(error)) from error
 

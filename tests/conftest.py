@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -40,6 +41,7 @@ from tradesieve.models.applications.base import Application
 from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.artifact.artifact import Artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
+from tradesieve.models.artifact.signatures import KEYS_VARIABLE
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.lightgbm import LightGBMEngine
@@ -53,6 +55,10 @@ hypothesis.settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("repeatable")
+
+# Whatever their state folder, all tests of a process sign by one key.
+_KEYS = tempfile.TemporaryDirectory(prefix="tradesieve-keys-")
+os.environ[KEYS_VARIABLE] = _KEYS.name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@
     model/          the native model file: `models.fitted.model`
     golden.npz      golden vectors: `golden_vectors`
     modules/        the source of the user's own factors and rules: `bundled_modules`
+    signature       of all this: `signatures`
 
 Nothing in it is a pickle; what is in `modules` is Python that runs when it is loaded. Loading it needs numpy, numba,
 pydantic, the library of the model's format and what its modules import; no AutoML library, and tsfresh only if a
@@ -52,6 +53,7 @@ from tradesieve.models.artifact.manifest import (
     read_manifest,
     require_release,
 )
+from tradesieve.models.artifact.signatures import SIGNATURE_FILE, Keys, installation_keys
 from tradesieve.models.fitted.formats import load_model
 from tradesieve.models.fitted.model import Model
 from tradesieve.models.scopes.category_columns import CategoryColumns, category_columns_from
@@ -236,7 +238,7 @@ def write_artifact(
             for path in sorted(draft.rglob("*"))
             if path.is_file()
         }
-        (draft / MANIFEST_FILE).write_text(manifest_text(whole), encoding="utf-8")
+        _write_signed(draft, whole)
     return load_artifact(folder)
 
 
@@ -266,9 +268,15 @@ def release(source: Artifact, folder: Path, *, run_id: str, override: str | None
             raise BadInput(f"{folder} holds another artifact: choose another folder")
         return load_artifact(folder)
     with _drafted(folder) as draft:
-        shutil.copytree(source.folder, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-        (draft / MANIFEST_FILE).write_text(manifest_text(manifest), encoding="utf-8")
+        shutil.copytree(source.folder, draft, dirs_exist_ok=True)
+        _write_signed(draft, manifest)
     return load_artifact(folder)
+
+
+def _write_signed(folder: Path, manifest: Mapping[str, Any]) -> None:
+    content = manifest_text(manifest).encode()
+    (folder / MANIFEST_FILE).write_bytes(content)
+    (folder / SIGNATURE_FILE).write_bytes(installation_keys().sign(content))
 
 
 @contextmanager
@@ -285,16 +293,21 @@ def _drafted(folder: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def load_artifact(folder: Path) -> Artifact:
+def load_artifact(folder: Path, keys: Keys | None = None) -> Artifact:
     """Read an artifact. Its golden vectors are not replayed: see `verify`.
+
+    Parameters
+    ----------
+    keys : whose signatures count; None: those of this installation.
 
     Raises
     ------
-    BadInput : if it is missing, cut short, altered, not valid, or of another format version.
+    BadInput : if it is missing, cut short, altered, not valid, not signed, or of another format version.
+    Refused : if its signer is not trusted.
     """
     # The pointer may move to another artifact while this one is read.
     folder = Path(folder).resolve()
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, keys)
     features = read_features(folder, manifest)
     try:
         application = from_parameters(manifest["application"]["name"], manifest["application"]["parameters"])

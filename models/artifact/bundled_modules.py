@@ -1,7 +1,8 @@
 """Bundled modules: an artifact carries the files of the user's factors and rules that its model was trained on.
 
-Loading such an artifact runs that source, so load artifacts only from sources whose code you would run. The manifest
-holds the checksum of each file, and the golden vectors prove what it computes. The modules are loaded beside those of
+Loading such an artifact runs that source, once its signature holds, see `models.artifact.signatures`: admit the keys of
+those only whose code you would run. The manifest holds the checksum of each file, and the golden vectors prove what it
+computes. The modules are loaded beside those of
 the process, so that two artifacts with two versions of a module each use their own.
 """
 
@@ -18,6 +19,7 @@ from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.user_definitions import defined
 from tradesieve.features.user_modules import isolated_modules, load_source
 from tradesieve.market.errors import BadInput
+from tradesieve.market.kernel_cache import keep_apart
 from tradesieve.strategies.instance import Instance
 
 FOLDER = "modules"
@@ -95,6 +97,8 @@ def loaded_modules(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
     BadInput : if a module fails.
     """
     modules = manifest.get("modules", ())
+    if modules:
+        keep_apart(folder / FOLDER)
     with isolated_modules() if modules else nullcontext():
         known: dict[str, UserModule] = {}
         for module in modules:

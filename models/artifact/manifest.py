@@ -20,16 +20,17 @@ from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.models.applications.base import Application
 from tradesieve.models.artifact.bundled_modules import packages_of
 from tradesieve.models.artifact.manifest_schema import GivenManifest, Manifest
+from tradesieve.models.artifact.signatures import SIGNATURE_FILE, Keys, installation_keys, require_signature
 from tradesieve.models.fitted.formats import FORMATS
 from tradesieve.models.fitted.grouped_model import GroupedModel
 from tradesieve.models.fitted.model import Model
 from tradesieve.strategies.instance import Instance
 
-FORMAT = 3
+FORMAT = 4
 """The version of the folder's layout; a folder of another version is refused.
 
 1: golden vectors are bars and a side. 2: they hold all that a decision may be given. 3: bundled modules import
-``tradesieve``.
+``tradesieve``. 4: it is signed.
 """
 
 MANIFEST_FILE = "manifest.json"
@@ -99,8 +100,12 @@ def _validate(schema: type[BaseModel], manifest: Any, name: object) -> None:
         raise BadInput(f"{name} is not valid: {place} is {reprlib.repr(finding['input'])}: {finding['msg']}") from error
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest in `folder` and check every file that it names.
+def read_manifest(folder: Path, keys: Keys | None = None) -> dict[str, Any]:
+    """Read the manifest in `folder`, and check its signature and every file that it names.
+
+    Parameters
+    ----------
+    keys : whose signatures count; None: those of this installation.
 
     Returns
     -------
@@ -109,19 +114,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises
     ------
     BadInput : if it is missing, not valid, of another format version, a file is missing, cut short or altered, or there
-        is one that it does not name. No code of the artifact has run by then.
+        is one that it does not name; or it is not signed.
+    Refused : if its signer is not trusted. No code of the artifact has run by then.
     """
     path = folder / MANIFEST_FILE
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        manifest = json.loads(content)
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder} is not an artifact: {MANIFEST_FILE} cannot be read: {error}") from error
     _check_format(manifest.get("format") if isinstance(manifest, dict) else None, path)
+    require_signature(folder, content, installation_keys() if keys is None else keys)
     _validate(Manifest, manifest, path)
     try:
         for name, expected in manifest["files"].items():
             if file_checksum(folder / name) != expected:
-                raise BadInput(f"{folder / name} is cut short or altered: its checksum is not the manifest's")
+                raise BadInput(
+                    f"{folder / name} is cut short or altered: its checksum is not the manifest's; export the model "
+                    "again"
+                )
     except OSError as error:
         raise BadInput(f"{folder} is not complete: {error.filename}: {error.strerror}") from error
     _check_files(folder, manifest)
@@ -131,13 +142,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Refuse files that no checksum covers, and links, which may lead out of the folder."""
     for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        name = relative.as_posix()
-        if "__pycache__" in relative.parts or name == MANIFEST_FILE:
-            continue
+        name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             raise BadInput(f"{path} is a link: an artifact holds its own files only")
-        if path.is_file() and name not in manifest["files"]:
+        if path.is_file() and name not in (MANIFEST_FILE, SIGNATURE_FILE, *manifest["files"]):
             raise BadInput(f"{path} is not named in {MANIFEST_FILE}: remove it, or export the model again")
     for module in manifest.get("modules", ()):
         if module["file"] not in manifest["files"]:

@@ -12,6 +12,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.tracking.connection import runs_page
 from tradesieve.pipelines.commands.model_choices import choices
+from tradesieve.pipelines.commands.model_trust import trust
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
 from tradesieve.pipelines.commands.shared.completion import complete_runs
 from tradesieve.pipelines.commands.shared.costs import (
@@ -63,6 +64,7 @@ def model() -> None:
 
 
 model.add_command(choices)
+model.add_command(trust)
 
 
 @model.command()

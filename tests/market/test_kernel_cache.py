@@ -75,3 +75,18 @@ def test_no_folder_to_keep_kernels_in_is_said(kernel, monkeypatch):
     with pytest.warns(CacheWarning, match="NUMBA_CACHE_DIR") as warned:
         assert (kernel()(3), kernel()(3)) == (6, 6)
     assert len(warned) == 1
+
+
+def test_a_folder_from_elsewhere_brings_no_machine_code(kernel, tmp_path, monkeypatch):
+    """Nothing is read from beside the source, and what is compiled is kept by the content of the folder."""
+    assert kernel()(3) == 6
+    (planted,) = tmp_path.rglob("*.nbi")
+    planted.write_bytes(b"not read")
+    monkeypatch.setattr(kernel_cache, "_APART", {})
+    monkeypatch.setattr(kernel_cache.config, "CACHE_DIR", str(tmp_path.parent / f"{tmp_path.name}-home"))
+    kernel_cache.keep_apart(tmp_path)
+    assert kernel()(3) == 6
+    home = Path(kernel_cache.config.CACHE_DIR)
+    assert len(kept(home)) == 2
+    assert planted.read_bytes() == b"not read"
+    assert len(list(home.iterdir())) == 1

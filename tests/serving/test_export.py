@@ -62,7 +62,8 @@ def test_it_holds_the_artifact_and_only_the_code_it_needs(bento: Path, artifact:
     code = {name for name in source if name.endswith(".py")}
     assert code == {path.relative_to(ROOT).as_posix() for path in served_modules()}
     assert {f"artifact/{name}" for name in files_of(artifact.folder)} <= source
-    assert source - code - {f"artifact/{name}" for name in files_of(artifact.folder)} == {"bentofile.yaml"}
+    rest = source - code - {f"artifact/{name}" for name in files_of(artifact.folder)}
+    assert rest == {"bentofile.yaml", "keys/trusted"}
     for left_out in LEFT_OUT:
         assert not [name for name in source if name.startswith(left_out)], left_out
 
@@ -72,8 +73,8 @@ def test_it_pins_what_it_imports_and_nothing_else(bento: Path) -> None:
     lines = (bento / "env" / "python" / "requirements.txt").read_text().split()
     names = {line.partition("==")[0] for line in lines}
     assert all("==" in line for line in lines)
-    assert names == {"bentoml", "click", "httptools", "lightgbm", "numba", "numpy", "prometheus-client", "pydantic",
-                     "starlette", "typing-extensions", "uvloop"}  # fmt: skip
+    assert names == {"bentoml", "click", "cryptography", "httptools", "lightgbm", "numba", "numpy", "prometheus-client",
+                     "pydantic", "starlette", "typing-extensions", "uvloop"}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -93,8 +94,8 @@ def test_its_requirements_suffice(bento: Path) -> None:
         f"        if name.partition('.')[0] in {tops!r}:\n"
         "            raise ModuleNotFoundError(f'blocked: {name}', name=name)\n"
         "sys.meta_path.insert(0, Blocked())\n"
-        "from tradesieve.serving.service import artifact_pointer, champion\n"
-        "champion.start(artifact_pointer())\n"
+        "from tradesieve.serving.service import artifact_pointer, champion, signing_keys\n"
+        "champion.start(artifact_pointer(), keys=signing_keys())\n"
         "from tradesieve import market\n"
         "print(market.__file__, champion.scorer.artifact.fingerprint)\n"
     )

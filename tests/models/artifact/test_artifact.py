@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import signed
+from tests.signed import reseal, sign
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
 from tradesieve.features.feature_sets import MINIMAL
@@ -23,7 +25,6 @@ from tradesieve.models.applications.kelly import Kelly
 from tradesieve.models.applications.per_strategy_threshold import PerStrategyThreshold
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release, verify, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
-from tradesieve.models.artifact.manifest import MANIFEST_FILE, file_checksum, manifest_text
 from tradesieve.models.artifact.manifest_schema import GivenManifest, Manifest
 from tradesieve.models.fitted.model import ScikitModel
 
@@ -31,14 +32,6 @@ from tradesieve.models.fitted.model import ScikitModel
 @pytest.fixture
 def copy(artifact: Artifact, tmp_path: Path) -> Path:
     return Path(shutil.copytree(artifact.folder, tmp_path / "copy"))
-
-
-def reseal(folder: Path) -> None:
-    """Make the manifest agree with altered files, as somebody would who alters them on purpose."""
-    path = folder / MANIFEST_FILE
-    manifest = json.loads(path.read_text())
-    manifest["files"] = {name: file_checksum(folder / name) for name in manifest["files"]}
-    path.write_text(manifest_text(manifest))
 
 
 def test_scores_of_a_loaded_artifact_are_those_of_the_engine_and_the_model(
@@ -122,8 +115,8 @@ def test_a_missing_or_short_file_is_named(copy: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("format", 2, "format 2; this version reads format 3: run the experiment and `tradesieve model export` again"),
-        ("format", 4, "format 4; this version reads format 3: use the version that wrote it"),
+        ("format", 3, "format 3; this version reads format 4: run the experiment and `tradesieve model export` again"),
+        ("format", 5, "format 5; this version reads format 4: use the version that wrote it"),
         ("format", None, "format None"),
         ("format", True, "format True.*use the version"),
         ("features", ["close__slope__window_nine"], "is not a parameter"),
@@ -146,15 +139,14 @@ def test_a_missing_or_short_file_is_named(copy: Path, name: str) -> None:
     ],
 )
 def test_a_manifest_that_is_not_understood_is_refused(copy: Path, key: str, value: object, message: str) -> None:
-    path = copy / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    sign(copy, json.dumps({**signed.read(copy), key: value}))
     with pytest.raises(BadInput, match=message):
         load_artifact(copy)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "7", '{"format": 3}', "\x00\xff", "{"])
+@pytest.mark.parametrize("text", ["", "[]", "null", "7", '{"format": 4}', "\x00\xff", "{"])
 def test_a_manifest_that_is_none_is_refused(copy: Path, text: str) -> None:
-    (copy / "manifest.json").write_text(text, encoding="latin-1")
+    sign(copy, text)
     with pytest.raises(BadInput, match=r"manifest\.json"):
         load_artifact(copy)
 
@@ -263,10 +255,9 @@ def test_another_model_is_refused(copy: Path, artifact_builder: Callable[..., Ar
 
 
 def test_a_mismatch_names_the_versions_that_moved(copy: Path) -> None:
-    path = copy / "manifest.json"
-    manifest = json.loads(path.read_text())
+    manifest = signed.read(copy)
     manifest["versions"]["numpy"] = "1.0"
-    path.write_text(manifest_text(manifest))
+    sign(copy, manifest)
     with np.load(copy / "golden.npz") as file:
         columns = {name: file[name] for name in file.files}
     columns["scores"][0] += 0.1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import httpx
 import numpy as np
 import pytest
 
+from tests import signed
+from tests.signed import sign
 from tradesieve import factor
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.engine.compute import compute
@@ -21,7 +22,7 @@ from tradesieve.features.user_modules import isolated_modules, load_user_modules
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
-from tradesieve.models.artifact.manifest import MANIFEST_FILE, file_checksum, manifest_text
+from tradesieve.models.artifact.manifest import file_checksum
 
 SHAPES = "TIMES = 1.0\n"
 MODULE = '''
@@ -122,13 +123,13 @@ def test_altered_source_is_refused(own: Artifact, tmp_path: Path) -> None:
     path.write_text("TIMES = 3.0\n")
     with pytest.raises(BadInput, match=r"shapes.py is cut short or altered"):
         load_artifact(copy)
-    manifest = json.loads((copy / MANIFEST_FILE).read_text())
+    manifest = signed.read(copy)
     manifest["files"]["modules/shapes.py"] = file_checksum(path)
-    (copy / MANIFEST_FILE).write_text(manifest_text(manifest))
+    sign(copy, manifest)
     with pytest.raises(Refused, match="feature bars__above_mean__window_20 is"):
         verify(load_artifact(copy))
     manifest["modules"] = manifest["modules"][:1]
-    (copy / MANIFEST_FILE).write_text(manifest_text(manifest))
+    sign(copy, manifest)
     with pytest.raises(Unknown, match="'above_mean'"):
         load_artifact(copy)
 
@@ -149,7 +150,7 @@ def test_no_code_runs_but_that_of_its_own_checked_files(
     source = f"from pathlib import Path\nPath({str(ran)!r}).touch()\n"
     for path in (tmp_path / "outside.py", copy / "modules" / "inside.py"):
         path.write_text(source)
-    manifest = json.loads((copy / MANIFEST_FILE).read_text())
+    manifest = signed.read(copy)
     manifest["modules"].append({**module, "packages": []})
     if module["name"] == "inside":
         (copy / "modules" / "inside.py").unlink()
@@ -157,7 +158,7 @@ def test_no_code_runs_but_that_of_its_own_checked_files(
         manifest["files"]["inside.py"] = file_checksum(copy / "inside.py")
     else:
         manifest["files"][module["file"]] = file_checksum(tmp_path / "outside.py")
-    (copy / MANIFEST_FILE).write_text(manifest_text(manifest))
+    sign(copy, manifest)
     with pytest.raises(BadInput, match=said):
         load_artifact(copy)
     assert not ran.exists()
