@@ -30,7 +30,7 @@ test: setup
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow"
 
-# The engines of the extra and Prophet, in an environment of their own, and the engines that each need one; says so and
+# The engines of the extra, Prophet and skfolio, in an environment of their own, and the engines that each need one; says so and
 # passes where nothing can be downloaded.
 OWN_ENVIRONMENTS := autogluon=autogluon.tabular[lightgbm] mljar=mljar-supervised tpot=TPOT,setuptools==80.9.0
 OFFLINE := failed to fetch|error sending request|connect|dns|offline
@@ -47,10 +47,10 @@ test-engines: setup
 			else cat var/engines-install.txt; exit 1; fi; }; \
 	done
 	@if $(BIN)/uv pip install --quiet --python var/engines-venv/bin/python --constraint requirements.lock \
-		--editable '.[dev,engines,prophet]' 2> var/engines-install.txt; then \
-		var/engines-venv/bin/python -m pytest -q -k "xgboost or catboost or flaml or autogluon or mljar or tpot or prophet" \
+		--editable '.[dev,engines,prophet,skfolio]' 2> var/engines-install.txt; then \
+		var/engines-venv/bin/python -m pytest -q -k "xgboost or catboost or flaml or autogluon or mljar or tpot or prophet or allocation" \
 			tests/invariants/test_engine_invariants.py tests/models/engines tests/models/protocol/test_candidate_scores.py \
-			tests/features/test_prophet_factors.py; \
+			tests/features/test_prophet_factors.py tests/strategies/allocation; \
 	elif grep -qiE "$(OFFLINE)" var/engines-install.txt; then \
 		echo "skipped: the extra engines cannot be downloaded, see var/engines-install.txt"; \
 	else cat var/engines-install.txt; exit 1; fi

@@ -21,5 +21,6 @@ __all__ = [
     "imports",
     "invariants",
     "statistics",
+    "allocation",
     "search",
 ]

@@ -13,6 +13,7 @@ __all__ = [
     "quality_report",
     "conditions_report",
     "events_report",
+    "weights_report",
     "next_steps",
     "run_report",
 ]

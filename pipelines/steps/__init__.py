@@ -14,6 +14,7 @@ __all__ = [
     "instance_data",
     "feature_profile",
     "group_verdicts",
+    "instance_weights",
     "run_records",
     "condition_table",
     "event_table",

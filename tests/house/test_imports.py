@@ -29,6 +29,7 @@ DOORS = {
         "serving/champion.py",
     ),
     "sklearn": ("models/",),
+    "skfolio": ("strategies/allocation/skfolio_methods.py",),
     "plotly": ("pipelines/reports/figures/plotly_figures.py",),
     "jinja2": ("pipelines/reports/html.py",),
 }

@@ -16,4 +16,5 @@ __all__ = [
     "score_charts",
     "importance_chart",
     "filter_charts",
+    "weight_charts",
 ]

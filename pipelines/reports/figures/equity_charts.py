@@ -55,14 +55,14 @@ def paths_chart(days: np.ndarray, paths: Mapping[str, np.ndarray], borders: Sequ
     Parameters
     ----------
     days : datetime64[D] (n_days,).
-    paths : name: daily returns, float (n_days,); the first is drawn as the main one.
+    paths : name: daily returns, float (n_days,); the first is drawn as the main one. At most seven.
     borders : int64 ns UTC, drawn as vertical lines.
     """
     figure = new_figure(height=460, legend=True)
-    x = np.datetime_as_string(days, unit="D")
+    x, colours = np.datetime_as_string(days, unit="D"), [*LINES[::2], *LINES[1::2]]
     for number, (name, returns) in enumerate(paths.items()):
         main = {"color": PLAIN, "width": 2.2}
-        line = {"color": LINES[2 * number - 2], "width": 1.2, "dash": "dot"} if number else main
+        line = {"color": colours[number - 1], "width": 1.2, "dash": "dot"} if number else main
         figure.add_scatter(
             x=x, y=np.round(equity(returns), 6), mode="lines", name=name, line=line,
             hovertemplate="%{x}<br>capital %{y:.4f}<extra>" + name + "</extra>",
