@@ -4,13 +4,17 @@ The service computes the features itself, from bars; training lives in `models`.
 """
 
 __all__ = [
+    "workers",
     "schemas",
     "problem_details",
+    "window_store",
     "bar_windows",
     "decision_bars",
     "scoring",
+    "last_good",
     "champion",
     "metrics",
+    "connections",
     "endpoints",
     "service",
     "client",

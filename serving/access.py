@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tradesieve.market.errors import BadInput, Refused, Unknown
+from tradesieve.serving.connections import MOST_HEADER_BYTES, headers_too_large
 from tradesieve.serving.paths import plain
 from tradesieve.serving.problem_details import Problem, problem_response
 
@@ -30,7 +31,7 @@ ROLES = {"score": "POST /score", "push": "POST /bars", "admin": "every path"}
 """Role of a key to what it may do. A key of any role may read."""
 
 _ROLE_OF_PATH = {"/score": "score", "/bars": "push"}
-_OPEN_PATHS = ("/livez", "/readyz")
+_OPEN_PATHS = ("/health", "/livez", "/readyz")
 _SHORTEST_KEY = 24
 _MAKE_A_KEY = "make one by `openssl rand -hex 32`"
 _JSON = "application/json"
@@ -49,6 +50,9 @@ class Access:
 
     def refusal(self, scope: Scope) -> Problem | None:
         """Return why a request is refused before it is read; None if it is not."""
+        n_bytes = len(scope["raw_path"]) + len(scope["query_string"])
+        if n_bytes + sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
+            return headers_too_large()
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         if scope["path"] not in _OPEN_PATHS:
             refused = self._without_right(scope["path"], headers) if self.roles else _from_elsewhere(scope, headers)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.serving.problem_details import Problem
+from tradesieve.serving.window_store import WindowStore
 
 SLACK = 8
 """Bars kept beyond the lookback, so that a decision of a few bars ago can still be requested."""
@@ -25,15 +28,35 @@ class AppendResult:
 
 
 class BarWindows:
-    """The service's own bars. Thread-safe: a window is an immutable value that is replaced as a whole."""
+    """The service's own bars. Thread-safe: a window is an immutable value that is replaced as a whole.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    path : of the file that the workers of a service share, see `serving.window_store`; None: in memory alone.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
         self._windows: dict[tuple[str, str], Bars] = {}
-        self._lock = threading.Lock()
+        self._store = None if path is None else WindowStore(path)
+        self._lock = threading.RLock()
 
     def get(self, symbol: str, timeframe: str) -> Bars | None:
-        """Return the window, or None when there is none."""
-        return self._windows.get((symbol, timeframe))
+        """Return the window, or None when there is none.
+
+        Raises
+        ------
+        Problem : 503 if the shared file cannot be read.
+        """
+        key = (symbol, timeframe)
+        if self._store is None:
+            return self._windows.get(key)
+        with self._lock:
+            if self._store.changed():
+                self._windows.clear()
+            held = self._windows.get(key)
+            if held is None and (read := self._store.read(symbol, timeframe)) is not None:
+                held = self._windows[key] = read
+            return held
 
     def append(self, bars: Bars, *, lookback: int, replace: bool = False) -> AppendResult:
         """Append closed bars.
@@ -48,20 +71,23 @@ class BarWindows:
         Raises
         ------
         Problem : 409 if a bar differs from the held one with its close time, or falls between held bars: decisions made
-            from the window so far would have been wrong.
+            from the window so far would have been wrong. 503 if the shared file cannot be written.
         """
         key = (bars.symbol, str(bars.timeframe))
         with self._lock:
-            held = None if replace else self._windows.get(key)
-            if held is None:
-                new, known, joined = bars, 0, bars
-            else:
-                known = _count_known(held, bars)
-                new = bars.between(int(held.close_time[-1]))
-                joined = held.followed_by(new) if len(new) else held
-            last = joined[-(lookback + SLACK) :]
-            # Copied, since a slice would keep the whole history in memory that a bot may begin with.
-            window = last.with_columns({name: getattr(last, name).copy() for name in COLUMNS})
+            with self._store.alone() if self._store else contextlib.nullcontext():
+                held = None if replace else self.get(*key)
+                if held is None:
+                    new, known, joined = bars, 0, bars
+                else:
+                    known = _count_known(held, bars)
+                    new = bars.between(int(held.close_time[-1]))
+                    joined = held.followed_by(new) if len(new) else held
+                last = joined[-(lookback + SLACK) :]
+                # Copied, since a slice would keep the whole history in memory that a bot may begin with.
+                window = last.with_columns({name: getattr(last, name).copy() for name in COLUMNS})
+                if self._store and window is not held:
+                    self._store.write(window)
             self._windows[key] = window
         added = min(len(new), len(window))
         return AppendResult(added, known, len(bars) - known - added, window)

@@ -3,7 +3,7 @@
 A deployment turns a pointer (a symbolic link, or the folder itself) to another artifact. Every worker sees it within
 half a second, loads and verifies the new artifact beside the champion, and only then swaps one reference: requests in
 flight keep the scorer that they began with, none is dropped. An artifact that cannot be loaded or verified is refused
-and logged, and the champion stays.
+and logged, and the champion stays; so it does at a restart, from a copy that is kept of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
 from tradesieve.models.artifact.manifest import read_manifest, require_release
 from tradesieve.models.artifact.signatures import Keys
 from tradesieve.serving.bar_windows import BarWindows
+from tradesieve.serving.last_good import LastGood
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.scoring import Scorer
 
@@ -45,7 +46,10 @@ class Champion:
         self._pointer = Path()
         self._policies: Mapping[str, str] | None = None
         self._keys: Keys | None = None
+        self._last_good: LastGood | None = None
         self._identity: object = None
+        self.refused: str | None = None
+        """Why the artifact that the pointer leads to does not answer; None if it does."""
         self._stop = threading.Event()
 
     @property
@@ -60,21 +64,33 @@ class Champion:
             raise BadInput("no artifact is loaded yet")
         return self._scorer
 
-    def start(self, pointer: Path, policies: Mapping[str, str] | None = None, *, keys: Keys | None = None) -> None:
-        """Load and verify the artifact at `pointer`, and start to watch it.
+    def start(
+        self,
+        pointer: Path,
+        policies: Mapping[str, str] | None = None,
+        *,
+        keys: Keys | None = None,
+        state: Path | None = None,
+    ) -> None:
+        """Load and verify the artifact at `pointer`, or the last good one, and start to watch it.
 
         Parameters
         ----------
         policies : of the guards, see `serving.guards`; None: all refuse.
         keys : whose signatures count; None: those of this installation.
+        state : folder where the windows and the last good artifact are kept; None: nothing is kept.
 
         Raises
         ------
-        BadInput, Refused : as `load_artifact` and `verify`. A service without a verified model does not start.
+        BadInput, Refused : as `load_or_last_good`. A service without a verified model does not start.
         """
         self._pointer, self._policies, self._keys = Path(pointer), policies, keys
         self._identity = _identity(self._pointer)
-        self._use(Scorer(load_verified(self._pointer, self._keys), self._windows, policies=self._policies))
+        if state is not None:
+            self._windows = BarWindows(state / "windows.sqlite")
+            self._last_good = LastGood(state, self._pointer)
+        artifact, self.refused = load_or_last_good(self._pointer, self._last_good, keys)
+        self._use(Scorer(artifact, self._windows, policies=self._policies))
         # What is loaded by now lives as long as the process. Frozen, it no longer slows later collections.
         gc.collect()
         gc.freeze()
@@ -103,13 +119,16 @@ class Champion:
             challenger = Scorer(load_verified(self._pointer, self._keys), self._windows, policies=self._policies)
         except TradesieveError as error:
             self._metrics.refusals.inc()
+            self.refused = str(error)
             logger.error("refused the artifact at %s, %s stays: %s", self._pointer, current, error)
             return
-        except Exception:
+        except Exception as error:
             # Whatever is wrong with the challenger is no reason to stop answering.
             self._metrics.refusals.inc()
+            self.refused = f"{type(error).__name__}: {error}"
             logger.exception("could not load the artifact at %s, %s stays", self._pointer, current)
             return
+        self.refused = None
         if challenger.artifact.fingerprint != current:
             self._metrics.swaps.inc()
             self._use(challenger)
@@ -118,6 +137,39 @@ class Champion:
     def _use(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self._metrics.model.info({"fingerprint": scorer.artifact.fingerprint})
+        if self._last_good is not None and self.refused is None:
+            self._last_good.keep(scorer.artifact)
+
+
+def load_or_last_good(
+    pointer: Path, last_good: LastGood | None, keys: Keys | None = None
+) -> tuple[Artifact, str | None]:
+    """Load and verify the artifact at a pointer, or else the last good one.
+
+    Parameters
+    ----------
+    keys : as `load_verified`.
+
+    Returns
+    -------
+    The artifact, and why it is not the pointer's, None if it is.
+
+    Raises
+    ------
+    BadInput, Refused : as `load_verified`, if there is no last good one.
+    """
+    try:
+        return load_verified(pointer, keys), None
+    except TradesieveError as error:
+        kept = None if last_good is None else last_good.find()
+        if kept is None:
+            raise
+        try:
+            artifact = load_verified(kept, keys)
+        except TradesieveError:
+            raise error from None
+        logger.error("refused the artifact at %s, the last good one, %s, answers: %s", pointer, kept.name, error)
+        return artifact, str(error)
 
 
 def load_verified(pointer: Path, keys: Keys | None = None) -> Artifact:

@@ -1,7 +1,7 @@
 """HTTP client of the scoring service. A bot sends bars, never factors, so that it cannot drift from research.
 
 A call ends at its deadline, with an answer or without. What is transient is tried again until then: every request is
-idempotent.
+idempotent. Bars that the service has lost are sent again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httpcore
 from pydantic import TypeAdapter, ValidationError
 
 from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.market.errors import BadInput, TradesieveError, Transient
+from tradesieve.market.errors import BadData, BadInput, TradesieveError, Transient
 from tradesieve.serving.deadlines import ERRORS, DeadlinePool
 from tradesieve.serving.paths import VERSION
 from tradesieve.serving.schemas import Appended, Decision, Requirements
@@ -32,8 +32,30 @@ _BACKOFF_SECONDS = (0.05, 0.2, 0.8)
 _TRANSIENT_STATUSES = frozenset({408, 429, 502, 503, 504})
 
 
+_ANSWERED_BY_BARS = frozenset({"no-window", "too-few-bars", "stale-window"})
+"""The kinds of a 409 that the bars of this client can answer."""
+
+_KEPT_BEYOND = 8
+"""Bars that are kept beyond those that a decision needs, as the service does."""
+
+
+class RequestRefused(BadInput):
+    """The service refused a request.
+
+    Parameters
+    ----------
+    status, kind : of its problem details, such as 409 and ``no-window``.
+    """
+
+    def __init__(self, text: str, status: int, kind: str) -> None:
+        super().__init__(text)
+        self.status, self.kind = status, kind
+
+
 class ScoringClient:
     """Client of a scoring service, over one connection that is kept open. Thread-safe.
+
+    It keeps the bars that it appended, as many as a decision needs, and sends them again when the service lacks them.
 
     Parameters
     ----------
@@ -62,6 +84,7 @@ class ScoringClient:
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         # Shorter than the service keeps it open, so that the client is the one to close.
         self._pool = DeadlinePool(keep_alive=60.0)
+        self._appended: dict[tuple[str, str], Bars] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -104,9 +127,10 @@ class ScoringClient:
 
         Raises
         ------
-        BadInput : if the service refuses the request; names the field and what to do.
+        RequestRefused : if the service refuses the request, a BadInput that names the field and what to do.
         Transient : if the service cannot be reached, after a few attempts.
         """
+        end = self._end()
         terms = {"stop": stop, "target": target, "agreeing": agreeing}
         body: dict[str, Any] = {
             "strategy": strategy,
@@ -122,7 +146,16 @@ class ScoringClient:
             body["results"] = [float(result) for result in results]
         if others is not None:
             body["others"] = {name: None if other is None else _columns(other) for name, other in others.items()}
-        return _parse(Decision, self._request("POST", f"{VERSION}/score", body), self._url)
+        try:
+            response = self._request("POST", f"{VERSION}/score", body, end=end)
+        except RequestRefused as refused:
+            lost = {key: held for key, held in self._appended.items() if key[1] == body["timeframe"]}
+            if refused.status != 409 or refused.kind not in _ANSWERED_BY_BARS or not lost:
+                raise
+            for held in lost.values():
+                self._append(held, replace=True, end=end)
+            response = self._request("POST", f"{VERSION}/score", body, end=end)
+        return _parse(Decision, response, self._url)
 
     def append_bars(self, bars: Bars, *, replace: bool = False) -> Appended:
         """Append closed bars to the service's own window. It is idempotent, and therefore retried like `score`.
@@ -131,13 +164,16 @@ class ScoringClient:
         ------
         BadInput, Transient : as `score`.
         """
-        body = {
-            "symbol": bars.symbol,
-            "timeframe": str(bars.timeframe),
-            "bars": _columns(bars),
-            "replace": replace,
-        }
-        return _parse(Appended, self._request("POST", f"{VERSION}/bars", body), self._url)
+        answer = self._append(bars, replace=replace, end=self._end())
+        key = (bars.symbol, str(bars.timeframe))
+        held = None if replace else self._appended.get(key)
+        try:
+            later = bars if held is None else bars.between(int(held.close_time[-1]))
+            bars = later if held is None else held.followed_by(later)
+        except BadData:
+            pass  # they do not continue what was kept
+        self._appended[key] = bars[-(answer.needed + _KEPT_BEYOND) :]
+        return answer
 
     def model(self) -> dict[str, Any]:
         """Fetch the manifest of the model that answers, its ``fingerprint``, and what a decision requires by timeframe.
@@ -183,9 +219,18 @@ class ScoringClient:
                 raise Transient(f"the service at {self._url} {state} after {timeout:g} s")
             time.sleep(0.05)
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpcore.Response:
+    def _append(self, bars: Bars, *, replace: bool, end: float) -> Appended:
+        body = {"symbol": bars.symbol, "timeframe": str(bars.timeframe), "bars": _columns(bars), "replace": replace}
+        return _parse(Appended, self._request("POST", f"{VERSION}/bars", body, end=end), self._url)
+
+    def _end(self) -> float:
+        return time.monotonic() + self._timeout
+
+    def _request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, end: float | None = None
+    ) -> httpcore.Response:
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        end = time.monotonic() + self._timeout
+        end = self._end() if end is None else end
         attempts = 0
         for wait in (*_BACKOFF_SECONDS, None):
             attempts += 1
@@ -212,14 +257,15 @@ def _columns(bars: Bars) -> dict[str, list[float]]:
 def _raised(response: httpcore.Response, request: str) -> httpcore.Response:
     if response.status < 400:
         return response
+    kind = ""
     try:
         problem = json.loads(response.content)
-        text = f"{problem['detail']}; {problem['hint']}"
+        text, kind = f"{problem['detail']}; {problem['hint']}", str(problem.get("type")).rpartition(":")[2]
     except (ValueError, KeyError, TypeError):
         text = response.content[:200].decode(errors="replace")
     if response.status >= 500:
         raise TradesieveError(f"{request} failed with {response.status}: {text}")
-    raise BadInput(f"{request} is refused with {response.status}: {text}")
+    raise RequestRefused(f"{request} is refused with {response.status}: {text}", response.status, kind)
 
 
 def _parse(kind: type[Body], response: httpcore.Response, url: str) -> Body:

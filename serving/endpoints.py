@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -27,6 +28,9 @@ from tradesieve.serving.scoring import Scorer
 _BASE_BYTES, _BAR_BYTES = 1 << 18, 512
 """Limit of a body: thousands of results, and four times the bars of a decision at a generous size each."""
 
+_BODY_SECONDS = 5.0
+"""Within which a body has to arrive; BentoML's own deadline is twice that."""
+
 _EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 logger = logging.getLogger("tradesieve.serving")
@@ -42,6 +46,7 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
                 for path, endpoint in zip(VERSIONED, (score, append_bars, model), strict=True)
             ),
             Route("/openapi.json", openapi, methods=["GET"]),
+            Route("/health", health, methods=["GET"]),
             Route("/metrics", metrics_text, methods=["GET"]),
             Route("/", index, methods=["GET"]),
             # The last, so that no other path reaches BentoML's pages, which load scripts from the internet.
@@ -81,8 +86,21 @@ async def model(request: Request) -> Response:
         "fingerprint": scorer.artifact.fingerprint,
         "lookback": scorer.lookback,
         "needs": {timeframe: required.as_dict() for timeframe, required in scorer.requirements.items()},
+        "refused": _champion(request).refused,
     }
     return Response(json.dumps(content, indent=1), media_type="application/json")
+
+
+async def health(request: Request) -> Response:
+    """GET /health: whether the model that should answer does. Whoever asks needs no key, so it gives no reasons."""
+    champion = _champion(request)
+    content = {"status": "ok", "model": champion.scorer.artifact.fingerprint}
+    if champion.refused is not None:
+        content |= {
+            "status": "degraded",
+            "detail": "a new model was refused, the last good one answers: see GET /model",
+        }
+    return Response(json.dumps(content), media_type="application/json")
 
 
 async def openapi(request: Request) -> Response:
@@ -121,6 +139,8 @@ async def refuse(request: Request, error: Exception) -> Response:
         case _:
             problem = Problem(422, "invalid-value", str(error), hint="correct the request and send it again")
     response = problem_response(problem)
+    if problem.status == 408:
+        response.headers["Connection"] = "close"  # the rest of the body may still come
     if problem.status == 405:
         response.headers["Allow"] = METHODS.get(plain(request.url.path), "GET")
     return response
@@ -156,9 +176,13 @@ class CountAndContain:
             await problem_response(unexpected_problem())(scope, receive, send_counted)
 
 
-def _scorer(request: Request) -> Scorer:
+def _champion(request: Request) -> Champion:
     champion: Champion = request.app.state.champion
-    return champion.scorer
+    return champion
+
+
+def _scorer(request: Request) -> Scorer:
+    return _champion(request).scorer
 
 
 def _metrics(request: Request) -> Metrics:
@@ -167,6 +191,19 @@ def _metrics(request: Request) -> Metrics:
 
 
 async def _body(request: Request, scorer: Scorer) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await _whole_body(request, scorer)
+    except TimeoutError:
+        raise Problem(
+            408,
+            "too-slow",
+            f"the body was not complete after {_BODY_SECONDS:g} s",
+            hint="send the whole request at once",
+        ) from None
+
+
+async def _whole_body(request: Request, scorer: Scorer) -> bytes:
     limit = _BASE_BYTES + _BAR_BYTES * 4 * scorer.most_bars
     chunks, size = [], 0
     async for chunk in request.stream():

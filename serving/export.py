@@ -31,12 +31,12 @@ KEEP_ALIVE_SECONDS = 75
 
 _ALWAYS = (
     "bentoml", "click", "cryptography", "httptools", "prometheus-client", "pydantic", "starlette", "typing-extensions",
-    "uvloop",
+    "uvicorn", "uvloop",
 )  # fmt: skip
 
 
 def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> list[str]:
-    """Return the command that serves an artifact or a Bento, with one worker.
+    """Return the command that serves an artifact or a Bento.
 
     Parameters
     ----------

@@ -1,13 +1,16 @@
-"""Prometheus metrics of the service, kept in memory.
+"""Prometheus metrics of the service: in memory, or in mapped files that its workers share.
 
-Requests are counted by a fixed list of paths, so that no client can make the service keep a series for every path that
-it invents.
+The environment variable ``PROMETHEUS_MULTIPROC_DIR``, which BentoML sets, names the folder of the files. Requests are
+counted by a fixed list of paths, so that no client can make the service keep a series for every path that it invents.
 """
 
 from __future__ import annotations
 
+import os
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -19,10 +22,14 @@ disable_created_metrics()
 
 
 class Metrics:
-    """Counts of this process since it started, in a registry of their own."""
+    """Counts of this service since it started, in registries of their own."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        shared = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self._registry, self._own = CollectorRegistry(), CollectorRegistry()
+        if shared:
+            MultiProcessCollector(self._registry)
+        registry = None if shared else self._registry
         self.decisions = Counter("tradesieve_decisions", "Decisions by outcome.", ["outcome"], registry=registry)
         self.requests = Counter(
             "tradesieve_requests", "Requests by path and status.", ["endpoint", "status"], registry=registry
@@ -35,10 +42,11 @@ class Metrics:
         )
         self.swaps = Counter("tradesieve_model_swaps", "Artifacts that replaced another one.", registry=registry)
         self.refusals = Counter("tradesieve_model_refusals", "Artifacts that were refused.", registry=registry)
-        self.model = Info("tradesieve_model", "The artifact that answers.", registry=registry)
+        # Each worker's own: it holds no number, and workers may differ for a moment while they swap.
+        self.model = Info("tradesieve_model", "The artifact that answers.", registry=self._own)
         for outcome in ("accept", "refuse"):
             self.decisions.labels(outcome)  # both series are there before the first decision
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self._registry) + generate_latest(self._own)

@@ -21,12 +21,15 @@ _REFUSALS = {
     401: "The service has keys, and the request has none of them.",
     403: "The key has another role; or the service has no keys, and the request comes from another machine or a page.",
     404: "The model was not trained on a name.",
+    408: "The body took too long to arrive.",
     409: "The service's own windows do not fit the request.",
     413: "The body is too large.",
     415: "The body is not sent as application/json.",
     422: "A value is not allowed.",
+    431: "The headers are too large.",
+    503: "The service's windows cannot be read or written now.",
 }
-_OF_ALL = (401, 403)
+_OF_ALL = (401, 403, 431)
 _PROBLEM = {
     "type": "object",
     "description": "Problem details, RFC 9457.",

@@ -13,6 +13,7 @@ PATHS = {
     "model needs: stop, target, agreeing, results, others}: accept the trade, at which size?",
     "/bars": "POST {symbol, timeframe, bars, replace}: append closed bars to the service's own window",
     "/model": "GET the manifest of the model that answers, its fingerprint, and what a decision needs by timeframe",
+    "/health": "GET whether it answers with the model that it should, and if not, since it refused that one",
     "/livez": "GET whether the process lives",
     "/readyz": "GET whether it answers",
     "/metrics": "GET counters for Prometheus",

@@ -30,7 +30,9 @@ _TITLES = {
     "no-volume": "The bars have no volume",
     "missing-term": "The model needs more to decide",
     "conflicting-bars": "The bars contradict those the service has",
-    "too-large": "The body is too large",
+    "too-large": "The request is too large",
+    "too-slow": "The request came too slowly",
+    "malformed-http": "The request is not HTTP",
     "not-found": "There is no such path",
     "wrong-method": "The path does not answer this method",
     "wrong-type": "The body is not sent as JSON",
@@ -38,6 +40,7 @@ _TITLES = {
     "no-right": "The key may not do this",
     "not-local": "The service answers this machine alone",
     "future-bars": "A time has not come yet",
+    "unavailable": "The service cannot answer now",
     "unexpected": "The service failed",
 }
 
@@ -47,7 +50,7 @@ class Problem(BadInput):
 
     Parameters
     ----------
-    status : the HTTP status, 4xx.
+    status : the HTTP status, 4xx, or 503 for what passes.
     kind : a key of the table of titles. The response's ``type`` is ``urn:tradesieve:KIND``, for programs to switch on.
     detail : what is wrong, with the value.
     field : where in the request, such as ``bars.close[17]``; None if it is not a single field.

@@ -3,6 +3,10 @@
 It serves the artifact that ``--arg artifact=FOLDER`` names, else the environment variable ``TRADESIEVE_ARTIFACT``, else
 the folder ``artifact`` beside the package, as in a Bento. Its signer has to be among the keys in the folder that
 ``--arg keys=FOLDER`` names, else among those of this installation, or of a Bento, in the folder ``keys`` beside it.
+
+Two workers answer alike, so that one that dies keeps nobody waiting; ``TRADESIEVE_WORKERS`` is another number of them.
+What they share is kept in the folder that ``TRADESIEVE_SERVICE_STATE`` names, else in one per port under
+``BENTOML_HOME``.
 """
 
 from __future__ import annotations
@@ -12,24 +16,26 @@ from pathlib import Path
 
 import bentoml
 import click
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.exceptions import BentoMLException
+from uvicorn.config import HTTP_PROTOCOLS
 
-from tradesieve.market.errors import TradesieveError
+from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact.signatures import Keys, installation_keys
-
-# BentoML turns on prometheus_client's multi-process mode, which keeps counts in mapped files that workers share. There
-# is one worker, whose counts stay in memory. The mode is chosen when prometheus_client is first imported.
-os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-
 from tradesieve.serving.access import read_access, require_keys
-from tradesieve.serving.champion import Champion, load_verified
+from tradesieve.serving.champion import Champion, load_or_last_good
 from tradesieve.serving.endpoints import build_application
 from tradesieve.serving.guards import read_policies
+from tradesieve.serving.last_good import LastGood
 from tradesieve.serving.metrics import Metrics
+from tradesieve.serving.workers import STATE_VARIABLE, read_workers
 
 ARTIFACT_VARIABLE = "TRADESIEVE_ARTIFACT"
 BESIDE = Path(__file__).parents[2]
 """The folder that holds the package, and in a Bento its artifact."""
+
+# BentoML's worker lets uvicorn choose.
+HTTP_PROTOCOLS["auto"] = "tradesieve.serving.connections:BoundedConnection"
 
 metrics = Metrics()
 champion = Champion(metrics)
@@ -54,13 +60,24 @@ def _given() -> str | None:
     return getattr(bentoml.use_arguments(), "artifact", None) or os.environ.get(ARTIFACT_VARIABLE)
 
 
+def state_folder(port: int) -> Path:
+    """Return the folder of what the workers of the service on a port share, and its next start finds."""
+    given = os.environ.get(STATE_VARIABLE)
+    return Path(given) if given else Path(BentoMLContainer.bentoml_home.get()) / "tradesieve" / str(port)
+
+
+try:
+    _n_workers = read_workers(os.environ)
+except BadInput:
+    _n_workers = 1  # `refuse_unverified` refuses to start
+
+
 @bentoml.asgi_app(application, path="/")
 @bentoml.service(
     name="tradesieve",
     # BentoML's own default is every address.
     http={"host": "127.0.0.1"},
-    # Bars that POST /bars appends stay in their worker's memory, so there is one worker.
-    workers=1,
+    workers=_n_workers,
     # Each request leaves a timer behind that lives as long as this.
     traffic={"timeout": 10},
     # BentoML's own metrics write to disk with every request and keep a series for every path that was ever requested:
@@ -75,17 +92,28 @@ class TradesieveService:
 
     def __init__(self) -> None:
         application.state.access = read_access(os.environ)
-        champion.start(artifact_pointer(), read_policies(os.environ), keys=signing_keys())
+        state = os.environ.get(STATE_VARIABLE)
+        champion.start(
+            artifact_pointer(),
+            read_policies(os.environ),
+            keys=signing_keys(),
+            state=Path(state) if state else None,
+        )
 
     @bentoml.on_deployment
     @staticmethod
     def refuse_unverified() -> None:
         """Check keys and artifact before any worker starts: one that fails to start would be restarted for ever."""
         command = click.get_current_context(silent=True)
+        given = {} if command is None else command.params
         try:
+            read_workers(os.environ)
             read_policies(os.environ)
-            require_keys((command and command.params.get("host")) or "127.0.0.1", os.environ)
-            load_verified(artifact_pointer(), signing_keys())
+            require_keys(given.get("host") or "127.0.0.1", os.environ)
+            # The workers inherit it.
+            state = state_folder(given.get("port") or BentoMLContainer.http.port.get())
+            os.environ[STATE_VARIABLE] = str(state.resolve())
+            load_or_last_good(artifact_pointer(), LastGood(state, artifact_pointer()), signing_keys())
         except TradesieveError as error:
             raise BentoMLException(str(error)) from error
 

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.serving.access import KEYS_FILE_VARIABLE, KEYS_VARIABLE
 from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.export import serve_command
+from tradesieve.serving.workers import STATE_VARIABLE, WORKERS_VARIABLE
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 15.0
@@ -40,23 +42,26 @@ def serve_locally(artifact_folder: Path, settings: Settings) -> Iterator[str]:
         "BENTOML_HOME": str(settings.home / "bentoml-paper"),
         "BENTOML_DO_NOT_TRACK": "True",
         "DO_NOT_TRACK": "true",
+        WORKERS_VARIABLE: "1",
     }
-    with open(log, "w") as out:
+    # Nothing of its state is of use to the next run.
+    with tempfile.TemporaryDirectory(prefix="tradesieve-paper-") as state, open(log, "w") as out:
+        environment[STATE_VARIABLE] = state
         process = subprocess.Popen(
             serve_command(artifact_folder, port=port), env=environment, stdout=out, stderr=out, start_new_session=True
         )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_ready(url, process, log)
-        yield url
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            url = f"http://127.0.0.1:{port}"
+            _wait_ready(url, process, log)
+            yield url
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def _wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient
-from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.client import RequestRefused, ScoringClient
 
 STRATEGY = "breakout(lookback=20)"
 DECISION = b'{"accept":true,"size":1.0,"score":0.6,"threshold":0.5,"model":"m","reasons":[]}'
@@ -163,3 +163,49 @@ def test_other_answers_are_not_retried(
         client.score(**asked)
     assert not isinstance(caught.value, Transient)
     assert server.answers == []
+
+
+def appended(bars: Bars, needed: int) -> tuple[int, bytes]:
+    counted = {"added": 1, "known": 0, "dropped": 0, "n_bars": len(bars), "needed": needed, "last_time": 0}
+    return 200, json.dumps({"symbol": bars.symbol, "timeframe": "5m", **counted}).encode()
+
+
+def lost(kind: str) -> tuple[int, bytes]:
+    return 409, json.dumps({"type": f"urn:tradesieve:{kind}", "detail": "d", "hint": "h"}).encode()
+
+
+@pytest.mark.parametrize("kind", ["no-window", "too-few-bars", "stale-window"])
+def test_bars_that_the_service_lost_are_sent_again(kind: str, bars_maker: Callable[..., Bars]) -> None:
+    bars = bars_maker("BTC-USD")[:60]
+    asked = question(bars, bars=None)
+    answers = [appended(bars, 20), appended(bars, 20), lost(kind), appended(bars, 20), (200, DECISION)]
+    with Scripted(answers) as server, ScoringClient(server.url, timeout=10.0) as client:
+        client.append_bars(bars[:50])
+        client.append_bars(bars[48:])
+        assert client.score(**asked).accept
+    assert not server.answers
+    again = json.loads(server.bodies[3])
+    assert again["replace"] is True
+    assert again["bars"]["close_time"] == bars.close_time[-28:].tolist()
+    assert again["bars"]["close"] == bars.close[-28:].tolist()
+    assert server.bodies[4] == server.bodies[2]
+
+
+def test_a_409_that_bars_do_not_answer_is_refused(bars_maker: Callable[..., Bars]) -> None:
+    bars = bars_maker("BTC-USD")[:60]
+    asked = question(bars, bars=None)
+    with Scripted([lost("no-window")]) as server, ScoringClient(server.url, timeout=10.0) as client:
+        with pytest.raises(RequestRefused, match="409") as caught:
+            client.score(**asked)
+        assert (caught.value.status, caught.value.kind) == (409, "no-window")
+    answers = [appended(bars, 20), lost("no-window"), appended(bars, 20), lost("no-window")]
+    with Scripted(answers) as server, ScoringClient(server.url, timeout=10.0) as client:
+        client.append_bars(bars)
+        with pytest.raises(RequestRefused, match="409"):
+            client.score(**asked)
+    assert not server.answers
+    answers = [appended(bars, 20), lost("conflicting-bars")]
+    with Scripted(answers) as server, ScoringClient(server.url, timeout=10.0) as client:
+        client.append_bars(bars)
+        with pytest.raises(RequestRefused, match="409"):
+            client.append_bars(bars)

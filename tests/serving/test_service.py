@@ -74,10 +74,13 @@ def test_the_manifest_and_the_usual_addresses(http: httpx.Client, artifact: Arti
     needs = {"5m": {"bars": 100, "others": {}, "results": 0, "terms": ["side"]}}
     assert manifest == {
         **artifact.manifest, "fingerprint": artifact.fingerprint, "lookback": {"5m": 100}, "needs": needs,
+        "refused": None,
     }  # fmt: skip
     for path in ("/livez", "/readyz", "/healthz"):
         assert http.get(path).status_code == 200
-    assert set(http.get("/").json()) == {"/score", "/bars", "/model", "/livez", "/readyz", "/metrics", "/openapi.json"}
+    assert set(http.get("/").json()) == {
+        "/score", "/bars", "/model", "/health", "/livez", "/readyz", "/metrics", "/openapi.json",
+    }  # fmt: skip
     assert "http" not in http.get("/").text.lower()
 
 
@@ -162,10 +165,13 @@ def test_metrics_are_what_prometheus_reads(http: httpx.Client) -> None:
     assert families["tradesieve_decisions"] == "counter"
 
 
-def test_metrics_stay_in_memory(server: Any, http: httpx.Client) -> None:
-    """BentoML makes the folder of prometheus_client's multi-process mode."""
-    assert counts(http)
-    assert list((server.log.parent / "bentoml" / "prometheus_multiproc_dir").iterdir()) == []
+def test_no_request_adds_a_file_of_metrics(server: Any, http: httpx.Client) -> None:
+    """BentoML's own keep a series, and files, for every path that was ever requested."""
+    folder = server.log.parent / "bentoml" / "prometheus_multiproc_dir"
+    before = {path.name for path in folder.iterdir()}
+    assert {name.rpartition("_")[0] for name in before} == {"counter", "histogram"}
+    http.get("/somewhere/else")
+    assert {path.name for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize(
@@ -297,12 +303,15 @@ def test_a_bad_newcomer_is_refused_and_the_champion_goes_on(
     wait_for(lambda: counts(http)["tradesieve_model_refusals_total"] > refusals)
     assert http.post("/score", json=make_request()).json() == expected
     assert "refused the artifact" in server.text()
+    assert http.get("/health").json()["status"] == "degraded"
+    assert "model.txt is cut short or altered" in http.get("/model").json()["refused"]
     pointer.unlink()  # a pointer that leads nowhere
     wait_for(lambda: counts(http)["tradesieve_model_refusals_total"] > refusals + 1)
     assert http.post("/score", json=make_request()).json() == expected
     point_to(pointer, artifact.folder)
     time.sleep(1.2)
     assert http.get("/readyz").status_code == 200
+    assert http.get("/health").json() == {"status": "ok", "model": artifact.fingerprint}
     assert counts(http)["tradesieve_model_swaps_total"] == 0
 
 
