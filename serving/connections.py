@@ -101,6 +101,7 @@ def headers_too_large() -> Problem:
     return Problem(431, "too-large", detail, hint="send all but the key and the type of the body in the body")
 
 
-def _cancelled(timer: TimerHandle | None) -> None:
+def _cancelled(timer: TimerHandle | None) -> TimerHandle | None:
     if timer is not None:
         timer.cancel()
+    return None
