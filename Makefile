@@ -10,7 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 NO_PYTHON := python3.11 was not found: install Python 3.11, as with 'apt install python3.11-venv', \
 	'brew install python@3.11' or 'uv python install 3.11', then run make again
 
-.PHONY: setup demo test test-fast test-engines check lint bench study levels recipes lock clean
+.PHONY: setup demo test test-fast test-engines docs check lint bench study levels recipes lock clean
 
 setup: $(READY)
 
@@ -55,6 +55,25 @@ test-engines: setup
 		echo "skipped: the extra engines cannot be downloaded, see var/engines-install.txt"; \
 	else cat var/engines-install.txt; exit 1; fi
 
+# The documentation, in var/docs/html, with its notebooks run: Sphinx, in an environment of its own on top of .venv. Works
+# offline once that is made.
+DOCS := var/docs-venv
+
+docs: setup $(DOCS)/.ready
+	rm -rf var/docs/state
+	PATH="$(abspath $(BIN)):$$PATH" TRADESIEVE_HOME="$(CURDIR)/var/docs/state" \
+		$(DOCS)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -d var/docs/doctrees docs var/docs/html
+	@echo "open var/docs/html/index.html"
+
+$(DOCS)/.ready: docs/requirements.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DOCS)
+	@$(BIN)/uv pip install --quiet --python $(DOCS)/bin/python --no-deps --require-hashes --requirement $< \
+		2> var/docs-install.txt || { cat var/docs-install.txt; \
+		echo "the documentation's tools could not be installed: connect this machine for the first 'make docs'"; exit 1; }
+	$(BIN)/python -c "import sysconfig; print('$(CURDIR)', sysconfig.get_path('purelib'), sep='\n')" \
+		> $$($(DOCS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/tradesieve.pth
+	touch $@
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -80,6 +99,8 @@ recipes: setup
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --no-emit-index-url \
 		--generate-hashes --no-annotate --python-version 3.11 --custom-compile-command "make lock"
+	$(BIN)/uv pip compile --group docs --constraint requirements.lock --output-file docs/requirements.lock \
+		--no-emit-index-url --generate-hashes --no-annotate --python-version 3.11 --custom-compile-command "make lock"
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

@@ -73,7 +73,7 @@ def openapi_document() -> dict[str, Any]:
 
 def _operation(path: str) -> dict[str, Any]:
     method = METHODS.get(path, "GET").lower()
-    operation: dict[str, Any] = {"summary": PATHS[path].partition(": ")[2] or PATHS[path].removeprefix("GET ")}
+    operation: dict[str, Any] = {"summary": PATHS[path].rpartition(": ")[2].removeprefix("GET ")}
     if path in _EXCHANGED:
         request, response = _EXCHANGED[path]
         operation["requestBody"] = {"required": True, "content": {"application/json": _reference(request.__name__)}}

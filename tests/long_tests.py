@@ -3,7 +3,7 @@
 LONG = (
     "acceptance", "invariants", "oracles", "parity", "serving", "trading",
     "features/engine/test_column_cache.py", "features/test_user_modules.py",
-    "house/test_docstring_examples.py", "house/test_exports.py", "house/test_readme.py", "house/test_wheel.py",
+    "house/test_docstring_examples.py", "house/test_document_blocks.py", "house/test_exports.py", "house/test_wheel.py",
     "market/calendars/test_sessions.py", "market/execution/test_compilation.py",
     "market/execution/test_fill_rule_properties.py", "market/execution/test_time_search.py", "market/quality",
     "market/sources/databases", "market/sources/exchanges", "market/sources/vendors/test_vendors_real.py",

@@ -1,4 +1,4 @@
-"""Rebuild the table of files that are read in README.md: `.venv/bin/python -m tests.house.files_table`.
+"""Rebuild the table of files that are read in docs/bars.md: `.venv/bin/python -m tests.house.files_table`.
 
 The rows are the shapes with which the tests of `market.sources` write bars and import them.
 """
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tests.market.sources.shapes.written_shapes import shapes_as_markdown
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "bars.md"
 TABLE = re.compile(r"(?<=<!-- made by tests/house/files_table.py -->\n).*?(?=\n<!-- end of the table -->)", re.DOTALL)
 
 
 if __name__ == "__main__":
     table = shapes_as_markdown()
-    README.write_text(TABLE.sub(lambda _: table, README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(TABLE.sub(lambda _: table, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     sys.stdout.write(table + "\n")
