@@ -10,7 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 NO_PYTHON := python3.11 was not found: install Python 3.11, as with 'apt install python3.11-venv', \
 	'brew install python@3.11' or 'uv python install 3.11', then run make again
 
-.PHONY: setup demo test test-fast test-engines docs check lint bench study levels recipes lock clean
+.PHONY: setup demo test test-fast test-engines test-peers docs check lint bench study levels recipes lock clean
 
 setup: $(READY)
 
@@ -33,19 +33,25 @@ test-fast: setup
 # The engines of the extra, Prophet and skfolio, in an environment of their own, and the engines that each need one; says so and
 # passes where nothing can be downloaded.
 OWN_ENVIRONMENTS := autogluon=autogluon.tabular[lightgbm] mljar=mljar-supervised tpot=TPOT,setuptools==80.9.0
+PEERS := freqtrade=freqtrade backtesting=backtesting vectorbt=vectorbt
 OFFLINE := failed to fetch|error sending request|connect|dns|offline
+
+# $(1): a folder of environments, $(2): name=package,package of each.
+define own_environments
+@for pair in $(2); do \
+		test -x $(1)/$${pair%%=*}/bin/python || \
+			$(BIN)/uv venv --quiet --python $(BIN)/python $(1)/$${pair%%=*} || exit 1; \
+		$(BIN)/uv pip install --quiet --python $(1)/$${pair%%=*}/bin/python $$(echo "$${pair#*=}" | tr , ' ') pyarrow \
+			2> $(1)-install.txt || { \
+			rm -r $(1)/$${pair%%=*}; \
+			if grep -qiE "$(OFFLINE)" $(1)-install.txt; then echo "skipped: $${pair#*=} cannot be downloaded"; \
+			else cat $(1)-install.txt; exit 1; fi; }; \
+	done
+endef
 
 test-engines: setup
 	test -x var/engines-venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python var/engines-venv
-	@for pair in $(OWN_ENVIRONMENTS); do \
-		test -x var/engines/$${pair%%=*}/bin/python || \
-			$(BIN)/uv venv --quiet --python $(BIN)/python var/engines/$${pair%%=*} || exit 1; \
-		$(BIN)/uv pip install --quiet --python var/engines/$${pair%%=*}/bin/python $$(echo "$${pair#*=}" | tr , ' ') pyarrow \
-			2> var/engines-install.txt || { \
-			rm -r var/engines/$${pair%%=*}; \
-			if grep -qiE "$(OFFLINE)" var/engines-install.txt; then echo "skipped: $${pair#*=} cannot be downloaded"; \
-			else cat var/engines-install.txt; exit 1; fi; }; \
-	done
+	$(call own_environments,var/engines,$(OWN_ENVIRONMENTS))
 	@if $(BIN)/uv pip install --quiet --python var/engines-venv/bin/python --constraint requirements.lock \
 		--editable '.[dev,engines,prophet,skfolio]' 2> var/engines-install.txt; then \
 		var/engines-venv/bin/python -m pytest -q -k "xgboost or catboost or flaml or autogluon or mljar or tpot or prophet or allocation" \
@@ -54,6 +60,11 @@ test-engines: setup
 	elif grep -qiE "$(OFFLINE)" var/engines-install.txt; then \
 		echo "skipped: the extra engines cannot be downloaded, see var/engines-install.txt"; \
 	else cat var/engines-install.txt; exit 1; fi
+
+# Backtests that freqtrade, backtesting.py and vectorbt run themselves: imported, filtered and served.
+test-peers: setup
+	$(call own_environments,var/peers,$(PEERS))
+	$(BIN)/python -m pytest -q -rs tests/pipelines/peers
 
 # The documentation, in var/docs/html, with its notebooks run: Sphinx, in an environment of its own on top of .venv. Works
 # offline once that is made.
