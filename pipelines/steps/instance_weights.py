@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tradesieve.market.bars import format_time
 from tradesieve.market.errors import BadInput
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.models.json_values import json_safe
+from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.trade_sets import fingerprint_of
 from tradesieve.strategies.allocation.instance_returns import InstanceReturns
 from tradesieve.strategies.allocation.reestimation import Estimation, Estimator, WeightPath, weight_paths
@@ -64,7 +66,12 @@ class FoundWeights:
 
 
 def find_weights(
-    trades: pd.DataFrame, backtest: Backtest, estimation: Estimation, *, warm_up: int | None = None
+    trades: pd.DataFrame,
+    backtest: Backtest,
+    estimation: Estimation,
+    *,
+    warm_up: int | None = None,
+    progress: Progress = silent,
 ) -> FoundWeights:
     """Estimate weights on all closed trades, and follow weights that were re-estimated as time went on.
 
@@ -82,7 +89,7 @@ def find_weights(
     if not len(closed):
         raise BadInput("no trade closed, so there is nothing to weigh: choose other strategies or a longer time")
     estimator = Estimator(InstanceReturns.of(trades, backtest), estimation)
-    paths = tuple(weight_paths(estimator, warm_up=warm_up))
+    paths = tuple(weight_paths(estimator, warm_up=warm_up, on_progress=partial(progress, "weights")))
     names = backtest.instance_names
     return FoundWeights(
         estimation=estimation,

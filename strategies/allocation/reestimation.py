@@ -12,7 +12,7 @@ re-estimated weights, of the first weights kept for ever, and of equal weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from tradesieve.strategies.allocation.methods import EQUAL, MINIMUM_TRADES, esti
 from tradesieve.strategies.statistics.daily_returns import equity, max_drawdown, sortino
 from tradesieve.strategies.statistics.profitable_spans import SPANS, count_spans, share_intervals, span_of
 
+OnProgress = Callable[[int, int, str], None]
 SCHEDULES = ("daily", "weekly", "monthly")
 ONCE = "once"
 WARM_UP = 0.25
@@ -111,10 +112,12 @@ class Estimator:
             )
         return self._found[position]
 
-    def along(self, positions: Sequence[int]) -> np.ndarray:
+    def along(self, positions: Sequence[int], *, on_progress: OnProgress | None = None) -> np.ndarray:
         """Return the weights at several openings; where a solver finds none, the weights before it stay."""
         found = np.zeros((len(positions), len(self.returns.names)))
         for row, position in enumerate(positions):
+            if on_progress is not None:
+                on_progress(row, len(positions), self.estimation.method)
             try:
                 found[row] = found[row - 1] if position in self.failed else self.at(position)
             except BadData:
@@ -123,12 +126,15 @@ class Estimator:
         return found
 
 
-def weight_paths(estimator: Estimator, *, warm_up: int | None = None) -> list[WeightPath]:
+def weight_paths(
+    estimator: Estimator, *, warm_up: int | None = None, on_progress: OnProgress | None = None
+) -> list[WeightPath]:
     """Follow weights that are re-estimated daily, weekly and monthly, kept from the first day on, and equal.
 
     Parameters
     ----------
     warm_up : days that are not traded; None: the fraction `WARM_UP` of all.
+    on_progress : called with the days estimated, their number and the method.
 
     Raises
     ------
@@ -145,7 +151,8 @@ def weight_paths(estimator: Estimator, *, warm_up: int | None = None) -> list[We
     paths = []
     for name in (*SCHEDULES, ONCE):
         positions = first + _openings(days, name)
-        paths.append(_path(name, returns, first, positions, estimator.along(positions.tolist())))
+        weights = estimator.along(positions.tolist(), on_progress=on_progress if name == "daily" else None)
+        paths.append(_path(name, returns, first, positions, weights))
     equal = estimate_weights(EQUAL, np.zeros((0, len(returns.names))), np.zeros(len(returns.names), np.int64))
     paths.append(_path(EQUAL, returns, first, np.array([first]), equal[None]))
     return paths

@@ -13,6 +13,9 @@ import numpy as np
 
 from tradesieve.market.errors import BadData, BadInput
 
+_PRECISION = 1e-5
+"""Below it, a weight is what a solver leaves of nothing."""
+
 
 def mean_risk(history: np.ndarray) -> np.ndarray:
     """Maximise the mean over the semi-deviation (Markowitz, 1959); zeros where no instance earned.
@@ -88,5 +91,5 @@ def _fitted(estimator: Any, history: np.ndarray) -> np.ndarray:
             raise BadData(f"skfolio found no weights: {error}") from error
     if not np.isfinite(found).all():
         raise BadData("skfolio found no weights: they are not finite")
-    kept = np.maximum(found, 0.0)
+    kept = np.where(found > _PRECISION, found, 0.0)
     return kept / kept.sum()

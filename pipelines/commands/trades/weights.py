@@ -89,9 +89,7 @@ def weights(
     )  # fmt: skip
     with console.progress() as progress:
         trades = pool_trades([generate_trades(chunk, settings, progress=progress) for chunk in shown.chunks])
-        progress("weights", 0, 1, method)
-        found = find_weights(trades, backtest_of(shown.chunks), estimation, warm_up=warm_up)
-        progress("weights", 1, 1, method)
+        found = find_weights(trades, backtest_of(shown.chunks), estimation, warm_up=warm_up, progress=progress)
     if output is not None:
         write_configuration(found, output, reestimate=reestimate, trades=experiment.trades)
     if html is not None:
