@@ -22,6 +22,8 @@ from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
 from tradesieve.models.artifact.manifest import read_manifest, require_release
 from tradesieve.models.artifact.signatures import Keys
 from tradesieve.serving.bar_windows import BarWindows
+from tradesieve.serving.decision_log import DecisionLog
+from tradesieve.serving.decision_store import Record
 from tradesieve.serving.last_good import LastGood
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.scoring import Scorer
@@ -46,6 +48,7 @@ class Champion:
         self._pointer = Path()
         self._policies: Mapping[str, str] | None = None
         self._keys: Keys | None = None
+        self._log: DecisionLog | None = None
         self._last_good: LastGood | None = None
         self._identity: object = None
         self.refused: str | None = None
@@ -71,6 +74,7 @@ class Champion:
         *,
         keys: Keys | None = None,
         state: Path | None = None,
+        log: DecisionLog | None = None,
     ) -> None:
         """Load and verify the artifact at `pointer`, or the last good one, and start to watch it.
 
@@ -79,26 +83,29 @@ class Champion:
         policies : of the guards, see `serving.guards`; None: all refuse.
         keys : whose signatures count; None: those of this installation.
         state : folder where the windows and the last good artifact are kept; None: nothing is kept.
+        log : where decisions go; None: nowhere.
 
         Raises
         ------
         BadInput, Refused : as `load_or_last_good`. A service without a verified model does not start.
         """
-        self._pointer, self._policies, self._keys = Path(pointer), policies, keys
+        self._pointer, self._policies, self._keys, self._log = Path(pointer), policies, keys, log
         self._identity = _identity(self._pointer)
         if state is not None:
             self._windows = BarWindows(state / "windows.sqlite")
             self._last_good = LastGood(state, self._pointer)
         artifact, self.refused = load_or_last_good(self._pointer, self._last_good, keys)
-        self._use(Scorer(artifact, self._windows, policies=self._policies))
+        self._use(self._scorer_of(artifact))
         # What is loaded by now lives as long as the process. Frozen, it no longer slows later collections.
         gc.collect()
         gc.freeze()
         threading.Thread(target=self._watch, args=(os.getppid(),), name="champion", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching, and write the decisions that are not in the store yet."""
         self._stop.set()
+        if self._log is not None:
+            self._log.close()
 
     def _watch(self, parent: int) -> None:
         while not self._stop.wait(_POLL_SECONDS):
@@ -116,7 +123,7 @@ class Champion:
         self._identity = identity
         current = self.scorer.artifact.fingerprint
         try:
-            challenger = Scorer(load_verified(self._pointer, self._keys), self._windows, policies=self._policies)
+            challenger = self._scorer_of(load_verified(self._pointer, self._keys))
         except TradesieveError as error:
             self._metrics.refusals.inc()
             self.refused = str(error)
@@ -133,6 +140,13 @@ class Champion:
             self._metrics.swaps.inc()
             self._use(challenger)
             logger.info("%s replaced %s", challenger.artifact.fingerprint, current)
+
+    def _scorer_of(self, artifact: Artifact) -> Scorer:
+        return Scorer(artifact, self._windows, policies=self._policies, on_decision=self._decided)
+
+    def _decided(self, record: Record) -> None:
+        if self._log is not None:
+            self._log.add(record)
 
     def _use(self, scorer: Scorer) -> None:
         self._scorer = scorer

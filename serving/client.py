@@ -20,6 +20,7 @@ from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData, BadInput, TradesieveError, Transient
 from tradesieve.serving.deadlines import ERRORS, DeadlinePool
 from tradesieve.serving.paths import VERSION
+from tradesieve.serving.request_ids import HEADER
 from tradesieve.serving.schemas import Appended, Decision, Requirements
 
 Body = TypeVar("Body", Decision, Appended)
@@ -112,6 +113,7 @@ class ScoringClient:
         agreeing: float | None = None,
         results: Sequence[float] | None = None,
         others: Mapping[str, Bars | None] | None = None,
+        request_id: str | None = None,
     ) -> Decision:
         """Request a decision on one trade.
 
@@ -124,6 +126,7 @@ class ScoringClient:
         results : net returns of the instance's own closed trades, oldest first.
         others : the last bars of other symbols, closed by the decision; None, as a whole or for one: the service's own
             window.
+        request_id : under which the service logs and stores the decision; None: it makes one.
 
         Raises
         ------
@@ -147,14 +150,14 @@ class ScoringClient:
         if others is not None:
             body["others"] = {name: None if other is None else _columns(other) for name, other in others.items()}
         try:
-            response = self._request("POST", f"{VERSION}/score", body, end=end)
+            response = self._request("POST", f"{VERSION}/score", body, end=end, request_id=request_id)
         except RequestRefused as refused:
             lost = {key: held for key, held in self._appended.items() if key[1] == body["timeframe"]}
             if refused.status != 409 or refused.kind not in _ANSWERED_BY_BARS or not lost:
                 raise
             for held in lost.values():
                 self._append(held, replace=True, end=end)
-            response = self._request("POST", f"{VERSION}/score", body, end=end)
+            response = self._request("POST", f"{VERSION}/score", body, end=end, request_id=request_id)
         return _parse(Decision, response, self._url)
 
     def append_bars(self, bars: Bars, *, replace: bool = False) -> Appended:
@@ -227,7 +230,13 @@ class ScoringClient:
         return time.monotonic() + self._timeout
 
     def _request(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, end: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        end: float | None = None,
+        request_id: str | None = None,
     ) -> httpcore.Response:
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
         end = self._end() if end is None else end
@@ -235,7 +244,7 @@ class ScoringClient:
         for wait in (*_BACKOFF_SECONDS, None):
             attempts += 1
             try:
-                response = self._send(method, path, content, end=end)
+                response = self._send(method, path, content, end=end, request_id=request_id)
                 if response.status not in _TRANSIENT_STATUSES:
                     return _raised(response, f"{method} {self._url}{path}")
                 failure = f"answers {response.status}"
@@ -246,8 +255,11 @@ class ScoringClient:
             time.sleep(wait)
         raise Transient(f"the service at {self._url} {failure}, {attempts} {'time' if attempts == 1 else 'times'}")
 
-    def _send(self, method: str, path: str, content: bytes | None, *, end: float) -> httpcore.Response:
-        return self._pool.request(method, f"{self._url}{path}", end=end, headers=self._headers, content=content)
+    def _send(
+        self, method: str, path: str, content: bytes | None, *, end: float, request_id: str | None = None
+    ) -> httpcore.Response:
+        headers = self._headers if request_id is None else {**self._headers, HEADER: request_id}
+        return self._pool.request(method, f"{self._url}{path}", end=end, headers=headers, content=content)
 
 
 def _columns(bars: Bars) -> dict[str, list[float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +23,7 @@ from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.openapi import openapi_document
 from tradesieve.serving.paths import METHODS, PATHS, VERSION, VERSIONED, plain
 from tradesieve.serving.problem_details import Problem, problem_response, short_repr, unexpected_problem
+from tradesieve.serving.request_ids import request_id_of, with_request_id
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest, parse_request
 from tradesieve.serving.scoring import Scorer
 
@@ -61,11 +63,12 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
 
 async def score(request: Request) -> Response:
     """POST /score: decide on one trade."""
-    metrics = _metrics(request)
+    metrics, began = _metrics(request), time.perf_counter_ns()
     with metrics.score_seconds.time():
         # One scorer from here on: a swap in the middle of a request does not mix two models.
         scorer = _scorer(request)
-        decision = scorer.score(parse_request(ScoreRequest, await _body(request, scorer)))
+        asked = parse_request(ScoreRequest, await _body(request, scorer))
+        decision = scorer.score(asked, request_id=request.scope["request_id"], began=began)
         # A decision takes less time than a hand-over to a thread, so it is made on the event loop.
         metrics.decisions.labels("accept" if decision.accept else "refuse").inc()
         return Response(decision.model_dump_json(), media_type="application/json")
@@ -147,7 +150,7 @@ async def refuse(request: Request, error: Exception) -> Response:
 
 
 class CountAndContain:
-    """ASGI middleware that counts responses, and answers an unexpected error with problem details."""
+    """ASGI middleware that names and counts requests, and answers an unexpected error with problem details."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -159,12 +162,14 @@ class CountAndContain:
             await self.app(scope, receive, send)
             return
         path, started = plain(scope["path"]), False
+        scope["request_id"] = request_id = request_id_of(scope["headers"])
 
         async def send_counted(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 self.requests.labels(path if path in PATHS else "other", message["status"]).inc()
+                message["headers"] = with_request_id(message.get("headers", ()), request_id)
             await send(message)
 
         try:
@@ -172,7 +177,7 @@ class CountAndContain:
         except Exception:
             if started:
                 raise
-            logger.exception("%s %s failed", scope["method"], short_repr(path))
+            logger.exception("%s %s failed, request %s", scope["method"], short_repr(path), request_id)
             await problem_response(unexpected_problem())(scope, receive, send_counted)
 
 

@@ -19,8 +19,10 @@ from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.models.artifact.training_bars import TrainingBars
 from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.decision_bars import DecisionBars, bar_warnings, require_volume, show_time
+from tradesieve.serving.decision_store import Record
 from tradesieve.serving.guards import Finding, find_oddities, read_policies
 from tradesieve.serving.problem_details import Problem, unknown_name
+from tradesieve.serving.request_ids import new_request_id
 from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
 from tradesieve.strategies.instance import Instance
 
@@ -48,6 +50,8 @@ class Scorer:
     windows : the bars that POST /bars appends; they outlive a swap of artifacts.
     policies : what each guard does, see `serving.guards`; None: all refuse.
     clock : the time, int64 ns UTC, that no bar closes after.
+    on_decision : called with each decision as it was made.
+    role : what this artifact is to the service, see `serving.decision_store.Record`.
     """
 
     def __init__(
@@ -57,8 +61,11 @@ class Scorer:
         *,
         policies: Mapping[str, str] | None = None,
         clock: Callable[[], int] = time.time_ns,
+        on_decision: Callable[[Record], None] | None = None,
+        role: str = "champion",
     ) -> None:
         self.artifact, self._clock = artifact, clock
+        self._on_decision, self._role = on_decision, role
         self._policies = read_policies({}) if policies is None else policies
         training = artifact.manifest.get("training_bars", {})
         self._training = {series: TrainingBars(**measured) for series, measured in training.items()}
@@ -94,7 +101,7 @@ class Scorer:
         """What a decision on any symbol requires, by timeframe."""
         return {timeframe: self.artifact.requirements(timeframe) for timeframe in self.artifact.manifest["timeframes"]}
 
-    def score(self, request: ScoreRequest) -> Decision:
+    def score(self, request: ScoreRequest, *, request_id: str | None = None, began: int | None = None) -> Decision:
         """Decide on one trade.
 
         1. Look up the strategy instance.
@@ -103,12 +110,18 @@ class Scorer:
         4. Compute features and score, and turn the score into a size.
         5. Let the guards change the size, where the bars are nothing like those of training.
 
+        Parameters
+        ----------
+        request_id : see `serving.request_ids`; None: a new one.
+        began : when the request came, by `time.perf_counter_ns`.
+
         Raises
         ------
         Problem : 404 for names that the model does not know, 409 if the service's own windows do not fit, 422 if the
             time has not come yet, the bars of the request do not fit, the request lacks what the model requires, or
             bars lack the volume that it reads.
         """
+        read = time.perf_counter_ns()
         request = self._with_known_symbol(request, self._parts["symbol"])
         instance, timeframe = self._instance(request)
         self._require_past(request.decision_time, "decision_time")
@@ -117,11 +130,15 @@ class Scorer:
         window = self._bars.own(request, timeframe, required)
         others = self._bars.others(request, timeframe, required) if required.others else {}
         require_volume(self.artifact.features, window, others)
-        score = self.artifact.score(window, decision, others=others, instance_names=[instance])
+        found_bars = time.perf_counter_ns()
+        features = self.artifact.columns(window, decision, others=others, instance_names=[instance])
+        computed = time.perf_counter_ns()
+        score = self.artifact.model.predict(features)
+        scored = time.perf_counter_ns()
         size, threshold = float(self.artifact.sizes(score, [instance])[0]), self._thresholds[instance]
         found = list(self._findings(instance, request.side, window, others))
         size, reasons = self._guarded(size, _reason(float(score[0]), size, threshold), found)
-        return Decision(
+        answer = Decision(
             accept=size > 0.0,
             size=size,
             score=float(score[0]),
@@ -129,6 +146,22 @@ class Scorer:
             model=self.artifact.fingerprint,
             reasons=[*reasons, *bar_warnings(window, others), *self._warnings],
         )
+        if self._on_decision is not None:
+            stages = {
+                "read": read - (read if began is None else began),
+                "bars": found_bars - read,
+                "features": computed - found_bars,
+                "model": scored - computed,
+                "guards": time.perf_counter_ns() - scored,
+            }
+            self._on_decision(
+                Record(
+                    request_id or new_request_id(), time.time_ns(), self._role, answer.model, request.strategy,
+                    request.symbol, str(timeframe), request.side, request.decision_time, _terms(request), window,
+                    others, features[0], answer.score, answer.size, answer.accept, answer.reasons, stages,
+                )
+            )  # fmt: skip
+        return answer
 
     def append(self, request: AppendRequest) -> Appended:
         """Append closed bars to the service's own window, of a symbol that the model trades or looks at.
@@ -224,6 +257,10 @@ def _window_lengths(requirements: dict[tuple[str, str], Requirements]) -> dict[t
         for symbol, n_bars in required.by_symbol(own).items():
             lengths[symbol, timeframe] = max(lengths.get((symbol, timeframe), 0), n_bars)
     return lengths
+
+
+def _terms(request: ScoreRequest) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in _HINTS if name in request.model_fields_set}
 
 
 def _decision(request: ScoreRequest, required: Requirements) -> Decisions:

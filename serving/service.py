@@ -6,7 +6,7 @@ the folder ``artifact`` beside the package, as in a Bento. Its signer has to be 
 
 Two workers answer alike, so that one that dies keeps nobody waiting; ``TRADESIEVE_WORKERS`` is another number of them.
 What they share is kept in the folder that ``TRADESIEVE_SERVICE_STATE`` names, else in one per port under
-``BENTOML_HOME``.
+``BENTOML_HOME``. Decisions are stored, see `serving.decision_log`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact.signatures import Keys, installation_keys
 from tradesieve.serving.access import read_access, require_keys
 from tradesieve.serving.champion import Champion, load_or_last_good
+from tradesieve.serving.decision_log import open_log, read_log_settings
 from tradesieve.serving.endpoints import build_application
 from tradesieve.serving.guards import read_policies
 from tradesieve.serving.last_good import LastGood
@@ -98,6 +99,7 @@ class TradesieveService:
             read_policies(os.environ),
             keys=signing_keys(),
             state=Path(state) if state else None,
+            log=open_log(read_log_settings(os.environ)),
         )
 
     @bentoml.on_deployment
@@ -114,10 +116,12 @@ class TradesieveService:
             state = state_folder(given.get("port") or BentoMLContainer.http.port.get())
             os.environ[STATE_VARIABLE] = str(state.resolve())
             load_or_last_good(artifact_pointer(), LastGood(state, artifact_pointer()), signing_keys())
+            if (log := open_log(read_log_settings(os.environ))) is not None:
+                log.close()
         except TradesieveError as error:
             raise BentoMLException(str(error)) from error
 
     @bentoml.on_shutdown
     def stop_watching(self) -> None:
-        """Stop watching the artifact when the worker stops."""
+        """Stop watching the artifact when the worker stops, and store the last decisions."""
         champion.stop()

@@ -327,7 +327,11 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     def start(target: str | Path, *, wait: bool = True, host: str | None = "127.0.0.1", **environment: str) -> Server:
         folder = tmp_path_factory.mktemp("server")
         port = free_port()
-        home = {"BENTOML_HOME": str(folder / "bentoml"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        home = {
+            "TRADESIEVE_HOME": str(folder),
+            "BENTOML_HOME": str(folder / "bentoml"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
         command = serve_command(target, port=port)
         if host is None:  # leave it to BentoML
             at = command.index("--host")

@@ -10,6 +10,7 @@ import pandas as pd
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.request_ids import new_request_id
 from tradesieve.serving.schemas import Requirements
 from tradesieve.strategies.backtest.peers import peer_agreement, peer_groups
 from tradesieve.strategies.signals import Signals
@@ -128,6 +129,7 @@ class Bot:
             )
         if not broker.would_accept(side):
             return
+        request_id = new_request_id()
         answer = self._client.score(
             strategy=strategy.id,
             symbol=known.symbol,
@@ -135,6 +137,7 @@ class Bot:
             side=side,
             decision_time=now,
             bars=known[-self._requirements.bars :],
+            request_id=request_id,
             **self._context(broker, signals, row, now),
         )
         self.n_requests += 1
@@ -142,6 +145,7 @@ class Bot:
         self._journal.write(
             "decision", now, strategy=strategy.id, symbol=known.symbol, timeframe=broker.timeframe,
             side=int(ticket.side), accept=answer.accept, size=ticket.size, score=ticket.score, model=answer.model,
+            request_id=request_id,
         )  # fmt: skip
 
     def _context(self, broker: PaperBroker, signals: Signals, row: int, now: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.tracking.connection import runs_page
+from tradesieve.pipelines.commands.model_audit import audit
 from tradesieve.pipelines.commands.model_choices import choices
 from tradesieve.pipelines.commands.model_trust import trust
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
@@ -63,6 +64,7 @@ def model() -> None:
     """Search for filters, evaluate, compare, export and serve them."""
 
 
+model.add_command(audit)
 model.add_command(choices)
 model.add_command(trust)
 
@@ -315,4 +317,5 @@ def run(host: str, port: int) -> None:
     require_free(port, host=host, remedy="stop what listens there, or choose another one with --port")
     console.note(f"serving {load_artifact(settings.champion).fingerprint} on http://{host}:{port}, stop with Ctrl-C")
     # Replace this process, so that signals reach the service itself.
-    os.execve(command[0], command, os.environ | {"BENTOML_HOME": str(settings.bentoml), "BENTOML_DO_NOT_TRACK": "True"})
+    state = {"TRADESIEVE_HOME": str(settings.home), "BENTOML_HOME": str(settings.bentoml)}
+    os.execve(command[0], command, os.environ | state | {"BENTOML_DO_NOT_TRACK": "True"})

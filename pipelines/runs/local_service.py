@@ -39,6 +39,7 @@ def serve_locally(artifact_folder: Path, settings: Settings) -> Iterator[str]:
     # It answers this run alone, so it has no keys.
     inherited = {name: value for name, value in os.environ.items() if name not in (KEYS_VARIABLE, KEYS_FILE_VARIABLE)}
     environment = inherited | {
+        "TRADESIEVE_HOME": str(settings.home),
         "BENTOML_HOME": str(settings.home / "bentoml-paper"),
         "BENTOML_DO_NOT_TRACK": "True",
         "DO_NOT_TRACK": "true",

@@ -8,6 +8,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release
 from tradesieve.models.tracking.runs import champion, download_artifact
 from tradesieve.pipelines.fingerprints import cache_key
+from tradesieve.pipelines.runs.export_record import record_export
 from tradesieve.pipelines.settings import Settings
 from tradesieve.serving.export import build_bento, point_to, serve_command
 
@@ -71,6 +72,7 @@ def release_run(settings: Settings, run_id: str, *, override: str | None = None)
     released = released_artifact(settings, run_id, override=override)
     tag = build_bento(released.folder, bento_home=settings.bentoml)
     point_to(settings.champion, released.folder)
+    record_export(settings, released)
     return released, tag
 
 

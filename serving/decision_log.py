@@ -1,0 +1,163 @@
+"""The decision log: every decision goes to the store, and none waits for it.
+
+A request leaves its decision in memory. A thread writes what has come, many decisions in one short transaction, twice a
+second; at the end of a process, whatever is left. While the database cannot be written, decisions are kept and tried
+again, up to a limit.
+
+``TRADESIEVE_DECISIONS`` is the URL of the database, ``decisions.db`` in the state folder unless it is given, ``none``
+for none; ``TRADESIEVE_DECISIONS_DAYS`` says for how many days decisions are kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradesieve.market.errors import BadInput
+from tradesieve.serving.decision_store import DecisionStore, Record, open_store
+
+URL_VARIABLE, DAYS_VARIABLE = "TRADESIEVE_DECISIONS", "TRADESIEVE_DECISIONS_DAYS"
+
+_DEFAULT_DAYS = 90.0
+_SECONDS = 0.5
+"""Between two transactions."""
+_MOST_AT_ONCE = 1000
+_MOST_WAITING = 100_000
+"""Decisions kept while the database cannot be written, about 0.5 GB where each brings bars of its own."""
+_MOST_KNOWN = 20_000
+"""Fingerprints of windows that are remembered as written."""
+_HOUR, _DAY_NS = 3600.0, 86_400_000_000_000
+
+logger = logging.getLogger("tradesieve.serving")
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """Where decisions go, and how long they stay.
+
+    Parameters
+    ----------
+    url : None: nowhere.
+    """
+
+    url: str | None
+    days: float
+
+
+def read_log_settings(environment: Mapping[str, str]) -> LogSettings:
+    """Read where decisions go.
+
+    Raises
+    ------
+    BadInput : if the number of days is not above 0.
+    """
+    home = Path(environment.get("TRADESIEVE_HOME") or "var").absolute()
+    url = environment.get(URL_VARIABLE) or f"sqlite:///{home / 'decisions.db'}"
+    text = environment.get(DAYS_VARIABLE) or str(_DEFAULT_DAYS)
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0.0 < days < 1e6:
+        raise BadInput(f"{DAYS_VARIABLE} is {text!r}, but must be a number of days above 0")
+    return LogSettings(None if url == "none" else url, days)
+
+
+class DecisionLog:
+    """Writes decisions off the path of requests. Thread-safe.
+
+    Parameters
+    ----------
+    store : where they go; the log closes it.
+    days : how long they stay.
+    """
+
+    def __init__(self, store: DecisionStore, *, days: float = _DEFAULT_DAYS) -> None:
+        self._store, self._days = store, days
+        self._waiting: deque[Record] = deque()
+        self._n_lost = 0
+        self._known: set[str] = set()
+        self._stop = threading.Event()
+        self._pruned = -_HOUR
+        self._failing = False
+        self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
+        self._thread.start()
+
+    def add(self, record: Record) -> None:
+        """Take a decision; it is in the store within a second."""
+        if len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(record)
+        else:
+            self._n_lost += 1
+
+    @property
+    def n_waiting(self) -> int:
+        """Decisions that are not in the store yet."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """Write what is left, and close the store."""
+        self._stop.set()
+        self._thread.join(30.0)
+        while self._waiting and self._write():
+            pass
+        if lost := len(self._waiting) + self._n_lost:
+            logger.error("%d decisions are lost: the store could not be written", lost)
+        self._store.close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(_SECONDS):
+            while self._waiting and self._write() and not self._stop.is_set():
+                pass
+            if time.monotonic() - self._pruned > _HOUR:
+                self._prune()
+
+    def _write(self) -> bool:
+        """Write the oldest decisions; they leave memory once they are in the store."""
+        batch = [self._waiting[i] for i in range(min(_MOST_AT_ONCE, len(self._waiting)))]
+        try:
+            self._store.write(batch, self._known)
+        except Exception as error:  # a database may fail in any way; the service goes on
+            if not self._failing:
+                logger.error("decisions cannot be stored, they are kept and tried again: %s", _first_line(error))
+            self._failing = True
+            return False
+        if self._failing:
+            logger.warning("decisions are stored again")
+        self._failing = False
+        for _ in batch:
+            self._waiting.popleft()
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+        return True
+
+    def _prune(self) -> None:
+        self._pruned = time.monotonic()
+        # What is remembered as written may be what is deleted now.
+        self._known.clear()
+        try:
+            deleted = self._store.prune(time.time_ns() - int(self._days * _DAY_NS))
+        except Exception as error:
+            logger.error("old decisions cannot be deleted: %s", _first_line(error))
+            return
+        if deleted:
+            logger.info("deleted %d decisions older than %g days", deleted, self._days)
+
+
+def open_log(settings: LogSettings) -> DecisionLog | None:
+    """Start to log decisions; None if none are to be stored.
+
+    Raises
+    ------
+    BadInput : if the database cannot be reached or written.
+    """
+    return None if settings.url is None else DecisionLog(open_store(settings.url), days=settings.days)
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]

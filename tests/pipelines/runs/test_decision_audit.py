@@ -1,0 +1,152 @@
+"""The audit: a bot's week over a real service; of one thing that is changed then, it names the cause and the time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.pipelines.command_runs import Command
+from tests.pipelines.conftest import Finished, settings_in
+from tradesieve.features.factor import FACTORS
+from tradesieve.market.bars import COLUMNS, format_time
+from tradesieve.market.timeframes import parse_timeframe
+from tradesieve.models.artifact.artifact import Artifact, release
+from tradesieve.pipelines.runs.decision_audit import Audit, audit_decisions
+from tradesieve.pipelines.runs.export_record import record_export
+from tradesieve.pipelines.runs.paper_replay import PaperResult, replay
+from tradesieve.pipelines.settings import Settings
+from tradesieve.serving.decision_store import open_store
+from tradesieve.serving.export import point_to
+
+pytestmark = pytest.mark.slow
+
+DAY = 86_400_000_000_000
+
+
+@dataclass(frozen=True)
+class Week:
+    """A home in which a bot traded for a week, and what it met."""
+
+    settings: Settings
+    artifact: Artifact
+    result: PaperResult
+
+    def audit(self, settings: Settings, **options: Any) -> Audit:
+        store = open_store(f"sqlite:///{settings.home / 'decisions.db'}", create=False)
+        try:
+            return audit_decisions(settings, store, **options)
+        finally:
+            store.close()
+
+
+@pytest.fixture(scope="module")
+def week(finished: Finished, trained: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Week:
+    home = tmp_path_factory.mktemp("week") / "home"
+    shutil.copytree(finished.settings.home, home)
+    settings = settings_in(home)
+    artifact = release(trained, home / "released" / "one", run_id=finished.result["run_id"], override="a test")
+    point_to(settings.champion, artifact.folder)
+    record_export(settings, artifact)
+    end = int(settings.bars.load("AAA", parse_timeframe("15m")).close_time[-1])
+    result = replay(artifact.folder, settings, symbol="AAA", timeframe="15m", start_time=end - 7 * DAY, end_time=end)
+    assert result.n_asked > 20
+    return Week(settings, artifact, result)
+
+
+@pytest.fixture
+def copy(week: Week, tmp_path: Path) -> Settings:
+    """A home of its own, to change."""
+    shutil.copytree(week.settings.home, tmp_path / "home", symlinks=True)
+    return settings_in(tmp_path / "home")
+
+
+def test_an_untouched_week_differs_in_nothing(week: Week) -> None:
+    found = week.audit(week.settings)
+    assert (found.findings, dict(found.skipped)) == ([], {})
+    assert found.n_decisions == found.n_replayed == week.result.n_asked
+    assert found.n_trades == len(week.result.trades)
+    assert dict(found.models) == {week.artifact.fingerprint: week.result.n_asked}
+
+
+def test_one_altered_bar_is_the_data(week: Week, copy: Settings) -> None:
+    bars = copy.bars.load("AAA", parse_timeframe("15m"))
+    decided = int(week.result.trades["decision_time"].iloc[5])
+    row = int(np.searchsorted(bars.close_time, decided))
+    columns = {name: getattr(bars, name).copy() for name in COLUMNS}
+    columns["volume"][row] *= 2
+    copy.bars.append(bars.with_columns(columns), replace=True)
+    (found,) = week.audit(copy).findings
+    assert (found.cause, found.subject, found.first_time, found.n) == ("data", "AAA 15m", decided, 1)
+    assert f"closes at {format_time(decided)}: the volume of AAA 15m was " in found.first
+
+
+def changed_nb(x):
+    """Stand for the code of a factor after somebody changed it."""
+    return x[-1] / x[0] - 0.5
+
+
+def test_one_factors_changed_code_is_the_factor(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    feature = next(each for each in week.artifact.features if each.factor.kind == "series")
+    own = feature.factor.name
+    monkeypatch.setitem(FACTORS, own, replace(feature.factor, kernel=changed_nb))
+    found = week.audit(week.settings).findings
+    reads = {each.name for each in week.artifact.features if each.factor.name == own}
+    assert {one.subject for one in found} == reads
+    assert {one.cause for one in found} == {"factor"}
+    first = min(entry["time"] for entry in entries(week.result.journal) if entry["event"] == "decision")
+    assert {one.first_time for one in found} == {first}
+
+
+def test_a_swapped_artifact_is_the_model(week: Week, copy: Settings, finished: Finished) -> None:
+    """Another model is exported before the week, and yet the one of before answers."""
+    other = release(week.artifact, copy.home / "released" / "two", run_id=finished.result["run_id"], override="else")
+    path = copy.champion.with_name("exports.jsonl")
+    entry = json.loads(path.read_text())
+    path.write_text(json.dumps({"time": entry["time"] - DAY, "model": other.fingerprint}) + "\n")
+    (found,) = week.audit(copy).findings
+    assert (found.cause, found.subject, found.n) == ("model", week.artifact.fingerprint, week.result.n_asked)
+    assert f"but {other.fingerprint} was exported" in found.first
+
+
+def test_a_model_that_is_gone_is_said(week: Week, copy: Settings) -> None:
+    shutil.rmtree(copy.home / "released")
+    found = week.audit(copy)
+    assert found.n_replayed == 0
+    assert dict(found.skipped) == {
+        f"model {week.artifact.fingerprint} is not among the released ones": week.result.n_asked
+    }
+
+
+def test_another_exit_is_the_fill(week: Week, copy: Settings, run: Command) -> None:
+    journal = copy.home / "journal" / week.result.journal.name
+    lines = journal.read_text().splitlines()
+    place = next(i for i, line in enumerate(lines) if '"event": "closed"' in line)
+    trade = json.loads(lines[place])
+    lines[place] = json.dumps({**trade, "exit_price": trade["exit_price"] * 1.001})
+    journal.write_text("\n".join(lines) + "\n")
+    ended = run("model", "audit", "--json", home=copy.home)
+    assert ended.code == 1
+    said = json.loads(ended.out)
+    (found,) = said["findings"]
+    assert (found["cause"], found["n"], found["first_time_ns"]) == ("fill", 1, trade["entry_time"])
+    assert "exit_price was" in found["first"]
+    shown = run("model", "audit", home=copy.home)
+    assert "live and research differ: fill" in shown.err
+    assert "trades of AAA 15m" in shown.out
+
+
+def test_a_part_of_the_time_is_audited(week: Week, run: Command) -> None:
+    times = [entry["time"] for entry in entries(week.result.journal) if entry["event"] == "decision"]
+    found = week.audit(week.settings, since=times[10], until=times[19])
+    assert found.n_decisions == sum(times[10] <= time <= times[19] for time in times)
+    assert run("model", "audit", "--since", "2100-01-01", home=week.settings.home).code == 2
+
+
+def entries(journal: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in journal.read_text().splitlines()]
