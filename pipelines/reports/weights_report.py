@@ -23,10 +23,10 @@ _PATH_COLUMNS = (
     Column("max_drawdown", "drawdown", "deepest fall of the compounded capital", "percent"),
     Column("n_weeks", "weeks", "weeks with an exit", "count"),
     Column("profitable_weeks_rate", "profitable weeks", "of the weeks with an exit", "percent"),
-    Column("profitable_weeks_low", "at least", "lower end of the 95 % interval", "percent"),
+    Column("profitable_weeks_low", "weeks, at least", "lower end of the 95 % interval", "percent"),
     Column("n_months", "months", "months with an exit", "count"),
     Column("profitable_months_rate", "profitable months", "of the months with an exit", "percent"),
-    Column("profitable_months_low", "at least", "lower end of the 95 % interval", "percent"),
+    Column("profitable_months_low", "months, at least", "lower end of the 95 % interval", "percent"),
     Column("turnover", "turnover", "entry notional in a year, as a multiple of the capital"),
     Column("reallocated", "reallocated", "capital moved between instances in a year, as a multiple of the capital"),
     Column("n_trades", "trades", "trades with a weight above zero", "count"),
@@ -57,6 +57,8 @@ def write_weights(found: FoundWeights, path: Path, *, reestimate: str, notes: Se
     ordered = [chosen, *(each for each in found.paths if each is not chosen)]
     brief = [row["instance"] for row in abbreviate([{"instance": name} for name in found.names])]
     measures = [[PATHS[row.pop("path")], *map(row.get, _names(_PATH_COLUMNS)[1:])] for row in found.path_rows()]
+    curves = paths_chart(days, {PATHS[each.name]: each.returns for each in ordered}, [])
+    curves.update_yaxes(title_text="capital, start = 1, logarithmic", type="log", tickformat="~g")
     page = render(
         "weights_report",
         title=f"Weights by {found.estimation.method.replace('_', ' ')}",
@@ -66,13 +68,13 @@ def write_weights(found: FoundWeights, path: Path, *, reestimate: str, notes: Se
              f"Sortino; return {formatted(each.measures['total_return'], 'percent')}")
             for each in ordered
         ],
-        curves=paths_chart(days, {PATHS[each.name]: each.returns for each in ordered}, []),
+        curves=curves,
         first_day=str(days[0]),
-        table=SortableTable("paths", _PATH_COLUMNS, measures, sort="sortino", noun="ways"),
+        table=SortableTable("ways", _PATH_COLUMNS, measures, sort="sortino", noun="ways"),
         chosen=PATHS[reestimate],
         moves=weights_chart(chosen.estimated.astype("datetime64[D]"), chosen.weights, brief),
         weights=SortableTable(
-            "weights", _WEIGHT_COLUMNS, [[row[name] for name in _names(_WEIGHT_COLUMNS)] for row in found.rows()],
+            "shares", _WEIGHT_COLUMNS, [[row[name] for name in _names(_WEIGHT_COLUMNS)] for row in found.rows()],
             sort="weight", noun="instances",
         ),
         minimum_trades=found.estimation.minimum_trades,

@@ -19,7 +19,7 @@ from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.export import serve_command
 from tradesieve.serving.workers import STATE_VARIABLE, WORKERS_VARIABLE
 
-_START_SECONDS = 90.0
+_START_SECONDS = 180.0
 _STOP_SECONDS = 15.0
 
 

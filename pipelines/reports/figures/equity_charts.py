@@ -59,7 +59,7 @@ def paths_chart(days: np.ndarray, paths: Mapping[str, np.ndarray], borders: Sequ
     borders : int64 ns UTC, drawn as vertical lines.
     """
     figure = new_figure(height=460, legend=True)
-    x, colours = np.datetime_as_string(days, unit="D"), [*LINES[::2], *LINES[1::2]]
+    x, colours = np.datetime_as_string(days, unit="D"), [*LINES[::2], *LINES[:0:-2]]
     for number, (name, returns) in enumerate(paths.items()):
         main = {"color": PLAIN, "width": 2.2}
         line = {"color": colours[number - 1], "width": 1.2, "dash": "dot"} if number else main

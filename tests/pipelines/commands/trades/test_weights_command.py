@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ def test_the_configuration_says_what_it_rests_on(run: Command, home: Path, tmp_p
     assert written["trades"]["to"] < found["sealed_from"], "nothing of the hold-out"
     assert not list(tmp_path.glob(".*")), "no temporary file is left"
     shown = page.read_text(encoding="utf-8")
+    ids = re.findall(r'<script type="application/json" id="([^"]+)"', shown)
+    assert len(ids) == len(set(ids)) == 4, "two plots and two tables, each with data of its own"
     for said in ("re-estimated monthly", "estimated once", "equal weights", "Weights from now on"):
         assert said in shown
     refuses(run("trades", "weights", *given, "--output", path, home=home), "weights.json", "--replace")
@@ -113,3 +116,27 @@ def test_the_table_says_what_is_not_to_be_traded(run: Command, home: Path) -> No
     shown = run("trades", "weights", *GIVEN, "--min-trades", 100_000, home=home).out
     assert "no instance qualifies, so no weight is above zero: nothing is to be traded" in shown
     assert "re-estimated weekly" in shown
+
+
+@pytest.mark.slow
+def test_a_browser_draws_plots_and_tables_at_desktop_and_phone_width(
+    run: Command,
+    home: Path,
+    tmp_path: Path,
+    open_page: Callable[[Path], Any],
+    requested: Callable[[Any], set[str]],
+) -> None:
+    page = tmp_path / "weights.html"
+    assert run("trades", "weights", *GIVEN, "--min-trades", 5, "--html", page, home=home).code == 0
+    opened = open_page(page)
+    assert opened.execute_script("return document.querySelectorAll('#ways-table tbody tr').length") == 5
+    assert opened.execute_script("return document.querySelectorAll('#shares-table tbody tr').length") == 2
+    assert opened.execute_script("return document.querySelectorAll('.scatterlayer .trace').length") == 5 + 2
+    assert opened.get_log("browser") == []
+    assert requested(opened) <= {"file", "data", "blob"}
+    opened.set_window_size(390, 900)
+    try:
+        opened.get(page.as_uri())
+        assert opened.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    finally:
+        opened.set_window_size(1280, 1000)
