@@ -104,6 +104,8 @@ def test_a_window_forgets_and_few_trades_get_no_capital() -> None:
     estimator = Estimator(InstanceReturns.of(table, backtest_of(table, 10)), Estimation("zero_one", 3, 1))
     assert estimator.at(6).tolist() == [0.0, 0.0], "in days 3 to 5 a earned nothing, and b lost"
     assert estimator.at(9).tolist() == [0.5, 0.5], "in days 6 to 8 both earned"
+    counted = Estimator(InstanceReturns.of(table, backtest_of(table, 10)), Estimation("zero_one", 3, 2))
+    assert counted.at(9).tolist() == [0.0, 0.0], "in days 6 to 8 both traded only once"
     demanding = Estimator(InstanceReturns.of(table, backtest_of(table, 10)), Estimation("zero_one", minimum_trades=5))
     assert (demanding.at(8).tolist(), demanding.at(10).tolist()) == ([0.0, 0.0], [1.0, 0.0])
 
