@@ -26,6 +26,7 @@ import numpy as np
 from tradesieve.features.factor import Factor, Feature
 from tradesieve.features.inputs import parse_input
 from tradesieve.market.errors import BadInput
+from tradesieve.market.extras import import_extra
 from tradesieve.market.timeframes import DAY, Timeframe
 
 PREFIX = "prophet_"
@@ -213,13 +214,9 @@ def fitted_prophet(time: np.ndarray, log_price: np.ndarray) -> Any:
 
     import pandas as pd
 
-    try:
-        from prophet import Prophet
-    except ModuleNotFoundError as error:
-        raise BadInput("prophet is not installed: pip install 'tradesieve[prophet]'") from error
-
+    prophet = import_extra("prophet", "prophet")
     logging.getLogger("cmdstanpy").disabled = True  # it logs every fit
-    model = Prophet(
+    model = prophet.Prophet(
         daily_seasonality=False, weekly_seasonality=False, yearly_seasonality=False, uncertainty_samples=0,
     )  # fmt: skip
     for name, (period, order) in _SEASONS.items():

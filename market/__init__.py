@@ -5,6 +5,7 @@ A bar is known at its close, never before. Indicators and strategies are in `fea
 
 __all__ = [
     "errors",
+    "extras",
     "timeframes",
     "symbols",
     "bars",

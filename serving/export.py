@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tradesieve.features.user_modules import as_python
 from tradesieve.market.errors import BadInput, TradesieveError
+from tradesieve.market.extras import require_extra
 from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.artifact.manifest import MANIFEST_FILE, read_manifest, require_release, required_packages
 from tradesieve.models.artifact.signatures import SIGNATURE_FILE, Keys, installation_keys, signer_of
@@ -35,6 +36,16 @@ _ALWAYS = (
 )  # fmt: skip
 
 
+def require_serving() -> None:
+    """Check that BentoML is installed.
+
+    Raises
+    ------
+    BadInput : if it is not; says how to install it.
+    """
+    require_extra("bentoml", "serving")
+
+
 def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> list[str]:
     """Return the command that serves an artifact or a Bento.
 
@@ -50,9 +61,10 @@ def serve_command(target: str | Path, *, port: int, host: str = "127.0.0.1") -> 
 
     Raises
     ------
-    BadInput : if the target is neither an artifact nor a Bento.
+    BadInput : if the target is neither an artifact nor a Bento, or BentoML is not installed.
     Refused : if other machines reach `host` and there are no keys.
     """
+    require_serving()
     require_keys(host, os.environ)
     # Not resolved: the link may be turned to another artifact later.
     path = Path(os.path.abspath(target))
@@ -115,10 +127,11 @@ def build_bento(artifact_folder: Path, *, bento_home: Path) -> str:
 
     Raises
     ------
-    BadInput : if the artifact is missing or damaged.
+    BadInput : if the artifact is missing or damaged, or BentoML is not installed.
     Refused : if its gate is closed and it was not released with an override.
     TradesieveError : if BentoML fails, with the end of its output.
     """
+    require_serving()
     artifact = load_artifact(artifact_folder)
     require_release(artifact.manifest)
     modules = served_modules(artifact.folder.glob("modules/*.*"))

@@ -9,16 +9,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.extras import require_extra
 from tradesieve.models.engines.training_rows import SelectedRows, TrainingRows
 from tradesieve.models.feature_selection.registry import SELECTIONS, check_selection
 from tradesieve.models.fitted.calibration import NONE, check_calibration
-from tradesieve.models.fitted.model import Model, installed
+from tradesieve.models.fitted.model import Model
 from tradesieve.models.labels.base import CLASSIFICATION, TASKS
 from tradesieve.models.scopes.registry import POOLED, scope_named
 
@@ -119,6 +119,7 @@ class Engine(ABC):
     name: ClassVar[str]
     library: ClassVar[str | None] = None
     """What is imported, where it belongs to an extra that may not be installed."""
+    extra: ClassVar[str] = "engines"
 
     @abstractmethod
     def estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
@@ -181,12 +182,16 @@ class Engine(ABC):
 
     def is_installed(self) -> bool:
         """Whether the engine can fit here."""
-        return self.library is None or find_spec(self.library) is not None
+        try:
+            self.check_installed()
+        except BadInput:
+            return False
+        return True
 
     def check_installed(self) -> None:
         """Raise BadInput, which says how to install it, where the engine cannot fit here."""
         if self.library is not None:
-            installed(self.library)
+            require_extra(self.library, self.extra)
 
     def members(self, candidate: Candidate) -> tuple[Candidate, ...]:
         """Name the candidates whose models this one combines; none for one that is fitted by itself.

@@ -65,13 +65,9 @@ class ExternalEngine(TuningEngine):
     def estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
         return ("automl",)
 
-    def is_installed(self) -> bool:
-        """Whether there is an environment of its name, see `use_environments`."""
-        return self._python().is_file()
-
     def check_installed(self) -> None:
-        """Raise BadInput with the command that makes the environment, where it is missing."""
-        if not self.is_installed():
+        """Raise BadInput with the command that makes the environment, where it is missing; see `use_environments`."""
+        if not self._python().is_file():
             folder = _environments / self.name
             raise BadInput(
                 f"{self.name} needs an environment of its own: "

@@ -17,7 +17,6 @@ Its estimators, and why some are left out:
 
 from __future__ import annotations
 
-import importlib
 import os
 import threading
 import warnings
@@ -28,6 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tradesieve.market.errors import BadInput
+from tradesieve.market.extras import import_extra
 from tradesieve.models.engines.base import Candidate, Engine
 from tradesieve.models.engines.scikit_pipeline import CONTROLS, check_parameters, fit_pipeline, set_controls
 from tradesieve.models.engines.search_spaces import Range, Space, draw
@@ -123,6 +123,8 @@ class PyCaretEngine(Engine):
     """Scikit-learn's estimators as PyCaret lists them, after a median imputer with indicators and a scaler."""
 
     name: ClassVar[str] = "pycaret"
+    library: ClassVar[str] = "pycaret"
+    extra: ClassVar[str] = "pycaret"
 
     def estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:
         return tuple(_FAMILIES[task])
@@ -221,7 +223,7 @@ def _import_quietly(task: str) -> Any:
     chosen, show_warning = os.environ.get(setting), warnings.showwarning
     os.environ[setting] = chosen or os.devnull
     try:
-        containers = importlib.import_module(f"pycaret.containers.models.{task}")
+        containers = import_extra(f"pycaret.containers.models.{task}", PyCaretEngine.extra)
     finally:
         warnings.showwarning = show_warning
         if chosen is None:

@@ -47,6 +47,8 @@ class PyCaretEnsembleEngine(TuningEngine):
     """Combinations of PyCaret's best models."""
 
     name: ClassVar[str] = "pycaret_ensemble"
+    library: ClassVar[str] = "pycaret"
+    extra: ClassVar[str] = "pycaret"
     _pycaret = PyCaretEngine()
 
     def estimators(self, task: str = CLASSIFICATION) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ block of rows; no model here predicts through BLAS.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Refused
+from tradesieve.market.extras import import_extra
 from tradesieve.models.fitted.calibration import Calibration
 from tradesieve.models.fitted.sklearn_scoring import scorer
 
@@ -348,16 +348,13 @@ def load_trusted(path: Path) -> Any:
 
 
 def installed(library: str) -> Any:
-    """Import the library of an extra.
+    """Import a library of the extra ``engines``.
 
     Raises
     ------
     BadInput : if it is not installed; says how to install it.
     """
-    try:
-        return importlib.import_module(library)
-    except ModuleNotFoundError as error:
-        raise BadInput(f"{library} is not installed: pip install 'tradesieve[engines]'") from error
+    return import_extra(library, "engines")
 
 
 def within_float32(X: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tradesieve.market.extras import require_extra
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.runs.release import service_command
@@ -27,6 +28,7 @@ def up(prefect_port: int, mlflow_port: int | None, service_port: int) -> None:
         export PREFECT_API_URL=http://127.0.0.1:4200/api     in another one
         prefect deployment run 'experiment/default'
     """
+    require_extra("prefect", "prefect")
     settings, console, project = read_settings(), Console(as_json=False), project_folder()
     ports = Ports(prefect=prefect_port, mlflow=mlflow_port or settings.port, service=service_port)
     service = service_command(settings, host="127.0.0.1", port=ports.service)

@@ -14,6 +14,7 @@ from tradesieve.pipelines.runs.experiment_run import run_experiment
 from tradesieve.pipelines.runs.paper_replay import PaperResult, replay
 from tradesieve.pipelines.runs.release import release_run
 from tradesieve.pipelines.settings import Settings
+from tradesieve.serving.export import require_serving
 
 _TIMEFRAME = "15m"
 _DAYS = 540
@@ -61,7 +62,9 @@ def run_demo(market: str, settings: Settings, *, progress: Progress = silent) ->
     Raises
     ------
     Unknown : if there is no such market.
+    BadInput : if BentoML is not installed.
     """
+    require_serving()
     experiment = demo_experiment(market, settings, progress=progress)
     result = run_experiment(experiment, settings, progress=progress)
     if not result["gate"]["open"]:

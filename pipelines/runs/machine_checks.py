@@ -6,9 +6,9 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 
 from packaging.requirements import Requirement
 
@@ -44,16 +44,25 @@ def check_machine(settings: Settings) -> list[Check]:
 def _versions() -> Iterator[Check]:
     yield Check("tradesieve", version("tradesieve"))
     yield Check("Python", f"{platform.python_version()} on {platform.system()}, {os.cpu_count()} processors")
-    yield Check("libraries", ", ".join(f"{name} {_installed(name)}" for name in _SHOWN))
-    unmet = []
-    for requirement in map(Requirement, requires("tradesieve") or ()):
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+    yield Check("libraries", ", ".join(f"{name} {found}" for name in _SHOWN if (found := _installed(name))))
+    requirements = [Requirement(line) for line in requires("tradesieve") or ()]
+    unmet = list(_unmet(requirements, extra=""))
+    remedy = "install tradesieve again, which brings them" if unmet else None
+    yield Check("requirements", "; ".join(unmet) or "all met", remedy)
+    extras = [name for name in metadata("tradesieve").get_all("Provides-Extra") or () if name != "dev"]
+    there = [name for name in extras if not any(_unmet(requirements, extra=name))]
+    found = ", ".join(there) or "none"
+    missing = ",".join(name for name in extras if name not in there)
+    yield Check("extras", f"{found}; others: pip install 'tradesieve[{missing}]'" if missing else found)
+
+
+def _unmet(requirements: Iterable[Requirement], *, extra: str) -> Iterator[str]:
+    for requirement in requirements:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
             continue
         found = _installed(requirement.name)
         if found is None or not requirement.specifier.contains(found, prereleases=True):
-            unmet.append(f"{requirement.name}{requirement.specifier} is {found or 'not installed'}")
-    remedy = "install tradesieve again, which brings them" if unmet else None
-    yield Check("requirements", "; ".join(unmet) or "all met", remedy)
+            yield f"{requirement.name}{requirement.specifier} is {found or 'not installed'}"
 
 
 def _installed(name: str) -> str | None:

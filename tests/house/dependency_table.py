@@ -18,14 +18,33 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 TABLE = re.compile(r"\| dependency \|.*?(?=\n\n)", re.DOTALL)
-_HEAD = "| dependency | what for | licence | MB alone | MB with all it pulls in |\n|---|---|---|--:|--:|"
+_HEAD = """\
+| dependency | what for | of the extra | licence | MB alone | MB with all it pulls in |
+|---|---|---|---|--:|--:|"""
 
 
 def direct_dependencies() -> list[str]:
     """Name the distributions that pyproject.toml asks for, those of the development extra last."""
+    return [name for names in dependencies_by_extra().values() for name in names]
+
+
+def dependencies_by_extra() -> dict[str, list[str]]:
+    """Name the distributions of the core (the empty name), and of each extra that is in the lock."""
+    parts = requirements_by_extra()
+    (ours,) = (each for each in map(Requirement, parts["dev"]) if each.name == "tradesieve")
+    named = {
+        part: [canonicalize_name(Requirement(line).name) for line in lines]
+        for part, lines in parts.items()
+        if part in ("", *ours.extras, "dev")
+    }
+    named["dev"].remove(ours.name)
+    return named
+
+
+def requirements_by_extra() -> dict[str, list[str]]:
+    """Read the requirements of the core (the empty name) and of each extra from pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    return [canonicalize_name(Requirement(line).name) for line in lines]
+    return {"": project["dependencies"], **project["optional-dependencies"]}
 
 
 def licence(found: Distribution) -> str:
@@ -53,23 +72,29 @@ def megabytes(names: set[str]) -> float:
     return sum(sizes) / 1e6
 
 
-def pulled_in(name: str) -> set[str]:
-    """Follow a distribution's requirements, without extras that nobody asked for."""
-    found: set[str] = set()
-    waiting = [canonicalize_name(name)]
+def pulled_in(*requirements: str) -> set[str]:
+    """Follow requirements through the installed distributions, with the extras that are asked for.
+
+    Returns
+    -------
+    The normal names of what an installer would bring; what is not installed here is left out.
+    """
+    found: set[tuple[str, str]] = set()
+    waiting = [(each.name, extra) for each in map(Requirement, requirements) for extra in ("", *each.extras)]
     while waiting:
-        one = waiting.pop()
-        if one in found:
+        asked, extra = waiting.pop()
+        name = canonicalize_name(asked)
+        if (name, extra) in found:
             continue
         try:
-            requires = distribution(one).requires or []
+            requires = distribution(name).requires or []
         except PackageNotFoundError:
             continue
-        found.add(one)
-        for requirement in map(Requirement, requires):
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(canonicalize_name(requirement.name))
-    return found
+        found.add((name, extra))
+        for each in map(Requirement, requires):
+            if each.marker is None or each.marker.evaluate({"extra": extra}):
+                waiting += [(each.name, wanted) for wanted in ("", *each.extras)]
+    return {name for name, _ in found}
 
 
 def purposes(text: str) -> dict[str, str]:
@@ -83,9 +108,10 @@ def table(text: str) -> str:
     """Make the table anew, with the purposes that stand in `text`."""
     known = purposes(text)
     rows = [
-        f"| {name} | {known.get(name, '')} | {licence(distribution(name))} | {megabytes({name}):,.1f} "
+        f"| {name} | {known.get(name, '')} | {extra} | {licence(distribution(name))} | {megabytes({name}):,.1f} "
         f"| {megabytes(pulled_in(name)):,.0f} |"
-        for name in direct_dependencies()
+        for extra, names in dependencies_by_extra().items()
+        for name in names
     ]
     return "\n".join([_HEAD, *rows])
 

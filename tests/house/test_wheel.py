@@ -1,23 +1,30 @@
-"""The wheel takes one top-level name, and runs the README's first screen beside files that are named like its rooms."""
+"""The wheel takes one top-level name, and runs the README's first screen and its notebook beside files that are named
+like its rooms; for research its core is enough, without the extras."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from tests.house.dependency_table import pulled_in, requirements_by_extra
+from tests.house.linked_environment import make_environment
 from tests.house.readme_demo import BLOCK, ROOT, example_of, run_demo
+from tests.pipelines.command_runs import frame_of
+from tradesieve.market.synthetic import SyntheticMarket
+from tradesieve.market.timeframes import parse_timeframe
 
 pytestmark = pytest.mark.slow
 
 ROOMS = ("market", "features", "strategies", "models", "serving", "trading", "pipelines")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 _NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 
 
@@ -62,26 +69,45 @@ def wheel(tracked: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path
     return next(dist.glob("*.whl"))
 
 
+def environment(wheel: Path, folder: Path, *extras: str) -> Path:
+    """Make an environment with the wheel and what it requires with some extras; return the folder of its commands."""
+    listed = requirements_by_extra()
+    scripts = make_environment(folder, pulled_in(*(line for part in ("", *extras) for line in listed[part])))
+    pip = (sys.executable, "-m", "pip", "--python", scripts / "python")
+    succeeds(*pip, "install", "--no-deps", wheel, folder=folder)
+    succeeds(*pip, "check", folder=folder)
+    return scripts
+
+
+def package_of(scripts: Path) -> Path:
+    """Return the folder of the package that an environment has installed."""
+    return next(scripts.parent.glob("lib/python*/site-packages/tradesieve"))
+
+
 @pytest.fixture(scope="module")
 def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of commands of an environment with the wheel, and with this environment's libraries."""
-    folder = tmp_path_factory.mktemp("environment")
-    succeeds(sys.executable, "-m", "venv", "--without-pip", folder, folder=folder)
-    python = folder / "bin" / "python"
-    succeeds(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", wheel, folder=folder)
-    # Python runs the .pth files of its own site-packages, not those of a folder that one of them names: the editable
-    # installation of this project stays out.
-    site = succeeds(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder)
-    (Path(site.strip()) / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    return python.parent
+    """The folder of commands of an environment with the extras that the demo and `tradesieve up` take."""
+    return environment(wheel, tmp_path_factory.mktemp("environment"), "serving", "prefect")
+
+
+@pytest.fixture(scope="module")
+def core(wheel: Path, scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of commands of an environment without any extra."""
+    alone = environment(wheel, tmp_path_factory.mktemp("core"))
+    # Kernels are kept beside their sources: they are compiled once for both environments.
+    shutil.rmtree(package_of(alone))
+    (alone.parent / package_of(scripts).relative_to(scripts.parent)).symlink_to(package_of(scripts))
+    return alone
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trader's folder, whose files are named like our rooms and cannot be imported."""
     folder = tmp_path_factory.mktemp("trader")
+    (folder / "strategies").mkdir()
     for room in ROOMS:
-        (folder / f"{room}.py").write_text("raise ImportError('a file of the trader')\n")
+        path = folder / ("strategies/__init__.py" if room == "strategies" else f"{room}.py")
+        path.write_text("raise ImportError('a file of the trader')\n")
     return folder
 
 
@@ -104,6 +130,53 @@ def test_it_is_imported_beside_files_that_are_named_like_its_rooms(scripts: Path
         assert "a file of the trader" in run(python, "-c", f"import {room}", folder=folder).stderr
 
 
+def test_without_extras_the_rest_is_imported(core: Path, folder: Path) -> None:
+    script = (
+        "import importlib, pkgutil, tradesieve\n"
+        "for each in pkgutil.walk_packages(tradesieve.__path__, 'tradesieve.'):\n"
+        "    try:\n        importlib.import_module(each.name)\n"
+        "    except ModuleNotFoundError as error:\n        print(each.name, error.name)\n"
+    )
+    missing = dict(line.split() for line in succeeds(core / "python", "-c", script, folder=folder).splitlines())
+    served = ("champion", "endpoints", "metrics", "service")
+    assert missing.pop("tradesieve.pipelines.flows") == "prefect"
+    assert set(missing) == {f"tradesieve.serving.{name}" for name in served}
+    assert set(missing.values()) == {"bentoml", "prometheus_client"}
+
+
+@pytest.mark.parametrize(
+    ("command", "library", "extra"),
+    [
+        ("demo", "bentoml", "serving"),
+        ("up", "prefect", "prefect"),
+        ("data fetch --exchange kraken --symbol BTC-USD --timeframe 1m --from 2024-01-01", "ccxt", "exchanges"),
+        ("data import postgresql://me@host/db --symbol A --timeframe 1m --table a", "psycopg", "postgres"),
+    ],
+)
+def test_a_command_that_lacks_its_extra_says_the_word(
+    core: Path, folder: Path, tmp_path: Path, command: str, library: str, extra: str
+) -> None:
+    done = run(core / "tradesieve", *command.split(), folder=folder, TRADESIEVE_HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == f"tradesieve: {library} is not installed: pip install 'tradesieve[{extra}]'\n"
+
+
+def test_the_notebook_of_the_readme_runs_without_extras(core: Path, folder: Path) -> None:
+    (block,) = re.findall(r"```python\n(import tradesieve as ts\n.*?)```", README, re.DOTALL)
+    assert len(block.splitlines()) <= 30
+    market = SyntheticMarket(edge=0.2, reversion=0.06, n_days=90, timeframe=parse_timeframe("15m"))
+    frame_of(market.generate("OTHER")[0]).to_parquet(folder / "frame.parquet")
+    last = "import json\nprint(json.dumps([run.experiment, run.is_open, len(known), len(trades)]))\n"
+    (folder / "notebook.py").write_text(f"import pandas\nframe = pandas.read_parquet('frame.parquet')\n{block}\n{last}")
+    home = {"TRADESIEVE_HOME": str(folder / "notebook")}
+    printed = succeeds(core / "python", "notebook.py", folder=folder, **home)
+    experiment, is_open, n_known, n_trades = json.loads(printed.splitlines()[-1])
+    assert is_open in (True, False)
+    assert n_known == n_trades > 100
+    succeeds(core / "tradesieve", "report", experiment, "--output", "told.html", folder=folder, **home)
+    assert (folder / "told.html").read_bytes() == (folder / "report.html").read_bytes()
+
+
 def test_settings_are_those_of_the_current_folder(scripts: Path, tmp_path: Path) -> None:
     (tmp_path / "mlflow.yml").write_text("server: {prot: 1}")
     done = run(scripts / "tradesieve", "data", "list", folder=tmp_path)
@@ -113,7 +186,7 @@ def test_settings_are_those_of_the_current_folder(scripts: Path, tmp_path: Path)
 
 def test_the_example_of_the_readme_is_what_the_demo_prints(scripts: Path, folder: Path) -> None:
     """The first screen of the README: the one run of the demo that the tests make."""
-    shown = BLOCK.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    shown = BLOCK.search(README)
     assert shown is not None, "the README has no block that begins with `$ tradesieve demo`"
     printed = example_of(run_demo(folder, scripts=scripts))
     # Another processor may round the last bits of a model otherwise: words must be equal, numbers nearly.

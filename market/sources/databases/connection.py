@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tradesieve.market.errors import BadInput
+from tradesieve.market.extras import require_extra
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -97,6 +98,7 @@ class Database:
 
         url = self._parsed()
         if url.get_backend_name() != "sqlite":
+            require_extra("psycopg", "postgres")
             return create_engine(
                 url,
                 poolclass=NullPool,

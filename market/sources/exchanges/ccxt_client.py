@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from tradesieve.market.errors import BadInput, Unknown
+from tradesieve.market.extras import import_extra
 from tradesieve.market.sources.exchanges.retries import RetryPolicy, with_retries
 from tradesieve.market.symbols import normalise_symbol, same_market, symbol_or_none
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
@@ -112,8 +113,7 @@ def open_market(
     BadInput : if it has no such market or timeframe, offers no candles, or `market` is a different one from `symbol`.
     Transient : if it does not answer.
     """
-    import ccxt
-
+    ccxt = import_extra("ccxt", "exchanges")
     if exchange not in ccxt.exchanges:
         raise Unknown("exchange", exchange, ccxt.exchanges)
     if symbol is None and market is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -16,9 +17,14 @@ from tradesieve.models.engines.registry import ENGINES, engine_named, installed_
 from tradesieve.models.fitted.formats import FORMATS, load_model
 from tradesieve.models.fitted.model import MANIFEST
 
-EXTRAS = {name: engine_named(name).library for name in ENGINES if engine_named(name).library is not None}
+EXTRAS = {name: library for name in ENGINES if (library := engine_named(name).library) is not None}
 SPANS = (np.arange(40), np.arange(40) + 1)
-WORD = r"is not installed: pip install 'tradesieve\[engines\]'"
+_WORD = "{} is not installed: pip install 'tradesieve[{}]'"
+
+
+def word_of(engine: str) -> str:
+    """Return the pattern of what is said where an engine's library is missing."""
+    return re.escape(_WORD.format(EXTRAS[engine], engine_named(engine).extra))
 
 
 @pytest.fixture(params=EXTRAS)
@@ -29,14 +35,14 @@ def missing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_candidates_of_a_missing_library_say_how_to_install_it(missing: str) -> None:
-    with pytest.raises(BadInput, match=f"{missing} {WORD}"):
+    with pytest.raises(BadInput, match=word_of(missing)):
         engine_named(missing).candidates(2, seed=0)
 
 
 def test_a_fit_and_a_saved_model_of_a_missing_library_say_it_too(missing: str, tmp_path: Path) -> None:
     engine = engine_named(missing)
     X = np.random.default_rng(0).standard_normal((40, 2))
-    with pytest.raises(BadInput, match=f"{missing} {WORD}"):
+    with pytest.raises(BadInput, match=word_of(missing)):
         engine.fit(
             Candidate(missing, engine.estimators()[0], {}), X, (X[:, 0] > 0) * 1.0, np.ones(40), seed=0, spans=SPANS
         )
@@ -46,7 +52,7 @@ def test_a_fit_and_a_saved_model_of_a_missing_library_say_it_too(missing: str, t
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     manifest = {"format": missing, "library": "", "n_features": 2, "columns": [0, 1], "sha256": empty}
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(BadInput, match=f"{missing} {WORD}"):
+    with pytest.raises(BadInput, match=word_of(missing)):
         load_model(tmp_path)
 
 
@@ -54,4 +60,4 @@ def test_the_others_are_always_there() -> None:
     outside = {name for name in ENGINES if isinstance(engine_named(name), ExternalEngine)}
     assert set(ENGINES) - set(EXTRAS) - outside <= set(installed_engines())
     assert outside == {"autogluon", "mljar", "tpot"}
-    assert set(EXTRAS) == {"xgboost", "catboost", "flaml"}
+    assert set(EXTRAS) == {"xgboost", "catboost", "flaml", "pycaret", "pycaret_ensemble"}
