@@ -21,9 +21,8 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tradesieve.market.errors import BadInput, Refused, Unknown
-from tradesieve.serving.connections import MOST_HEADER_BYTES, headers_too_large
 from tradesieve.serving.paths import plain
-from tradesieve.serving.problem_details import Problem, problem_response
+from tradesieve.serving.problem_details import MOST_HEADER_BYTES, Problem, headers_too_large, problem_response
 
 KEYS_VARIABLE, KEYS_FILE_VARIABLE = "TRADESIEVE_KEYS", "TRADESIEVE_KEYS_FILE"
 

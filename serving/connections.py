@@ -12,10 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from tradesieve.serving.problem_details import MEDIA_TYPE, Problem
-
-MOST_HEADER_BYTES = 1 << 14
-"""Of a request's line and headers."""
+from tradesieve.serving.problem_details import MEDIA_TYPE, MOST_HEADER_BYTES, Problem, headers_too_large
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -93,12 +90,6 @@ class BoundedConnection(HttpToolsProtocol):
         head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[problem.status] + head.encode() + content)
         self.transport.close()
-
-
-def headers_too_large() -> Problem:
-    """Refuse a request with too many or too long headers."""
-    detail = f"the headers have more than {MOST_HEADER_BYTES} bytes"
-    return Problem(431, "too-large", detail, hint="send all but the key and the type of the body in the body")
 
 
 def _cancelled(timer: TimerHandle | None) -> TimerHandle | None:

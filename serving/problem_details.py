@@ -15,6 +15,9 @@ from tradesieve.market.errors import BadInput
 
 MEDIA_TYPE = "application/problem+json"
 
+MOST_HEADER_BYTES = 1 << 14
+"""Of a request's line and headers."""
+
 _MOST_COMPARED = 100
 """Names that an unknown one is compared with; a request must not keep the others waiting."""
 
@@ -82,6 +85,12 @@ def problem_response(problem: Problem) -> Response:
 def unexpected_problem() -> Problem:
     """Report that the service failed; the details are in its log only."""
     return Problem(500, "unexpected", "an unexpected error; the request was not answered", hint="see the service's log")
+
+
+def headers_too_large() -> Problem:
+    """Refuse a request with too many or too long headers."""
+    detail = f"the headers have more than {MOST_HEADER_BYTES} bytes"
+    return Problem(431, "too-large", detail, hint="send all but the key and the type of the body in the body")
 
 
 def unknown_name(field: str, name: str, known: Iterable[str]) -> Problem:

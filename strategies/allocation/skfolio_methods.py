@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.market.errors import BadData, BadInput
+from tradesieve.market.errors import BadData
+from tradesieve.market.extras import import_extra
 
 _PRECISION = 1e-5
 """Below it, a weight is what a solver leaves of nothing."""
@@ -72,12 +73,7 @@ def check_installed() -> None:
 
 
 def _library() -> tuple[Any, Any]:
-    try:
-        import skfolio
-        from skfolio import optimization
-    except ModuleNotFoundError as error:
-        raise BadInput("skfolio is not installed: pip install 'tradesieve[skfolio]'") from error
-    return skfolio, optimization
+    return import_extra("skfolio", "skfolio"), import_extra("skfolio.optimization", "skfolio")
 
 
 def _fitted(estimator: Any, history: np.ndarray) -> np.ndarray:

@@ -138,10 +138,10 @@ def test_without_extras_the_rest_is_imported(core: Path, folder: Path) -> None:
         "    except ModuleNotFoundError as error:\n        print(each.name, error.name)\n"
     )
     missing = dict(line.split() for line in succeeds(core / "python", "-c", script, folder=folder).splitlines())
-    served = ("champion", "endpoints", "metrics", "service")
+    served = ("champion", "connections", "endpoints", "metrics", "service")
     assert missing.pop("tradesieve.pipelines.flows") == "prefect"
     assert set(missing) == {f"tradesieve.serving.{name}" for name in served}
-    assert set(missing.values()) == {"bentoml", "prometheus_client"}
+    assert set(missing.values()) == {"bentoml", "httptools", "prometheus_client"}
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from tradesieve.market.bars import Bars
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving import endpoints
 from tradesieve.serving.client import ScoringClient
-from tradesieve.serving.connections import MOST_HEADER_BYTES, BoundedConnection
+from tradesieve.serving.connections import BoundedConnection
 from tradesieve.serving.endpoints import build_application
 from tradesieve.serving.metrics import Metrics
+from tradesieve.serving.problem_details import MOST_HEADER_BYTES
 
 HEAD = b"POST /v1/score HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
