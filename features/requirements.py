@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tradesieve.features.factor import Feature
-from tradesieve.market.timeframes import Timeframe
+if TYPE_CHECKING:  # the client of the service, which needs no numpy, reads requirements
+    from tradesieve.features.factor import Feature
+    from tradesieve.market.timeframes import Timeframe
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ __all__ = [
     "problem_details",
     "window_store",
     "bar_windows",
+    "responses",
+    "sent_bars",
     "decision_bars",
     "request_ids",
     "decision_store",

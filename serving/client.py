@@ -10,18 +10,19 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpcore
 from pydantic import TypeAdapter, ValidationError
 
-from tradesieve.market.bars import COLUMNS, Bars
-from tradesieve.market.errors import BadData, BadInput, TradesieveError, Transient
+from tradesieve.market.errors import BadInput, TradesieveError, Transient
 from tradesieve.serving.deadlines import ERRORS, DeadlinePool
 from tradesieve.serving.paths import VERSION
 from tradesieve.serving.request_ids import HEADER
-from tradesieve.serving.schemas import Appended, Decision, Requirements
+from tradesieve.serving.responses import Appended, Decision, Requirements
+from tradesieve.serving.sent_bars import BarTable, Columns, columns_of, followed_by, nanoseconds
 
 Body = TypeVar("Body", Decision, Appended)
 
@@ -85,7 +86,7 @@ class ScoringClient:
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         # Shorter than the service keeps it open, so that the client is the one to close.
         self._pool = DeadlinePool(keep_alive=60.0)
-        self._appended: dict[tuple[str, str], Bars] = {}
+        self._appended: dict[tuple[str, str], Columns] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -106,21 +107,22 @@ class ScoringClient:
         symbol: str,
         timeframe: str,
         side: float,
-        decision_time: int,
-        bars: Bars | None = None,
+        decision_time: int | datetime,
+        bars: BarTable | Mapping[str, Any] | None = None,
         stop: float | None = None,
         target: float | None = None,
         agreeing: float | None = None,
         results: Sequence[float] | None = None,
-        others: Mapping[str, Bars | None] | None = None,
+        others: Mapping[str, BarTable | Mapping[str, Any] | None] | None = None,
         request_id: str | None = None,
     ) -> Decision:
         """Request a decision on one trade.
 
         Parameters
         ----------
-        bars : the last bars up to the decision, at least as many as `requirements` says; None: the service's own
-            window.
+        decision_time : the close of the last bar: int64 ns UTC, or a datetime with a zone.
+        bars : the last bars up to the decision, at least as many as `requirements` says, in a form that
+            `serving.sent_bars.columns_of` reads; None: the service's own window.
         stop, target, agreeing : see `features.decisions.Decisions`; NaN: there is none. None leaves the field out,
             which is enough unless the model requires it; so for the following.
         results : net returns of the instance's own closed trades, oldest first.
@@ -140,42 +142,52 @@ class ScoringClient:
             "symbol": symbol,
             "timeframe": str(timeframe),
             "side": float(side),
-            "decision_time": int(decision_time),
-            "bars": None if bars is None else _columns(bars),
+            "decision_time": nanoseconds(decision_time),
+            "bars": None if bars is None else columns_of(bars),
         }
         # JSON has no NaN: a term that the entry signal does not have is null, a term that is left out is absent.
         body |= {name: None if value != value else float(value) for name, value in terms.items() if value is not None}
         if results is not None:
             body["results"] = [float(result) for result in results]
         if others is not None:
-            body["others"] = {name: None if other is None else _columns(other) for name, other in others.items()}
+            body["others"] = {name: None if other is None else columns_of(other) for name, other in others.items()}
         try:
             response = self._request("POST", f"{VERSION}/score", body, end=end, request_id=request_id)
         except RequestRefused as refused:
             lost = {key: held for key, held in self._appended.items() if key[1] == body["timeframe"]}
             if refused.status != 409 or refused.kind not in _ANSWERED_BY_BARS or not lost:
                 raise
-            for held in lost.values():
-                self._append(held, replace=True, end=end)
+            for key, held in lost.items():
+                self._append(*key, held, replace=True, end=end)
             response = self._request("POST", f"{VERSION}/score", body, end=end, request_id=request_id)
         return _parse(Decision, response, self._url)
 
-    def append_bars(self, bars: Bars, *, replace: bool = False) -> Appended:
+    def append_bars(
+        self,
+        bars: BarTable | Mapping[str, Any],
+        *,
+        symbol: str | None = None,
+        timeframe: str | None = None,
+        replace: bool = False,
+    ) -> Appended:
         """Append closed bars to the service's own window. It is idempotent, and therefore retried like `score`.
+
+        Parameters
+        ----------
+        bars : in a form that `serving.sent_bars.columns_of` reads.
+        symbol, timeframe : of the bars; None: those that `market.bars.Bars` carry.
+        replace : start a new window.
 
         Raises
         ------
         BadInput, Transient : as `score`.
         """
-        answer = self._append(bars, replace=replace, end=self._end())
-        key = (bars.symbol, str(bars.timeframe))
+        key = (_told("symbol", symbol, bars), _told("timeframe", timeframe, bars))
+        columns = columns_of(bars)
+        answer = self._append(*key, columns, replace=replace, end=self._end())
         held = None if replace else self._appended.get(key)
-        try:
-            later = bars if held is None else bars.between(int(held.close_time[-1]))
-            bars = later if held is None else held.followed_by(later)
-        except BadData:
-            pass  # they do not continue what was kept
-        self._appended[key] = bars[-(answer.needed + _KEPT_BEYOND) :]
+        kept = columns if held is None else followed_by(held, columns)
+        self._appended[key] = {name: values[-(answer.needed + _KEPT_BEYOND) :] for name, values in kept.items()}
         return answer
 
     def model(self) -> dict[str, Any]:
@@ -222,8 +234,8 @@ class ScoringClient:
                 raise Transient(f"the service at {self._url} {state} after {timeout:g} s")
             time.sleep(0.05)
 
-    def _append(self, bars: Bars, *, replace: bool, end: float) -> Appended:
-        body = {"symbol": bars.symbol, "timeframe": str(bars.timeframe), "bars": _columns(bars), "replace": replace}
+    def _append(self, symbol: str, timeframe: str, bars: Columns, *, replace: bool, end: float) -> Appended:
+        body = {"symbol": symbol, "timeframe": timeframe, "bars": bars, "replace": replace}
         return _parse(Appended, self._request("POST", f"{VERSION}/bars", body, end=end), self._url)
 
     def _end(self) -> float:
@@ -238,7 +250,7 @@ class ScoringClient:
         end: float | None = None,
         request_id: str | None = None,
     ) -> httpcore.Response:
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        content = None if body is None else _written(body)
         end = self._end() if end is None else end
         attempts = 0
         for wait in (*_BACKOFF_SECONDS, None):
@@ -262,8 +274,18 @@ class ScoringClient:
         return self._pool.request(method, f"{self._url}{path}", end=end, headers=headers, content=content)
 
 
-def _columns(bars: Bars) -> dict[str, list[float]]:
-    return {name: getattr(bars, name).tolist() for name in COLUMNS}
+def _told(name: str, value: str | None, bars: object) -> str:
+    told = getattr(bars, name, None) if value is None else value
+    if told is None:
+        raise BadInput(f"the bars do not say their {name}: give it as {name}=...")
+    return str(told)
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except ValueError as error:
+        raise BadInput(f"the request holds a number that is not finite ({error}): leave such bars out") from error
 
 
 def _raised(response: httpcore.Response, request: str) -> httpcore.Response:

@@ -10,7 +10,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tradesieve.serving.paths import METHODS, PATHS, VERSION, VERSIONED
 from tradesieve.serving.problem_details import MEDIA_TYPE
-from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest
+from tradesieve.serving.responses import Appended, Decision
+from tradesieve.serving.schemas import AppendRequest, ScoreRequest
 
 _EXCHANGED: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "/score": (ScoreRequest, Decision),

@@ -1,4 +1,4 @@
-"""Bodies of requests and responses.
+"""Bodies of requests.
 
 Bars come in one of two forms: an object of columns ``{"close_time": [...], "open": [...], ...}``, or a list of rows
 ``[{"close_time": ..., "open": ..., ...}, ...]``. Times are whole nanoseconds since 1970 UTC, or ISO
@@ -16,7 +16,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError, from_json
 from typing_extensions import TypedDict
 
-from tradesieve.features.requirements import Requirements as Requirements  # the ``needs`` of GET /model
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadData
 from tradesieve.market.session_bars import SessionBars
@@ -163,52 +162,6 @@ class AppendRequest(BaseModel):
     timeframe: ShortText
     bars: BarsBody
     replace: bool = False
-
-
-class Decision(BaseModel):
-    """The response to a ScoreRequest.
-
-    Parameters
-    ----------
-    accept : whether to take the trade.
-    size : the multiple of the rule's own stake; 0 if refused.
-    score : the model's output: a probability, or a number above zero where a gain is expected.
-    threshold : the lowest score at which this instance is accepted; None if there is none.
-    model : fingerprint of the artifact that answered.
-    reasons : sentences: why, and warnings about the bars.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    accept: bool
-    size: float
-    score: float
-    threshold: float | None
-    model: str
-    reasons: list[str]
-
-
-class Appended(BaseModel):
-    """The response to an AppendRequest.
-
-    Parameters
-    ----------
-    added : bars that were new.
-    known : bars that the window already held, with the same values.
-    dropped : bars older than the window.
-    n_bars : bars that the window holds now.
-    needed : bars that a decision requires.
-    last_time : int64 ns UTC, the close of the window's last bar.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    symbol: str
-    timeframe: str
-    added: int
-    known: int
-    dropped: int
-    n_bars: int
-    needed: int
-    last_time: int
 
 
 Request = ScoreRequest | AppendRequest

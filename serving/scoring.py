@@ -23,7 +23,8 @@ from tradesieve.serving.decision_store import Record
 from tradesieve.serving.guards import Finding, find_oddities, read_policies
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.request_ids import new_request_id
-from tradesieve.serving.schemas import Appended, AppendRequest, Decision, ScoreRequest, bars_of
+from tradesieve.serving.responses import Appended, Decision
+from tradesieve.serving.schemas import AppendRequest, ScoreRequest, bars_of
 from tradesieve.strategies.instance import Instance
 
 _Request = TypeVar("_Request", ScoreRequest, AppendRequest)

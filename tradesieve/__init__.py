@@ -10,7 +10,9 @@ The names below are what a script or a notebook starts from. Each is imported wh
 
     bars = ts.Bars.from_frame(my_dataframe, "BTC-USD", "5m")
     trades = ts.trades(["dip_buying", "volatility_breakout"], bars)
-    ts.experiment(trades)
+    run = ts.experiment(trades)
+    with ts.serve(run) as service:
+        service.client().model()
 
 The functions in lower case do what the command of their name does, on the same state folder: ``TRADESIEVE_HOME``, or
 ``./var``.
@@ -40,13 +42,14 @@ if TYPE_CHECKING:
     from tradesieve.pipelines.notebook.runs import Run as Run
     from tradesieve.pipelines.notebook.runs import experiment as experiment
     from tradesieve.pipelines.notebook.runs import report as report
+    from tradesieve.pipelines.notebook.service import serve as serve
     from tradesieve.pipelines.notebook.stored_bars import bars as bars
     from tradesieve.pipelines.notebook.stored_bars import import_file as import_file
     from tradesieve.pipelines.notebook.trade_set import Trades as Trades
     from tradesieve.pipelines.notebook.trade_set import trades as trades
     from tradesieve.pipelines.runs.experiment_run import run_experiment as run_experiment
     from tradesieve.pipelines.settings import read_settings as read_settings
-    from tradesieve.serving.client import ScoringClient as ScoringClient
+    from tradesieve.serving.client import ScoringClient as Client  # noqa: F401 - a public name
     from tradesieve.strategies.backtest.simulator import simulate as simulate
     from tradesieve.strategies.registry import parse_strategy as parse_strategy
     from tradesieve.strategies.user_rules import rule as rule
@@ -68,7 +71,7 @@ _MODULES = {
     "label": "models.labels.user_labels",
     "fitness": "models.fitness.user_fitness",
     "load_artifact": "models.artifact.artifact",
-    "ScoringClient": "serving.client",
+    "Client": "serving.client:ScoringClient",
     "Experiment": "pipelines.experiment",
     "run_experiment": "pipelines.runs.experiment_run",
     "read_settings": "pipelines.settings",
@@ -80,8 +83,9 @@ _MODULES = {
     "Run": "pipelines.notebook.runs",
     "experiment": "pipelines.notebook.runs",
     "report": "pipelines.notebook.runs",
+    "serve": "pipelines.notebook.service",
 }
-"""The module of each public name, in data order."""
+"""The module of each public name, and its name there where it is another one; in data order."""
 
 __all__ = list(_MODULES)
 
@@ -89,7 +93,8 @@ __all__ = list(_MODULES)
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    module, _, inside = _MODULES[name].partition(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), inside or name)
 
 
 def __dir__() -> list[str]:

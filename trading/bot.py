@@ -11,7 +11,7 @@ from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.request_ids import new_request_id
-from tradesieve.serving.schemas import Requirements
+from tradesieve.serving.responses import Requirements
 from tradesieve.strategies.backtest.peers import peer_agreement, peer_groups
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.trades import pool_trades

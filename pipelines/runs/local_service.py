@@ -24,29 +24,38 @@ _STOP_SECONDS = 15.0
 
 
 @contextlib.contextmanager
-def serve_locally(artifact_folder: Path, settings: Settings) -> Iterator[str]:
-    """Serve an artifact on a free port for as long as the block lasts; yield its URL.
+def serve_locally(
+    artifact_folder: Path, settings: Settings, *, port: int | None = None, user: str = "paper"
+) -> Iterator[str]:
+    """Serve an artifact for as long as the block lasts; yield its URL.
+
+    Parameters
+    ----------
+    port : to listen on, which is free; None: any that is.
+    user : who it answers; names its log.
 
     Raises
     ------
+    BadInput : if BentoML is not installed.
     TradesieveError : if the service does not start; quotes the end of its log.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = settings.home / "logs" / "paper-service.log"
+    if port is None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+    log = settings.home / "logs" / f"{user}-service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     # It answers this run alone, so it has no keys.
     inherited = {name: value for name, value in os.environ.items() if name not in (KEYS_VARIABLE, KEYS_FILE_VARIABLE)}
     environment = inherited | {
         "TRADESIEVE_HOME": str(settings.home),
-        "BENTOML_HOME": str(settings.home / "bentoml-paper"),
+        "BENTOML_HOME": str(settings.home / f"bentoml-{user}"),
         "BENTOML_DO_NOT_TRACK": "True",
         "DO_NOT_TRACK": "true",
         WORKERS_VARIABLE: "1",
     }
     # Nothing of its state is of use to the next run.
-    with tempfile.TemporaryDirectory(prefix="tradesieve-paper-") as state, open(log, "w") as out:
+    with tempfile.TemporaryDirectory(prefix=f"tradesieve-{user}-") as state, open(log, "w") as out:
         environment[STATE_VARIABLE] = state
         process = subprocess.Popen(
             serve_command(artifact_folder, port=port), env=environment, stdout=out, stderr=out, start_new_session=True

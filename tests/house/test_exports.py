@@ -36,11 +36,12 @@ def test_public_names_are_those_that_type_checkers_see() -> None:
 
     tree = ast.parse((ROOT / "tradesieve" / "__init__.py").read_text(encoding="utf-8"))
     (typed,) = (node for node in tree.body if isinstance(node, ast.If))
-    seen = {alias.name: node.module for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    imported = (node for node in typed.body if isinstance(node, ast.ImportFrom))
+    seen = {alias.asname: (node.module, alias.name) for node in imported for alias in node.names}
     assert sorted(seen) == sorted(tradesieve.__all__)
     assert set(tradesieve.__all__) <= set(dir(tradesieve))
-    for name, module in seen.items():
-        assert getattr(tradesieve, name) is getattr(importlib.import_module(str(module)), name)
+    for name, (module, inside) in seen.items():
+        assert getattr(tradesieve, name) is getattr(importlib.import_module(str(module)), inside)
     with pytest.raises(AttributeError, match="module 'tradesieve' has no attribute 'features_of'"):
         _ = tradesieve.features_of
 

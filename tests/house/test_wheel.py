@@ -1,5 +1,5 @@
-"""The wheel takes one top-level name, and runs the README's first screen and its notebook beside files that are named
-like its rooms; for research its core is enough, without the extras."""
+"""The wheel takes one top-level name, and runs the README's first screen, its notebook and `tradesieve up` beside files
+that are named like its rooms. For research its core is enough, without extras; a bot takes the client's wheel alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
+import httpx
 import pytest
+import yaml
 
+from tests.conftest import free_port
 from tests.house.dependency_table import pulled_in, requirements_by_extra
 from tests.house.linked_environment import make_environment
 from tests.house.readme_demo import BLOCK, ROOT, example_of, run_demo
@@ -58,12 +64,23 @@ def tracked() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tracked: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of the tracked files alone."""
-    source, dist = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+def source(tracked: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the tracked files alone."""
+    source = tmp_path_factory.mktemp("source")
     for path in tracked:
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, source / path, follow_symlinks=False)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of tradesieve."""
+    return built(source, tmp_path_factory.mktemp("dist"))
+
+
+def built(source: Path, dist: Path) -> Path:
+    """Build the wheel of a project."""
     pip = (sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", dist)
     succeeds(*pip, source, folder=dist)
     return next(dist.glob("*.whl"))
@@ -72,7 +89,12 @@ def wheel(tracked: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path
 def environment(wheel: Path, folder: Path, *extras: str) -> Path:
     """Make an environment with the wheel and what it requires with some extras; return the folder of its commands."""
     listed = requirements_by_extra()
-    scripts = make_environment(folder, pulled_in(*(line for part in ("", *extras) for line in listed[part])))
+    return with_wheel(wheel, folder, *(line for part in ("", *extras) for line in listed[part]))
+
+
+def with_wheel(wheel: Path, folder: Path, *requirements: str) -> Path:
+    """Make an environment with a wheel and with requirements that satisfy it."""
+    scripts = make_environment(folder, pulled_in(*requirements))
     pip = (sys.executable, "-m", "pip", "--python", scripts / "python")
     succeeds(*pip, "install", "--no-deps", wheel, folder=folder)
     succeeds(*pip, "check", folder=folder)
@@ -184,15 +206,87 @@ def test_settings_are_those_of_the_current_folder(scripts: Path, tmp_path: Path)
     assert "unknown key in mlflow.yml, server: 'prot'" in done.stderr
 
 
-def test_the_example_of_the_readme_is_what_the_demo_prints(scripts: Path, folder: Path) -> None:
-    """The first screen of the README: the one run of the demo that the tests make."""
+@pytest.fixture(scope="module")
+def printed(scripts: Path, folder: Path) -> str:
+    """What the demo prints: the one run of it that the tests make."""
+    return run_demo(folder, scripts=scripts)
+
+
+def test_the_example_of_the_readme_is_what_the_demo_prints(printed: str) -> None:
+    """The first screen of the README."""
     shown = BLOCK.search(README)
     assert shown is not None, "the README has no block that begins with `$ tradesieve demo`"
-    printed = example_of(run_demo(folder, scripts=scripts))
+    found = example_of(printed)
     # Another processor may round the last bits of a model otherwise: words must be equal, numbers nearly.
-    assert _words(shown[1]) == _words(printed)
-    mine, theirs = _numbers(shown[1]), _numbers(printed)
-    assert theirs == pytest.approx(mine, rel=0.02, abs=0.1), printed
+    assert _words(shown[1]) == _words(found)
+    mine, theirs = _numbers(shown[1]), _numbers(found)
+    assert theirs == pytest.approx(mine, rel=0.02, abs=0.1), found
+
+
+@pytest.fixture(scope="module")
+def up(scripts: Path, folder: Path, printed: str) -> Iterator[dict[str, str]]:
+    """The addresses of `tradesieve up` in the trader's folder, whose service serves the champion of the demo."""
+    ports = {name: free_port() for name in ("prefect", "mlflow", "service")}
+    given = [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
+    log = folder / "up.txt"
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with log.open("w") as out:
+        running = subprocess.Popen(
+            [str(scripts / "tradesieve"), "up", *given],
+            cwd=folder,
+            env=inherited | {"TRADESIEVE_HOME": str(folder / "var")},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        end = time.monotonic() + 240.0
+        while "everything is up" not in log.read_text():
+            assert running.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.2)
+        yield {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    finally:
+        running.terminate()
+        code = running.wait(90.0)
+    assert code == 0, log.read_text()
+
+
+def test_up_writes_the_deployments_of_the_package(up: dict[str, str]) -> None:
+    found = httpx.post(f"{up['prefect']}/api/deployments/filter", json={}).json()
+    listed = yaml.safe_load((ROOT / "pipelines" / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    assert {each["entrypoint"] for each in found} == {each["entrypoint"] for each in listed}
+
+
+def test_the_client_alone_asks_the_service(source: Path, up: dict[str, str], tmp_path: Path) -> None:
+    """Its wheel, in an environment with what it requires and nothing else, from columns of plain numbers."""
+    project = tomllib.loads((source / "clients" / "python" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wheel = built(source / "clients" / "python", tmp_path)
+    python = with_wheel(wheel, tmp_path / "bot", *project["dependencies"]) / "python"
+    script = """
+import json, sys
+from tradesieve_client import BadInput, Client
+
+packages = {name.partition(".")[0] for name in sys.modules}
+with Client(sys.argv[1], timeout=10.0) as client:
+    model = client.model()
+    strategy, symbol, timeframe = model["instances"][0].split("|")
+    needed = client.requirements(timeframe).bars
+    price = [100.0 + row % 7 for row in range(needed)]
+    bars = {"close_time": [(row + 1) * 900 * 10**9 for row in range(needed)], "open": price, "close": price}
+    bars |= {"high": [each + 1.0 for each in price], "low": [each - 1.0 for each in price], "volume": [5.0] * needed}
+    asked = dict(symbol=symbol, timeframe=timeframe, side=1, decision_time=bars["close_time"][-1], bars=bars)
+    try:
+        client.score(strategy="no_such_rule", **asked)
+    except BadInput as error:
+        refused = str(error)
+    decision = client.score(strategy=strategy, **asked)
+print(json.dumps([sorted(packages), model["fingerprint"] == decision.model, refused]))
+"""
+    loaded, same, refused = json.loads(succeeds(python, "-c", script, up["service"], folder=tmp_path))
+    heavy = {"tradesieve", "numpy", "pandas", "numba", "sklearn", "lightgbm", "mlflow", "bentoml", "prefect"}
+    assert heavy & set(loaded) == set()
+    assert same
+    assert "no_such_rule" in refused
 
 
 def _words(text: str) -> list[str]:

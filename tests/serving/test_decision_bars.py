@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from tradesieve.features.decisions import Decisions
+from tradesieve.features.requirements import Requirements
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.models.artifact.artifact import Artifact, write_artifact
 from tradesieve.models.artifact.manifest_schema import GivenManifest
 from tradesieve.serving.problem_details import Problem
-from tradesieve.serving.schemas import AppendRequest, Requirements, ScoreRequest, parse_request
+from tradesieve.serving.schemas import AppendRequest, ScoreRequest, parse_request
 from tradesieve.serving.scoring import Scorer
 
 OTHER = "ETH-USD"

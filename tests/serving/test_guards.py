@@ -16,7 +16,8 @@ from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.models.artifact.training_bars import TrainingBars, moves
 from tradesieve.serving.guards import GUARDS, find_oddities, read_policies
-from tradesieve.serving.schemas import Decision, ScoreRequest
+from tradesieve.serving.responses import Decision
+from tradesieve.serving.schemas import ScoreRequest
 from tradesieve.serving.scoring import Scorer
 
 HOUR = DAY // 24

@@ -25,7 +25,7 @@ from tradesieve.market.resampling import resample
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
 from tradesieve.serving.client import ScoringClient
-from tradesieve.serving.schemas import Requirements
+from tradesieve.serving.responses import Requirements
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.backtest.trade_decisions import decisions_of
 from tradesieve.strategies.strategy import Strategy
