@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
+from inspect import cleandoc
 from typing import ClassVar, TypeVar
 
 from tradesieve.market.errors import BadInput, Unknown
@@ -51,7 +52,7 @@ class Parametrised:
     def _described(cls, parameter: str) -> str:
         """Return the description of a parameter, bounds included, from the class's docstring."""
         lines = re.search(
-            rf"^ +(?:\w+, )*{parameter}(?:, \w+)* : (.+(?:\n {{8,}}.+)*)", cls.__doc__ or "", re.MULTILINE
+            rf"^(?:\w+, )*{parameter}(?:, \w+)* : (.+(?:\n {{4,}}.+)*)", cleandoc(cls.__doc__ or ""), re.MULTILINE
         )
         return f": {' '.join(lines[1].split()).replace('`', '').rstrip('.')}" if lines else ""
 

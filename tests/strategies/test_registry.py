@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from inspect import cleandoc
 
 import pytest
 from hypothesis import given
@@ -40,7 +41,7 @@ def test_a_rule_is_named_like_its_file_and_its_grid_like_its_parameters(name):
     assert rule() in list(rule.variants()), "the default is part of the default grid"
     assert next(rule.variants()).id == next(rule.variants()).id
     for parameter in (field.name for field in fields(rule)):
-        assert re.search(rf"^    {parameter} : ", rule.__doc__, re.MULTILINE), f"{parameter} is documented"
+        assert re.search(rf"^{parameter} : ", cleandoc(rule.__doc__), re.MULTILINE), f"{parameter} is documented"
 
 
 @given(

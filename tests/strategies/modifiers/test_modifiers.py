@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, fields, replace
+from inspect import cleandoc
 from typing import ClassVar
 
 import numpy as np
@@ -368,7 +369,7 @@ def test_a_modifier_documents_its_parameters_and_refuses_what_is_out_of_range(na
     assert modifier.aspect in ASPECTS
     parameters = [field.name for field in fields(modifier)]
     for parameter in parameters:
-        assert re.search(rf"^    {parameter} : ", modifier.__doc__, re.MULTILINE), f"{parameter} is documented"
+        assert re.search(rf"^{parameter} : ", cleandoc(modifier.__doc__), re.MULTILINE), f"{parameter} is documented"
     assert {parameter for wrong in WRONG[name] for parameter in wrong} == set(parameters) - {"calendar"}
     for wrong in WRONG[name]:
         (parameter,) = wrong
