@@ -285,7 +285,7 @@ def test_bot_stops_when_the_service_fails(
     service = serve(7, failure)
     strategies = [random_rule(1, reverses=False), random_rule(2, reverses=True)]
     bot, _, error = run(strategies, ReplayFeed(short_bars), service.url, tmp_path / "bot.jsonl")
-    assert type(error) is kind
+    assert isinstance(error, kind)
     assert said in str(error)
     assert bot.n_requests == 7
     entries = entries_of(tmp_path / "bot.jsonl")
