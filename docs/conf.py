@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -19,7 +21,7 @@ project = "tradesieve"
 copyright = "the tradesieve contributors, MIT licence"
 html_title = "tradesieve"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 exclude_patterns = ["requirements.lock"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -31,7 +33,6 @@ nb_execution_timeout = 240
 nb_output_stderr = "remove"  # progress bars
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # they would come from elsewhere
 
-napoleon_google_docstring = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 
@@ -47,11 +48,18 @@ pygments_dark_style = "github-dark"
 def setup(app: Sphinx) -> None:
     """Fill in the generated references, keep the notebooks beside their pages, and refuse what comes from elsewhere."""
     app.connect("source-read", _fill_in)
+    app.connect("autodoc-process-docstring", _lay_out)
     app.connect("build-finished", _finish)
 
 
 def _fill_in(app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = fill_in(source[0])
+
+
+def _lay_out(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Turn the sections of a docstring into headings, and their entries, `name : text`, into definitions."""
+    text = re.sub(r"^(\w[\w ]*)\n-{3,}$", r".. rubric:: \1\n", "\n".join(lines), flags=re.MULTILINE)
+    lines[:] = re.sub(r"^(\S[^:\n]*) : (?=\S)", r"\1\n    ", text, flags=re.MULTILINE).split("\n")
 
 
 def _finish(app: Sphinx, error: Exception | None) -> None:

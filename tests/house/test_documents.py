@@ -27,8 +27,6 @@ def test_links_lead_to_files_and_to_what_they_name(name: str) -> None:
         target = link["target"]
         if "://" in target:
             continue
-        if target.endswith(".ipynb"):  # `make docs` puts the notebook beside its page
-            target = target.replace(".ipynb", ".md")
         assert ((ROOT / name).parent / target).exists(), f"{name} links {target}"
         named = re.fullmatch(r"`(\w+)`", link["text"])
         if named and target.endswith(".py"):
