@@ -31,7 +31,10 @@ GATE_TAG = "tradesieve.gate"
 KIND_TAG = "tradesieve.kind"
 """The tag that tells a whole ``experiment`` from a ``trial``, whatever order a list is in."""
 CHAMPION = "champion"
-"""The alias of the version that is served."""
+"""The alias of the version that passed the gate last."""
+SERVED = "served"
+"""The alias of the version that is served; its tag `OVERRIDE_TAG` says why, where the gate was closed."""
+OVERRIDE_TAG = "tradesieve.override"
 ARTIFACT_FOLDER = "artifact"
 RESULT_FILE = "result.json"
 
@@ -133,7 +136,7 @@ def _log_files(
 
 
 def champion(store: TrackingStore) -> tuple[str, int] | None:
-    """Return run id and version of the champion, the model that is served; None when there is none yet."""
+    """Return run id and version of the champion, the model that passed the gate last; None when there is none yet."""
     if is_new(store):
         return None
     client = connect(store)
@@ -170,6 +173,37 @@ def download_artifact(store: TrackingStore, run_id: str, destination: Path) -> P
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return destination
+
+
+def mark_served(store: TrackingStore, run_id: str, *, override: str | None) -> int:
+    """Give the alias `SERVED` to the version of a run, which is registered if it was not: its gate may be closed.
+
+    Parameters
+    ----------
+    override : why a closed gate was overridden; None if it was open.
+
+    Returns
+    -------
+    The version.
+
+    Raises
+    ------
+    Unknown : if there is no such run.
+    Transient : if the server does not answer.
+    """
+    client = connect(store)
+    _check_run(client, store, run_id)
+    known = client.search_model_versions(f"name = '{store.registered_model}' and run_id = '{run_id}'")
+    if known:
+        version = max(int(each.version) for each in known)
+    else:
+        outputs = client.get_run(run_id).outputs
+        logged = outputs.model_outputs if outputs else []
+        version = _create_version(client, store, run_id, logged[0].model_id if logged else None)
+    if override is not None:
+        client.set_model_version_tag(store.registered_model, str(version), OVERRIDE_TAG, override)
+    client.set_registered_model_alias(store.registered_model, SERVED, str(version))
+    return version
 
 
 def _create_version(client: MlflowClient, store: TrackingStore, run_id: str, model: str | None) -> int:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
-from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.tracking.connection import runs_page
 from tradesieve.pipelines.commands.model_audit import audit
 from tradesieve.pipelines.commands.model_choices import choices
@@ -44,7 +43,7 @@ from tradesieve.pipelines.runs.finished_runs import LAST, described_run, find_ru
 from tradesieve.pipelines.runs.model_code import write_model_code
 from tradesieve.pipelines.runs.one_by_one import evaluate_one_by_one, train_one_by_one
 from tradesieve.pipelines.runs.placebo import SURROGATES, run_placebo
-from tradesieve.pipelines.runs.release import artifact_of, champion_run, release_run, service_command
+from tradesieve.pipelines.runs.release import artifact_of, bento_command, champion_run, release_run, service_command
 from tradesieve.pipelines.runs.research_trades import model_instrument
 from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.stack.ports import require_free
@@ -294,12 +293,14 @@ def export(run_id: str | None, override: str | None, as_json: bool) -> None:
     bento = settings.bentoml / "bentos" / tag.replace(":", "/")
     console.json(
         {"run_id": run_id, "bento": tag, "folder": str(bento), "artifact": str(released.folder),
-         "model": released.fingerprint, "override": released.manifest["override"]}
+         "model": released.fingerprint, "override": released.manifest["override"],
+         "serve": bento_command(settings, tag)}
     )  # fmt: skip
     console.say(f"Bento {tag} of run {run_id}, in {bento}")
     if released.manifest["override"]:
         console.say(f"The gate is closed. Overridden: {released.manifest['override']}")
-    console.say("Serve it with `tradesieve model run`; a running service switches to it now.")
+    console.say("Serve it with `tradesieve model run`; a running service switches to it now. The Bento alone:")
+    console.say(bento_command(settings, tag))
 
 
 @model.command()
@@ -315,7 +316,7 @@ def run(host: str, port: int) -> None:
     if command is None:
         raise BadInput("no model is exported yet: run `tradesieve model export` first")
     require_free(port, host=host, remedy="stop what listens there, or choose another one with --port")
-    console.note(f"serving {load_artifact(settings.champion).fingerprint} on http://{host}:{port}, stop with Ctrl-C")
+    console.note(f"serving {settings.champion.resolve().name} on http://{host}:{port}, stop with Ctrl-C")
     # Replace this process, so that signals reach the service itself.
     state = {"TRADESIEVE_HOME": str(settings.home), "BENTOML_HOME": str(settings.bentoml)}
     os.execve(command[0], command, os.environ | state | {"BENTOML_DO_NOT_TRACK": "True"})

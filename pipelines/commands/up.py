@@ -31,10 +31,14 @@ def up(prefect_port: int, mlflow_port: int | None, service_port: int) -> None:
     require_extra("prefect", "prefect")
     settings, console, project = read_settings(), Console(as_json=False), project_folder()
     ports = Ports(prefect=prefect_port, mlflow=mlflow_port or settings.port, service=service_port)
-    service = service_command(settings, host="127.0.0.1", port=ports.service)
+
+    def find_service() -> list[str] | None:
+        return service_command(settings, host="127.0.0.1", port=ports.service)
+
+    service = find_service()
     if service is None:
-        console.say("no model is exported yet, so the scoring service stays off; see `tradesieve model export`")
-    stack = Stack(settings.home, ports, service, project, experiment=settings.experiment)
+        console.say("no model is exported yet: the scoring service starts with the first `tradesieve model export`")
+    stack = Stack(settings.home, ports, service, project, experiment=settings.experiment, find_service=find_service)
     # Without the address, Prefect asks a temporary server of its own, which knows no deployment.
     command = f"PREFECT_API_URL={stack.prefect_url}/api prefect deployment run 'experiment/default'"
     console.say(f"once it is up, start an experiment from any folder with: {command}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
+from pathlib import Path
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release
-from tradesieve.models.tracking.runs import champion, download_artifact
+from tradesieve.models.tracking.runs import champion, download_artifact, mark_served
 from tradesieve.pipelines.fingerprints import cache_key
 from tradesieve.pipelines.runs.export_record import record_export
 from tradesieve.pipelines.settings import Settings
@@ -58,7 +61,7 @@ def released_artifact(settings: Settings, run_id: str, *, override: str | None =
 
 
 def release_run(settings: Settings, run_id: str, *, override: str | None = None) -> tuple[Artifact, str]:
-    """Release the artifact of a run, build its Bento, and point the service to it.
+    """Release the artifact of a run, build its Bento, name it in the registry, and point the service to it.
 
     Returns
     -------
@@ -71,9 +74,16 @@ def release_run(settings: Settings, run_id: str, *, override: str | None = None)
     """
     released = released_artifact(settings, run_id, override=override)
     tag = build_bento(released.folder, bento_home=settings.bentoml)
+    mark_served(settings.tracking, run_id, override=released.manifest["override"])
     point_to(settings.champion, released.folder)
     record_export(settings, released)
     return released, tag
+
+
+def bento_command(settings: Settings, tag: str) -> str:
+    """Return the line that serves a Bento in any shell of this machine; BentoML looks for the tag in its own home."""
+    bentoml = Path(sys.executable).with_name("bentoml")
+    return f"BENTOML_HOME={shlex.quote(str(settings.bentoml))} {shlex.quote(str(bentoml))} serve {tag}"
 
 
 def service_command(settings: Settings, *, host: str, port: int) -> list[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Stack:
     home : folder of all state; logs go to its ``logs``.
     ports : where the servers listen.
     service_command : the command that serves the champion on ``ports.service``, or None while there is none.
+    find_service : looks for that command again, until there is one; None: it is not looked for.
     project : the folder that flows run in, where relative paths of an experiment begin.
     deployments : the ``prefect.yaml`` whose deployments are written.
     experiment : the MLflow experiment whose address is shown.
@@ -45,6 +46,7 @@ class Stack:
     project: Path
     deployments: Path = DEPLOYMENTS
     experiment: str = "tradesieve"
+    find_service: Callable[[], Sequence[str] | None] | None = None
 
     def __post_init__(self) -> None:
         for name in ("home", "project", "deployments"):

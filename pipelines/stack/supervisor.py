@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tradesieve.market.errors import BadInput, TradesieveError
@@ -17,6 +17,8 @@ from tradesieve.pipelines.stack.configuration import HOST, POOL, Stack
 from tradesieve.pipelines.stack.health import http_status, is_online
 from tradesieve.pipelines.stack.ports import TITLES, require_free
 from tradesieve.pipelines.stack.processes import Process, drain, kill_stack, on_stop_signals
+
+SERVICE = "scoring service"
 
 START_SECONDS = 180.0
 """A cold server on a busy laptop takes a minute."""
@@ -53,6 +55,7 @@ def run_stack(stack: Stack, *, report: Callable[[str], None], stop: threading.Ev
             supervisor.start()
             while not stop.wait(0.5):
                 supervisor.check()
+                supervisor.start_new_service()
         except BaseException:
             # Without its server a flow cannot finish, so there is nothing to wait for.
             abort.set()
@@ -92,6 +95,17 @@ class _Supervisor:
         for process in self.processes.values():
             process.check()
 
+    def start_new_service(self) -> None:
+        """Start the scoring service once the first model is exported."""
+        if SERVICE in self.processes or self.stack.find_service is None:
+            return
+        command = self.stack.find_service()
+        if command is not None:
+            self._launch(SERVICE, command)
+            with suppress(_StopRequested):
+                self._await_service()
+                self.report(f"service      {self.stack.service_url}")
+
     def shut_down(self) -> None:
         """Stop the worker before its server, and kill what is left at the end, even if `report` fails."""
         try:
@@ -109,9 +123,10 @@ class _Supervisor:
         self._launch("Prefect server", configuration.prefect_server_command(self.stack))
         self._launch("MLflow server", configuration.mlflow_command(self.stack))
         if self.stack.service_command is None:
-            self.report("no scoring service: there is no champion yet; run an experiment, then start again")
+            later = "; it starts with the first export" if self.stack.find_service else ""
+            self.report(f"no scoring service: no model is exported yet{later}")
         else:
-            self._launch("scoring service", self.stack.service_command)
+            self._launch(SERVICE, self.stack.service_command)
 
     def _start_worker(self) -> None:
         prefect = self.stack.prefect_url
@@ -124,7 +139,10 @@ class _Supervisor:
     def _await_servers(self) -> None:
         self._await("MLflow server", lambda: http_status(f"{self.stack.mlflow_url}/health") == 200)
         if self.stack.service_command is not None:
-            self._await("scoring service", lambda: http_status(f"{self.stack.service_url}/readyz") == 200)
+            self._await_service()
+
+    def _await_service(self) -> None:
+        self._await(SERVICE, lambda: http_status(f"{self.stack.service_url}/readyz") == 200)
 
     def _addresses(self) -> list[str]:
         stack = self.stack
@@ -198,7 +216,7 @@ class _Supervisor:
 
 def _require_free_ports(stack: Stack) -> None:
     for name, title in TITLES.items():
-        if name == "service" and stack.service_command is None:
+        if name == "service" and stack.service_command is None and stack.find_service is None:
             continue
         remedy = f"stop what listens there, or choose another port for {title}"
         require_free(getattr(stack.ports, name), host=HOST, remedy=remedy)

@@ -24,10 +24,13 @@ from tradesieve.models.json_values import json_safe
 from tradesieve.models.tracking.connection import connect
 from tradesieve.models.tracking.run_records import SKIPPED_TAG
 from tradesieve.models.tracking.runs import (
+    OVERRIDE_TAG,
+    SERVED,
     TrackingStore,
     champion,
     download_artifact,
     experiment_id,
+    mark_served,
     track_experiment,
 )
 from tradesieve.models.tracking.serialisation import params_of, split_metrics
@@ -182,6 +185,25 @@ def test_the_champion_moves_to_what_is_registered_and_to_nothing_else(store, art
     assert champion(store) == (first, version)
     third = track(store, "champion.3", artifact_folder=artifact, register=True)
     assert champion(store) == (third, version + 1)
+
+
+def test_what_is_served_is_in_the_registry_whatever_its_gate_said(store, artifact):
+    tags = {"tradesieve.experiment": "served"}
+    common = {"children": [], "artifact_folder": artifact, "tables": {}, "files": {}, "tags": tags}
+    passed = track_experiment(store, {"name": "passed"}, **common, register=True)
+    closed = track_experiment(store, {"name": "closed"}, **common, register=False)
+    client, before = connect(store), champion(store)
+    assert before is not None
+    overridden = mark_served(store, closed, override="to watch it")
+    served = client.get_model_version_by_alias(store.registered_model, SERVED)
+    assert (served.run_id, int(served.version)) == (closed, overridden)
+    assert served.tags[OVERRIDE_TAG] == "to watch it"
+    assert champion(store) == before
+    assert mark_served(store, closed, override="to watch it") == overridden  # not registered twice
+    assert mark_served(store, passed, override=None) == before[1]
+    assert client.get_model_version_by_alias(store.registered_model, SERVED).run_id == passed
+    with pytest.raises(Unknown, match="run"):
+        mark_served(store, "f" * 32, override=None)
 
 
 def test_questions_about_what_is_not_there(store, artifact, tmp_path):

@@ -141,8 +141,9 @@ def start(home: Path, root: Path, ports: Ports, *, ignore_interrupts: bool = Fal
         from tradesieve.pipelines.stack.supervisor import run_stack
 
         service = [sys.executable, {str(root / "service.py")!r}, "{ports.service}"]
-        root = Path({str(root)!r})
-        stack = Stack(Path({str(home)!r}), {ports!r}, service, root, root / "prefect.yaml")
+        root, exported = Path({str(root)!r}), Path({str(home.parent / "exported")!r})
+        find = lambda: service if exported.exists() else None
+        stack = Stack(Path({str(home)!r}), {ports!r}, None, root, root / "prefect.yaml", find_service=find)
         run_stack(stack, report=lambda line: print(line, flush=True))
         """)
     )
@@ -179,7 +180,11 @@ def test_the_stack_runs_a_flow_and_leaves_nothing_behind(used_home, root, ports)
     process, output = start(home, root, ports, ignore_interrupts=True)
     wait_for(lambda: "everything is up" in output.read_text() or process.poll() is not None, 300, output.read_text)
     assert process.poll() is None, output.read_text()
-    wait_for(lambda: "service  " in output.read_text(), 5, output.read_text)
+    # The first export starts the service.
+    assert not is_held(ports.service)
+    (home.parent / "exported").write_text("")
+    wait_for(lambda: "service  " in output.read_text(), 60, output.read_text)
+    assert is_held(ports.service)
     text = output.read_text()
     assert f"http://127.0.0.1:{ports.mlflow}/#/experiments/1/runs" in text
     assert {path.name for path in (home / "prefect").iterdir()} >= {"prefect.db"}
@@ -257,7 +262,7 @@ def test_the_wish_to_stop_is_heard_while_starting(home, root, ports):
     began = time.monotonic()
     run_stack(toy_stack(home, ports, None, root), report=lines.append, stop=stop)
     assert time.monotonic() - began < 30
-    assert any("no champion yet" in line for line in lines)
+    assert any("no model is exported yet" in line for line in lines)
     assert "stopped before everything was up" in lines
     assert processes_of(home) == []
     assert (home / "mlflow").is_dir()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import pytest
 from tests.pipelines.command_runs import Command, State, refuses
 from tradesieve.market.bars import format_time
 from tradesieve.models.fitness.registry import FITNESS
+from tradesieve.models.tracking.connection import connect
+from tradesieve.models.tracking.runs import OVERRIDE_TAG, SERVED
 from tradesieve.pipelines.settings import Settings
 
 KEYS = {"experiment", "run_id", "baseline", "filtered", "coverage", "leaderboard", "n_trials", "gate", "costs"}
@@ -95,6 +99,20 @@ def test_export_and_paper(run: Command, ran: Settings, config: Path) -> None:
     exported = run("model", "export", "--run", run_id, "--override", reason, "--json", home=ran.home).json()
     assert exported["override"] == reason
     assert (Path(exported["folder"]) / "bento.yaml").is_file()
+    # The line as it is printed, in a shell that knows nothing: BentoML finds the tag.
+    served = shlex.split(exported["serve"])
+    home, program = served[0].partition("=")[2], served[1]
+    shown = subprocess.run(
+        [program, "get", served[-1]],
+        env={"BENTOML_HOME": home, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (shown.returncode, served[2]) == (0, "serve"), shown.stderr
+    client = connect(ran.tracking)
+    version = client.get_model_version_by_alias(ran.tracking.registered_model, SERVED)
+    assert (version.run_id, version.tags[OVERRIDE_TAG]) == (run_id, reason)
     refuses(run("paper", "--symbol", "AAB", home=ran.home), "did you mean 'AAA'?")
     refuses(run("paper", "--symbol", "AAA", "--timeframe", "5m", home=ran.home), "the model knows 15m")
     refuses(run("paper", "--symbol", "AAA", "--from", "2030", home=ran.home), "no 15m bars of AAA")
