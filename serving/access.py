@@ -21,15 +21,24 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tradesieve.market.errors import BadInput, Refused, Unknown
-from tradesieve.serving.paths import plain
-from tradesieve.serving.problem_details import MOST_HEADER_BYTES, Problem, headers_too_large, problem_response
+from tradesieve.serving.arrow_bodies import MEDIA_TYPE as ARROW
+from tradesieve.serving.paths import ARROW_PATHS, plain
+from tradesieve.serving.problem_details import (
+    MOST_HEADER_BYTES,
+    Problem,
+    headers_too_large,
+    problem_response,
+    refuse_socket,
+)
 
 KEYS_VARIABLE, KEYS_FILE_VARIABLE = "TRADESIEVE_KEYS", "TRADESIEVE_KEYS_FILE"
 
-ROLES = {"score": "POST /score", "push": "POST /bars", "admin": "every path"}
+ROLES = {"score": "POST /score, /score/batch and /stream", "push": "POST /bars", "admin": "every path"}
 """Role of a key to what it may do. A key of any role may read."""
 
-_ROLE_OF_PATH = {"/score": "score", "/bars": "push"}
+_ROLE_OF_PATH = {
+    "/score": "score", "/score/batch": "score", "/stream": "score", "/bars": "push", "/admin/reload": "admin",
+}  # fmt: skip
 _OPEN_PATHS = ("/health", "/livez", "/readyz")
 _SHORTEST_KEY = 24
 _MAKE_A_KEY = "make one by `openssl rand -hex 32`"
@@ -57,8 +66,10 @@ class Access:
             refused = self._without_right(scope["path"], headers) if self.roles else _from_elsewhere(scope, headers)
             if refused is not None:
                 return refused
+        if scope["type"] == "websocket" or scope["method"] != "POST":
+            return None
         kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
-        if scope["method"] == "POST" and kind != _JSON:
+        if kind != _JSON and not (kind == ARROW and plain(scope["path"]) in ARROW_PATHS):
             # A page of any site may send other types without asking first.
             return Problem(
                 415,
@@ -67,6 +78,11 @@ class Access:
                 hint=f"send it as JSON with the header Content-Type: {_JSON}",
             )
         return None
+
+    def may_push(self, scope: Scope) -> Problem | None:
+        """Return why a connection that may ask for decisions may not append bars; None if it may."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        return self._without_right("/bars", headers) if self.roles else None
 
     def _without_right(self, path: str, headers: Mapping[bytes, str]) -> Problem | None:
         scheme, _, given = headers.get(b"authorization", "").partition(" ")
@@ -114,11 +130,14 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application, or refuse."""
-        refused = scope["app"].state.access.refusal(scope) if scope["type"] == "http" else None
+        asks = scope["type"] in ("http", "websocket")
+        refused = scope["app"].state.access.refusal(scope) if asks else None
         if refused is None:
             await self.app(scope, receive, send)
-        else:
+        elif scope["type"] == "http":
             await problem_response(refused)(scope, receive, send)
+        else:
+            await refuse_socket(refused, scope, receive, send)
 
 
 def read_access(environment: Mapping[str, str]) -> Access:

@@ -50,7 +50,9 @@ class Champion:
         self._keys: Keys | None = None
         self._log: DecisionLog | None = None
         self._last_good: LastGood | None = None
+        self._stamp: Path | None = None
         self._identity: object = None
+        self._swapping = threading.Lock()
         self.refused: str | None = None
         """Why the artifact that the pointer leads to does not answer; None if it does."""
         self._stop = threading.Event()
@@ -90,16 +92,25 @@ class Champion:
         BadInput, Refused : as `load_or_last_good`. A service without a verified model does not start.
         """
         self._pointer, self._policies, self._keys, self._log = Path(pointer), policies, keys, log
-        self._identity = _identity(self._pointer)
         if state is not None:
+            self._stamp = state / "reloaded"
             self._windows = BarWindows(state / "windows.sqlite")
             self._last_good = LastGood(state, self._pointer)
+        self._identity = self._current_identity()
         artifact, self.refused = load_or_last_good(self._pointer, self._last_good, keys)
         self._use(self._scorer_of(artifact))
         # What is loaded by now lives as long as the process. Frozen, it no longer slows later collections.
         gc.collect()
         gc.freeze()
         threading.Thread(target=self._watch, args=(os.getppid(),), name="champion", daemon=True).start()
+
+    def reload(self) -> None:
+        """Look at once for another artifact, also at one that was refused before; other workers follow."""
+        with self._swapping:
+            self._identity = None
+            if self._stamp is not None:
+                self._stamp.touch()
+            self._poll()
 
     def stop(self) -> None:
         """Stop watching, and write the decisions that are not in the store yet."""
@@ -114,10 +125,11 @@ class Champion:
                 logger.error("the supervisor is gone: this worker exits")
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
-            self._poll()
+            with self._swapping:
+                self._poll()
 
     def _poll(self) -> None:
-        identity = _identity(self._pointer)
+        identity = self._current_identity()
         if identity == self._identity:
             return
         self._identity = identity
@@ -147,6 +159,13 @@ class Champion:
     def _decided(self, record: Record) -> None:
         if self._log is not None:
             self._log.add(record)
+
+    def _current_identity(self) -> object:
+        try:
+            stamp = self._stamp.stat().st_mtime_ns if self._stamp else 0
+        except OSError:
+            stamp = 0
+        return stamp, _identity(self._pointer)
 
     def _use(self, scorer: Scorer) -> None:
         self._scorer = scorer

@@ -18,6 +18,10 @@ from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.problem_details import Problem
 from tradesieve.serving.schemas import ScoreRequest, bars_of
 
+Shared = Mapping[tuple[str, str], Bars]
+"""Bars by symbol and timeframe."""
+NOT_SHARED: Shared = {}
+
 
 class DecisionBars:
     """Takes the bars that a decision requires from its request or from the windows, and checks them. Thread-safe.
@@ -33,8 +37,14 @@ class DecisionBars:
         self._offsets = _close_offsets(artifact)
         self._beside = {each.input.symbol for each in artifact.features if each.input.beside}
 
-    def own(self, request: ScoreRequest, timeframe: Timeframe, required: Requirements) -> Bars:
+    def own(
+        self, request: ScoreRequest, timeframe: Timeframe, required: Requirements, shared: Shared = NOT_SHARED
+    ) -> Bars:
         """Return the bars of the decision's own symbol; the last one closes at the decision.
+
+        Parameters
+        ----------
+        shared : bars that came with the request but not in it.
 
         Raises
         ------
@@ -42,8 +52,11 @@ class DecisionBars:
             request do not or are.
         """
         time, needed = request.decision_time, required.bars
-        if request.bars is not None:
-            bars = self._checked(bars_of(request.bars, request.symbol, timeframe), time, needed, "bars")
+        sent = None if request.bars is None else bars_of(request.bars, request.symbol, timeframe)
+        if sent is None:
+            sent = shared.get((request.symbol, str(timeframe)))
+        if sent is not None:
+            bars = self._checked(sent, time, needed, "bars")
             if bars.close_time[-1] < time:
                 raise Problem(
                     422,
@@ -67,16 +80,21 @@ class DecisionBars:
             )
         return _last_of_window(known, needed, "bars")
 
-    def others(self, request: ScoreRequest, timeframe: Timeframe, required: Requirements) -> dict[str, Bars]:
+    def others(
+        self, request: ScoreRequest, timeframe: Timeframe, required: Requirements, shared: Shared = NOT_SHARED
+    ) -> dict[str, Bars]:
         """Return the bars of the other symbols that a decision requires, up to the last one closed by then.
 
         Raises
         ------
         Problem : as `own`.
         """
-        return {symbol: self._other(request, symbol, timeframe, needed) for symbol, needed in required.others.items()}
+        return {
+            symbol: self._other(request, symbol, timeframe, needed, shared)
+            for symbol, needed in required.others.items()
+        }
 
-    def _other(self, request: ScoreRequest, symbol: str, timeframe: Timeframe, needed: int) -> Bars:
+    def _other(self, request: ScoreRequest, symbol: str, timeframe: Timeframe, needed: int, shared: Shared) -> Bars:
         time, field = request.decision_time, f"others.{symbol}"
         sent: Any = None
         if request.others is not None:
@@ -89,7 +107,8 @@ class DecisionBars:
                     hint=f"send its last {needed} bars that were closed at the decision, or null for the service's own",
                 )
             sent = request.others[symbol]
-        if sent is None:
+        given = shared.get((symbol, str(timeframe))) if sent is None else bars_of(sent, symbol, timeframe, field=field)
+        if given is None:
             held = self._window(symbol, timeframe, needed, field, beside=request.symbol).between(end_time=time)
             if symbol in self._beside and (not len(held) or held.close_time[-1] != time):
                 # The bar may not exist, or only be late; without it the model would decide as if it did not exist.
@@ -103,7 +122,7 @@ class DecisionBars:
                     f"closes then, send its last {needed} bars as {field}",
                 )
             return _last_of_window(held, needed, field)
-        bars = self._checked(bars_of(sent, symbol, timeframe, field=field), time, needed, field)
+        bars = self._checked(given, time, needed, field)
         held = self.windows.get(symbol, str(timeframe)) or bars
         later = held.between(int(bars.close_time[-1]), time)
         if len(later):

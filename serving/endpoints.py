@@ -6,29 +6,44 @@ import asyncio
 import json
 import logging
 import time
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradesieve.market.errors import BadData, BadInput
 from tradesieve.serving.access import Access, Guard
+from tradesieve.serving.arrow_bodies import MEDIA_TYPE as ARROW
+from tradesieve.serving.arrow_bodies import read_arrow
 from tradesieve.serving.champion import Champion
+from tradesieve.serving.decision_bars import Shared
 from tradesieve.serving.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.openapi import openapi_document
-from tradesieve.serving.paths import METHODS, PATHS, VERSION, VERSIONED, plain
-from tradesieve.serving.problem_details import Problem, problem_response, short_repr, unexpected_problem
+from tradesieve.serving.paths import METHODS, PATHS, VERSION, plain
+from tradesieve.serving.problem_details import Problem, problem_of, problem_response, short_repr, unexpected_problem
 from tradesieve.serving.request_ids import request_id_of, with_request_id
-from tradesieve.serving.schemas import AppendRequest, ScoreRequest, parse_request
-from tradesieve.serving.scoring import Scorer
+from tradesieve.serving.responses import Batch, BatchAnswer, ProblemBody
+from tradesieve.serving.schemas import (
+    AppendRequest,
+    BatchRequest,
+    ScoreRequest,
+    parse_object,
+    parse_request,
+    validate,
+)
+from tradesieve.serving.scoring import Scorer, body_limit
+from tradesieve.serving.stream import Stream
 
-_BASE_BYTES, _BAR_BYTES = 1 << 18, 512
-"""Limit of a body: thousands of results, and four times the bars of a decision at a generous size each."""
+_BATCH_BYTES = 1 << 23
+_TURN = 8
+"""Candidates of a batch that are decided before others get their turn: some milliseconds."""
 
 _BODY_SECONDS = 5.0
 """Within which a body has to arrive; BentoML's own deadline is twice that."""
@@ -45,8 +60,9 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
             *(
                 Route(f"{version}{path}", endpoint, methods=[METHODS.get(path, "GET")])
                 for version in (VERSION, "")
-                for path, endpoint in zip(VERSIONED, (score, append_bars, model), strict=True)
+                for path, endpoint in _ENDPOINTS.items()
             ),
+            *(WebSocketRoute(f"{version}/stream", Stream(champion, metrics)) for version in (VERSION, "")),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
             Route("/metrics", metrics_text, methods=["GET"]),
@@ -67,7 +83,7 @@ async def score(request: Request) -> Response:
     with metrics.score_seconds.time():
         # One scorer from here on: a swap in the middle of a request does not mix two models.
         scorer = _scorer(request)
-        asked = parse_request(ScoreRequest, await _body(request, scorer))
+        asked = _read(request, ScoreRequest, await _body(request, scorer))
         decision = scorer.score(asked, request_id=request.scope["request_id"], began=began)
         # A decision takes less time than a hand-over to a thread, so it is made on the event loop.
         metrics.decisions.labels("accept" if decision.accept else "refuse").inc()
@@ -77,8 +93,41 @@ async def score(request: Request) -> Response:
 async def append_bars(request: Request) -> Response:
     """POST /bars: append closed bars to the service's own window."""
     scorer = _scorer(request)
-    appended = scorer.append(parse_request(AppendRequest, await _body(request, scorer)))
+    appended = scorer.append(_read(request, AppendRequest, await _body(request, scorer)))
     return Response(appended.model_dump_json(), media_type="application/json")
+
+
+async def score_batch(request: Request) -> Response:
+    """POST /score/batch: decide on several trades, with one model."""
+    scorer = _scorer(request)
+    batch = parse_request(BatchRequest, await _body(request, scorer, at_most=_BATCH_BYTES))
+    shared, answers = scorer.shared_bars(batch.shared), []
+    for place, candidate in enumerate(batch.candidates, start=1):
+        answers.append(_answer_in_batch(scorer, candidate, shared, request))
+        if place % _TURN == 0:
+            await asyncio.sleep(0)  # others get their turn
+    return Response(Batch(answers=answers).model_dump_json(), media_type="application/json")
+
+
+def _answer_in_batch(scorer: Scorer, candidate: ScoreRequest, shared: Shared, request: Request) -> BatchAnswer:
+    metrics = _metrics(request)
+    try:
+        with metrics.score_seconds.time():
+            decision = scorer.score(candidate, shared=shared, request_id=request.scope["request_id"])
+    except Problem as problem:
+        return BatchAnswer(decision=None, problem=ProblemBody(**problem.as_dict()))
+    metrics.decisions.labels("accept" if decision.accept else "refuse").inc()
+    return BatchAnswer(decision=decision, problem=None)
+
+
+async def reload(request: Request) -> Response:
+    """POST /admin/reload: look for another model now, also for one that was refused before."""
+    await _body(request, _scorer(request))
+    champion = _champion(request)
+    before = champion.scorer.artifact.fingerprint
+    await run_in_threadpool(champion.reload)
+    content = {"model": champion.scorer.artifact.fingerprint, "before": before, "refused": champion.refused}
+    return Response(json.dumps(content), media_type="application/json")
 
 
 async def model(request: Request) -> Response:
@@ -121,6 +170,15 @@ async def index(request: Request) -> Response:
     return Response(json.dumps(PATHS, indent=1), media_type="application/json")
 
 
+_ENDPOINTS = {
+    "/score": score,
+    "/score/batch": score_batch,
+    "/bars": append_bars,
+    "/model": model,
+    "/admin/reload": reload,
+}
+
+
 async def no_such_route(request: Request) -> Response:
     """Refuse every other path, and every other method on the paths above."""
     raise HTTPException(405 if plain(request.url.path) in PATHS else 404)
@@ -139,8 +197,10 @@ async def refuse(request: Request, error: Exception) -> Response:
             problem = Problem(404, "not-found", f"there is no path {path}", hint=f"there are {', '.join(PATHS)}")
         case ClientDisconnect():
             problem = Problem(400, "malformed-json", "the request ended before its body did", hint="send it again")
+        case BadInput() | BadData():
+            problem = problem_of(error)
         case _:
-            problem = Problem(422, "invalid-value", str(error), hint="correct the request and send it again")
+            raise error
     response = problem_response(problem)
     if problem.status == 408:
         response.headers["Connection"] = "close"  # the rest of the body may still come
@@ -181,6 +241,20 @@ class CountAndContain:
             await problem_response(unexpected_problem())(scope, receive, send_counted)
 
 
+def _read(request: Request, kind: type[Any], body: bytes) -> Any:
+    """Read a request from JSON or from an Arrow stream, as its header says."""
+    if not request.headers.get("content-type", "").startswith(ARROW):
+        return parse_request(kind, body)
+    text, columns = read_arrow(body)
+    content = parse_object(text)
+    if content.get("bars") is not None:
+        detail, hint = "the request has bars beside those of the stream", "send bars once"
+        raise Problem(422, "invalid-value", detail, field="bars", hint=hint)
+    # An append needs bars; none take their place while the rest is checked.
+    checked = validate(kind, {**content, "bars": []})
+    return checked.model_copy(update={"bars": columns})
+
+
 def _champion(request: Request) -> Champion:
     champion: Champion = request.app.state.champion
     return champion
@@ -195,10 +269,11 @@ def _metrics(request: Request) -> Metrics:
     return metrics
 
 
-async def _body(request: Request, scorer: Scorer) -> bytes:
+async def _body(request: Request, scorer: Scorer, *, at_most: int | None = None) -> bytes:
+    limit = at_most or body_limit(scorer)
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            return await _whole_body(request, scorer)
+            return await _whole_body(request, scorer, limit)
     except TimeoutError:
         raise Problem(
             408,
@@ -208,8 +283,7 @@ async def _body(request: Request, scorer: Scorer) -> bytes:
         ) from None
 
 
-async def _whole_body(request: Request, scorer: Scorer) -> bytes:
-    limit = _BASE_BYTES + _BAR_BYTES * 4 * scorer.most_bars
+async def _whole_body(request: Request, scorer: Scorer, limit: int) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)

@@ -31,8 +31,8 @@ KEEP_ALIVE_SECONDS = 75
 """A bot sends a request per bar: after BentoML's default of 5 s, every decision would open a new connection."""
 
 _ALWAYS = (
-    "bentoml", "click", "cryptography", "httptools", "prometheus-client", "pydantic", "sqlalchemy", "starlette",
-    "typing-extensions", "uvicorn", "uvloop",
+    "bentoml", "click", "cryptography", "httptools", "prometheus-client", "pyarrow", "pydantic", "sqlalchemy",
+    "starlette", "typing-extensions", "uvicorn", "uvloop", "websockets",
 )  # fmt: skip
 
 

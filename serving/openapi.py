@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from tradesieve.serving.paths import METHODS, PATHS, VERSION, VERSIONED
+from tradesieve.serving.arrow_bodies import MEDIA_TYPE as ARROW
+from tradesieve.serving.paths import ARROW_PATHS, METHODS, PATHS, VERSION, VERSIONED
 from tradesieve.serving.problem_details import MEDIA_TYPE
-from tradesieve.serving.responses import Appended, Decision
-from tradesieve.serving.schemas import AppendRequest, ScoreRequest
+from tradesieve.serving.responses import Appended, Batch, Decision
+from tradesieve.serving.schemas import AppendRequest, BatchRequest, ScoreRequest
 
 _EXCHANGED: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "/score": (ScoreRequest, Decision),
+    "/score/batch": (BatchRequest, Batch),
     "/bars": (AppendRequest, Appended),
 }
 _REFUSALS = {
-    400: "The body is not JSON, or ends too early.",
+    400: "The body is not JSON, or no Arrow stream, or ends too early.",
     401: "The service has keys, and the request has none of them.",
     403: "The key has another role; or the service has no keys, and the request comes from another machine or a page.",
     404: "The model was not trained on a name.",
     408: "The body took too long to arrive.",
     409: "The service's own windows do not fit the request.",
     413: "The body is too large.",
-    415: "The body is not sent as application/json.",
+    415: "The body is sent as another type.",
     422: "A value is not allowed.",
     431: "The headers are too large.",
     503: "The service's windows cannot be read or written now.",
 }
+_ARROW = (
+    "An Arrow IPC stream with the columns of the bars, close_time int64 or timestamp[ns], the others float64; the rest "
+    "of the request is JSON in the metadata of its schema, under tradesieve."
+)
 _OF_ALL = (401, 403, 431)
 _PROBLEM = {
     "type": "object",
@@ -77,17 +84,27 @@ def _operation(path: str) -> dict[str, Any]:
     operation: dict[str, Any] = {"summary": PATHS[path].rpartition(": ")[2].removeprefix("GET ")}
     if path in _EXCHANGED:
         request, response = _EXCHANGED[path]
-        operation["requestBody"] = {"required": True, "content": {"application/json": _reference(request.__name__)}}
+        content = {"application/json": _reference(request.__name__)}
+        if path in ARROW_PATHS:
+            content[ARROW] = {"schema": {"type": "string", "format": "binary", "description": _ARROW}}
+        operation["requestBody"] = {"required": True, "content": content}
         answers = {"200": _answer("The answer.", "application/json", _reference(response.__name__))}
         refusals = tuple(_REFUSALS)
+    elif path == "/stream":
+        return {method: operation | {"responses": {"101": {"description": "A WebSocket."}, **_refused(_OF_ALL)}}}
     elif path in ("/livez", "/readyz"):
         return {method: operation | {"responses": {"200": {"description": "Yes."}, "503": {"description": "Not yet."}}}}
     else:
         kind = "text/plain" if path == "/metrics" else "application/json"
         answers, refusals = {"200": _answer("The answer.", kind, {})}, (*_OF_ALL, 422)
-    for status in refusals:
-        answers[str(status)] = _answer(_REFUSALS[status], MEDIA_TYPE, _reference("Problem"))
-    return {method: operation | {"responses": answers}}
+        if method == "post":
+            operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": {}}}}
+            refusals = (*refusals, 408, 413, 415)
+    return {method: operation | {"responses": answers | _refused(refusals)}}
+
+
+def _refused(statuses: Iterable[int]) -> dict[str, Any]:
+    return {str(status): _answer(_REFUSALS[status], MEDIA_TYPE, _reference("Problem")) for status in statuses}
 
 
 def _reference(name: str) -> dict[str, Any]:

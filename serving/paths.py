@@ -11,8 +11,12 @@ VERSION = "/v1"
 PATHS = {
     "/score": "POST {strategy, symbol, timeframe, side, decision_time, bars or null, and what GET /model says that the "
     "model needs: stop, target, agreeing, results, others}: accept the trade, at which size?",
+    "/score/batch": "POST {candidates, shared}: several such trades, and bars that they share: accept which, at which "
+    "size?",
+    "/stream": "GET a WebSocket: each message is what POST /score or POST /bars takes, each answer what it gives",
     "/bars": "POST {symbol, timeframe, bars, replace}: append closed bars to the service's own window",
     "/model": "GET the manifest of the model that answers, its fingerprint, and what a decision needs by timeframe",
+    "/admin/reload": "POST {}: look at once whether there is another model to answer with",
     "/health": "GET whether it answers with the model that it should, and if not, since it refused that one",
     "/livez": "GET whether the process lives",
     "/readyz": "GET whether it answers",
@@ -21,11 +25,14 @@ PATHS = {
 }
 """Path to what it answers."""
 
-METHODS = {"/score": "POST", "/bars": "POST"}
+METHODS = {"/score": "POST", "/score/batch": "POST", "/bars": "POST", "/admin/reload": "POST"}
 """Path to its method where it is not GET."""
 
-VERSIONED = ("/score", "/bars", "/model")
+VERSIONED = ("/score", "/score/batch", "/stream", "/bars", "/model", "/admin/reload")
 """The paths of the interface; those of operation have no version."""
+
+ARROW_PATHS = ("/score", "/bars")
+"""The paths that read Arrow streams too."""
 
 
 def plain(path: str) -> str:

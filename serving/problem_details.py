@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
-from tradesieve.market.errors import BadInput
+from tradesieve.market.errors import BadData, BadInput
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -35,6 +37,7 @@ _TITLES = {
     "conflicting-bars": "The bars contradict those the service has",
     "too-large": "The request is too large",
     "too-slow": "The request came too slowly",
+    "malformed-arrow": "The body is not an Arrow stream",
     "malformed-http": "The request is not HTTP",
     "not-found": "There is no such path",
     "wrong-method": "The path does not answer this method",
@@ -80,6 +83,21 @@ def problem_response(problem: Problem) -> Response:
     """Build the response to a refused request."""
     headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
     return Response(json.dumps(problem.as_dict()), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def problem_of(error: BadInput | BadData) -> Problem:
+    """Return an expected error as a problem."""
+    if isinstance(error, Problem):
+        return error
+    return Problem(422, "invalid-value", str(error), hint="correct the request and send it again")
+
+
+async def refuse_socket(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket before it is accepted."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await WebSocket(scope, receive, send).send_denial_response(problem_response(problem))
+    else:
+        await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:100]})
 
 
 def unexpected_problem() -> Problem:

@@ -51,3 +51,35 @@ class Appended(BaseModel):
     n_bars: int
     needed: int
     last_time: int
+
+
+class ProblemBody(BaseModel):
+    """Problem details, RFC 9457."""
+
+    model_config = ConfigDict(frozen=True)
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None
+    hint: str
+
+
+class BatchAnswer(BaseModel):
+    """The response to one candidate of a batch: a decision, or why there is none."""
+
+    model_config = ConfigDict(frozen=True)
+    decision: Decision | None
+    problem: ProblemBody | None
+
+
+class Batch(BaseModel):
+    """The response to a BatchRequest.
+
+    Parameters
+    ----------
+    answers : in the order of the candidates.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    answers: list[BatchAnswer]

@@ -164,8 +164,32 @@ class AppendRequest(BaseModel):
     replace: bool = False
 
 
-Request = ScoreRequest | AppendRequest
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (ScoreRequest, AppendRequest)}
+class SharedBars(BaseModel):
+    """Bars for every candidate of a batch that has none of its own."""
+
+    model_config = _STRICT
+    symbol: ShortText
+    timeframe: ShortText
+    bars: BarsBody
+
+
+class BatchRequest(BaseModel):
+    """POST /score/batch: several trades that might be opened, decided by one model.
+
+    Parameters
+    ----------
+    candidates : each as in POST /score.
+    shared : bars that are sent once, by symbol and timeframe.
+    """
+
+    model_config = _STRICT
+    candidates: Annotated[list[ScoreRequest], Field(min_length=1, max_length=256)]
+    shared: Annotated[list[SharedBars], Field(max_length=64)] = []
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (ScoreRequest, AppendRequest, BatchRequest)
+}
 
 
 def parse_request(kind: type[Any], body: bytes) -> Any:
@@ -173,11 +197,21 @@ def parse_request(kind: type[Any], body: bytes) -> Any:
 
     Parameters
     ----------
-    kind : ScoreRequest or AppendRequest.
+    kind : ScoreRequest, AppendRequest or BatchRequest.
 
     Raises
     ------
     Problem : 400 if the body is not JSON, 422 at the first value that is not allowed.
+    """
+    return validate(kind, parse_object(body))
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    Raises
+    ------
+    Problem : as `parse_request`.
     """
     try:
         # NaN and infinity pass here, so that the refusal below can name their field.
@@ -191,6 +225,16 @@ def parse_request(kind: type[Any], body: bytes) -> Any:
         ) from error
     if not isinstance(content, dict):
         raise Problem(422, "invalid-value", "the body should be a JSON object", hint="see GET / for what is read")
+    return content
+
+
+def validate(kind: type[Any], content: dict[str, Any]) -> Any:
+    """Validate a request.
+
+    Raises
+    ------
+    Problem : as `parse_request`.
+    """
     try:
         return _ADAPTERS[kind].validate_python(content)
     except ValidationError as error:

@@ -18,16 +18,17 @@ from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.models.artifact.training_bars import TrainingBars
 from tradesieve.serving.bar_windows import BarWindows
-from tradesieve.serving.decision_bars import DecisionBars, bar_warnings, require_volume, show_time
+from tradesieve.serving.decision_bars import NOT_SHARED, DecisionBars, Shared, bar_warnings, require_volume, show_time
 from tradesieve.serving.decision_store import Record
 from tradesieve.serving.guards import Finding, find_oddities, read_policies
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.request_ids import new_request_id
 from tradesieve.serving.responses import Appended, Decision
-from tradesieve.serving.schemas import AppendRequest, ScoreRequest, bars_of
+from tradesieve.serving.schemas import AppendRequest, ScoreRequest, SharedBars, bars_of
+from tradesieve.serving.thresholds import acceptance_thresholds
 from tradesieve.strategies.instance import Instance
 
-_Request = TypeVar("_Request", ScoreRequest, AppendRequest)
+_Request = TypeVar("_Request", ScoreRequest, AppendRequest, SharedBars)
 _PARTS = ("strategy", "symbol", "timeframe")
 _SIDES = {1.0: "long", -1.0: "short"}
 _CLOCK_SKEW = 5_000_000_000
@@ -102,7 +103,14 @@ class Scorer:
         """What a decision on any symbol requires, by timeframe."""
         return {timeframe: self.artifact.requirements(timeframe) for timeframe in self.artifact.manifest["timeframes"]}
 
-    def score(self, request: ScoreRequest, *, request_id: str | None = None, began: int | None = None) -> Decision:
+    def score(
+        self,
+        request: ScoreRequest,
+        *,
+        shared: Shared = NOT_SHARED,
+        request_id: str | None = None,
+        began: int | None = None,
+    ) -> Decision:
         """Decide on one trade.
 
         1. Look up the strategy instance.
@@ -113,6 +121,7 @@ class Scorer:
 
         Parameters
         ----------
+        shared : bars that came with the request but not in it, see `shared_bars`.
         request_id : see `serving.request_ids`; None: a new one.
         began : when the request came, by `time.perf_counter_ns`.
 
@@ -128,8 +137,8 @@ class Scorer:
         self._require_past(request.decision_time, "decision_time")
         required = self._required[request.symbol, str(timeframe)]
         decision = _decision(request, required)
-        window = self._bars.own(request, timeframe, required)
-        others = self._bars.others(request, timeframe, required) if required.others else {}
+        window = self._bars.own(request, timeframe, required, shared)
+        others = self._bars.others(request, timeframe, required, shared) if required.others else {}
         require_volume(self.artifact.features, window, others)
         found_bars = time.perf_counter_ns()
         features = self.artifact.columns(window, decision, others=others, instance_names=[instance])
@@ -164,6 +173,28 @@ class Scorer:
             )  # fmt: skip
         return answer
 
+    def shared_bars(self, sent: Sequence[SharedBars]) -> Shared:
+        """Build bars that several candidates share.
+
+        Raises
+        ------
+        Problem : 404 for names that the model does not know, 422 if the bars are invalid, or there twice.
+        """
+        found: dict[tuple[str, str], Bars] = {}
+        for place, each in enumerate(sent):
+            known, timeframe = self._series(each)
+            pair = (known.symbol, str(timeframe))
+            if pair in found:
+                raise Problem(
+                    422,
+                    "invalid-value",
+                    f"shared[{place}] has bars of {pair[0]} {pair[1]} again",
+                    field=f"shared[{place}]",
+                    hint="send the bars of each symbol and timeframe once",
+                )
+            found[pair] = bars_of(each.bars, known.symbol, timeframe, field=f"shared[{place}].bars")
+        return found
+
     def append(self, request: AppendRequest) -> Appended:
         """Append closed bars to the service's own window, of a symbol that the model trades or looks at.
 
@@ -171,21 +202,13 @@ class Scorer:
         ------
         Problem : as `score`; 409 if they contradict bars that the window holds.
         """
-        timeframe = self._timeframe(request.timeframe)
-        symbols, timeframes = zip(*self._window_lengths, strict=True)
-        request = self._with_known_symbol(request, symbols)
-        pair = (request.symbol, str(timeframe))
-        for part, name, known in (("symbol", pair[0], symbols), ("timeframe", pair[1], timeframes)):
-            if name not in known:
-                raise unknown_name(part, name, set(known))
-        if pair not in self._window_lengths:
-            raise unknown_name("instance", "|".join(pair), map("|".join, self._window_lengths))
+        request, timeframe = self._series(request)
         bars = bars_of(request.bars, request.symbol, timeframe)
         if not len(bars):
             raise Problem(422, "too-few-bars", "there are no bars", field="bars", hint="send at least one closed bar")
         self._bars.require_grid(bars)
         self._require_past(int(bars.close_time[-1]), "bars.close_time")
-        needed = self._window_lengths[pair]
+        needed = self._window_lengths[request.symbol, str(timeframe)]
         result = self.windows.append(bars, lookback=needed, replace=request.replace)
         return Appended(
             symbol=request.symbol,
@@ -197,6 +220,19 @@ class Scorer:
             needed=needed,
             last_time=int(result.bars.close_time[-1]),
         )
+
+    def _series(self, request: _Request) -> tuple[_Request, Timeframe]:
+        """Look up a symbol and timeframe that the model trades or looks at."""
+        timeframe = self._timeframe(request.timeframe)
+        symbols, timeframes = zip(*self._window_lengths, strict=True)
+        request = self._with_known_symbol(request, symbols)
+        pair = (request.symbol, str(timeframe))
+        for part, name, known in (("symbol", pair[0], symbols), ("timeframe", pair[1], timeframes)):
+            if name not in known:
+                raise unknown_name(part, name, set(known))
+        if pair not in self._window_lengths:
+            raise unknown_name("instance", "|".join(pair), map("|".join, self._window_lengths))
+        return request, timeframe
 
     def _findings(self, instance: str, side: float, window: Bars, others: Mapping[str, Bars]) -> Iterator[Finding]:
         if side != self._only_sides.get(instance, side):
@@ -294,43 +330,18 @@ def _decision(request: ScoreRequest, required: Requirements) -> Decisions:
     )
 
 
-def acceptance_thresholds(artifact: Artifact) -> list[float | None]:
-    """Find the lowest score at which each instance accepts a trade; None where it accepts none.
-
-    Sizes never fall as scores rise, so bisection finds it for any application. It runs on integers that are ordered
-    like the floats whose bits they hold, and is therefore exact.
-    """
-    index, largest = np.arange(len(artifact.manifest["instances"])), np.finfo(np.float64).max
-    low, high = (_ordered_bits(np.full(len(index), end)) for end in (-largest, largest))
-
-    def accepted(bits: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            return artifact.application.sizes(_float_of(bits), index) > 0
-
-    always, never = accepted(low), ~accepted(high)
-    while np.any(high - low > _ONE):
-        middle = low + (high - low) // np.uint64(2)
-        below = accepted(middle)
-        low, high = np.where(below, low, middle), np.where(below, middle, high)
-    thresholds = np.where(always, -largest, _float_of(high)) + 0.0  # -0.0 becomes 0.0
-    return [None if refused else float(threshold) for refused, threshold in zip(never, thresholds, strict=True)]
-
-
-_ONE, _SIGN = np.uint64(1), np.uint64(1 << 63)
-
-
-def _ordered_bits(values: np.ndarray) -> np.ndarray:
-    bits = values.view(np.uint64)
-    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
-
-
-def _float_of(ordered: np.ndarray) -> np.ndarray:
-    return np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered).view(np.float64)
-
-
 def _reason(score: float, size: float, threshold: float | None) -> str:
     if threshold is None:
         return f"refused: the score is {score:.4g}, and no score of this instance is accepted"
     if size == 0.0:
         return f"refused: the score {score:.4g} is below {threshold:.4g}"
     return f"accepted at {size:.4g} of the rule's stake: the score {score:.4g} is at least {threshold:.4g}"
+
+
+_BASE_BYTES, _BAR_BYTES = 1 << 18, 512
+"""Limit of a request: thousands of results, and four times the bars of a decision at a generous size each."""
+
+
+def body_limit(scorer: Scorer) -> int:
+    """Return how many bytes one request may have."""
+    return _BASE_BYTES + _BAR_BYTES * 4 * scorer.most_bars

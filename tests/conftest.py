@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 import httpx
 import hypothesis
 import numpy as np
+import pyarrow
 import pytest
 
 from tests.long_tests import LONG, LONGEST
@@ -31,7 +33,7 @@ from tradesieve.features.factor import FACTORS
 from tradesieve.features.feature_names import parse_features
 from tradesieve.features.feature_sets import MINIMAL
 from tradesieve.features.requirements import requirements_of
-from tradesieve.market.bars import Bars
+from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.calendars.trading_days import ALWAYS
 from tradesieve.market.resampling import resample
 from tradesieve.market.sources.reading import read_file
@@ -244,6 +246,27 @@ def artifact_builder() -> Callable[..., Artifact]:
 def bars_maker() -> Callable[..., Bars]:
     """The function that makes the bars that the artifacts were trained on."""
     return synthetic_bars
+
+
+@pytest.fixture(scope="session")
+def columns_of() -> Callable[[Bars], dict[str, list]]:
+    """A function that writes bars as an object of columns."""
+    return lambda bars: {name: getattr(bars, name).tolist() for name in COLUMNS}
+
+
+@pytest.fixture(scope="session")
+def arrow_body() -> Callable[..., bytes]:
+    """A function that writes bars and the rest of a request as an Arrow stream."""
+
+    def write(bars: Bars, request: dict, **options: object) -> bytes:
+        table = pyarrow.table({name: getattr(bars, name) for name in COLUMNS})
+        table = table.replace_schema_metadata({"tradesieve": json.dumps(request)})
+        sink = pyarrow.BufferOutputStream()
+        with pyarrow.ipc.new_stream(sink, table.schema, options=pyarrow.ipc.IpcWriteOptions(**options)) as stream:
+            stream.write_table(table)
+        return sink.getvalue().to_pybytes()
+
+    return write
 
 
 @pytest.fixture(scope="session")

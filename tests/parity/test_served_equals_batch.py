@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from websockets.sync.client import connect
 
 from tradesieve.features.decisions import Decisions
 from tradesieve.features.feature_sets import MINIMAL
@@ -17,8 +20,10 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.applications.kelly import Kelly
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.models.scopes.registry import SCOPES, scope_features
+from tradesieve.serving.arrow_bodies import MEDIA_TYPE as ARROW
 from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.export import point_to
+from tradesieve.serving.responses import Decision
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +59,15 @@ def url(pointer: Path, start_server: Callable[..., Any]) -> str:
 
 
 @pytest.mark.parametrize("symbol", ["BTC-USD", "ETH-USD"])
-def test_served_equals_batch(kelly_artifact: Artifact, url: str, symbol: str, bars_maker: Callable[..., Bars]) -> None:
+def test_served_equals_batch(
+    kelly_artifact: Artifact,
+    url: str,
+    symbol: str,
+    bars_maker: Callable[..., Bars],
+    columns_of: Callable[[Bars], dict[str, list]],
+    arrow_body: Callable[..., bytes],
+) -> None:
+    """By every way of asking: bars in the request, as JSON or Arrow, or held, in a batch, on the stream."""
     bars, needed = bars_maker(symbol), kelly_artifact.requirements("5m").bars
     rows = np.arange(400, 3000, 13)
     side = np.where(np.arange(len(rows)) % 2, 1.0, -1.0)
@@ -64,8 +77,8 @@ def test_served_equals_batch(kelly_artifact: Artifact, url: str, symbol: str, ba
     assert 0 < np.count_nonzero(sizes) < len(sizes)
     assert len(np.unique(scores)) > 50
 
-    given, held = [], []
-    with ScoringClient(url, timeout=10.0) as client:
+    given, held, streamed, in_arrow, batch = [], [], [], [], []
+    with ScoringClient(url, timeout=10.0) as client, connect(stream_of(url)) as stream, httpx.Client() as http:
         client.append_bars(bars[: rows[0] + 1], replace=True)
         last = rows[0]
         for row, one_side in zip(rows, side, strict=True):
@@ -81,9 +94,29 @@ def test_served_equals_batch(kelly_artifact: Artifact, url: str, symbol: str, ba
                 client.append_bars(bars[last + 1 : row + 1])
                 last = row
             held.append(client.score(**question))
-    for answers in (given, held):
+            body = question | {"decision_time": int(bars.close_time[row])}
+            stream.send(json.dumps(body))
+            streamed.append(Decision.model_validate_json(stream.recv()))
+            window = bars[row - needed + 1 : row + 1]
+            sent = http.post(f"{url}/v1/score", content=arrow_body(window, body), headers={"Content-Type": ARROW})
+            in_arrow.append(Decision.model_validate_json(sent.content))
+            batch.append(body | {"bars": columns_of(window)})
+        answers = http.post(f"{url}/v1/score/batch", json={"candidates": batch}, timeout=60.0).json()["answers"]
+        in_batch = [Decision(**answer["decision"]) for answer in answers]
+        # Candidates of one bar share its window.
+        both = [body | {"bars": None, "side": one_side} for one_side in (1.0, -1.0)]
+        shared = [{"symbol": symbol, "timeframe": "5m", "bars": columns_of(window)}]
+        answers = http.post(f"{url}/v1/score/batch", json={"candidates": both, "shared": shared}).json()["answers"]
+    at = np.repeat(bars.close_time[rows[-1:]], 2)
+    pair = kelly_artifact.score(bars, Decisions(at, np.array([1.0, -1.0])))
+    assert np.array([answer["decision"]["score"] for answer in answers]).tobytes() == pair.tobytes()
+    for answers in (given, held, streamed, in_arrow, in_batch):
         assert np.array([answer.score for answer in answers]).tobytes() == scores.tobytes()
         assert np.array([answer.size for answer in answers]).tobytes() == sizes.tobytes()
+
+
+def stream_of(url: str) -> str:
+    return f"{url.replace('http', 'ws', 1)}/v1/stream"
 
 
 def test_one_other_bit_in_a_bar_is_not_lost_on_the_way(

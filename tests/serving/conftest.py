@@ -7,16 +7,10 @@ from typing import Any
 
 import pytest
 
-from tradesieve.market.bars import COLUMNS, Bars
+from tradesieve.market.bars import Bars
 from tradesieve.models.artifact.artifact import Artifact
 
 STRATEGY = "breakout(lookback=20)"
-
-
-@pytest.fixture(scope="session")
-def columns_of() -> Callable[[Bars], dict[str, list]]:
-    """A function that writes bars as an object of columns."""
-    return lambda bars: {name: getattr(bars, name).tolist() for name in COLUMNS}
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,8 @@ def test_it_pins_what_it_imports_and_nothing_else(bento: Path) -> None:
     names = {line.partition("==")[0] for line in lines}
     assert all("==" in line for line in lines)
     assert names == {"bentoml", "click", "cryptography", "httptools", "lightgbm", "numba", "numpy", "prometheus-client",
-                     "pydantic", "sqlalchemy", "starlette", "typing-extensions", "uvicorn", "uvloop"}  # fmt: skip
+                     "pyarrow", "pydantic", "sqlalchemy", "starlette", "typing-extensions", "uvicorn", "uvloop",
+                     "websockets"}  # fmt: skip
 
 
 @pytest.mark.slow

@@ -23,7 +23,8 @@ from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest
-from tradesieve.serving.scoring import Scorer, acceptance_thresholds
+from tradesieve.serving.scoring import Scorer
+from tradesieve.serving.thresholds import acceptance_thresholds
 
 
 @pytest.fixture
