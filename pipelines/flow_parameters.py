@@ -51,3 +51,12 @@ NumberOfStrategies = Annotated[
     ),
 ]
 Config = Annotated[dict[str, Any] | None, WithJsonSchema(_config_schema())]
+Retrain = Annotated[
+    bool,
+    WithJsonSchema(
+        {
+            "type": "boolean",
+            "description": "Whether to search again, with the experiment in `config`, where live is worse than luck.",
+        }
+    ),
+]

@@ -27,14 +27,16 @@ from prefect.runtime import flow_run
 from prefect.states import Failed
 from prefect.tasks import Task
 
-from tradesieve.market.errors import TradesieveError, Transient
+from tradesieve.market.errors import BadInput, TradesieveError, Transient
 from tradesieve.models.tracking.connection import experiment_id, runs_page
 from tradesieve.pipelines.experiment import Experiment, experiment_from
 from tradesieve.pipelines.experiment_assembly import assemble_experiment
-from tradesieve.pipelines.flow_parameters import Config, NumberOfStrategies, Strategies, Symbols, Timeframes
+from tradesieve.pipelines.flow_parameters import Config, NumberOfStrategies, Retrain, Strategies, Symbols, Timeframes
 from tradesieve.pipelines.progress import Progress
 from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.live_monitor import monitor_live, require_no_alarm
 from tradesieve.pipelines.runs.run_note import leaderboard_table, run_note
+from tradesieve.pipelines.runs.stored_decisions import stored_decisions
 from tradesieve.pipelines.settings import Settings, read_settings
 from tradesieve.pipelines.steps.chunk_features import describe_left_out
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
@@ -154,6 +156,34 @@ def train(
     """
     given = {"symbols": symbols, "timeframes": timeframes, "strategies": strategies}
     return _stated(lambda: _run(_judged(config, **given, num_strategies=num_strategies), seal=True))
+
+
+@flow(name="monitor", flow_run_name="monitor")
+def monitor(retrain: Retrain = False, config: Config = None) -> dict[str, Any] | State[Any]:
+    """Hold the exported model's live decisions and trades against what was expected of it; runs every night.
+
+    The run fails where live is worse than luck explains, or factors have shifted; an artifact says which. It can search
+    again then; a new winner that passes the gate waits for `tradesieve model export`. Without an exported model, or a
+    stored decision, there is nothing to do.
+    """
+    return _stated(lambda: _monitor(retrain, config))
+
+
+def _monitor(retrain: bool, config: Mapping[str, Any] | None) -> dict[str, Any]:
+    settings, log = read_settings(), get_run_logger()
+    try:
+        with stored_decisions(settings) as store:
+            found = monitor_live(settings, store)
+    except BadInput as error:
+        log.info("nothing to monitor: %s", error)
+        return {}
+    text = "\n".join(f"- {alarm}" for alarm in found.alarms) or "Nothing is worse than luck explains."
+    create_markdown_artifact(f"# Model {found.model}\n\n{text}", key="monitor")
+    if found.alarms and retrain:
+        log.info("searching again: %s", "; ".join(found.alarms))
+        _run(_judged(config), seal=False)
+    require_no_alarm(found)
+    return found.as_dict()
 
 
 def state_folder() -> dict[str, str]:

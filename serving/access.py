@@ -33,11 +33,12 @@ from tradesieve.serving.problem_details import (
 
 KEYS_VARIABLE, KEYS_FILE_VARIABLE = "TRADESIEVE_KEYS", "TRADESIEVE_KEYS_FILE"
 
-ROLES = {"score": "POST /score, /score/batch and /stream", "push": "POST /bars", "admin": "every path"}
+ROLES = {"score": "POST /score, /score/batch, /outcomes and /stream", "push": "POST /bars", "admin": "every path"}
 """Role of a key to what it may do. A key of any role may read."""
 
 _ROLE_OF_PATH = {
-    "/score": "score", "/score/batch": "score", "/stream": "score", "/bars": "push", "/admin/reload": "admin",
+    "/score": "score", "/score/batch": "score", "/stream": "score", "/outcomes": "score", "/bars": "push",
+    "/admin/reload": "admin",
 }  # fmt: skip
 _OPEN_PATHS = ("/health", "/livez", "/readyz")
 _SHORTEST_KEY = 24

@@ -48,7 +48,8 @@ class Champion:
         self._pointer = Path()
         self._policies: Mapping[str, str] | None = None
         self._keys: Keys | None = None
-        self._log: DecisionLog | None = None
+        self.log: DecisionLog | None = None
+        """Where decisions go."""
         self._last_good: LastGood | None = None
         self._stamp: Path | None = None
         self._identity: object = None
@@ -91,7 +92,7 @@ class Champion:
         ------
         BadInput, Refused : as `load_or_last_good`. A service without a verified model does not start.
         """
-        self._pointer, self._policies, self._keys, self._log = Path(pointer), policies, keys, log
+        self._pointer, self._policies, self._keys, self.log = Path(pointer), policies, keys, log
         if state is not None:
             self._stamp = state / "reloaded"
             self._windows = BarWindows(state / "windows.sqlite")
@@ -115,8 +116,8 @@ class Champion:
     def stop(self) -> None:
         """Stop watching, and write the decisions that are not in the store yet."""
         self._stop.set()
-        if self._log is not None:
-            self._log.close()
+        if self.log is not None:
+            self.log.close()
 
     def _watch(self, parent: int) -> None:
         while not self._stop.wait(_POLL_SECONDS):
@@ -157,8 +158,8 @@ class Champion:
         return Scorer(artifact, self._windows, policies=self._policies, on_decision=self._decided)
 
     def _decided(self, record: Record) -> None:
-        if self._log is not None:
-            self._log.add(record)
+        if self.log is not None:
+            self.log.add(record)
 
     def _current_identity(self) -> object:
         try:

@@ -21,12 +21,18 @@ from tradesieve.market.errors import BadInput, TradesieveError, Transient
 from tradesieve.serving.deadlines import ERRORS, DeadlinePool
 from tradesieve.serving.paths import VERSION
 from tradesieve.serving.request_ids import HEADER
-from tradesieve.serving.responses import Appended, Decision, Requirements
+from tradesieve.serving.responses import Appended, Decision, Recorded, Requirements
 from tradesieve.serving.sent_bars import BarTable, Columns, columns_of, followed_by, nanoseconds
 
-Body = TypeVar("Body", Decision, Appended)
+Body = TypeVar("Body", Decision, Appended, Recorded)
 
 KEY_VARIABLE = "TRADESIEVE_KEY"
+
+OUTCOME = (
+    "strategy", "symbol", "timeframe", "side", "decision_time", "entry_time", "exit_time", "entry_price", "exit_price",
+    "net_return", "size", "exit_reason",
+)  # fmt: skip
+"""What a report of a closed trade holds, see `serving.schemas.Outcome`."""
 
 _BACKOFF_SECONDS = (0.05, 0.2, 0.8)
 """Waits before each further attempt."""
@@ -161,6 +167,20 @@ class ScoringClient:
                 self._append(*key, held, replace=True, end=end)
             response = self._request("POST", f"{VERSION}/score", body, end=end, request_id=request_id)
         return _parse(Decision, response, self._url)
+
+    def report_outcomes(self, outcomes: Sequence[Mapping[str, Any]]) -> Recorded:
+        """Report how trades ended, to be held against what was expected. Idempotent, retried like `score`.
+
+        Parameters
+        ----------
+        outcomes : the keys of `OUTCOME`, as columns of a table of trades have them; others are left out.
+
+        Raises
+        ------
+        BadInput, Transient : as `score`.
+        """
+        body = {"outcomes": [{name: each[name] for name in OUTCOME} for each in outcomes]}
+        return _parse(Recorded, self._request("POST", f"{VERSION}/outcomes", body), self._url)
 
     def append_bars(
         self,

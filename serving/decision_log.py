@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,16 +69,23 @@ def read_log_settings(environment: Mapping[str, str]) -> LogSettings:
 
 
 class DecisionLog:
-    """Writes decisions off the path of requests. Thread-safe.
+    """Writes and counts decisions off the path of requests. Thread-safe.
 
     Parameters
     ----------
-    store : where they go; the log closes it.
+    store : where they go; the log closes it. None: they are only counted.
     days : how long they stay.
+    observe : called with each decision, in the log's own thread.
     """
 
-    def __init__(self, store: DecisionStore, *, days: float = _DEFAULT_DAYS) -> None:
-        self._store, self._days = store, days
+    def __init__(
+        self,
+        store: DecisionStore | None,
+        *,
+        days: float = _DEFAULT_DAYS,
+        observe: Callable[[Record], None] | None = None,
+    ) -> None:
+        self.store, self._days, self._observe = store, days, observe
         self._waiting: deque[Record] = deque()
         self._n_lost = 0
         self._known: set[str] = set()
@@ -108,7 +115,8 @@ class DecisionLog:
             pass
         if lost := len(self._waiting) + self._n_lost:
             logger.error("%d decisions are lost: the store could not be written", lost)
-        self._store.close()
+        if self.store is not None:
+            self.store.close()
 
     def _run(self) -> None:
         while not self._stop.wait(_SECONDS):
@@ -121,43 +129,54 @@ class DecisionLog:
         """Write the oldest decisions; they leave memory once they are in the store."""
         batch = [self._waiting[i] for i in range(min(_MOST_AT_ONCE, len(self._waiting)))]
         try:
-            self._store.write(batch, self._known)
+            if self.store is not None:
+                self.store.write(batch, self._known)
         except Exception as error:  # a database may fail in any way; the service goes on
             if not self._failing:
-                logger.error("decisions cannot be stored, they are kept and tried again: %s", _first_line(error))
+                logger.error("decisions cannot be stored, they are kept and tried again: %s", first_line(error))
             self._failing = True
             return False
         if self._failing:
             logger.warning("decisions are stored again")
         self._failing = False
-        for _ in batch:
+        for record in batch:
             self._waiting.popleft()
+            if self._observe is not None:
+                self._observe(record)
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
         return True
 
     def _prune(self) -> None:
         self._pruned = time.monotonic()
+        if self.store is None:
+            return
         # What is remembered as written may be what is deleted now.
         self._known.clear()
         try:
-            deleted = self._store.prune(time.time_ns() - int(self._days * _DAY_NS))
+            deleted = self.store.prune(time.time_ns() - int(self._days * _DAY_NS))
         except Exception as error:
-            logger.error("old decisions cannot be deleted: %s", _first_line(error))
+            logger.error("old decisions cannot be deleted: %s", first_line(error))
             return
         if deleted:
             logger.info("deleted %d decisions older than %g days", deleted, self._days)
 
 
-def open_log(settings: LogSettings) -> DecisionLog | None:
-    """Start to log decisions; None if none are to be stored.
+def open_log(settings: LogSettings, *, observe: Callable[[Record], None] | None = None) -> DecisionLog:
+    """Start to log decisions.
+
+    Parameters
+    ----------
+    observe : see `DecisionLog`.
 
     Raises
     ------
     BadInput : if the database cannot be reached or written.
     """
-    return None if settings.url is None else DecisionLog(open_store(settings.url), days=settings.days)
+    store = None if settings.url is None else open_store(settings.url)
+    return DecisionLog(store, days=settings.days, observe=observe)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what a database said, without the statement that it said it of."""
     return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _CHUNK = 500
 """Windows read at once."""
 _DAY = 86_400_000_000_000
+_OUTCOME_KEYS = ("strategy", "symbol", "timeframe", "decision_time")
+_OUTCOME_NUMBERS = ("side", "entry_price", "exit_price", "net_return", "size")
+_OUTCOME_VALUES = ("entry_time", "exit_time", *_OUTCOME_NUMBERS, "exit_reason")
 
 
 class Record(NamedTuple):
@@ -97,10 +100,34 @@ class DecisionStore:
             rows.append(_row(record, names))
         with self.engine.begin() as connection:
             if windows:
-                _write_windows(connection, tables["windows"], list(windows.values()))
+                # Of those that are there, note that they are needed. In one order, so that no two workers wait for
+                # each other for ever.
+                ordered = sorted(windows.values(), key=lambda row: str(row["fingerprint"]))
+                _upsert(connection, tables["windows"], ordered, keys=("fingerprint",), changing=("time",))
             connection.execute(tables["decisions"].insert(), rows)
         known.update(windows)
         return len(windows)
+
+    def write_outcomes(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write how trades ended; a trade that is there is replaced.
+
+        Parameters
+        ----------
+        rows : the fields of `serving.schemas.Outcome`.
+        """
+        table = _tables()["outcomes"]
+        with self.engine.begin() as connection:
+            _upsert(connection, table, [dict(row) for row in rows], keys=_OUTCOME_KEYS, changing=_OUTCOME_VALUES)
+
+    def outcomes(self, *, since: int | None = None) -> list[dict[str, Any]]:
+        """Read the outcomes of trades that were decided from a time on, int64 ns UTC, in order of their decisions."""
+        from sqlalchemy import select
+
+        table = _tables()["outcomes"]
+        query = select(table).order_by(table.c.decision_time)
+        query = query if since is None else query.where(table.c.decision_time >= since)
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
 
     def prune(self, before: int) -> int:
         """Delete decisions made before a time, int64 ns UTC, and the windows that no later one needs.
@@ -115,6 +142,8 @@ class DecisionStore:
             deleted = connection.execute(decisions.delete().where(decisions.c.time < before)).rowcount
             # While it is needed, a window is written again each hour.
             connection.execute(windows.delete().where(windows.c.time < before - _DAY))
+            outcomes = tables["outcomes"]
+            connection.execute(outcomes.delete().where(outcomes.c.exit_time < before))
         return int(deleted)
 
     def decisions(self, *, since: int | None = None, until: int | None = None) -> Iterator[dict[str, Any]]:
@@ -242,6 +271,14 @@ def _tables() -> dict[str, Table]:
             Column("timeframe", Text, nullable=False),
             Column("bars", LargeBinary, nullable=False),
         )  # fmt: skip
+        _made["outcomes"] = Table(
+            "decision_outcomes", metadata,
+            *(Column(name, Text, primary_key=True) for name in _OUTCOME_KEYS[:3]),
+            Column("decision_time", BigInteger, primary_key=True, autoincrement=False),
+            *(Column(name, BigInteger, nullable=False) for name in ("entry_time", "exit_time")),
+            *(Column(name, Double, nullable=False) for name in _OUTCOME_NUMBERS),
+            Column("exit_reason", Text, nullable=False),
+        )  # fmt: skip
     return _made
 
 
@@ -269,14 +306,15 @@ def _window_row(fingerprint: str, bars: Bars, content: bytes, time: int) -> dict
     }
 
 
-def _write_windows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert windows; of those that are there, note that they were needed now."""
+def _upsert(
+    connection: Connection, table: Table, rows: list[dict[str, Any]], *, keys: Sequence[str], changing: Sequence[str]
+) -> None:
+    """Insert rows; of one whose keys are there, change some columns."""
     from sqlalchemy.dialects import postgresql, sqlite
 
     insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-    update = insert.on_conflict_do_update(index_elements=["fingerprint"], set_={"time": insert.excluded.time})
-    # In one order, so that two workers never wait for each other.
-    connection.execute(update, sorted(rows, key=lambda row: row["fingerprint"]))
+    changes = {name: insert.excluded[name] for name in changing}
+    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changes), rows)
 
 
 def _packed(bars: Bars) -> bytes:

@@ -23,16 +23,18 @@ from tradesieve.serving.arrow_bodies import MEDIA_TYPE as ARROW
 from tradesieve.serving.arrow_bodies import read_arrow
 from tradesieve.serving.champion import Champion
 from tradesieve.serving.decision_bars import Shared
+from tradesieve.serving.decision_log import first_line
 from tradesieve.serving.metrics import MEDIA_TYPE as METRICS_MEDIA_TYPE
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.openapi import openapi_document
 from tradesieve.serving.paths import METHODS, PATHS, VERSION, plain
 from tradesieve.serving.problem_details import Problem, problem_of, problem_response, short_repr, unexpected_problem
 from tradesieve.serving.request_ids import request_id_of, with_request_id
-from tradesieve.serving.responses import Batch, BatchAnswer, ProblemBody
+from tradesieve.serving.responses import Batch, BatchAnswer, ProblemBody, Recorded
 from tradesieve.serving.schemas import (
     AppendRequest,
     BatchRequest,
+    OutcomesRequest,
     ScoreRequest,
     parse_object,
     parse_request,
@@ -130,6 +132,22 @@ async def reload(request: Request) -> Response:
     return Response(json.dumps(content), media_type="application/json")
 
 
+async def outcomes(request: Request) -> Response:
+    """POST /outcomes: store how trades ended."""
+    log = _champion(request).log
+    asked: OutcomesRequest = parse_request(OutcomesRequest, await _body(request, _scorer(request)))
+    if log is None or log.store is None:
+        raise Problem(409, "no-store", "the service stores no decisions", hint="set TRADESIEVE_DECISIONS, see the docs")
+    rows = [outcome.model_dump() for outcome in asked.outcomes]
+    try:
+        # Not on the event loop, where decisions are made.
+        await asyncio.to_thread(log.store.write_outcomes, rows)
+    except Exception as error:  # a database may fail in any way
+        logger.error("outcomes cannot be stored: %s", first_line(error))
+        raise Problem(503, "unavailable", "the outcomes cannot be stored now", hint="send them again") from error
+    return Response(Recorded(stored=len(rows)).model_dump_json(), media_type="application/json")
+
+
 async def model(request: Request) -> Response:
     """GET /model: the manifest of the artifact that answers, and what a decision needs."""
     scorer = _scorer(request)
@@ -174,6 +192,7 @@ _ENDPOINTS = {
     "/score": score,
     "/score/batch": score_batch,
     "/bars": append_bars,
+    "/outcomes": outcomes,
     "/model": model,
     "/admin/reload": reload,
 }

@@ -12,10 +12,15 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disab
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from tradesieve.serving.decision_store import Record
+
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
 """Seconds. A decision takes about a thousandth; what matters is the tail."""
+
+STAGE_BUCKETS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1)
+AGE_BUCKETS = (0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)
 
 # A series with the time at which each other series began is of no use to anybody here.
 disable_created_metrics()
@@ -44,8 +49,33 @@ class Metrics:
         self.refusals = Counter("tradesieve_model_refusals", "Artifacts that were refused.", registry=registry)
         # Each worker's own: it holds no number, and workers may differ for a moment while they swap.
         self.model = Info("tradesieve_model", "The artifact that answers.", registry=self._own)
+        self.stage_seconds = Histogram(
+            "tradesieve_stage_seconds",
+            "Seconds of each stage of a decision.",
+            ["stage"],
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.window_age = Histogram(
+            "tradesieve_window_age_seconds",
+            "Seconds from the close of a decision's last bar to the decision.",
+            buckets=AGE_BUCKETS,
+            registry=registry,
+        )
+        self.findings = Counter("tradesieve_guard_findings", "Findings of guards.", ["guard"], registry=registry)
+        self.models = Counter("tradesieve_model_decisions", "Decisions by model.", ["model", "role"], registry=registry)
         for outcome in ("accept", "refuse"):
             self.decisions.labels(outcome)  # both series are there before the first decision
+
+    def observe(self, record: Record) -> None:
+        """Count what a decision shows beside its outcome; called off the path of requests."""
+        for stage, nanoseconds in record.stages.items():
+            self.stage_seconds.labels(stage).observe(nanoseconds / 1e9)
+        self.window_age.observe(max(0.0, (record.time - record.decision_time) / 1e9))
+        self.models.labels(record.model, record.role).inc()
+        for reason in record.reasons:
+            if reason.startswith("guard "):
+                self.findings.labels(reason.removeprefix("guard ").partition(":")[0]).inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

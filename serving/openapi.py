@@ -12,13 +12,14 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from tradesieve.serving.arrow_bodies import MEDIA_TYPE as ARROW
 from tradesieve.serving.paths import ARROW_PATHS, METHODS, PATHS, VERSION, VERSIONED
 from tradesieve.serving.problem_details import MEDIA_TYPE
-from tradesieve.serving.responses import Appended, Batch, Decision
-from tradesieve.serving.schemas import AppendRequest, BatchRequest, ScoreRequest
+from tradesieve.serving.responses import Appended, Batch, Decision, Recorded
+from tradesieve.serving.schemas import AppendRequest, BatchRequest, OutcomesRequest, ScoreRequest
 
 _EXCHANGED: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "/score": (ScoreRequest, Decision),
     "/score/batch": (BatchRequest, Batch),
     "/bars": (AppendRequest, Appended),
+    "/outcomes": (OutcomesRequest, Recorded),
 }
 _REFUSALS = {
     400: "The body is not JSON, or no Arrow stream, or ends too early.",
@@ -26,12 +27,12 @@ _REFUSALS = {
     403: "The key has another role; or the service has no keys, and the request comes from another machine or a page.",
     404: "The model was not trained on a name.",
     408: "The body took too long to arrive.",
-    409: "The service's own windows do not fit the request.",
+    409: "The service's own windows do not fit the request, or it stores nothing.",
     413: "The body is too large.",
     415: "The body is sent as another type.",
     422: "A value is not allowed.",
     431: "The headers are too large.",
-    503: "The service's windows cannot be read or written now.",
+    503: "The service's windows or stored decisions cannot be read or written now.",
 }
 _ARROW = (
     "An Arrow IPC stream with the columns of the bars, close_time int64 or timestamp[ns], the others float64; the rest "

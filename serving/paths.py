@@ -15,6 +15,7 @@ PATHS = {
     "size?",
     "/stream": "GET a WebSocket: each message is what POST /score or POST /bars takes, each answer what it gives",
     "/bars": "POST {symbol, timeframe, bars, replace}: append closed bars to the service's own window",
+    "/outcomes": "POST {outcomes}: store how trades ended, to be held against what was expected",
     "/model": "GET the manifest of the model that answers, its fingerprint, and what a decision needs by timeframe",
     "/admin/reload": "POST {}: look at once whether there is another model to answer with",
     "/health": "GET whether it answers with the model that it should, and if not, since it refused that one",
@@ -25,10 +26,10 @@ PATHS = {
 }
 """Path to what it answers."""
 
-METHODS = {"/score": "POST", "/score/batch": "POST", "/bars": "POST", "/admin/reload": "POST"}
+METHODS = {"/score": "POST", "/score/batch": "POST", "/bars": "POST", "/outcomes": "POST", "/admin/reload": "POST"}
 """Path to its method where it is not GET."""
 
-VERSIONED = ("/score", "/score/batch", "/stream", "/bars", "/model", "/admin/reload")
+VERSIONED = ("/score", "/score/batch", "/stream", "/bars", "/outcomes", "/model", "/admin/reload")
 """The paths of the interface; those of operation have no version."""
 
 ARROW_PATHS = ("/score", "/bars")

@@ -46,6 +46,7 @@ _TITLES = {
     "no-right": "The key may not do this",
     "not-local": "The service answers this machine alone",
     "future-bars": "A time has not come yet",
+    "no-store": "The service stores nothing",
     "unavailable": "The service cannot answer now",
     "unexpected": "The service failed",
 }

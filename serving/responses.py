@@ -83,3 +83,15 @@ class Batch(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     answers: list[BatchAnswer]
+
+
+class Recorded(BaseModel):
+    """The response to an OutcomesRequest.
+
+    Parameters
+    ----------
+    stored : outcomes that are in the store now.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    stored: int

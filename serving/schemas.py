@@ -187,8 +187,43 @@ class BatchRequest(BaseModel):
     shared: Annotated[list[SharedBars], Field(max_length=64)] = []
 
 
+class Outcome(BaseModel):
+    """How a trade ended.
+
+    Parameters
+    ----------
+    strategy, symbol, timeframe, side, decision_time : as in its ScoreRequest.
+    entry_time, exit_time : of its first and last fill.
+    entry_price, exit_price : paid and received, in quote.
+    net_return : after costs, as a fraction of the entry's notional.
+    size : the multiple of the rule's own stake; 0 for a shadow, a trade that the filter refused.
+    exit_reason : such as ``stop``, ``target`` or ``time``.
+    """
+
+    model_config = _STRICT
+    strategy: Text
+    symbol: ShortText
+    timeframe: ShortText
+    side: Annotated[float, BeforeValidator(_read_side, json_schema_input_type=Literal[1, -1, "long", "short"])]
+    decision_time: Time
+    entry_time: Time
+    exit_time: Time
+    entry_price: Price
+    exit_price: Price
+    net_return: Return
+    size: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    exit_reason: ShortText
+
+
+class OutcomesRequest(BaseModel):
+    """POST /outcomes: closed trades, to be held against what was expected. One that is sent again replaces itself."""
+
+    model_config = _STRICT
+    outcomes: Annotated[list[Outcome], Field(min_length=1, max_length=500)]
+
+
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (ScoreRequest, AppendRequest, BatchRequest)
+    kind: TypeAdapter(kind) for kind in (ScoreRequest, AppendRequest, BatchRequest, OutcomesRequest)
 }
 
 
@@ -197,7 +232,7 @@ def parse_request(kind: type[Any], body: bytes) -> Any:
 
     Parameters
     ----------
-    kind : ScoreRequest, AppendRequest or BatchRequest.
+    kind : ScoreRequest, AppendRequest, BatchRequest or OutcomesRequest.
 
     Raises
     ------

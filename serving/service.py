@@ -99,7 +99,7 @@ class TradesieveService:
             read_policies(os.environ),
             keys=signing_keys(),
             state=Path(state) if state else None,
-            log=open_log(read_log_settings(os.environ)),
+            log=open_log(read_log_settings(os.environ), observe=metrics.observe),
         )
 
     @bentoml.on_deployment
@@ -116,8 +116,7 @@ class TradesieveService:
             state = state_folder(given.get("port") or BentoMLContainer.http.port.get())
             os.environ[STATE_VARIABLE] = str(state.resolve())
             load_or_last_good(artifact_pointer(), LastGood(state, artifact_pointer()), signing_keys())
-            if (log := open_log(read_log_settings(os.environ))) is not None:
-                log.close()
+            open_log(read_log_settings(os.environ)).close()
         except TradesieveError as error:
             raise BentoMLException(str(error)) from error
 

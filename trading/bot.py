@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tradesieve.market.bars import Bars
-from tradesieve.market.errors import BadInput
+from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.request_ids import new_request_id
 from tradesieve.serving.responses import Requirements
@@ -36,6 +36,7 @@ class Bot:
     journal : every decision and every closed trade is on disk here before the bot goes on.
     requirements : what the service requires for one decision; see `serving.client.ScoringClient.requirements`.
     others : feeds of the other symbols that it requires, by symbol, at the same timeframe.
+    reports : tell the service how trades ended.
 
     Raises
     ------
@@ -50,12 +51,14 @@ class Bot:
         journal: Journal,
         requirements: Requirements,
         others: Mapping[str, ReplayFeed] | None = None,
+        reports: bool = False,
     ) -> None:
         self._brokers = tuple(brokers)
         self._peer_groups = peer_groups([broker.instance for broker in self._brokers])
         self._client = client
         self._journal = journal
         self._requirements = requirements
+        self._reports = reports
         self._others = dict(others or {})
         own = {broker.instrument.symbol for broker in brokers}
         for symbol in requirements.others:
@@ -108,8 +111,11 @@ class Bot:
             closed = broker.advance(known[-1:], finer=finer)
             if len(closed):
                 tables.append(closed)
-                for trade in closed.to_dict("records"):
-                    self._journal.write("closed", now, **_plain(trade))
+                trades = [_plain(trade) for trade in closed.to_dict("records")]
+                for trade in trades:
+                    self._journal.write("closed", now, **trade)
+                if self._reports:
+                    self._report(trades, now)
         # After all brokers have advanced: a decision may depend on which peers hold a position at this close.
         for broker in self._brokers:
             self._decide(broker, known, now)
@@ -147,6 +153,13 @@ class Bot:
             side=int(ticket.side), accept=answer.accept, size=ticket.size, score=ticket.score, model=answer.model,
             request_id=request_id,
         )  # fmt: skip
+
+    def _report(self, trades: list[dict[str, Any]], now: int) -> None:
+        """Report closed trades; a service that cannot take them stops no trading."""
+        try:
+            self._client.report_outcomes(trades)
+        except TradesieveError as error:
+            self._journal.write("unreported", now, n_trades=len(trades), reason=str(error))
 
     def _context(self, broker: PaperBroker, signals: Signals, row: int, now: int) -> dict[str, Any]:
         """Return what the service requires for a decision besides the bars."""

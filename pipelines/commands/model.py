@@ -12,6 +12,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.models.tracking.connection import runs_page
 from tradesieve.pipelines.commands.model_audit import audit
 from tradesieve.pipelines.commands.model_choices import choices
+from tradesieve.pipelines.commands.model_monitor import monitor
 from tradesieve.pipelines.commands.model_trust import trust
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
 from tradesieve.pipelines.commands.shared.completion import complete_runs
@@ -65,6 +66,7 @@ def model() -> None:
 
 model.add_command(audit)
 model.add_command(choices)
+model.add_command(monitor)
 model.add_command(trust)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
-from tradesieve.market.errors import BadInput, Refused
+from tradesieve.market.errors import Refused
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import parse_time
 from tradesieve.pipelines.help_pages import HelpPage
 from tradesieve.pipelines.runs.decision_audit import audit_decisions
+from tradesieve.pipelines.runs.stored_decisions import stored_decisions
 from tradesieve.pipelines.settings import read_settings
-from tradesieve.serving.decision_log import URL_VARIABLE, read_log_settings
-from tradesieve.serving.decision_store import open_store
 
 _SHOWN = {"cause": "cause", "subject": "what", "n": "times", "first_time": "first, UTC"}
 
@@ -27,24 +24,16 @@ def audit(since: str | None, until: str | None, as_json: bool) -> None:
     """Make the service's stored decisions once more, and say of each difference what caused it, and since when.
 
     The causes: data (other bars are stored now), factor (its code gives another number), model (another one than the
-    exported answered), fill (the bot's journal and the simulation differ). Ends with 1 if anything differs.
+    exported answered), fill (the bot's journal and the simulation differ). Ends with 2 if anything differs.
 
     \b
         tradesieve model audit --since 2026-01-01
     """
     settings, console = read_settings(), Console(as_json=as_json)
-    log = read_log_settings(os.environ | {"TRADESIEVE_HOME": str(settings.home)})
-    if log.url is None:
-        raise BadInput(f"{URL_VARIABLE} is none, so no decision is stored: set it to the database of the decisions")
-    store = open_store(log.url, create=False)
-    try:
-        with console.progress() as progress:
-            found = audit_decisions(
-                settings, store, since=parse_time("--since", since), until=parse_time("--until", until),
-                progress=progress,
-            )  # fmt: skip
-    finally:
-        store.close()
+    with stored_decisions(settings) as store, console.progress() as progress:
+        found = audit_decisions(
+            settings, store, since=parse_time("--since", since), until=parse_time("--until", until), progress=progress
+        )
     described = found.as_dict()
     console.json(described)
     rows = described["findings"]

@@ -107,6 +107,7 @@ def replay(
             journal=stack.enter_context(Journal(journal_path)),
             requirements=client.requirements(timeframe),
             others={other: ReplayFeed(bars) for other, bars in chunk.others.items()},
+            reports=True,
         )
         _record_look(artifact, chunk, start_time, settings)
         trades = bot.run(feed, on_bar=lambda done, total: progress("replay", done, total, chunk.name))

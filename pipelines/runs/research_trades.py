@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tradesieve.features.volume_features import without_volume
@@ -96,6 +97,18 @@ def research_trades(
     -------
     The trades table with ``size`` and ``score``, in decision order, without trades that the end of the bars cut off.
     """
+    return research_rows(artifact, chunk, settings, start_time=start_time, strategies=strategies)[0]
+
+
+def research_rows(
+    artifact: Artifact,
+    chunk: Chunk,
+    settings: Settings,
+    *,
+    start_time: int | None,
+    strategies: Collection[str] | None = None,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return what `research_trades` does, and what the model reads of each trade, float64 (n_trades, n_features)."""
     wanted = {each.id for each in chunk.strategies if strategies is None or each.id in strategies}
     if "agreeing" not in artifact.requirements(chunk.timeframe, chunk.symbol).terms:
         # Agreement is among all instances of a rule; without it, the others need not be simulated.
@@ -108,5 +121,6 @@ def research_trades(
     found = trades[kept].reset_index(drop=True)
     names = [str(Instance(strategy, chunk.symbol, str(chunk.timeframe))) for strategy in found["strategy"]]
     decisions = traded.decisions[kept.to_numpy()]
-    scores = artifact.score(chunk.bars, decisions, others=chunk.others, instance_names=names)
-    return found.assign(size=artifact.sizes(scores, names), score=scores)
+    features = artifact.columns(chunk.bars, decisions, others=chunk.others, instance_names=names)
+    scores = artifact.model.predict(features)
+    return found.assign(size=artifact.sizes(scores, names), score=scores), features

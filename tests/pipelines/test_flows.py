@@ -198,7 +198,7 @@ def test_the_server_refuses_what_the_schema_refuses(prefect: None) -> None:
     from tradesieve.pipelines import flows
 
     with get_client(sync_client=True) as client:
-        for flow in (flows.trades, flows.experiment, flows.train):
+        for flow in (flows.monitor, flows.trades, flows.experiment, flows.train):
             schema = flow.parameters.model_dump_for_openapi()
             assert all(len(key["description"]) > 40 for key in schema["properties"].values()), flow.name
             assert len(flow.description or "") > 100
@@ -265,3 +265,18 @@ def test_the_deployments_name_flows_that_exist(prefect: None) -> None:
         assert required == [], "a deployment runs without being asked anything"
         names.add(f"{found.name}/{deployment['name']}")
     assert "experiment/default" in names
+
+
+def test_the_monitor_runs_every_night_and_needs_no_model(
+    prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import yaml
+
+    from tradesieve.pipelines import flows
+    from tradesieve.pipelines.stack.configuration import DEPLOYMENTS
+
+    monkeypatch.setenv("TRADESIEVE_HOME", str(tmp_path))
+    assert flows.monitor() == {}
+    deployments = yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]
+    (nightly,) = (each for each in deployments if each["entrypoint"].endswith(".monitor"))
+    assert nightly["schedules"] == [{"cron": "10 0 * * *", "timezone": "UTC"}]

@@ -187,14 +187,3 @@ def test_a_service_that_is_stopped_has_stored_every_answer(
     for name, answer in answers.items():
         assert (rows[name]["score"], rows[name]["size"]) == (answer.score, answer.size)
         assert np.isfinite(rows[name]["features"]).any()
-
-
-@pytest.mark.slow
-def test_an_unreachable_database_stops_the_start(artifact: Artifact, start_server: Callable[..., Any]) -> None:
-    server = start_server(
-        artifact.folder, wait=False, TRADESIEVE_DECISIONS="postgresql+psycopg://u:secret@127.0.0.1:1/d"
-    )
-    assert server.process.wait(180) != 0
-    assert "the decisions cannot be stored in postgresql" in server.text()
-    assert "secret" not in server.text()
-    assert "Traceback" not in server.text()

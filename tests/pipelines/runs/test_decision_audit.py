@@ -86,9 +86,9 @@ def test_one_altered_bar_is_the_data(week: Week, copy: Settings) -> None:
     assert f"closes at {format_time(decided)}: the volume of AAA 15m was " in found.first
 
 
-def changed_nb(x):
+def changed_nb(values, parameters):
     """Stand for the code of a factor after somebody changed it."""
-    return x[-1] / x[0] - 0.5
+    return values[-1] / values[0] - 0.5
 
 
 def test_one_factors_changed_code_is_the_factor(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_another_exit_is_the_fill(week: Week, copy: Settings, run: Command) -> N
     lines[place] = json.dumps({**trade, "exit_price": trade["exit_price"] * 1.001})
     journal.write_text("\n".join(lines) + "\n")
     ended = run("model", "audit", "--json", home=copy.home)
-    assert ended.code == 1
+    assert ended.code == 2
     said = json.loads(ended.out)
     (found,) = said["findings"]
     assert (found["cause"], found["n"], found["first_time_ns"]) == ("fill", 1, trade["entry_time"])
@@ -150,3 +150,36 @@ def test_a_part_of_the_time_is_audited(week: Week, run: Command) -> None:
 
 def entries(journal: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in journal.read_text().splitlines()]
+
+
+def test_the_monitor_holds_the_week_against_what_was_expected(week: Week, run: Command, tmp_path: Path) -> None:
+    ended = run("model", "monitor", "--json", "--html", tmp_path / "page.html", home=week.settings.home)
+    said = json.loads(ended.out)
+    assert ended.code == (2 if said["alarms"] else 0), ended.err
+    trades = week.result.trades
+    taken = trades[trades["size"] > 0]
+    assert (said["model"], said["n_decisions"]) == (week.artifact.fingerprint, week.result.n_asked)
+    assert said["n_outcomes"] == len(trades)
+    measures = {each["measure"]: each for each in said["measures"]}
+    assert measures["win rate"]["live"] == pytest.approx(float((taken["net_return"] > 0).mean()))
+    assert measures["mean net return"]["live"] == pytest.approx(float(taken["net_return"].mean()))
+    assert sum(each["n_live"] for each in said["calibration"]) == len(trades)
+    assert sum(each["n_expected"] for each in said["calibration"]) == said["n_expected"]
+    assert {each["factor"] for each in said["drift"]} == {each.name for each in week.artifact.features}
+    assert week.artifact.fingerprint in (tmp_path / "page.html").read_text()
+
+
+def test_losses_and_factors_that_moved_are_alarms(week: Week, copy: Settings, run: Command) -> None:
+    """The outcomes are reported again, each as a loss; the week's factors are those of another market."""
+    store = open_store(f"sqlite:///{copy.home / 'decisions.db'}", create=False)
+    store.write_outcomes([{**each, "net_return": -0.05, "size": 1.0} for each in store.outcomes()])
+    with store.engine.begin() as connection:
+        for row in list(store.decisions()):
+            moved = (row["features"] + 100.0).tobytes()
+            connection.exec_driver_sql("UPDATE decisions SET features = ? WHERE id = ?", (moved, row["id"]))
+    store.close()
+    ended = run("model", "monitor", home=copy.home)
+    assert ended.code == 2
+    assert "win rate is 0 live" in ended.err
+    assert "mean net return is -0.05 live" in ended.err
+    assert "factors have shifted" in ended.err
