@@ -3,4 +3,4 @@
 Every file is replaced as a whole or not at all. Reading files of vendors is `market.sources`.
 """
 
-__all__ = ["files", "merging", "bar_file", "bar_store"]
+__all__ = ["files", "locks", "merging", "bar_file", "bar_store"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from tradesieve.market.resampling import resample
 from tradesieve.market.session_bars import own_sessions
 from tradesieve.market.storage.bar_file import allows_negative, read_bars, read_columns, read_repairs, write_table
 from tradesieve.market.storage.files import atomic_write
+from tradesieve.market.storage.locks import lock, open_folder_lock
 from tradesieve.market.storage.merging import merge
 from tradesieve.market.symbols import file_name_of, find_symbol, symbol_of_file_name
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
@@ -372,14 +372,14 @@ def _locked(folder: Path) -> Iterator[None]:
     """Lock a folder against other processes. The folder itself is the lock, so no lock file is left behind."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        held = open_folder_lock(folder)
     except OSError as error:
         raise BadInput(f"{folder}: cannot be written: {error.strerror}; nothing was changed") from error
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock(held, wait=True)
         except OSError as error:
             raise BadInput(f"{folder}: cannot be locked: {error.strerror}; nothing was changed") from error
         yield
     finally:
-        os.close(lock)
+        os.close(held)

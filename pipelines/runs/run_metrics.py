@@ -145,6 +145,10 @@ def _of_luck(conditions: Mapping[str, Any]) -> dict[str, float]:
 
 def _peak_memory() -> float:
     """Return the most bytes that this process held at once."""
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset)
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -133,7 +134,7 @@ def on_stop_signals(callback: Callable[[], None]) -> Iterator[None]:
         yield
         return
     caught = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         # Under nohup a closed terminal is ignored.
         caught.append(signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: callback()) for number in caught}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
@@ -11,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tradesieve.market.errors import BadInput, TradesieveError
+from tradesieve.market.storage.locks import lock
 from tradesieve.models.tracking.connection import TrackingStore, experiment_id, runs_page
 from tradesieve.pipelines.stack import configuration
 from tradesieve.pipelines.stack.configuration import HOST, POOL, Stack
@@ -228,12 +228,12 @@ def _locked(home: Path) -> Iterator[None]:
     try:
         for folder in (home, home / "mlflow", home / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
-        lock = (home / "up.lock").open("w")
+        held = (home / "up.lock").open("w")
     except OSError as error:
         raise BadInput(f"home {str(home)!r} is not writable: {error}") from error
-    with lock:
+    with held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(held.fileno(), wait=False)
         except OSError:
             raise BadInput(
                 f"another stack runs on home {str(home)!r}: stop it, or set another TRADESIEVE_HOME"
