@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tradesieve.market.errors import BadInput, TradesieveError
@@ -50,6 +50,7 @@ class Champion:
         self._keys: Keys | None = None
         self.log: DecisionLog | None = None
         """Where decisions go."""
+        self._clock: Callable[[], int] | None = None
         self._last_good: LastGood | None = None
         self._stamp: Path | None = None
         self._identity: object = None
@@ -78,6 +79,7 @@ class Champion:
         keys: Keys | None = None,
         state: Path | None = None,
         log: DecisionLog | None = None,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         """Load and verify the artifact at `pointer`, or the last good one, and start to watch it.
 
@@ -85,6 +87,7 @@ class Champion:
         ----------
         policies : of the guards, see `serving.guards`; None: all refuse.
         keys : whose signatures count; None: those of this installation.
+        clock : see `serving.scoring.Scorer`.
         state : folder where the windows and the last good artifact are kept; None: nothing is kept.
         log : where decisions go; None: nowhere.
 
@@ -93,6 +96,7 @@ class Champion:
         BadInput, Refused : as `load_or_last_good`. A service without a verified model does not start.
         """
         self._pointer, self._policies, self._keys, self.log = Path(pointer), policies, keys, log
+        self._clock = clock
         if state is not None:
             self._stamp = state / "reloaded"
             self._windows = BarWindows(state / "windows.sqlite")
@@ -155,7 +159,7 @@ class Champion:
             logger.info("%s replaced %s", challenger.artifact.fingerprint, current)
 
     def _scorer_of(self, artifact: Artifact) -> Scorer:
-        return Scorer(artifact, self._windows, policies=self._policies, on_decision=self._decided)
+        return Scorer(artifact, self._windows, policies=self._policies, clock=self._clock, on_decision=self._decided)
 
     def _decided(self, record: Record) -> None:
         if self.log is not None:

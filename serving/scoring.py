@@ -17,10 +17,11 @@ from tradesieve.market.symbols import find_symbol
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.models.artifact.training_bars import TrainingBars
+from tradesieve.models.artifact.training_features import TrainingFeatures
 from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.decision_bars import NOT_SHARED, DecisionBars, Shared, bar_warnings, require_volume, show_time
 from tradesieve.serving.decision_store import Record
-from tradesieve.serving.guards import Finding, find_oddities, read_policies
+from tradesieve.serving.guards import Finding, find_age, find_lateness, find_oddities, find_outside, read_policies
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.request_ids import new_request_id
 from tradesieve.serving.responses import Appended, Decision
@@ -51,7 +52,8 @@ class Scorer:
     artifact : loaded and verified.
     windows : the bars that POST /bars appends; they outlive a swap of artifacts.
     policies : what each guard does, see `serving.guards`; None: all refuse.
-    clock : the time, int64 ns UTC, that no bar closes after.
+    clock : the time, int64 ns UTC, that no bar closes after, and that no decision is long before; None: there is none,
+        for decisions of the past.
     on_decision : called with each decision as it was made.
     role : what this artifact is to the service, see `serving.decision_store.Record`.
     """
@@ -62,7 +64,7 @@ class Scorer:
         windows: BarWindows | None = None,
         *,
         policies: Mapping[str, str] | None = None,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] | None = None,
         on_decision: Callable[[Record], None] | None = None,
         role: str = "champion",
     ) -> None:
@@ -71,6 +73,8 @@ class Scorer:
         self._policies = read_policies({}) if policies is None else policies
         training = artifact.manifest.get("training_bars", {})
         self._training = {series: TrainingBars(**measured) for series, measured in training.items()}
+        self._features = _training_features(artifact)
+        self._feature_names = [feature.name for feature in artifact.features]
         self.windows = BarWindows() if windows is None else windows
         names = artifact.manifest["instances"]
         self._instances = frozenset(names)
@@ -146,7 +150,9 @@ class Scorer:
         score = self.artifact.model.predict(features)
         scored = time.perf_counter_ns()
         size, threshold = float(self.artifact.sizes(score, [instance])[0]), self._thresholds[instance]
-        found = list(self._findings(instance, request.side, window, others))
+        found = [*self._findings(instance, request.side, window, others), *self._late(request, timeframe)]
+        if self._features is not None:
+            found += find_outside(features[0, : len(self._feature_names)], self._features, self._feature_names)
         size, reasons = self._guarded(size, _reason(float(score[0]), size, threshold), found)
         answer = Decision(
             accept=size > 0.0,
@@ -240,6 +246,14 @@ class Scorer:
         for bars in (window, *others.values()):
             yield from find_oddities(bars, self._training.get(f"{bars.symbol}|{bars.timeframe}"))
 
+    def _late(self, request: ScoreRequest, timeframe: Timeframe) -> Iterator[Finding]:
+        if self._clock is None:
+            return
+        now, manifest = self._clock(), self.artifact.manifest
+        yield from find_lateness(request.decision_time, timeframe, now)
+        if manifest.get("life_days") is not None:
+            yield from find_age(manifest["created"], manifest["life_days"], now)
+
     def _guarded(self, size: float, reason: str, found: Sequence[Finding]) -> tuple[float, list[str]]:
         """Return the size and the reasons after the guards; one that refuses outweighs one that passes."""
         policies = {self._policies[finding.guard] for finding in found}
@@ -250,6 +264,8 @@ class Scorer:
         return size, [reason, *(f"guard {finding.guard}: {finding.text}" for finding in found)]
 
     def _require_past(self, time: int, field: str) -> None:
+        if self._clock is None:
+            return
         now = self._clock()
         if time > now + _CLOCK_SKEW:
             raise Problem(
@@ -285,6 +301,14 @@ class Scorer:
             return parse_timeframe(text)
         except BadInput:
             raise unknown_name("timeframe", text, self._parts["timeframe"]) from None
+
+
+def _training_features(artifact: Artifact) -> TrainingFeatures | None:
+    measured = artifact.manifest.get("training_features")
+    if measured is None:
+        return None
+    names = [feature.name for feature in artifact.features]
+    return TrainingFeatures.from_dict(names, measured["features"], measured["n_rows"])
 
 
 def _window_lengths(requirements: dict[tuple[str, str], Requirements]) -> dict[tuple[str, str], int]:

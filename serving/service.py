@@ -26,7 +26,7 @@ from tradesieve.serving.access import read_access, require_keys
 from tradesieve.serving.champion import Champion, load_or_last_good
 from tradesieve.serving.decision_log import open_log, read_log_settings
 from tradesieve.serving.endpoints import build_application
-from tradesieve.serving.guards import read_policies
+from tradesieve.serving.guards import read_clock, read_policies
 from tradesieve.serving.last_good import LastGood
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.workers import STATE_VARIABLE, read_workers
@@ -100,6 +100,7 @@ class TradesieveService:
             keys=signing_keys(),
             state=Path(state) if state else None,
             log=open_log(read_log_settings(os.environ), observe=metrics.observe),
+            clock=read_clock(os.environ),
         )
 
     @bentoml.on_deployment
@@ -111,6 +112,7 @@ class TradesieveService:
         try:
             read_workers(os.environ)
             read_policies(os.environ)
+            read_clock(os.environ)
             require_keys(given.get("host") or "127.0.0.1", os.environ)
             # The workers inherit it.
             state = state_folder(given.get("port") or BentoMLContainer.http.port.get())

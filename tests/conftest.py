@@ -364,7 +364,8 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
             port=port,
             log=folder / "log",
             # One worker starts sooner; the tests of several ask for them.
-            environment={**home, "TRADESIEVE_WORKERS": "1", **environment},
+            # The bars of tests are of the past.
+            environment={**home, "TRADESIEVE_WORKERS": "1", "TRADESIEVE_CLOCK": "replay", **environment},
             folder=folder,
         )
         started.append(server)

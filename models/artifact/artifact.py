@@ -242,7 +242,9 @@ def write_artifact(
     return load_artifact(folder)
 
 
-def release(source: Artifact, folder: Path, *, run_id: str, override: str | None = None) -> Artifact:
+def release(
+    source: Artifact, folder: Path, *, run_id: str, override: str | None = None, life_days: float | None = None
+) -> Artifact:
     """Copy an experiment's artifact for release, with its run and the override written into its manifest.
 
     Parameters
@@ -250,6 +252,7 @@ def release(source: Artifact, folder: Path, *, run_id: str, override: str | None
     source : the artifact of an experiment.
     folder : new, or holding the same release already, which is returned as it is.
     override : why a closed gate is overridden; None when the gate opened.
+    life_days : how long after its creation the model may be relied on; None: nobody says.
 
     Raises
     ------
@@ -261,6 +264,8 @@ def release(source: Artifact, folder: Path, *, run_id: str, override: str | None
     # An override is recorded only where there is something to override.
     override = None if source.manifest["gate"]["open"] else override
     manifest = {**source.manifest, "run_id": run_id, "override": override}
+    if life_days is not None:
+        manifest["life_days"] = life_days
     require_release(manifest)
     folder = Path(folder)
     if folder.exists():

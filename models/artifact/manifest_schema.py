@@ -110,6 +110,22 @@ class TrainingBarsPart(_Part):
     usual_step: int
 
 
+class TrainingFeaturePart(_Part):
+    """Where the values of a feature lay, see `models.artifact.training_features.TrainingFeatures`."""
+
+    center: float | None = None
+    scale: float | None = None
+    farthest: float | None = None
+    n_missing: int
+
+
+class TrainingFeaturesPart(_Part):
+    """Where the values of features lay."""
+
+    n_rows: int
+    features: dict[str, TrainingFeaturePart]
+
+
 class GivenManifest(_Part):
     """The keys that the caller of `write_artifact` gives.
 
@@ -124,6 +140,8 @@ class GivenManifest(_Part):
     same_trades_as : of these, the one in the dataset that stands for it, by the name of each that was joined with it.
     only_sides : 1 or -1 by instance, where it took no trade of the other side.
     training_bars : what the bars of each series did in the development part, see `models.artifact.training_bars`.
+    training_features : where the values of each feature lay then, see `models.artifact.training_features`.
+    life_days : how long after its creation the model may be relied on, where somebody stated it.
     data_span : first and last time of the development part, int64 ns UTC.
     n_trials : trials on these symbols.
     gate : the verdict.
@@ -146,6 +164,8 @@ class GivenManifest(_Part):
     same_trades_as: dict[str, str] = {}
     only_sides: dict[str, float] = {}
     training_bars: dict[str, TrainingBarsPart] = {}
+    training_features: TrainingFeaturesPart | None = None
+    life_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     override: Annotated[str | None, AfterValidator(_in_words)]
     model: TrainedModel
     modules: list[ModulePart] = []

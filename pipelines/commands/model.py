@@ -278,8 +278,11 @@ def code(run: str, output: Path | None, replace: bool, as_json: bool) -> None:
 @model.command()
 @click.option("--run", "run_id", help="MLflow run to export; the champion by default.")
 @click.option("--override", help="Export with the gate closed, for this reason; it is recorded in the manifest.")
+@click.option(
+    "--life-days", type=click.FloatRange(min=0, min_open=True), help="Days for which the model may be relied on."
+)
 @as_json
-def export(run_id: str | None, override: str | None, as_json: bool) -> None:
+def export(run_id: str | None, override: str | None, life_days: float | None, as_json: bool) -> None:
     """Build the Bento of the champion, or of any run; a running service switches to it.
 
     \b
@@ -290,7 +293,7 @@ def export(run_id: str | None, override: str | None, as_json: bool) -> None:
     run_id = run_id or champion_run(settings)
     with console.progress() as progress:
         progress("export", 0, 1, f"run {run_id}")
-        released, tag = release_run(settings, run_id, override=override)
+        released, tag = release_run(settings, run_id, override=override, life_days=life_days)
         progress("export", 1, 1, tag)
     bento = settings.bentoml / "bentos" / tag.replace(":", "/")
     console.json(

@@ -27,7 +27,7 @@ _SHOWN = {
 @click.option("--timeframe", help="Required if the model has several.")
 @click.option("--from", "start", help="Replay bars after this time, ISO 8601; all by default.")
 @click.option("--to", "end", help="Replay bars up to this time, ISO 8601.")
-@click.option("--url", help="URL of a running service; by default one is started for the replay.")
+@click.option("--url", help="URL of a service that runs with TRADESIEVE_CLOCK=replay; by default one is started.")
 @as_json
 def paper(
     symbol: str, timeframe: str | None, start: str | None, end: str | None, url: str | None, as_json: bool

@@ -17,6 +17,7 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.serving.access import KEYS_FILE_VARIABLE, KEYS_VARIABLE
 from tradesieve.serving.client import ScoringClient
 from tradesieve.serving.export import serve_command
+from tradesieve.serving.guards import CLOCK_VARIABLE, GUARDS, GUARDS_VARIABLE
 from tradesieve.serving.workers import STATE_VARIABLE, WORKERS_VARIABLE
 
 _START_SECONDS = 180.0
@@ -53,6 +54,9 @@ def serve_locally(
         "BENTOML_DO_NOT_TRACK": "True",
         "DO_NOT_TRACK": "true",
         WORKERS_VARIABLE: "1",
+        # What is replayed is long past, and held against research, which has no guards.
+        CLOCK_VARIABLE: "replay",
+        GUARDS_VARIABLE: ",".join(f"{guard}=warn" for guard in GUARDS),
     }
     # Nothing of its state is of use to the next run.
     with tempfile.TemporaryDirectory(prefix=f"tradesieve-{user}-") as state, open(log, "w") as out:

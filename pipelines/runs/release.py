@@ -49,18 +49,29 @@ def artifact_of(settings: Settings, run_id: str) -> Artifact:
     return load_artifact(download_artifact(settings.tracking, run_id, folder))
 
 
-def released_artifact(settings: Settings, run_id: str, *, override: str | None = None) -> Artifact:
+def released_artifact(
+    settings: Settings, run_id: str, *, override: str | None = None, life_days: float | None = None
+) -> Artifact:
     """Release the artifact of a run, or return its release.
 
     Raises
     ------
     Unknown, BadInput, Refused : as `release_run`.
     """
-    name = run_id if override is None else f"{run_id}-{cache_key(override)[:8]}"
-    return release(artifact_of(settings, run_id), settings.home / "released" / name, run_id=run_id, override=override)
+    stated = [override, *([] if life_days is None else [life_days])]
+    name = run_id if stated == [None] else f"{run_id}-{cache_key(override if life_days is None else stated)[:8]}"
+    return release(
+        artifact_of(settings, run_id),
+        settings.home / "released" / name,
+        run_id=run_id,
+        override=override,
+        life_days=life_days,
+    )
 
 
-def release_run(settings: Settings, run_id: str, *, override: str | None = None) -> tuple[Artifact, str]:
+def release_run(
+    settings: Settings, run_id: str, *, override: str | None = None, life_days: float | None = None
+) -> tuple[Artifact, str]:
     """Release the artifact of a run, build its Bento, name it in the registry, and point the service to it.
 
     Returns
@@ -72,7 +83,7 @@ def release_run(settings: Settings, run_id: str, *, override: str | None = None)
     Unknown, BadInput : as `artifact_of`.
     Refused : if the run's gate is closed and there is no override.
     """
-    released = released_artifact(settings, run_id, override=override)
+    released = released_artifact(settings, run_id, override=override, life_days=life_days)
     tag = build_bento(released.folder, bento_home=settings.bentoml)
     mark_served(settings.tracking, run_id, override=released.manifest["override"])
     point_to(settings.champion, released.folder)

@@ -18,6 +18,7 @@ from tradesieve.models.applications.registry import from_parameters
 from tradesieve.models.artifact.artifact import load_artifact, write_artifact
 from tradesieve.models.artifact.golden_vectors import GoldenVector
 from tradesieve.models.artifact.training_bars import TrainingBars
+from tradesieve.models.artifact.training_features import TrainingFeatures
 from tradesieve.models.dataset import Dataset
 from tradesieve.models.protocol.search import SearchResult
 from tradesieve.models.scopes.category_columns import CategoryColumns
@@ -68,7 +69,7 @@ def write_run_artifact(
         application=_for_instances(searched.application, searched.dataset, names),
         manifest=_manifest(experiment, chunks, searched, summary)
         | {"instances": names, "only_sides": only_sides(parts, searched.dataset.same_trades_as)}
-        | {"training_bars": _training_bars(parts)},
+        | {"training_bars": _training_bars(parts), "training_features": _training_features(searched, features)},
         golden=_draw_golden(parts, features, seed=experiment.plan.seed),
     )
     return folder
@@ -154,6 +155,13 @@ def _training_bars(parts: Sequence[DevelopmentChunk]) -> dict[str, Any]:
     """Measure the bars of the development part, by symbol and timeframe."""
     series = {f"{bars.symbol}|{bars.timeframe}": bars for part in parts for bars in (*part.others.values(), part.bars)}
     return {name: TrainingBars.of(bars).as_dict() for name, bars in series.items() if len(bars)}
+
+
+def _training_features(searched: SearchResult, names: Sequence[str]) -> dict[str, Any]:
+    """Measure the features of the development part."""
+    columns = [searched.dataset.feature_names.index(name) for name in names]
+    X = searched.dataset.X[:, columns]
+    return {"n_rows": len(X), "features": TrainingFeatures.of(X).as_dict(names)}
 
 
 def _draw_golden(parts: Sequence[DevelopmentChunk], features: Sequence[str], *, seed: int) -> list[GoldenVector]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,8 @@ from tradesieve.market.timeframes import DAY
 from tradesieve.models.applications.threshold import Threshold
 from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.models.artifact.training_bars import TrainingBars, moves
-from tradesieve.serving.guards import GUARDS, find_oddities, read_policies
+from tradesieve.models.artifact.training_features import TrainingFeatures
+from tradesieve.serving.guards import GUARDS, find_age, find_oddities, find_outside, read_clock, read_policies
 from tradesieve.serving.responses import Decision
 from tradesieve.serving.schemas import ScoreRequest
 from tradesieve.serving.scoring import Scorer
@@ -132,6 +136,88 @@ def test_a_weekend_is_no_gap_where_training_had_weekends(bars_maker: Callable[..
     around_the_clock, with_weekends = TrainingBars.of(bars), TrainingBars.of(week)
     assert [each.guard for each in find_oddities(week, around_the_clock)] == ["gap"]
     assert not list(find_oddities(week, with_weekends))
+
+
+def test_a_late_decision_is_stale_by_the_clock_and_not_in_a_replay(
+    taking_all: Artifact, make_request: Callable[..., dict]
+) -> None:
+    request = make_request()
+    bar = 300_000_000_000
+
+    def at(late: int, **policies: str) -> Decision:
+        clock = lambda: request["decision_time"] + late  # noqa: E731
+        return Scorer(taking_all, clock=clock, policies=read_policies({}) | policies).score(ScoreRequest(**request))
+
+    assert at(0).accept
+    assert at(bar).accept
+    late = at(bar + 1_000_000_000)
+    assert (late.accept, late.size) == (False, 0.0)
+    assert late.reasons[1].startswith("guard stale: ")
+    assert "301 s old" in late.reasons[1]
+    assert at(20 * 365 * DAY).size == 0.0
+    assert at(2 * bar, stale="warn").size == 1.0
+    assert Scorer(taking_all).score(ScoreRequest(**request)).accept
+    assert read_clock({}) is time.time_ns
+    assert read_clock({"TRADESIEVE_CLOCK": "replay"}) is None
+    with pytest.raises(BadInput, match="must be system or replay"):
+        read_clock({"TRADESIEVE_CLOCK": "sun"})
+
+
+def test_a_model_is_not_relied_on_beyond_its_stated_life(
+    artifact_builder: Callable[..., Artifact], make_request: Callable[..., dict], tmp_path: Path
+) -> None:
+    request = make_request()
+    now = request["decision_time"]
+    created = datetime.fromtimestamp((now - 10 * DAY) / 1e9, UTC).isoformat()
+    for days, accepted in ((11, True), (9, False), (None, True)):
+        artifact = artifact_builder(
+            tmp_path / str(days), application=Threshold(-1e9), created=created, life_days=days, n_golden=1
+        )
+        decision = Scorer(artifact, clock=lambda: now).score(ScoreRequest(**request))
+        assert decision.accept == accepted
+    assert "10.0 days old" in "".join(finding.text for finding in find_age(created, 9.0, now))
+
+
+def test_features_outside_of_training_are_found_and_those_inside_never(bars_maker: Callable[..., Bars]) -> None:
+    random = np.random.default_rng(5)
+    X = random.standard_t(3, size=(2000, 4))
+    X[:, 2] = 1.0  # always the same: says nothing
+    X[::7, 3] = np.nan
+    names = ["a", "b", "c", "d"]
+    measured = TrainingFeatures.of(X)
+    kept = json.loads(json.dumps(measured.as_dict(names), allow_nan=False))
+    training = TrainingFeatures.from_dict(names, kept, measured.n_rows)
+    for name in ("center", "scale", "farthest", "n_missing"):
+        assert np.array_equal(getattr(training, name), getattr(measured, name), equal_nan=True)
+    assert np.array_equal(training.center[:2], np.median(X[:, :2], axis=0))
+    for row in X:
+        assert not list(find_outside(row, training, names))
+    far = np.array([X[:, 0].min() * 5, 0.0, 99.0, np.nan])
+    (found,) = find_outside(far, training, names)
+    assert found.guard == "range"
+    assert found.text.startswith("a is ")
+    assert "0 of 2,000 rows of training lay beyond" in found.text
+    (missing,) = find_outside(np.array([0.0, np.nan, 1.0, 0.0]), training, names)
+    assert missing.text.startswith("b cannot be computed")
+    assert [each.guard for each in find_outside(np.array([np.inf, 0.0, 1.0, 0.0]), training, names)] == ["range"]
+
+
+def test_a_decision_outside_of_training_is_no_trade(
+    artifact_builder: Callable[..., Artifact], make_request: Callable[..., dict], tmp_path: Path
+) -> None:
+    plain = artifact_builder(tmp_path / "plain", application=Threshold(-1e9), n_golden=1)
+    names = [feature.name for feature in plain.features]
+    measured = {"center": 1e6, "scale": 1.0, "farthest": 1.0, "n_missing": 0}
+    artifact = artifact_builder(
+        tmp_path / "a",
+        application=Threshold(-1e9),
+        training_features={"n_rows": 10, "features": {names[0]: measured}},
+        n_golden=1,
+    )
+    refused = decide(artifact, make_request())
+    assert (refused.size, refused.score) == (0.0, decide(plain, make_request()).score)
+    assert refused.reasons[1].startswith(f"guard range: {names[0]} is ")
+    assert decide(artifact, make_request(), range="warn").size == 1.0
 
 
 def test_policies_are_read_and_refused_by_name() -> None:

@@ -88,7 +88,9 @@ def test_the_manifest_says_what_it_is(artifact: Artifact) -> None:
     assert manifest["model"]["format"] == "lightgbm"
     assert set(manifest["versions"]) == {"python", "numpy", "numba", "lightgbm"}
     assert set(manifest["files"]) == {"golden.npz", "model/model.json", "model/model.txt"}
-    optional = {"modules", "same_trades_as", "only_sides", "training_bars", "categories"}
+    optional = {
+        "modules", "same_trades_as", "only_sides", "training_bars", "training_features", "life_days", "categories",
+    }  # fmt: skip
     assert set(Manifest.model_fields) - optional == set(manifest)
 
 
