@@ -56,7 +56,9 @@ class Service:
 
 
 def serve(what: Run | str | Path | None = None, *, port: int | None = None, override: str | None = None) -> Service:
-    """Serve a model in the background; it answers programs of this machine.
+    """Serve a model in the background; it answers programs of this machine, also about the past.
+
+    A bot that trades live asks a service that has a clock: `tradesieve model run`.
 
     Parameters
     ----------

@@ -192,7 +192,7 @@ def test_features_outside_of_training_are_found_and_those_inside_never(bars_make
     assert np.array_equal(training.center[:2], np.median(X[:, :2], axis=0))
     for row in X:
         assert not list(find_outside(row, training, names))
-    far = np.array([X[:, 0].min() * 5, 0.0, 99.0, np.nan])
+    far = np.array([training.center[0] - 4 * training.scale[0] * training.farthest[0], 0.0, 99.0, np.nan])
     (found,) = find_outside(far, training, names)
     assert found.guard == "range"
     assert found.text.startswith("a is ")

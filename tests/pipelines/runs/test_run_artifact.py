@@ -45,6 +45,10 @@ def test_the_manifest_says_what_the_bars_of_training_did(finished: Any) -> None:
     (chunk,) = load_chunks(finished.experiment, finished.settings)
     known = chunk.bars.between(None, manifest["data_span"][1])
     assert manifest["training_bars"] == {f"{chunk.symbol}|{chunk.timeframe}": TrainingBars.of(known).as_dict()}
+    features = manifest["training_features"]
+    assert set(features["features"]) == set(manifest["features"])
+    assert features["n_rows"] > 100
+    assert all(measured["n_missing"] <= features["n_rows"] for measured in features["features"].values())
 
 
 def test_a_side_is_the_only_one_of_a_strategy_after_twenty_trades(finished: Any) -> None:
