@@ -16,6 +16,7 @@ __all__ = [
     "request_ids",
     "decision_store",
     "decision_log",
+    "challengers",
     "scoring",
     "last_good",
     "champion",

@@ -4,17 +4,20 @@ A request leaves its decision in memory. A thread writes what has come, many dec
 second; at the end of a process, whatever is left. While the database cannot be written, decisions are kept and tried
 again, up to a limit.
 
+At the level DEBUG, the logger ``tradesieve.serving`` writes each as a line of JSON with the id of its request.
+
 ``TRADESIEVE_DECISIONS`` is the URL of the database, ``decisions.db`` in the state folder unless it is given, ``none``
 for none; ``TRADESIEVE_DECISIONS_DAYS`` says for how many days decisions are kept.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +79,7 @@ class DecisionLog:
     store : where they go; the log closes it. None: they are only counted.
     days : how long they stay.
     observe : called with each decision, in the log's own thread.
+    shadow : gives the answers of challengers to a decision, to be logged beside it; see `serving.challengers`.
     """
 
     def __init__(
@@ -84,8 +88,9 @@ class DecisionLog:
         *,
         days: float = _DEFAULT_DAYS,
         observe: Callable[[Record], None] | None = None,
+        shadow: Callable[[Record], Iterable[Record]] | None = None,
     ) -> None:
-        self.store, self._days, self._observe = store, days, observe
+        self.store, self._days, self._observe, self._shadow = store, days, observe, shadow
         self._waiting: deque[Record] = deque()
         self._n_lost = 0
         self._known: set[str] = set()
@@ -127,7 +132,8 @@ class DecisionLog:
 
     def _write(self) -> bool:
         """Write the oldest decisions; they leave memory once they are in the store."""
-        batch = [self._waiting[i] for i in range(min(_MOST_AT_ONCE, len(self._waiting)))]
+        taken = [self._waiting[i] for i in range(min(_MOST_AT_ONCE, len(self._waiting)))]
+        batch = [*taken, *self._shadows(taken)]
         try:
             if self.store is not None:
                 self.store.write(batch, self._known)
@@ -139,13 +145,19 @@ class DecisionLog:
         if self._failing:
             logger.warning("decisions are stored again")
         self._failing = False
-        for record in batch:
+        for _ in taken:
             self._waiting.popleft()
+        for record in batch:
             if self._observe is not None:
                 self._observe(record)
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("%s", _line(record))
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
         return True
+
+    def _shadows(self, taken: Sequence[Record]) -> list[Record]:
+        return [] if self._shadow is None else [answer for record in taken for answer in self._shadow(record)]
 
     def _prune(self) -> None:
         self._pruned = time.monotonic()
@@ -162,19 +174,30 @@ class DecisionLog:
             logger.info("deleted %d decisions older than %g days", deleted, self._days)
 
 
-def open_log(settings: LogSettings, *, observe: Callable[[Record], None] | None = None) -> DecisionLog:
+def open_log(
+    settings: LogSettings,
+    *,
+    observe: Callable[[Record], None] | None = None,
+    shadow: Callable[[Record], Iterable[Record]] | None = None,
+) -> DecisionLog:
     """Start to log decisions.
 
     Parameters
     ----------
-    observe : see `DecisionLog`.
+    observe, shadow : see `DecisionLog`.
 
     Raises
     ------
     BadInput : if the database cannot be reached or written.
     """
     store = None if settings.url is None else open_store(settings.url)
-    return DecisionLog(store, days=settings.days, observe=observe)
+    return DecisionLog(store, days=settings.days, observe=observe, shadow=shadow)
+
+
+def _line(record: Record) -> str:
+    shown = ("request_id", "role", "model", "strategy", "symbol", "timeframe", "side", "decision_time", "score", "size",
+             "accept", "reasons", "stages")  # fmt: skip
+    return json.dumps({name: getattr(record, name) for name in shown})
 
 
 def first_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from tradesieve.features.decisions import Decisions
 from tradesieve.market.bars import COLUMNS, Bars
 from tradesieve.market.errors import BadInput
 from tradesieve.market.session_bars import SessionBars
@@ -183,6 +184,15 @@ class DecisionStore:
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
+
+
+def decisions_of(time: int, side: float, terms: Mapping[str, Any]) -> Decisions:
+    """Make the decision of a record again, see `Record`."""
+    given = {name: np.array([np.nan if value is None else value]) for name, value in terms.items() if name != "results"}
+    if "results" in terms:
+        results = np.array(terms["results"], dtype=np.float64)
+        given |= {"results": results, "first_result": np.array([0]), "end_result": np.array([len(results)])}
+    return Decisions(np.array([time]), np.array([side]), **given)
 
 
 def open_store(url: str, *, create: bool = True) -> DecisionStore:

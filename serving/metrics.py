@@ -69,10 +69,12 @@ class Metrics:
 
     def observe(self, record: Record) -> None:
         """Count what a decision shows beside its outcome; called off the path of requests."""
+        self.models.labels(record.model, record.role).inc()
+        if record.role != "champion":
+            return
         for stage, nanoseconds in record.stages.items():
             self.stage_seconds.labels(stage).observe(nanoseconds / 1e9)
         self.window_age.observe(max(0.0, (record.time - record.decision_time) / 1e9))
-        self.models.labels(record.model, record.role).inc()
         for reason in record.reasons:
             if reason.startswith("guard "):
                 self.findings.labels(reason.removeprefix("guard ").partition(":")[0]).inc()

@@ -23,6 +23,7 @@ from uvicorn.config import HTTP_PROTOCOLS
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact.signatures import Keys, installation_keys
 from tradesieve.serving.access import read_access, require_keys
+from tradesieve.serving.challengers import read_challengers
 from tradesieve.serving.champion import Champion, load_or_last_good
 from tradesieve.serving.decision_log import open_log, read_log_settings
 from tradesieve.serving.endpoints import build_application
@@ -99,7 +100,11 @@ class TradesieveService:
             read_policies(os.environ),
             keys=signing_keys(),
             state=Path(state) if state else None,
-            log=open_log(read_log_settings(os.environ), observe=metrics.observe),
+            log=open_log(
+                read_log_settings(os.environ),
+                observe=metrics.observe,
+                shadow=read_challengers(os.environ, signing_keys()),
+            ),
             clock=read_clock(os.environ),
         )
 

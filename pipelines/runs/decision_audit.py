@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from tradesieve.features.decisions import Decisions
 from tradesieve.market.bars import COLUMNS, Bars, format_time
 from tradesieve.market.errors import BadData, BadInput, TradesieveError
 from tradesieve.market.timeframes import parse_timeframe
@@ -28,7 +27,7 @@ from tradesieve.pipelines.progress import Progress, silent
 from tradesieve.pipelines.runs.export_record import ExportRecord, read_exports
 from tradesieve.pipelines.runs.research_trades import load_model_chunk, research_trades
 from tradesieve.pipelines.settings import Settings
-from tradesieve.serving.decision_store import DecisionStore
+from tradesieve.serving.decision_store import DecisionStore, decisions_of
 from tradesieve.strategies.instance import Instance
 
 CAUSES = ("data", "factor", "model", "fill")
@@ -175,7 +174,8 @@ def _audit_one(
 def _replay(row: dict[str, Any], artifact: Artifact, window: Bars, others: dict[str, Bars], audit: Audit) -> None:
     time, name = row["decision_time"], str(Instance(row["strategy"], row["symbol"], row["timeframe"]))
     when = f"{name} at {format_time(time)}"
-    now = artifact.columns(window, _decision(row), others=others, instance_names=[name])[0]
+    decision = decisions_of(time, row["side"], row["terms"])
+    now = artifact.columns(window, decision, others=others, instance_names=[name])[0]
     live = row["features"]
     names = [*(feature.name for feature in artifact.features), *artifact.categories.names]
     for column in np.flatnonzero((now != live) & ~(np.isnan(now) & np.isnan(live))):
@@ -189,15 +189,6 @@ def _replay(row: dict[str, Any], artifact: Artifact, window: Bars, others: dict[
     if size != row["size"] and not any(reason.startswith(_GUARDED) for reason in row["reasons"]):
         text = f"{when}: the size of the same score was {row['size']!r} live and is {size!r} in research"
         audit.add("model", row["model"], time, text)
-
-
-def _decision(row: dict[str, Any]) -> Decisions:
-    terms = {name: np.array([np.nan if value is None else value]) for name, value in row["terms"].items()
-             if name != "results"}  # fmt: skip
-    if "results" in row["terms"]:
-        results = np.array(row["terms"]["results"], dtype=np.float64)
-        terms |= {"results": results, "first_result": np.array([0]), "end_result": np.array([len(results)])}
-    return Decisions(np.array([row["decision_time"]]), np.array([row["side"]]), **terms)
 
 
 class _Artifacts:

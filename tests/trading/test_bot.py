@@ -24,7 +24,7 @@ from tradesieve.market.instruments import Instrument
 from tradesieve.market.resampling import resample
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
-from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.client import RequestRefused, ScoringClient
 from tradesieve.serving.responses import Requirements
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.backtest.trade_decisions import decisions_of
@@ -266,8 +266,8 @@ def test_a_feed_that_is_missing_is_said(tmp_path: Path) -> None:
         ("503", Transient, "answers 503, 4 times"),
         ("cut", Transient, "cannot be reached"),
         ("500", TradesieveError, "failed with 500"),
-        ("422", BadInput, "the detail; the hint"),
-        ("404", BadInput, "is refused with 404"),
+        ("422", RequestRefused, "the detail; the hint"),
+        ("404", RequestRefused, "is refused with 404"),
         ("nonsense", TradesieveError, "is not a tradesieve service"),
         ("no score", TradesieveError, "is not a tradesieve service"),
     ],
