@@ -72,8 +72,8 @@ DOCS := var/docs-venv
 
 docs: setup $(DOCS)/.ready
 	rm -rf var/docs/state
-	PATH="$(abspath $(BIN)):$$PATH" TRADESIEVE_HOME="$(CURDIR)/var/docs/state" \
-		$(DOCS)/bin/python -m sphinx --quiet --fail-on-warning --keep-going -d var/docs/doctrees docs var/docs/html
+	PATH="$(abspath $(BIN)):$$PATH" TRADESIEVE_HOME="$(CURDIR)/var/docs/state" TTY_COMPATIBLE=0 \
+		$(DOCS)/bin/python -m sphinx --quiet --fresh-env --fail-on-warning --keep-going -d var/docs/doctrees docs var/docs/html
 	@echo "open var/docs/html/index.html"
 
 $(DOCS)/.ready: docs/requirements.lock

@@ -51,6 +51,17 @@ def test_the_references_hold_everything(docs: ModuleType) -> None:
     assert "`when` (text, required)" in docs.rule_keys()
 
 
+def test_the_tools_go_with_what_the_project_installs() -> None:
+    """They run in one process with the libraries of .venv, so shared packages have one version."""
+    ours, theirs = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "docs/requirements.lock")
+    )
+    shared = {*ours} & {*theirs}
+    assert len(shared) > 20
+    assert {name: (ours[name], theirs[name]) for name in shared if ours[name] != theirs[name]} == {}, "run make lock"
+
+
 @pytest.mark.parametrize(
     ("page", "outside"),
     [
