@@ -31,6 +31,7 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 240
 nb_output_stderr = "remove"  # progress bars
+nb_merge_streams = True  # a command's output comes in pieces
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # they would come from elsewhere
 
 autodoc_typehints = "none"
