@@ -78,7 +78,7 @@ docs: setup $(DOCS)/.ready
 
 $(DOCS)/.ready: docs/requirements.lock
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DOCS)
-	@$(BIN)/uv pip install --quiet --python $(DOCS)/bin/python --no-deps --require-hashes --requirement $< \
+	@$(BIN)/python -m pip --python $(DOCS)/bin/python install --quiet --no-deps --require-hashes --requirement $< \
 		2> var/docs-install.txt || { cat var/docs-install.txt; \
 		echo "the documentation's tools could not be installed: connect this machine for the first 'make docs'"; exit 1; }
 	$(BIN)/python -c "import sysconfig; print('$(CURDIR)', sysconfig.get_path('purelib'), sep='\n')" \
