@@ -25,6 +25,7 @@ from tradesieve.models.artifact.signatures import Keys, installation_keys
 from tradesieve.serving.access import read_access, require_keys
 from tradesieve.serving.challengers import read_challengers
 from tradesieve.serving.champion import Champion, load_or_last_good
+from tradesieve.serving.connections import BoundedConnection
 from tradesieve.serving.decision_log import open_log, read_log_settings
 from tradesieve.serving.endpoints import build_application
 from tradesieve.serving.guards import read_clock, read_policies
@@ -37,7 +38,7 @@ BESIDE = Path(__file__).parents[2]
 """The folder that holds the package, and in a Bento its artifact."""
 
 # BentoML's worker lets uvicorn choose.
-HTTP_PROTOCOLS["auto"] = "tradesieve.serving.connections:BoundedConnection"
+HTTP_PROTOCOLS["auto"] = BoundedConnection  # type: ignore[assignment]
 
 metrics = Metrics()
 champion = Champion(metrics)

@@ -24,6 +24,8 @@ def make_environment(folder: Path, names: Iterable[str]) -> Path:
     for part in {_whole(here, path) for path in files}:  # some packages are of two distributions
         (site / part).parent.mkdir(parents=True, exist_ok=True)
         (site / part).symlink_to(here / part)
+    # BentoML builds with uv, which it would otherwise install by pip, from an index of packages.
+    (folder / "bin" / "uv").symlink_to(Path(sys.executable).parent / "uv")
     return folder / "bin"
 
 

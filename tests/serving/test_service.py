@@ -79,7 +79,7 @@ def test_the_manifest_and_the_usual_addresses(http: httpx.Client, artifact: Arti
     for path in ("/livez", "/readyz", "/healthz"):
         assert http.get(path).status_code == 200
     assert set(http.get("/").json()) == {
-        "/score", "/score/batch", "/stream", "/bars", "/model", "/admin/reload", "/health", "/livez",
+        "/score", "/score/batch", "/stream", "/bars", "/outcomes", "/model", "/admin/reload", "/health", "/livez",
         "/readyz", "/metrics", "/openapi.json",
     }  # fmt: skip
     assert "http" not in http.get("/").text.lower()

@@ -286,7 +286,9 @@ print(json.dumps({name: code_of(parse_feature(name)) for name in names}))
 
 
 def codes(folder: Path) -> dict[str, str]:
-    done = subprocess.run([sys.executable, "-c", CODES], cwd=folder, capture_output=True, text=True, check=True)
+    # Without bytecode: a file that is changed twice in a second, at equal length, would be read as it was before.
+    command = [sys.executable, "-B", "-c", CODES]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 

@@ -30,7 +30,10 @@ def word_of(engine: str) -> str:
 @pytest.fixture(params=EXTRAS)
 def missing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name an engine whose library cannot be imported, whether it is installed or not."""
-    monkeypatch.setitem(sys.modules, EXTRAS[request.param], None)
+    library = EXTRAS[request.param]
+    loaded = [name for name in sys.modules if name.startswith(f"{library}.")]
+    for name in (library, *loaded):  # what an earlier test has loaded would be found without its package
+        monkeypatch.setitem(sys.modules, name, None)
     return str(request.param)
 
 
