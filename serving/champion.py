@@ -87,16 +87,16 @@ class Champion:
         ----------
         policies : of the guards, see `serving.guards`; None: all refuse.
         keys : whose signatures count; None: those of this installation.
-        clock : see `serving.scoring.Scorer`.
         state : folder where the windows and the last good artifact are kept; None: nothing is kept.
         log : where decisions go; None: nowhere.
+        clock : see `serving.scoring.Scorer`.
 
         Raises
         ------
         BadInput, Refused : as `load_or_last_good`. A service without a verified model does not start.
         """
-        self._pointer, self._policies, self._keys, self.log = Path(pointer), policies, keys, log
-        self._clock = clock
+        self._pointer, self._policies, self._keys = Path(pointer), policies, keys
+        self.log, self._clock = log, clock
         if state is not None:
             self._stamp = state / "reloaded"
             self._windows = BarWindows(state / "windows.sqlite")
@@ -140,23 +140,23 @@ class Champion:
         self._identity = identity
         current = self.scorer.artifact.fingerprint
         try:
-            challenger = self._scorer_of(load_verified(self._pointer, self._keys))
+            successor = self._scorer_of(load_verified(self._pointer, self._keys))
         except TradesieveError as error:
             self._metrics.refusals.inc()
             self.refused = str(error)
             logger.error("refused the artifact at %s, %s stays: %s", self._pointer, current, error)
             return
         except Exception as error:
-            # Whatever is wrong with the challenger is no reason to stop answering.
+            # Whatever is wrong with the successor is no reason to stop answering.
             self._metrics.refusals.inc()
             self.refused = f"{type(error).__name__}: {error}"
             logger.exception("could not load the artifact at %s, %s stays", self._pointer, current)
             return
         self.refused = None
-        if challenger.artifact.fingerprint != current:
+        if successor.artifact.fingerprint != current:
             self._metrics.swaps.inc()
-            self._use(challenger)
-            logger.info("%s replaced %s", challenger.artifact.fingerprint, current)
+            self._use(successor)
+            logger.info("%s replaced %s", successor.artifact.fingerprint, current)
 
     def _scorer_of(self, artifact: Artifact) -> Scorer:
         return Scorer(artifact, self._windows, policies=self._policies, clock=self._clock, on_decision=self._decided)
