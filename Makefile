@@ -76,7 +76,7 @@ docs: setup $(DOCS)/.ready
 		$(DOCS)/bin/python -m sphinx --quiet --fresh-env --fail-on-warning --keep-going -d var/docs/doctrees docs var/docs/html
 	@echo "open var/docs/html/index.html"
 
-$(DOCS)/.ready: docs/requirements.lock
+$(DOCS)/.ready: docs/requirements.lock | $(READY)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DOCS)
 	@$(BIN)/python -m pip --python $(DOCS)/bin/python install --quiet --no-deps --require-hashes --requirement $< \
 		2> var/docs-install.txt || { cat var/docs-install.txt; \
