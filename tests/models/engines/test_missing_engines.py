@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tradesieve.market.errors import BadInput
+from tradesieve.models.engines import pycaret
 from tradesieve.models.engines.base import Candidate
 from tradesieve.models.engines.external import ExternalEngine
 from tradesieve.models.engines.registry import ENGINES, engine_named, installed_engines
@@ -30,6 +31,7 @@ def word_of(engine: str) -> str:
 @pytest.fixture(params=EXTRAS)
 def missing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name an engine whose library cannot be imported, whether it is installed or not."""
+    pycaret._read_container.cache_clear()  # what an earlier test has read of it needs no import
     library = EXTRAS[request.param]
     loaded = [name for name in sys.modules if name.startswith(f"{library}.")]
     for name in (library, *loaded):  # what an earlier test has loaded would be found without its package
