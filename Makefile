@@ -10,7 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 NO_PYTHON := python3.11 was not found: install Python 3.11, as with 'apt install python3.11-venv', \
 	'brew install python@3.11' or 'uv python install 3.11', then run make again
 
-.PHONY: setup demo test test-fast test-engines test-peers docs check lint bench study levels recipes lock clean
+.PHONY: setup demo test test-fast test-engines test-peers docs check lint bench fuzz study levels recipes lock clean
 
 setup: $(READY)
 
@@ -97,6 +97,11 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks -q -s -p no:cacheprovider
+
+# The service asked everything, by schemathesis in an environment of its own and by hypothesis; half an hour.
+fuzz: setup
+	$(call own_environments,var/fuzz,schemathesis=schemathesis)
+	$(BIN)/python -m pytest tests/fuzz -q -s -p no:cacheprovider
 
 study: setup
 	$(BIN)/python -m tests.studies.study

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tradesieve.market.errors import BadInput, Refused, Unknown
 from tradesieve.serving.arrow_bodies import MEDIA_TYPE as ARROW
-from tradesieve.serving.paths import ARROW_PATHS, plain
+from tradesieve.serving.paths import ARROW_PATHS, METHODS, OPEN_PATHS, plain
 from tradesieve.serving.problem_details import (
     MOST_HEADER_BYTES,
     Problem,
@@ -40,7 +40,6 @@ _ROLE_OF_PATH = {
     "/score": "score", "/score/batch": "score", "/stream": "score", "/outcomes": "score", "/bars": "push",
     "/admin/reload": "admin",
 }  # fmt: skip
-_OPEN_PATHS = ("/health", "/livez", "/readyz")
 _SHORTEST_KEY = 24
 _MAKE_A_KEY = "make one by `openssl rand -hex 32`"
 _JSON = "application/json"
@@ -63,12 +62,12 @@ class Access:
         if n_bytes + sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
             return headers_too_large()
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        if scope["path"] not in _OPEN_PATHS:
+        if scope["path"] not in OPEN_PATHS:
             refused = self._without_right(scope["path"], headers) if self.roles else _from_elsewhere(scope, headers)
             if refused is not None:
                 return refused
-        if scope["type"] == "websocket" or scope["method"] != "POST":
-            return None
+        if scope.get("method") != "POST" or plain(scope["path"]) not in METHODS:
+            return None  # nothing is read; other methods and paths have refusals of their own
         kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
         if kind != _JSON and not (kind == ARROW and plain(scope["path"]) in ARROW_PATHS):
             # A page of any site may send other types without asking first.

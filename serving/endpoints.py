@@ -65,6 +65,7 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
                 for path, endpoint in _ENDPOINTS.items()
             ),
             *(WebSocketRoute(f"{version}/stream", Stream(champion, metrics)) for version in (VERSION, "")),
+            *(Route(f"{version}/stream", no_websocket, methods=["GET"]) for version in (VERSION, "")),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
             Route("/metrics", metrics_text, methods=["GET"]),
@@ -175,7 +176,8 @@ async def health(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """GET /openapi.json: all this for programs."""
-    return Response(json.dumps(openapi_document()), media_type="application/json")
+    document = openapi_document(with_keys=bool(request.app.state.access.roles))
+    return Response(json.dumps(document), media_type="application/json")
 
 
 async def metrics_text(request: Request) -> Response:
@@ -203,6 +205,12 @@ async def no_such_route(request: Request) -> Response:
     raise HTTPException(405 if plain(request.url.path) in PATHS else 404)
 
 
+async def no_websocket(request: Request) -> Response:
+    """Refuse what asks for the stream and is no WebSocket."""
+    hint = "open a WebSocket, or send one request by POST /score"
+    raise Problem(426, "not-a-websocket", f"{request.url.path} answers a WebSocket alone", hint=hint)
+
+
 async def refuse(request: Request, error: Exception) -> Response:
     """Turn an expected error into problem details."""
     path = short_repr(request.url.path)
@@ -223,6 +231,8 @@ async def refuse(request: Request, error: Exception) -> Response:
     response = problem_response(problem)
     if problem.status == 408:
         response.headers["Connection"] = "close"  # the rest of the body may still come
+    if problem.status == 426:
+        response.headers["Upgrade"] = "websocket"
     if problem.status == 405:
         response.headers["Allow"] = METHODS.get(plain(request.url.path), "GET")
     return response

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from tradesieve.serving.arrow_bodies import MEDIA_TYPE as ARROW
-from tradesieve.serving.paths import ARROW_PATHS, METHODS, PATHS, VERSION, VERSIONED
+from tradesieve.serving.paths import ARROW_PATHS, METHODS, OPEN_PATHS, PATHS, VERSION, VERSIONED
 from tradesieve.serving.problem_details import MEDIA_TYPE
 from tradesieve.serving.responses import Appended, Batch, Decision, Recorded
 from tradesieve.serving.schemas import AppendRequest, BatchRequest, OutcomesRequest, ScoreRequest
@@ -31,6 +31,7 @@ _REFUSALS = {
     413: "The body is too large.",
     415: "The body is sent as another type.",
     422: "A value is not allowed.",
+    426: "The request is no WebSocket.",
     431: "The headers are too large.",
     503: "The service's windows or stored decisions cannot be read or written now.",
 }
@@ -55,8 +56,13 @@ _PROBLEM = {
 
 
 @cache
-def openapi_document() -> dict[str, Any]:
-    """Return the document, OpenAPI 3.1, as plain JSON values."""
+def openapi_document(*, with_keys: bool = False) -> dict[str, Any]:
+    """Return the document, OpenAPI 3.1, as plain JSON values.
+
+    Parameters
+    ----------
+    with_keys : whether the service has keys, and answers nobody without one.
+    """
     pairs: list[tuple[type[BaseModel], JsonSchemaMode]] = []
     for request, response in _EXCHANGED.values():
         pairs += [(request, "validation"), (response, "serialization")]
@@ -76,13 +82,15 @@ def openapi_document() -> dict[str, Any]:
                 "key": {"type": "http", "scheme": "bearer", "description": "Where the service has keys."}
             },
         },
-        "security": [{}, {"key": []}],
+        "security": [{"key": []}] if with_keys else [{}, {"key": []}],
     }
 
 
 def _operation(path: str) -> dict[str, Any]:
     method = METHODS.get(path, "GET").lower()
     operation: dict[str, Any] = {"summary": PATHS[path].rpartition(": ")[2].removeprefix("GET ")}
+    if path in OPEN_PATHS:
+        operation["security"] = []
     if path in _EXCHANGED:
         request, response = _EXCHANGED[path]
         content = {"application/json": _reference(request.__name__)}
@@ -90,16 +98,18 @@ def _operation(path: str) -> dict[str, Any]:
             content[ARROW] = {"schema": {"type": "string", "format": "binary", "description": _ARROW}}
         operation["requestBody"] = {"required": True, "content": content}
         answers = {"200": _answer("The answer.", "application/json", _reference(response.__name__))}
-        refusals = tuple(_REFUSALS)
+        refusals = tuple(status for status in _REFUSALS if status != 426)
     elif path == "/stream":
-        return {method: operation | {"responses": {"101": {"description": "A WebSocket."}, **_refused(_OF_ALL)}}}
+        return {
+            method: operation | {"responses": {"101": {"description": "A WebSocket."}, **_refused((*_OF_ALL, 426))}}
+        }
     elif path in ("/livez", "/readyz"):
         return {method: operation | {"responses": {"200": {"description": "Yes."}, "503": {"description": "Not yet."}}}}
     else:
         kind = "text/plain" if path == "/metrics" else "application/json"
         answers, refusals = {"200": _answer("The answer.", kind, {})}, (*_OF_ALL, 422)
         if method == "post":
-            operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": {}}}}
+            operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {}}}}
             refusals = (*refusals, 408, 413, 415)
     return {method: operation | {"responses": answers | _refused(refusals)}}
 

@@ -36,6 +36,10 @@ ARROW_PATHS = ("/score", "/bars")
 """The paths that read Arrow streams too."""
 
 
+OPEN_PATHS = ("/health", "/livez", "/readyz")
+"""The paths that need no key: whether it answers."""
+
+
 def plain(path: str) -> str:
     """Return a path without its version."""
     unversioned = path.removeprefix(VERSION)

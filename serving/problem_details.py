@@ -41,6 +41,7 @@ _TITLES = {
     "malformed-http": "The request is not HTTP",
     "not-found": "There is no such path",
     "wrong-method": "The path does not answer this method",
+    "not-a-websocket": "The path answers a WebSocket alone",
     "wrong-type": "The body is not sent as JSON",
     "no-key": "The request has no key",
     "no-right": "The key may not do this",

@@ -25,6 +25,7 @@ from tradesieve.serving.problem_details import Problem, invalid_value
 _LATEST = 2**63 - 1
 _SECOND = 1_000_000_000
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+_IsoText = Annotated[str, Field(pattern=f"^{_ISO.pattern}$")]
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 
@@ -68,7 +69,7 @@ def _form(value: Any) -> str | None:
 
 
 Nanoseconds = Annotated[int, Field(ge=0, le=_LATEST)]
-Time = Annotated[Nanoseconds, BeforeValidator(read_time, json_schema_input_type=Nanoseconds | str)]
+Time = Annotated[Nanoseconds, BeforeValidator(read_time, json_schema_input_type=Nanoseconds | _IsoText)]
 Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Volume = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -82,7 +83,7 @@ class BarColumns(TypedDict):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     close_time: Annotated[
-        list[Nanoseconds], BeforeValidator(_read_times, json_schema_input_type=list[Nanoseconds | str])
+        list[Nanoseconds], BeforeValidator(_read_times, json_schema_input_type=list[Nanoseconds | _IsoText])
     ]
     open: list[Price]
     high: list[Price]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from tradesieve.serving.champion import Champion
 from tradesieve.serving.endpoints import build_application
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.openapi import openapi_document
+from tradesieve.serving.problem_details import Problem
+from tradesieve.serving.schemas import ScoreRequest, validate
 from tradesieve.serving.scoring import Scorer
 
 
@@ -34,14 +37,16 @@ def send(artifact: Artifact) -> Callable[..., list[httpx.Response]]:
     """A function that sends requests to the application, one after another."""
     application = build_application(Loaded(artifact), Metrics())
 
-    def run(*requests: tuple[str, str, Any]) -> list[httpx.Response]:
+    def run(*requests: tuple) -> list[httpx.Response]:
         async def all_of_them() -> list[httpx.Response]:
             transport = httpx.ASGITransport(application)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
                 kind = {"Content-Type": "application/json"}
                 return [
-                    await client.request(method, path, content=json.dumps(body), headers=kind)
-                    for method, path, body in requests
+                    await client.request(
+                        method, path, content=json.dumps(body), headers=headers[0] if headers else kind
+                    )
+                    for method, path, body, *headers in requests
                 ]
 
         return asyncio.run(all_of_them())
@@ -106,3 +111,31 @@ def test_answers_are_as_documented_and_what_is_answered_was_allowed(
         assert allowed or response.status_code != 200, body
         seen.add((response.status_code, allowed))
     assert {(200, True), (422, False), (404, True)} <= seen
+
+
+def test_what_a_path_does_not_answer_is_said_whatever_the_type_of_the_body(
+    send: Callable[..., list[httpx.Response]],
+) -> None:
+    plain = {"Content-Type": "text/plain"}
+    posted, stream, wrong = send(
+        ("POST", "/v1/model", None, plain), ("GET", "/v1/stream", None), ("POST", "/v1/stream", None, plain)
+    )
+    assert (posted.status_code, posted.headers["allow"]) == (405, "GET")
+    assert (stream.status_code, stream.headers["upgrade"], stream.json()["type"]) == (
+        426,
+        "websocket",
+        "urn:tradesieve:not-a-websocket",
+    )
+    assert wrong.status_code == 405
+
+
+def test_the_document_allows_the_times_that_are_read(make_request: Callable[..., dict]) -> None:
+    schema = validator({"$ref": "#/components/schemas/ScoreRequest"})
+    for time, read in (
+        ("2026-01-31T14:05:00Z", True), ("2026-01-31 14:05+01:00", True), ("2026-01-31T14:05:00.123456789Z", True),
+        ("", False), ("2026-01-31", False), ("2026-01-31T14:05:00", False), ("0", False), (5, True), (-1, False),
+    ):  # fmt: skip
+        request = make_request(decision_time=time)
+        assert schema.is_valid(request) == read, time
+        with contextlib.nullcontext() if read else pytest.raises(Problem):
+            validate(ScoreRequest, request)
