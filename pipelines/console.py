@@ -14,7 +14,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tradesieve.pipelines.progress import Progress as Report
-from tradesieve.pipelines.table_layout import Column, boxed_tables, plain_lines
+from tradesieve.pipelines.table_layout import Column, boxed_tables, in_percent, plain_lines
 
 PRINTED = "printed"
 """Key of the object of the command line's context: a JSON object was printed."""
@@ -130,7 +130,7 @@ def _cell(key: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         if key.endswith(("rate", "coverage", "drawdown")) or key == "total_return":
-            return f"{value:.1%}"
+            return f"{in_percent(value)}%"
         return f"{value * 1e4:.1f} bp" if key.endswith(("expectancy", "_return", "cost")) else f"{value:.4g}"
     if isinstance(value, int):
         return f"{value:,}"

@@ -16,6 +16,7 @@ from rich.table import Table
 
 _NAME_WIDTH = 28
 _TEXT_WIDTH = 16
+_LONGEST_PERCENT = 1e6
 _PIECE = re.compile(r"[^\s,+|(]*[\s,+|(]*")
 
 
@@ -46,6 +47,12 @@ class Column:
         longest = max(map(cell_len, self.cells), default=0)
         whole = longest if self.is_numeric else min(longest, _NAME_WIDTH if self.is_name else _TEXT_WIDTH)
         return max([1, whole, *map(cell_len, self.heading.split())])
+
+
+def in_percent(share: float) -> str:
+    """Write a share in percent, without the sign; from a million percent on, which compounding reaches, as 1.23e+06."""
+    percent = share * 100
+    return f"{percent:,.1f}" if abs(percent) < _LONGEST_PERCENT else f"{percent:.2e}"
 
 
 def plain_lines(columns: Sequence[Column], *, break_after: int | None = None) -> Iterator[str]:

@@ -15,7 +15,7 @@ from tradesieve.pipelines.commands.model_choices import choices
 from tradesieve.pipelines.commands.model_monitor import monitor
 from tradesieve.pipelines.commands.model_trust import trust
 from tradesieve.pipelines.commands.shared.comparison_tables import show_comparison
-from tradesieve.pipelines.commands.shared.completion import complete_runs
+from tradesieve.pipelines.commands.shared.completion import complete_runs, complete_tracked_runs
 from tradesieve.pipelines.commands.shared.costs import (
     costs_by_symbol,
     costs_of,
@@ -158,7 +158,8 @@ def placebo(n_runs: int, kinds: str | None, as_json: bool, **given: Any) -> None
 
 
 @model.command("eval")
-@click.option("--run", "run_id", help="MLflow run of the model; the champion by default.")
+@click.option("--run", "run_id", shell_complete=complete_tracked_runs,
+              help="MLflow run of the model; the champion by default.")  # fmt: skip
 @click.option("--strategies", help="Rules or strategies of the model, separated by commas; all by default.")
 @click.option("--from", "start", help="Evaluate trades decided after this time; after the model's training by default.")
 @click.option("--to", "end", help="Evaluate bars up to this time, ISO 8601.")
@@ -276,7 +277,8 @@ def code(run: str, output: Path | None, replace: bool, as_json: bool) -> None:
 
 
 @model.command()
-@click.option("--run", "run_id", help="MLflow run to export; the champion by default.")
+@click.option("--run", "run_id", shell_complete=complete_tracked_runs,
+              help="MLflow run to export; the champion by default.")  # fmt: skip
 @click.option("--override", help="Export with the gate closed, for this reason; it is recorded in the manifest.")
 @click.option(
     "--life-days", type=click.FloatRange(min=0, min_open=True), help="Days for which the model may be relied on."
@@ -313,15 +315,17 @@ def export(run_id: str | None, override: str | None, life_days: float | None, as
     "--host", default="127.0.0.1", show_default=True, help="Address to bind to; others than this machine take keys."
 )
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
-def run(host: str, port: int) -> None:
+@as_json
+def run(host: str, port: int, as_json: bool) -> None:
     """Serve the exported model over HTTP until Ctrl-C. It switches to a new export without dropping a request."""
-    settings = read_settings()
-    console = Console(as_json=False)
+    settings, console = read_settings(), Console(as_json=as_json)
     command = service_command(settings, host=host, port=port)
     if command is None:
         raise BadInput("no model is exported yet: run `tradesieve model export` first")
     require_free(port, host=host, remedy="stop what listens there, or choose another one with --port")
-    console.note(f"serving {settings.champion.resolve().name} on http://{host}:{port}, stop with Ctrl-C")
+    released, url = settings.champion.resolve().name, f"http://{host}:{port}"
+    console.json({"released": released, "url": url})
+    console.note(f"serving {released} on {url}, stop with Ctrl-C")
     # Replace this process, so that signals reach the service itself.
     state = {"TRADESIEVE_HOME": str(settings.home), "BENTOML_HOME": str(settings.bentoml)}
     os.execve(command[0], command, os.environ | state | {"BENTOML_DO_NOT_TRACK": "True"})

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput, Refused
+from tradesieve.pipelines.commands.shared.completion import complete_symbols
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.table_output import rows_of
 from tradesieve.pipelines.console import Console
@@ -23,7 +24,8 @@ _SHOWN = {
 
 
 @click.command(cls=HelpPage)
-@click.option("--symbol", required=True, help="A symbol of the model whose bars are stored.")
+@click.option("--symbol", required=True, shell_complete=complete_symbols,
+              help="A symbol of the model whose bars are stored.")  # fmt: skip
 @click.option("--timeframe", help="Required if the model has several.")
 @click.option("--from", "start", help="Replay bars after this time, ISO 8601; all by default.")
 @click.option("--to", "end", help="Replay bars up to this time, ISO 8601.")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradesieve.market.storage.files import atomic_write
 from tradesieve.pipelines.reports.figures.plotly_figures import figure_json, plotly_script
+from tradesieve.pipelines.table_layout import in_percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -121,7 +122,7 @@ def formatted(value: float | None, kind: str = "decimal") -> str:
     if kind == "count":
         return f"{int(value):,}"
     if kind == "percent":
-        return f"{value * 100:.1f} %"
+        return f"{in_percent(value)} %"
     if kind == "basis_points":
         return f"{value * 1e4:.1f}"
     if kind == "coefficient":

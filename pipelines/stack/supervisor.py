@@ -27,7 +27,13 @@ WORKER_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 
-def run_stack(stack: Stack, *, report: Callable[[str], None], stop: threading.Event | None = None) -> None:
+def run_stack(
+    stack: Stack,
+    *,
+    report: Callable[[str], None],
+    on_up: Callable[[], None] = lambda: None,
+    stop: threading.Event | None = None,
+) -> None:
     """Start everything, wait for a request to stop, and leave no process and no port behind.
 
     Ctrl-C, SIGTERM, a closed terminal and `stop` request it. Running flows then have a minute to finish; a second
@@ -36,6 +42,7 @@ def run_stack(stack: Stack, *, report: Callable[[str], None], stop: threading.Ev
     Parameters
     ----------
     report : called with one line of progress at a time.
+    on_up : called once everything is up.
 
     Raises
     ------
@@ -52,7 +59,8 @@ def run_stack(stack: Stack, *, report: Callable[[str], None], stop: threading.Ev
     with _locked(stack.home), on_stop_signals(on_signal):
         supervisor = _Supervisor(stack, report, stop, abort)
         try:
-            supervisor.start()
+            if supervisor.start():
+                on_up()
             while not stop.wait(0.5):
                 supervisor.check()
                 supervisor.start_new_service()
@@ -77,7 +85,8 @@ class _Supervisor:
         self.environment = configuration.environment_of(stack, stack_id=self.stack_id)
         self.processes: dict[str, Process] = {}
 
-    def start(self) -> None:
+    def start(self) -> bool:
+        """Start everything; return whether it is up, or was stopped before."""
         began = time.monotonic()
         try:
             self._start_servers()
@@ -85,11 +94,12 @@ class _Supervisor:
             self._await_servers()
         except _StopRequested:
             self.report("stopped before everything was up")
-            return
+            return False
         addresses = self._addresses()
         self.report(f"everything is up after {time.monotonic() - began:.0f} s; Ctrl-C stops it")
         for line in addresses:
             self.report(line)
+        return True
 
     def check(self) -> None:
         for process in self.processes.values():

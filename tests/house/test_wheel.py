@@ -228,23 +228,23 @@ def up(scripts: Path, folder: Path, printed: str) -> Iterator[dict[str, str]]:
     """The addresses of `tradesieve up` in the trader's folder, whose service serves the champion of the demo."""
     ports = {name: free_port() for name in ("prefect", "mlflow", "service")}
     given = [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
-    log = folder / "up.txt"
+    log, addresses = folder / "up.txt", folder / "up.json"
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    with log.open("w") as out:
+    with log.open("w") as err, addresses.open("w") as out:
         running = subprocess.Popen(
-            [str(scripts / "tradesieve"), "up", *given],
+            [str(scripts / "tradesieve"), "up", "--json", *given],
             cwd=folder,
             env=inherited | {"TRADESIEVE_HOME": str(folder / "var")},
             stdout=out,
-            stderr=subprocess.STDOUT,
+            stderr=err,
         )
     try:
         end = time.monotonic() + 240.0
-        while "everything is up" not in log.read_text():
+        while not addresses.read_text().endswith("}\n"):
             assert running.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.2)
-        yield {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        yield json.loads(addresses.read_text())
     finally:
         running.terminate()
         code = running.wait(90.0)

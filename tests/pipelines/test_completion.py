@@ -33,12 +33,16 @@ def test_stored_symbols_continue_a_list(home: Path) -> None:
     assert completed("trades", "stats", "--symbols", "A") == ["AAA", "ABC"]
     assert completed("model", "experiment", "--symbols", "AAA,B") == ["AAA,BBB"]
     assert completed("data", "repair", "--symbol", "B") == ["BBB"]
+    assert completed("data", "check", "--symbols", "AAA,B") == ["AAA,BBB"]
+    assert completed("paper", "--symbol", "B") == ["BBB"]
 
 
 def test_rules_and_modifiers_continue_a_strategy(home: Path) -> None:
     assert completed("trades", "plot", "--strategies", "dip") == ["dip_buying"]
     assert completed("trades", "plot", "--strategies", "dip_buying,don") == ["dip_buying,donchian_channel"]
     assert completed("trades", "plot", "--strategies", "dip_buying+trai") == ["dip_buying+trailing"]
+    assert completed("trades", "optimise", "dip") == ["dip_buying"]
+    assert completed("trades", "weights", "--method", "z") == ["zero_one"]
 
 
 def test_runs_and_commands(home: Path) -> None:

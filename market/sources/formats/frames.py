@@ -101,7 +101,7 @@ def columns_from_frame(
     close_time, sessions = _closes(frame, timeframe, stamps, name)
     if "volume" not in frame.columns:
         frame = frame.assign(volume=0.0)
-    values = {column: _numbers(frame[column], name) for column in VALUES}
+    values = {column: _numbers(frame[column], close_time, name) for column in VALUES}
     if price_scale != 1.0:
         values |= {column: values[column] / price_scale for column in PRICES}
     return {"close_time": close_time, **values}, sessions
@@ -175,18 +175,19 @@ def _text_cells(column: pd.Series) -> np.ndarray:
     return (is_text & ~is_missing(column.astype("str"))).to_numpy(np.bool_)
 
 
-def _numbers(column: pd.Series, name: str) -> np.ndarray:
+def _numbers(column: pd.Series, close_time: np.ndarray, name: str) -> np.ndarray:
     is_text = _text_cells(column)
     if is_text.any():
-        raise _not_a_number(column, is_text, name)
+        raise _not_a_number(column, is_text, close_time, name)
     numbers = column if pd.api.types.is_numeric_dtype(column) else pd.to_numeric(column, errors="coerce")
     return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _not_a_number(column: pd.Series, is_text: np.ndarray, name: str) -> BadInput:
+def _not_a_number(column: pd.Series, is_text: np.ndarray, close_time: np.ndarray, name: str) -> BadInput:
     """Make the error of cells that are no numbers: they may have a decimal comma, or be few enough to be left out."""
     row = int(np.argmax(is_text))
-    found = f"{name}: row {row} has {column.iloc[row]!r} in column {column.name}, which is not a number"
+    place = f"row {row} at {format_time(close_time[row])}"
+    found = f"{name}: {place} has {column.iloc[row]!r} in column {column.name}, which is not a number"
     if column[is_text].astype("str").str.fullmatch(COMMA_NUMBER).all():
         return BadInput(f"{found}; pass --decimal , if its comma is a decimal sign").proposing({"decimal": ","})
     if 2 * np.count_nonzero(is_text) < len(column):

@@ -20,6 +20,7 @@ from tradesieve.market.storage.bar_store import BarStore
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
 from tradesieve.pipelines.commands.data.file_options import FileOptions, file_options
 from tradesieve.pipelines.commands.data.stored import find_stored
+from tradesieve.pipelines.commands.shared.completion import complete_symbols
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.proposals import command_with
 from tradesieve.pipelines.commands.shared.tables import pluralise
@@ -59,7 +60,7 @@ class _Hours:
 
 @click.command(cls=HelpPage)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--symbols", metavar="A,B,...", help="Stored symbols; all by default.")
+@click.option("--symbols", metavar="A,B,...", shell_complete=complete_symbols, help="Stored symbols; all by default.")
 @click.option("--timeframe", metavar="1m", help="Of FILES; without FILES: only stored bars of this timeframe.")
 @click.option(
     "--calendar",

@@ -24,6 +24,7 @@ from tradesieve.pipelines.commands.data.file_options import FileOptions, file_op
 from tradesieve.pipelines.commands.data.import_proposals import Changes, with_commands
 from tradesieve.pipelines.commands.data.import_result import show_import
 from tradesieve.pipelines.commands.data.price_checks import Read, advise_command, check_prices
+from tradesieve.pipelines.commands.shared.completion import complete_files
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.help_pages import HelpPage
@@ -57,7 +58,7 @@ _DATABASE = "Table of a database; its name of the symbol."
 
 
 @click.command("import", cls=HelpPage)
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1, required=True, shell_complete=complete_files)
 @click.option("--symbol", metavar="NAME", help="Store bars as this.  [default: as in the file]")
 @click.option("--timeframe", required=True, metavar="1m", help="Of the files: 1m, 1h, 1d, 1w, 1M.")
 @file_options

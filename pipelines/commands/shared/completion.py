@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 import click
+from click.shell_completion import CompletionItem
 
 from tradesieve.market.errors import TradesieveError
 from tradesieve.pipelines.runs.finished_runs import LAST, stored_runs
 from tradesieve.pipelines.settings import read_settings
+from tradesieve.strategies.allocation.methods import METHODS
 from tradesieve.strategies.registry import ALL, MODIFIERS, RULES
 
 
@@ -37,6 +39,24 @@ def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: st
         runs = stored_runs(read_settings(writes=False))
         return _continued(incomplete, None, dict.fromkeys([LAST, *(str(run.result["experiment"]) for run in runs)]))
     return []
+
+
+def complete_tracked_runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the finished runs as MLflow knows them, the last one first."""
+    with suppress(TradesieveError):
+        runs = stored_runs(read_settings(writes=False))
+        return _continued(incomplete, None, dict.fromkeys(str(run.result["run_id"]) for run in runs))
+    return []
+
+
+def complete_methods(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the methods of weights."""
+    return _continued(incomplete, None, METHODS)
+
+
+def complete_files(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Leave it to the shell to complete the name of a file."""
+    return [CompletionItem(incomplete, type="file")]
 
 
 def complete_trade_sets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

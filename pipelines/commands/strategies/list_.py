@@ -10,6 +10,7 @@ import click
 
 from tradesieve.features.user_modules import load_user_modules
 from tradesieve.market.errors import Unknown
+from tradesieve.pipelines.commands.shared.completion import complete_strategies
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.tables import pluralise
 from tradesieve.pipelines.console import Console
@@ -25,7 +26,7 @@ _PARAMETERS = {"name": "parameter", "default": "default", "searched": "searched"
 
 
 @click.command("list", cls=HelpPage)
-@click.argument("search", required=False)
+@click.argument("search", required=False, shell_complete=complete_strategies)
 @click.option("--module", "--modules", "modules", metavar="FILE,...", help="Files with rules of your own.")
 @as_json
 def list_(search: str | None, modules: str | None, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from tradesieve.market.errors import BadInput
 from tradesieve.market.sources.formats.local_times import REPEATED_HOURS
 from tradesieve.market.sources.formats.timestamps import Stamps
 from tradesieve.market.sources.formats.written_dates import DATE_ORDERS
+from tradesieve.pipelines.commands.shared.completion import complete_symbols
 from tradesieve.pipelines.commands.shared.options import as_json
 from tradesieve.pipelines.commands.shared.table_output import rows_of
 from tradesieve.pipelines.commands.shared.tables import pluralise
@@ -36,7 +37,9 @@ _file, _fills, _backtest = option_in("File"), option_in("Fills"), option_in("Bac
 @click.command("import", cls=HelpPage)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", metavar="SET", help="Name of the stored set.  [default: the file's]")
-@click.option("--symbol", metavar="A", help="Stored symbol.  [default: that of each row]")
+@click.option(
+    "--symbol", metavar="A", shell_complete=complete_symbols, help="Stored symbol.  [default: that of each row]"
+)
 @click.option("--timeframe", metavar="5m", help="Of its bars.  [default: the file's]")
 @click.option("--bad-trades", type=click.Choice([REFUSE, DROP]), default=REFUSE, show_default=True,
               help="If trades contradict bars.")  # fmt: skip

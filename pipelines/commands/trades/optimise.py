@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
+from tradesieve.pipelines.commands.shared.completion import complete_strategies
 from tradesieve.pipelines.commands.shared.costs import costs_by_symbol, show_costs
 from tradesieve.pipelines.commands.shared.options import (
     add_options,
@@ -46,7 +47,7 @@ optimised_options = add_options(
 
 
 @click.command(cls=HelpPage)
-@click.argument("strategy")
+@click.argument("strategy", shell_complete=complete_strategies)
 @optimised_options
 @click.option("--windows", default=6, show_default=True, metavar="N", help="Windows; the first is not traded.")
 @click.option("--trials", default=40, show_default=True, metavar="N", help="Sets tried of entries, and of exits.")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tradesieve.market.errors import BadInput
+from tradesieve.pipelines.commands.shared.completion import complete_methods
 from tradesieve.pipelines.commands.shared.costs import costs_of, show_terms
 from tradesieve.pipelines.commands.shared.long_tables import show_long_table
 from tradesieve.pipelines.commands.shared.options import as_json, trade_set_option, trades_options, with_holdout
@@ -40,7 +41,8 @@ _SHOWN = {
 @trades_options
 @trade_set_option
 @max_option
-@click.option("--method", default="inverse_volatility", metavar="NAME", help="[default: inverse_volatility]")
+@click.option("--method", default="inverse_volatility", metavar="NAME", shell_complete=complete_methods,
+              help="[default: inverse_volatility]")  # fmt: skip
 @click.option("--reestimate", type=click.Choice(SCHEDULES), default="weekly", metavar="WHEN",
               help=f"{', '.join(SCHEDULES)}.  [default: weekly]")  # fmt: skip
 @click.option("--window", type=int, metavar="DAYS", help="Last trading days looked at.  [default: all]")

@@ -17,13 +17,19 @@ const COMPARISONS = {
 const FORMATS = {
   text: (value) => value,
   count: (value) => value.toLocaleString("en"),
-  percent: (value) => `${(value * 100).toFixed(1)} %`,
+  percent: (value) => `${inPercent(value * 100)} %`,
   basis_points: (value) => (value * 1e4).toFixed(1),
   p_value: (value) => (value < 0.001 ? "< 0.001" : value.toFixed(3)),
   coefficient: (value) => value.toFixed(3),
   value: (value) => String(Number(value.toPrecision(3))),
   decimal: (value) => value.toFixed(Math.abs(value) >= 1000 ? 0 : 2),
 };
+
+/** Write a percentage as `in_percent` of pipelines/table_layout.py does. */
+function inPercent(percent) {
+  if (Math.abs(percent) >= 1e6) return percent.toExponential(2);
+  return percent.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+}
 
 /** Split a text so that it wraps between its parts: after a comma, and after the double underscore of a name. */
 function wrappable(text) {

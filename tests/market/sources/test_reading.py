@@ -251,13 +251,13 @@ def test_rows_out_of_order_and_twice_are_named(tmp_path):
 @pytest.mark.parametrize("cell", ["abc", "1 000", "1,5", "--5", "0x10", "True"])
 def test_a_cell_that_is_no_number_is_named_with_its_row(tmp_path, cell):
     text = rows(START).replace(",", ";") + f"{START + 60};100;102;99;{cell};5\n"
-    with pytest.raises(BadInput, match=r"row 1 has .* in column close, which is not a number"):
+    with pytest.raises(BadInput, match=r"row 1 at .* has .* in column close, which is not a number"):
         read(tmp_path / "a.csv", text)
 
 
 def test_a_bad_cell_far_down_is_named_without_a_warning(tmp_path, recwarn):
     text = rows(*range(START, START + 60 * 200_000, 60)) + f"{START + 60 * 200_000},100,102,99,oops,5\n"
-    with pytest.raises(BadInput, match="row 200000 has 'oops' in column close"):
+    with pytest.raises(BadInput, match=r"row 200000 at 20.* has 'oops' in column close"):
         read(tmp_path / "a.csv", text)
     assert not recwarn.list
 

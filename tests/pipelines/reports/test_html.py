@@ -100,6 +100,8 @@ def test_nothing_to_choose_from_is_nothing() -> None:
         (1234.5, "decimal", "1,234"),
         (-1.005, "decimal", "-1.00"),
         (0.1234, "percent", "12.3 %"),
+        (-123.45, "percent", "-12,345.0 %"),
+        (1.3e16, "percent", "1.30e+18 %"),
         (-0.00123, "basis_points", "-12.3"),
         (12345, "count", "12,345"),
         (0.12345, "coefficient", "0.123"),

@@ -243,7 +243,7 @@ def test_an_empty_table_and_broken_rows_are_told(sqlite, tmp_path):
             connection.execute(statement)
 
     change(f"UPDATE candles SET high = 'dear' WHERE start = {SECONDS[5]}")
-    with pytest.raises(BadInput, match=r"candles: row 5 has 'dear' in column high, which is not a number"):
+    with pytest.raises(BadInput, match=r"candles: row 5 at .* has 'dear' in column high, which is not a number"):
         read(database)
     change(f"UPDATE candles SET high = NULL WHERE start = {SECONDS[5]}")
     bars, notes = read(database)

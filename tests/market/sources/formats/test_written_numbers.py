@@ -62,7 +62,7 @@ def test_a_comma_that_may_be_either_has_to_be_stated(tmp_path: Path) -> None:
 def test_a_currency_of_one_cell_is_no_number(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("time,open,high,low,close,volume\n2024-03-04,1,3,1,$2,7\n2024-03-05,1,3,1,2,7\n")
-    with pytest.raises(BadInput, match=r"row 0 has '\$2' in column close, which is not a number"):
+    with pytest.raises(BadInput, match=r"row 0 at .* has '\$2' in column close, which is not a number"):
         read_file(path, symbol="X", timeframe=DAY)
 
 
@@ -83,7 +83,7 @@ def test_rows_with_a_cell_that_is_no_number_can_be_left_out(tmp_path: Path) -> N
     path.write_text(
         "time,open,high,low,close,volume\n2024-03-06,1,3,1,2,7\n2024-03-05,1,halt,1,2,7\n2024-03-04,1,3,1,2,7\n"
     )
-    with pytest.raises(BadInput, match="row 1 has 'halt' in column high, which is not a number"):
+    with pytest.raises(BadInput, match=r"row 1 at .* has 'halt' in column high, which is not a number"):
         read_file(path, symbol="X", timeframe=DAY)
     bars, notes = read_file(path, symbol="X", timeframe=DAY, bad_rows="drop")
     assert len(bars) == 2
