@@ -25,6 +25,8 @@ __all__ = [
     "stream",
     "endpoints",
     "service",
+    "in_process",
+    "client_calls",
     "client",
     "export",
 ]

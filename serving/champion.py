@@ -109,6 +109,21 @@ class Champion:
         gc.freeze()
         threading.Thread(target=self._watch, args=(os.getppid(),), name="champion", daemon=True).start()
 
+    def hold(
+        self,
+        folder: Path,
+        policies: Mapping[str, str] | None = None,
+        *,
+        keys: Keys | None = None,
+        log: DecisionLog | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        """Load and verify an artifact that answers until the end: nothing is watched. Parameters as `start`."""
+        self._pointer, self._policies, self._keys = Path(folder), policies, keys
+        self.log, self._clock = log, clock
+        self._identity = self._current_identity()
+        self._use(self._scorer_of(load_verified(self._pointer, keys)))
+
     def reload(self) -> None:
         """Look at once for another artifact, also at one that was refused before; other workers follow."""
         with self._swapping:

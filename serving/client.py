@@ -1,63 +1,57 @@
-"""HTTP client of the scoring service. A bot sends bars, never factors, so that it cannot drift from research.
+"""HTTP clients of the scoring service. A bot sends bars, never factors, so that it cannot drift from research.
 
 A call ends at its deadline, with an answer or without. What is transient is tried again until then: every request is
-idempotent. Bars that the service has lost are sent again.
+idempotent. Bars that the service has lost are sent again. Every call is written once, in `serving.client_calls`.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import functools
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
-import httpcore
-from pydantic import TypeAdapter, ValidationError
+from tradesieve.serving.client_calls import OUTCOME as OUTCOME
+from tradesieve.serving.client_calls import Call, Calls, FallbackPolicy
+from tradesieve.serving.client_calls import RequestRefused as RequestRefused
+from tradesieve.serving.deadlines import ERRORS, Answer, Ask, AsyncDeadlinePool, DeadlinePool
 
-from tradesieve.market.errors import BadInput, TradesieveError, Transient
-from tradesieve.serving.deadlines import ERRORS, DeadlinePool
-from tradesieve.serving.paths import VERSION
-from tradesieve.serving.request_ids import HEADER
-from tradesieve.serving.responses import Appended, Decision, Recorded, Requirements
-from tradesieve.serving.sent_bars import BarTable, Columns, columns_of, followed_by, nanoseconds
+_KEEP_ALIVE_SECONDS = 60.0
+"""Shorter than the service keeps it open, so that the client is the one to close."""
 
-Body = TypeVar("Body", Decision, Appended, Recorded)
-
-KEY_VARIABLE = "TRADESIEVE_KEY"
-
-OUTCOME = (
-    "strategy", "symbol", "timeframe", "side", "decision_time", "entry_time", "exit_time", "entry_price", "exit_price",
-    "net_return", "size", "exit_reason",
-)  # fmt: skip
-"""What a report of a closed trade holds, see `serving.schemas.Outcome`."""
-
-_BACKOFF_SECONDS = (0.05, 0.2, 0.8)
-"""Waits before each further attempt."""
-
-_TRANSIENT_STATUSES = frozenset({408, 429, 502, 503, 504})
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
-_ANSWERED_BY_BARS = frozenset({"no-window", "too-few-bars", "stale-window"})
-"""The kinds of a 409 that the bars of this client can answer."""
+class Transport(Protocol):
+    """What carries the requests of a `ScoringClient`."""
 
-_KEPT_BEYOND = 8
-"""Bars that are kept beyond those that a decision needs, as the service does."""
+    def request(self, ask: Ask) -> Answer:
+        """Send a request, and return its answer by the deadline, or raise one of `serving.deadlines.ERRORS`."""
+
+    def close(self) -> None:
+        """Release what it holds."""
 
 
-class RequestRefused(BadInput):
-    """The service refused a request.
+def _blocking(
+    call: Callable[Concatenate[Calls, Given], Call[Result]],
+) -> Callable[Concatenate[ScoringClient, Given], Result]:
+    @functools.wraps(call)
+    def method(self: ScoringClient, *given: Given.args, **named: Given.kwargs) -> Result:
+        return self._run(call(self._calls, *given, **named))
 
-    Parameters
-    ----------
-    status, kind : of its problem details, such as 409 and ``no-window``.
-    """
+    return method
 
-    def __init__(self, text: str, status: int, kind: str) -> None:
-        super().__init__(text)
-        self.status, self.kind = status, kind
+
+def _awaited(
+    call: Callable[Concatenate[Calls, Given], Call[Result]],
+) -> Callable[Concatenate[AsyncScoringClient, Given], Coroutine[Any, Any, Result]]:
+    @functools.wraps(call)
+    async def method(self: AsyncScoringClient, *given: Given.args, **named: Given.kwargs) -> Result:
+        return await self._run(call(self._calls, *given, **named))
+
+    return method
 
 
 class ScoringClient:
@@ -70,6 +64,9 @@ class ScoringClient:
     url : such as ``http://127.0.0.1:3000``.
     timeout : seconds that a call may take, further attempts included; a late decision is worth nothing.
     key : of the service, where it has keys; None: that of the environment variable ``TRADESIEVE_KEY``, if any.
+    fallback : what `score` does when the service cannot be reached by then: ``refuse`` the trade, ``pass`` it as if
+        there were no filter, or ``raise``. A decision that the client made itself is a `responses.Fallback`.
+    transport : None: HTTP.
 
     Examples
     --------
@@ -80,19 +77,28 @@ class ScoringClient:
     ...     ).accept
     """
 
-    def __init__(self, url: str, timeout: float = 2.0, *, key: str | None = None) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise BadInput(f"url is {url!r}, but must begin with http:// or https://")
-        if not timeout > 0:
-            raise BadInput(f"timeout is {timeout}, but must be above 0 seconds")
-        self._url, self._timeout = url.rstrip("/"), timeout
-        key = os.environ.get(KEY_VARIABLE) if key is None else key
-        if key and not (key.isascii() and key.isprintable()):
-            raise BadInput(f"the key ({KEY_VARIABLE}) has characters other than ASCII letters, digits and signs")
-        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        # Shorter than the service keeps it open, so that the client is the one to close.
-        self._pool = DeadlinePool(keep_alive=60.0)
-        self._appended: dict[tuple[str, str], Columns] = {}
+    def __init__(
+        self,
+        url: str,
+        timeout: float = 2.0,
+        *,
+        key: str | None = None,
+        fallback: FallbackPolicy = "refuse",
+        transport: Transport | None = None,
+    ) -> None:
+        self._calls = Calls(url, timeout, key, fallback)
+        self._transport = DeadlinePool(keep_alive=_KEEP_ALIVE_SECONDS) if transport is None else transport
+
+    score = _blocking(Calls.score)
+    append_bars = _blocking(Calls.append_bars)
+    report_outcomes = _blocking(Calls.report_outcomes)
+    model = _blocking(Calls.model)
+    requirements = _blocking(Calls.requirements)
+    wait_ready = _blocking(Calls.wait_ready)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -102,228 +108,77 @@ class ScoringClient:
     ) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._pool.close()
-
-    def score(
-        self,
-        *,
-        strategy: str,
-        symbol: str,
-        timeframe: str,
-        side: float,
-        decision_time: int | datetime,
-        bars: BarTable | Mapping[str, Any] | None = None,
-        stop: float | None = None,
-        target: float | None = None,
-        agreeing: float | None = None,
-        results: Sequence[float] | None = None,
-        others: Mapping[str, BarTable | Mapping[str, Any] | None] | None = None,
-        request_id: str | None = None,
-    ) -> Decision:
-        """Request a decision on one trade.
-
-        Parameters
-        ----------
-        decision_time : the close of the last bar: int64 ns UTC, or a datetime with a zone.
-        bars : the last bars up to the decision, at least as many as `requirements` says, in a form that
-            `serving.sent_bars.columns_of` reads; None: the service's own window.
-        stop, target, agreeing : see `features.decisions.Decisions`; NaN: there is none. None leaves the field out,
-            which is enough unless the model requires it; so for the following.
-        results : net returns of the instance's own closed trades, oldest first.
-        others : the last bars of other symbols, closed by the decision; None, as a whole or for one: the service's own
-            window.
-        request_id : under which the service logs and stores the decision; None: it makes one.
-
-        Raises
-        ------
-        RequestRefused : if the service refuses the request, a BadInput that names the field and what to do.
-        Transient : if the service cannot be reached, after a few attempts.
-        """
-        end = self._end()
-        terms = {"stop": stop, "target": target, "agreeing": agreeing}
-        body: dict[str, Any] = {
-            "strategy": strategy,
-            "symbol": symbol,
-            "timeframe": str(timeframe),
-            "side": float(side),
-            "decision_time": nanoseconds(decision_time),
-            "bars": None if bars is None else columns_of(bars),
-        }
-        # JSON has no NaN: a term that the entry signal does not have is null, a term that is left out is absent.
-        body |= {name: None if value != value else float(value) for name, value in terms.items() if value is not None}
-        if results is not None:
-            body["results"] = [float(result) for result in results]
-        if others is not None:
-            body["others"] = {name: None if other is None else columns_of(other) for name, other in others.items()}
+    def _run(self, call: Call[Result]) -> Result:
         try:
-            response = self._request("POST", f"{VERSION}/score", body, end=end, request_id=request_id)
-        except RequestRefused as refused:
-            lost = {key: held for key, held in self._appended.items() if key[1] == body["timeframe"]}
-            if refused.status != 409 or refused.kind not in _ANSWERED_BY_BARS or not lost:
-                raise
-            for key, held in lost.items():
-                self._append(*key, held, replace=True, end=end)
-            response = self._request("POST", f"{VERSION}/score", body, end=end, request_id=request_id)
-        return _parse(Decision, response, self._url)
-
-    def report_outcomes(self, outcomes: Sequence[Mapping[str, Any]]) -> Recorded:
-        """Report how trades ended, to be held against what was expected. Idempotent, retried like `score`.
-
-        Parameters
-        ----------
-        outcomes : the keys of `OUTCOME`, as columns of a table of trades have them; others are left out.
-
-        Raises
-        ------
-        BadInput, Transient : as `score`.
-        """
-        body = {"outcomes": [{name: each[name] for name in OUTCOME} for each in outcomes]}
-        return _parse(Recorded, self._request("POST", f"{VERSION}/outcomes", body), self._url)
-
-    def append_bars(
-        self,
-        bars: BarTable | Mapping[str, Any],
-        *,
-        symbol: str | None = None,
-        timeframe: str | None = None,
-        replace: bool = False,
-    ) -> Appended:
-        """Append closed bars to the service's own window. It is idempotent, and therefore retried like `score`.
-
-        Parameters
-        ----------
-        bars : in a form that `serving.sent_bars.columns_of` reads.
-        symbol, timeframe : of the bars; None: those that `market.bars.Bars` carry.
-        replace : start a new window.
-
-        Raises
-        ------
-        BadInput, Transient : as `score`.
-        """
-        key = (_told("symbol", symbol, bars), _told("timeframe", timeframe, bars))
-        columns = columns_of(bars)
-        answer = self._append(*key, columns, replace=replace, end=self._end())
-        held = None if replace else self._appended.get(key)
-        kept = columns if held is None else followed_by(held, columns)
-        self._appended[key] = {name: values[-(answer.needed + _KEPT_BEYOND) :] for name, values in kept.items()}
-        return answer
-
-    def model(self) -> dict[str, Any]:
-        """Fetch the manifest of the model that answers, its ``fingerprint``, and what a decision requires by timeframe.
-
-        Returns
-        -------
-        The manifest's keys; ``lookback`` in bars, ``needs`` as `requirements` reads it.
-
-        Raises
-        ------
-        BadInput, Transient : as `score`.
-        """
-        return json.loads(self._request("GET", f"{VERSION}/model").content)
-
-    def requirements(self, timeframe: str) -> Requirements:
-        """Fetch what a decision at a timeframe requires, on any of the model's symbols.
-
-        Raises
-        ------
-        BadInput, Transient : as `score`; BadInput if the model knows no such timeframe.
-        """
-        found = self.model()["needs"]
-        if timeframe not in found:
-            raise BadInput(f"timeframe is {timeframe}, but the model knows {', '.join(found)}")
-        return TypeAdapter(Requirements).validate_python(found[timeframe])
-
-    def wait_ready(self, timeout: float) -> None:
-        """Wait until the service is ready.
-
-        Raises
-        ------
-        Transient : if it is not within `timeout` seconds.
-        """
-        end = time.monotonic() + timeout
-        while True:
-            try:
-                if self._send("GET", "/readyz", None, end=max(end, time.monotonic() + 1.0)).status == 200:
-                    return
-                state = "is not ready"
-            except ERRORS as error:
-                state = f"cannot be reached ({type(error).__name__})"
-            if time.monotonic() > end:
-                raise Transient(f"the service at {self._url} {state} after {timeout:g} s")
-            time.sleep(0.05)
-
-    def _append(self, symbol: str, timeframe: str, bars: Columns, *, replace: bool, end: float) -> Appended:
-        body = {"symbol": symbol, "timeframe": timeframe, "bars": bars, "replace": replace}
-        return _parse(Appended, self._request("POST", f"{VERSION}/bars", body, end=end), self._url)
-
-    def _end(self) -> float:
-        return time.monotonic() + self._timeout
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Any] | None = None,
-        *,
-        end: float | None = None,
-        request_id: str | None = None,
-    ) -> httpcore.Response:
-        content = None if body is None else _written(body)
-        end = self._end() if end is None else end
-        attempts = 0
-        for wait in (*_BACKOFF_SECONDS, None):
-            attempts += 1
-            try:
-                response = self._send(method, path, content, end=end, request_id=request_id)
-                if response.status not in _TRANSIENT_STATUSES:
-                    return _raised(response, f"{method} {self._url}{path}")
-                failure = f"answers {response.status}"
-            except ERRORS as error:
-                failure = f"cannot be reached: {type(error).__name__} {error}"
-            if wait is None or time.monotonic() + wait >= end:
-                break
-            time.sleep(wait)
-        raise Transient(f"the service at {self._url} {failure}, {attempts} {'time' if attempts == 1 else 'times'}")
-
-    def _send(
-        self, method: str, path: str, content: bytes | None, *, end: float, request_id: str | None = None
-    ) -> httpcore.Response:
-        headers = self._headers if request_id is None else {**self._headers, HEADER: request_id}
-        return self._pool.request(method, f"{self._url}{path}", end=end, headers=headers, content=content)
+            step = next(call)
+            while True:
+                if not isinstance(step, Ask):
+                    time.sleep(step.seconds)
+                    step = next(call)
+                    continue
+                try:
+                    answer = self._transport.request(step)
+                except ERRORS as error:
+                    step = call.throw(error)
+                else:
+                    step = call.send(answer)
+        except StopIteration as done:
+            return done.value
 
 
-def _told(name: str, value: str | None, bars: object) -> str:
-    told = getattr(bars, name, None) if value is None else value
-    if told is None:
-        raise BadInput(f"the bars do not say their {name}: give it as {name}=...")
-    return str(told)
+class AsyncScoringClient:
+    """The same client for asyncio: the same calls, to be awaited, on one event loop. Cancelling a call ends it.
 
+    Parameters
+    ----------
+    url, timeout, key, fallback : as `ScoringClient`.
 
-def _written(body: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(body, allow_nan=False).encode()
-    except ValueError as error:
-        raise BadInput(f"the request holds a number that is not finite ({error}): leave such bars out") from error
+    Examples
+    --------
+    >>> async with AsyncScoringClient("http://127.0.0.1:3000") as client:  # doctest: +SKIP
+    ...     (await client.score(strategy="breakout(lookback=20)", ...)).accept
+    """
 
+    def __init__(
+        self, url: str, timeout: float = 2.0, *, key: str | None = None, fallback: FallbackPolicy = "refuse"
+    ) -> None:
+        self._calls = Calls(url, timeout, key, fallback)
+        self._transport = AsyncDeadlinePool(keep_alive=_KEEP_ALIVE_SECONDS)
 
-def _raised(response: httpcore.Response, request: str) -> httpcore.Response:
-    if response.status < 400:
-        return response
-    kind = ""
-    try:
-        problem = json.loads(response.content)
-        text, kind = f"{problem['detail']}; {problem['hint']}", str(problem.get("type")).rpartition(":")[2]
-    except (ValueError, KeyError, TypeError):
-        text = response.content[:200].decode(errors="replace")
-    if response.status >= 500:
-        raise TradesieveError(f"{request} failed with {response.status}: {text}")
-    raise RequestRefused(f"{request} is refused with {response.status}: {text}", response.status, kind)
+    score = _awaited(Calls.score)
+    append_bars = _awaited(Calls.append_bars)
+    report_outcomes = _awaited(Calls.report_outcomes)
+    model = _awaited(Calls.model)
+    requirements = _awaited(Calls.requirements)
+    wait_ready = _awaited(Calls.wait_ready)
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
 
-def _parse(kind: type[Body], response: httpcore.Response, url: str) -> Body:
-    try:
-        return kind.model_validate_json(response.content)
-    except ValidationError as error:
-        raise TradesieveError(f"{url} is not a tradesieve service: {error.errors()[0]['msg']}") from error
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _run(self, call: Call[Result]) -> Result:
+        import asyncio  # a client that blocks is imported in fewer milliseconds without it
+
+        try:
+            step = next(call)
+            while True:
+                if not isinstance(step, Ask):
+                    await asyncio.sleep(step.seconds)
+                    step = next(call)
+                    continue
+                try:
+                    answer = await self._transport.request(step)
+                except ERRORS as error:
+                    step = call.throw(error)
+                else:
+                    step = call.send(answer)
+        except StopIteration as done:
+            return done.value

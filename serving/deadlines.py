@@ -10,12 +10,35 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from ssl import SSLContext
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpcore
 
 _end: ContextVar[float] = ContextVar("end")
 """When the current call has to end, by `time.monotonic`."""
+
+
+class Ask(NamedTuple):
+    """A request, and when its answer has to be there, by `time.monotonic`."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None
+    end: float
+
+
+class Wait(NamedTuple):
+    """A pause."""
+
+    seconds: float
+
+
+class Answer(NamedTuple):
+    """A whole response."""
+
+    status: int
+    content: bytes
 
 
 class DeadlinePool:
@@ -29,32 +52,60 @@ class DeadlinePool:
     def __init__(self, *, keep_alive: float) -> None:
         self._pool = httpcore.ConnectionPool(keepalive_expiry=keep_alive, network_backend=_Backend())
 
-    def request(
-        self, method: str, url: str, *, end: float, headers: Mapping[str, str], content: bytes | None = None
-    ) -> httpcore.Response:
+    def request(self, ask: Ask) -> Answer:
         """Send a request and read the whole response.
-
-        Parameters
-        ----------
-        end : by `time.monotonic`.
 
         Raises
         ------
-        httpcore.TimeoutException : at `end`.
+        httpcore.TimeoutException : at its deadline.
         httpcore.NetworkError, httpcore.ProtocolError : if the connection fails.
         """
-        given = _end.set(end)
+        given = _end.set(ask.end)
         try:
             timeouts = dict.fromkeys(("connect", "read", "write", "pool"), _left(httpcore.ConnectTimeout))
-            return self._pool.request(
-                method, url, headers=[*headers.items()], content=content, extensions={"timeout": timeouts}
+            response = self._pool.request(
+                ask.method,
+                ask.url,
+                headers=[*ask.headers.items()],
+                content=ask.content,
+                extensions={"timeout": timeouts},
             )
+            return Answer(response.status, response.content)
         finally:
             _end.reset(given)
 
     def close(self) -> None:
         """Close the connections."""
         self._pool.close()
+
+
+class AsyncDeadlinePool:
+    """The same for one asyncio event loop, which cancels what is late.
+
+    Parameters
+    ----------
+    keep_alive : seconds that an idle connection is kept.
+    """
+
+    def __init__(self, *, keep_alive: float) -> None:
+        self._pool = httpcore.AsyncConnectionPool(keepalive_expiry=keep_alive)
+
+    async def request(self, ask: Ask) -> Answer:
+        """Send a request and read the whole response; raises as `DeadlinePool.request`."""
+        import asyncio  # a client that blocks is imported in fewer milliseconds without it
+
+        try:
+            async with asyncio.timeout(ask.end - time.monotonic()):
+                response = await self._pool.request(
+                    ask.method, ask.url, headers=[*ask.headers.items()], content=ask.content
+                )
+        except TimeoutError:
+            raise httpcore.ReadTimeout("the deadline has passed") from None
+        return Answer(response.status, response.content)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.aclose()
 
 
 def _left(error: type[httpcore.TimeoutException]) -> float:
@@ -103,4 +154,4 @@ class _Stream(httpcore.NetworkStream):
 
 
 ERRORS: tuple[type[Exception], ...] = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
-"""What `DeadlinePool.request` raises."""
+"""What the pools raise."""

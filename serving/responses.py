@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 from tradesieve.features.requirements import Requirements as Requirements  # the ``needs`` of GET /model
+
+_FROZEN = ConfigDict(frozen=True, defer_build=True)
+"""Built when they are used, so that a bot imports its client sooner."""
 
 
 class Decision(BaseModel):
@@ -20,13 +26,27 @@ class Decision(BaseModel):
     reasons : sentences: why, and warnings about the bars.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _FROZEN
     accept: bool
     size: float
     score: float
     threshold: float | None
     model: str
     reasons: list[str]
+
+
+class Fallback(Decision):
+    """A decision that the client made itself, since the service could not answer by the deadline.
+
+    ``score`` is NaN, ``model`` is empty, and ``reasons`` say why.
+    """
+
+    @classmethod
+    def of(cls, accept: bool, why: str) -> Self:
+        """Refuse a trade, or take it whole."""
+        reason = f"fallback, {'passed' if accept else 'refused'} without the filter: {why}"
+        size = 1.0 if accept else 0.0
+        return cls(accept=accept, size=size, score=math.nan, threshold=None, model="", reasons=[reason])
 
 
 class Appended(BaseModel):
@@ -42,7 +62,7 @@ class Appended(BaseModel):
     last_time : int64 ns UTC, the close of the window's last bar.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _FROZEN
     symbol: str
     timeframe: str
     added: int
@@ -56,7 +76,7 @@ class Appended(BaseModel):
 class ProblemBody(BaseModel):
     """Problem details, RFC 9457."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _FROZEN
     type: str
     title: str
     status: int
@@ -68,7 +88,7 @@ class ProblemBody(BaseModel):
 class BatchAnswer(BaseModel):
     """The response to one candidate of a batch: a decision, or why there is none."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _FROZEN
     decision: Decision | None
     problem: ProblemBody | None
 
@@ -81,7 +101,7 @@ class Batch(BaseModel):
     answers : in the order of the candidates.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _FROZEN
     answers: list[BatchAnswer]
 
 
@@ -93,5 +113,5 @@ class Recorded(BaseModel):
     stored : outcomes that are in the store now.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _FROZEN
     stored: int

@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from tradesieve.pipelines.notebook.trade_set import trades as trades
     from tradesieve.pipelines.runs.experiment_run import run_experiment as run_experiment
     from tradesieve.pipelines.settings import read_settings as read_settings
+    from tradesieve.serving.client import AsyncScoringClient as AsyncClient  # noqa: F401 - a public name
     from tradesieve.serving.client import ScoringClient as Client  # noqa: F401 - a public name
+    from tradesieve.serving.in_process import InProcessClient as InProcessClient
     from tradesieve.strategies.backtest.simulator import simulate as simulate
     from tradesieve.strategies.registry import parse_strategy as parse_strategy
     from tradesieve.strategies.user_rules import rule as rule
@@ -72,6 +74,8 @@ _MODULES = {
     "fitness": "models.fitness.user_fitness",
     "load_artifact": "models.artifact.artifact",
     "Client": "serving.client:ScoringClient",
+    "AsyncClient": "serving.client:AsyncScoringClient",
+    "InProcessClient": "serving.in_process",
     "Experiment": "pipelines.experiment",
     "run_experiment": "pipelines.runs.experiment_run",
     "read_settings": "pipelines.settings",

@@ -22,6 +22,7 @@ MODULES = (
     "serving.deadlines",
     "serving.responses",
     "serving.sent_bars",
+    "serving.client_calls",
     "serving.client",
 )
 NAMES = {f"tradesieve.{module}": f"{PACKAGE}.{module.rpartition('.')[2]}" for module in MODULES}

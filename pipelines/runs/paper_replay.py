@@ -97,7 +97,7 @@ def replay(
         if url is None:
             progress("serve", 0, 1, "starting the service")
             url = stack.enter_context(serve_locally(artifact_folder, settings))
-        client = stack.enter_context(ScoringClient(url, timeout=10.0))
+        client = stack.enter_context(ScoringClient(url, timeout=10.0, fallback="raise"))
         served = client.model()["fingerprint"]
         if served != artifact.fingerprint:
             raise BadInput(f"{url} serves model {served}, not {artifact.fingerprint}")

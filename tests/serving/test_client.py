@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -14,7 +19,8 @@ import pytest
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient
-from tradesieve.serving.client import RequestRefused, ScoringClient
+from tradesieve.serving.client import AsyncScoringClient, RequestRefused, ScoringClient
+from tradesieve.serving.responses import Fallback
 
 STRATEGY = "breakout(lookback=20)"
 DECISION = b'{"accept":true,"size":1.0,"score":0.6,"threshold":0.5,"model":"m","reasons":[]}'
@@ -42,15 +48,29 @@ def test_nobody_there_is_transient(bars_maker: Callable[..., Bars]) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    with ScoringClient(url, timeout=5.0) as client:
+    with ScoringClient(url, timeout=5.0, fallback="raise") as client:
         with pytest.raises(Transient, match=r"cannot be reached.*4 times"):
             client.score(**question(bars_maker("BTC-USD")[400:500]))
         with pytest.raises(Transient, match=r"cannot be reached.*after 0\.2 s"):
             client.wait_ready(0.2)
 
 
+def blocking(url: str, *, call: str = "model", asked: dict[str, Any] | None = None, **settings: Any) -> Any:
+    with ScoringClient(url, **settings) as client:
+        return getattr(client, call)(**(asked or {}))
+
+
+def awaited(url: str, *, call: str = "model", asked: dict[str, Any] | None = None, **settings: Any) -> Any:
+    async def ask() -> Any:
+        async with AsyncScoringClient(url, **settings) as client:
+            return await getattr(client, call)(**(asked or {}))
+
+    return asyncio.run(ask())
+
+
 @pytest.mark.parametrize("begun", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
-def test_a_server_that_trickles_does_not_hold_a_call_beyond_its_deadline(begun: bytes) -> None:
+@pytest.mark.parametrize("ask", [blocking, awaited])
+def test_a_server_that_trickles_does_not_hold_a_call_beyond_its_deadline(begun: bytes, ask: Callable[..., Any]) -> None:
     ended = threading.Event()
 
     def trickle(connection: socket.socket) -> None:
@@ -64,10 +84,10 @@ def test_a_server_that_trickles_does_not_hold_a_call_beyond_its_deadline(begun: 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=lambda: trickle(listening.accept()[0]), daemon=True)
         thread.start()
-        with ScoringClient(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=0.5) as client:
-            with pytest.raises(Transient, match=r"Timeout.*1 time"):
-                client.model()
-            assert thread.is_alive(), "the client gave up, not the server"
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(Transient, match=r"Timeout.*1 time"):
+            ask(url, timeout=0.5)
+        assert thread.is_alive(), "the client gave up, not the server"
         ended.set()
 
 
@@ -78,6 +98,7 @@ class Scripted(HTTPServer):
         super().__init__(("127.0.0.1", 0), Answering)
         self.answers = answers
         self.bodies: list[bytes] = []
+        self.request_ids: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def __enter__(self) -> Scripted:
@@ -94,6 +115,7 @@ class Answering(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.request_ids.append(self.headers["X-Request-ID"])
         answer = self.server.answers.pop(0)
         if answer is None:
             return
@@ -105,12 +127,64 @@ class Answering(BaseHTTPRequestHandler):
         pass
 
 
-def test_passing_trouble_is_retried_with_the_same_request(bars_maker: Callable[..., Bars]) -> None:
+@pytest.mark.parametrize("ask", [blocking, awaited])
+def test_passing_trouble_is_retried_with_the_same_request(
+    ask: Callable[..., Any], bars_maker: Callable[..., Bars]
+) -> None:
     asked = question(bars_maker("BTC-USD")[400:500])
-    with Scripted([None, (503, b"busy"), (200, DECISION)]) as server, ScoringClient(server.url) as client:
-        assert client.score(**asked).score == 0.6
+    with Scripted([None, (503, b"busy"), (200, DECISION)]) as server:
+        answer = ask(server.url, call="score", asked=asked, timeout=10.0)
+    assert answer.score == 0.6
+    assert not isinstance(answer, Fallback)
     assert len(server.bodies) == 3
-    assert len(set(server.bodies)) == 1
+    assert len(set(server.bodies)) == len(set(server.request_ids)) == 1
+    assert server.request_ids[0]
+
+
+@pytest.mark.parametrize("ask", [blocking, awaited])
+@pytest.mark.parametrize(("fallback", "size"), [({}, 0.0), ({"fallback": "refuse"}, 0.0), ({"fallback": "pass"}, 1.0)])
+def test_a_service_that_cannot_answer_is_answered_for(
+    ask: Callable[..., Any], fallback: dict[str, Any], size: float, bars_maker: Callable[..., Bars]
+) -> None:
+    asked = question(bars_maker("BTC-USD")[400:500])
+    with Scripted([(503, b"busy")] * 4) as server:
+        answer = ask(server.url, call="score", asked=asked, timeout=10.0, **fallback)
+    assert isinstance(answer, Fallback)
+    assert (answer.size, answer.accept, answer.model) == (size, size > 0.0, "")
+    assert math.isnan(answer.score)
+    (reason,) = answer.reasons
+    assert "fallback" in reason
+    assert "answers 503, 4 times" in reason
+
+
+def test_a_fallback_covers_no_refusal_and_is_one_of_three(bars_maker: Callable[..., Bars]) -> None:
+    asked = question(bars_maker("BTC-USD")[400:500])
+    with Scripted([(422, b"[]")]) as server, pytest.raises(RequestRefused):
+        blocking(server.url, call="score", asked=asked, fallback="pass")
+    with pytest.raises(BadInput, match="fallback is 'hope', but must be one of refuse, pass, raise"):
+        ScoringClient("http://127.0.0.1:1", fallback="hope")  # type: ignore[arg-type]
+
+
+def test_many_calls_of_one_client_wait_together(bars_maker: Callable[..., Bars]) -> None:
+    asked = question(bars_maker("BTC-USD")[400:500])
+
+    async def ask(url: str) -> list[Any]:
+        async with AsyncScoringClient(url, timeout=0.6, fallback="raise") as client:
+            calls = (client.score(**asked) for _ in range(20))
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        answers = asyncio.run(ask(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        assert time.monotonic() - began < 5.0, "one deadline, not twenty"
+    assert {type(answer) for answer in answers} == {Transient}
+
+
+def test_what_a_bot_imports_is_light() -> None:
+    script = "import sys, tradesieve.serving.client; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    heavy = {"numpy", "pandas", "numba", "sklearn", "lightgbm", "mlflow", "bentoml", "prefect", "pyarrow", "starlette"}
+    assert heavy & set(done.stdout.split()) == set()
 
 
 def test_what_is_not_said_is_absent_and_what_there_is_none_of_is_null(bars_maker: Callable[..., Bars]) -> None:
@@ -135,7 +209,7 @@ def test_lasting_trouble_is_transient(bars_maker: Callable[..., Bars]) -> None:
     asked = question(bars_maker("BTC-USD")[400:500])
     with (
         Scripted([(503, b"busy")] * 4) as server,
-        ScoringClient(server.url) as client,
+        ScoringClient(server.url, fallback="raise") as client,
         pytest.raises(Transient, match="answers 503, 4 times"),
     ):
         client.score(**asked)
@@ -172,6 +246,20 @@ def appended(bars: Bars, needed: int) -> tuple[int, bytes]:
 
 def lost(kind: str) -> tuple[int, bytes]:
     return 409, json.dumps({"type": f"urn:tradesieve:{kind}", "detail": "d", "hint": "h"}).encode()
+
+
+def test_the_async_client_sends_lost_bars_again_too(bars_maker: Callable[..., Bars]) -> None:
+    bars = bars_maker("BTC-USD")[:60]
+    asked = question(bars, bars=None)
+
+    async def ask(url: str) -> Any:
+        async with AsyncScoringClient(url, timeout=10.0) as client:
+            await client.append_bars(bars)
+            return await client.score(**asked)
+
+    with Scripted([appended(bars, 20), lost("no-window"), appended(bars, 20), (200, DECISION)]) as server:
+        assert asyncio.run(ask(server.url)).accept
+    assert json.loads(server.bodies[2])["replace"] is True
 
 
 @pytest.mark.parametrize("kind", ["no-window", "too-few-bars", "stale-window"])

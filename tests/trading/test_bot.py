@@ -126,7 +126,7 @@ def run(
 ) -> tuple[Bot, pd.DataFrame | None, Exception | None]:
     """Run a bot to its end; give the trades, or the error that ended it."""
     brokers = [PaperBroker(strategy, INSTRUMENT, "15m") for strategy in strategies]
-    with ScoringClient(url, timeout=5.0) as client, Journal(path) as journal:
+    with ScoringClient(url, timeout=5.0, fallback="raise") as client, Journal(path) as journal:
         bot = Bot(brokers, client=client, journal=journal, requirements=requirements, others=others)
         try:
             return bot, bot.run(feed), None
