@@ -123,7 +123,7 @@ def _from_elsewhere(scope: Scope, headers: Mapping[bytes, str]) -> Problem | Non
 
 
 class Guard:
-    """ASGI middleware that refuses what the application's access does not allow, before the body is read."""
+    """ASGI middleware that refuses what access and rate limit do not allow, before the body is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -131,13 +131,21 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application, or refuse."""
         asks = scope["type"] in ("http", "websocket")
-        refused = scope["app"].state.access.refusal(scope) if asks else None
+        refused = _refusal(scope) if asks else None
         if refused is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             await problem_response(refused)(scope, receive, send)
         else:
             await refuse_socket(refused, scope, receive, send)
+
+
+def _refusal(scope: Scope) -> Problem | None:
+    state = scope["app"].state
+    refused: Problem | None = state.access.refusal(scope)
+    if refused is None and state.rate_limit is not None:
+        refused = state.rate_limit.refusal(scope)
+    return refused
 
 
 def read_access(environment: Mapping[str, str]) -> Access:

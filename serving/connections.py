@@ -8,11 +8,15 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio.events import TimerHandle
+from collections.abc import Mapping
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from tradesieve.market.errors import BadInput
 from tradesieve.serving.problem_details import MEDIA_TYPE, MOST_HEADER_BYTES, Problem, headers_too_large
+
+CONNECTIONS_VARIABLE = "TRADESIEVE_CONNECTIONS"
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -23,6 +27,8 @@ class BoundedConnection(HttpToolsProtocol):
     for a body answers sooner, see `serving.endpoints`."""
     stall_seconds = 30.0
     """How long an answer may wait for its reader."""
+    most_connections = 500
+    """Open at once, streams included, in one worker; systems often allow a process 1,024 files."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -32,6 +38,10 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            detail = f"{self.most_connections} connections are open"
+            self._refuse(Problem(503, "unavailable", detail, hint="keep fewer connections open, or try again"))
+            return
         self._arriving = self.loop.call_later(self.request_seconds, self._expire)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -96,3 +106,16 @@ def _cancelled(timer: TimerHandle | None) -> TimerHandle | None:
     if timer is not None:
         timer.cancel()
     return None
+
+
+def read_connections(environment: Mapping[str, str]) -> int:
+    """Read how many connections a worker keeps open.
+
+    Raises
+    ------
+    BadInput : if it is not a whole number from 1 to 100,000.
+    """
+    text = environment.get(CONNECTIONS_VARIABLE) or str(BoundedConnection.most_connections)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
+        raise BadInput(f"{CONNECTIONS_VARIABLE} is {text!r}, but must be a whole number from 1 to 100000")
+    return int(text)

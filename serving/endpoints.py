@@ -29,6 +29,7 @@ from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.openapi import openapi_document
 from tradesieve.serving.paths import METHODS, PATHS, VERSION, plain
 from tradesieve.serving.problem_details import Problem, problem_of, problem_response, short_repr, unexpected_problem
+from tradesieve.serving.rate_limits import RateLimit
 from tradesieve.serving.request_ids import request_id_of, with_request_id
 from tradesieve.serving.responses import Batch, BatchAnswer, ProblemBody, Recorded
 from tradesieve.serving.schemas import (
@@ -77,6 +78,7 @@ def build_application(champion: Champion, metrics: Metrics) -> Starlette:
         exception_handlers=dict.fromkeys((HTTPException, ClientDisconnect, BadInput, BadData), refuse),
     )
     application.state.champion, application.state.metrics, application.state.access = champion, metrics, Access()
+    application.state.rate_limit = None
     return application
 
 
@@ -104,12 +106,20 @@ async def score_batch(request: Request) -> Response:
     """POST /score/batch: decide on several trades, with one model."""
     scorer = _scorer(request)
     batch = parse_request(BatchRequest, await _body(request, scorer, at_most=_BATCH_BYTES))
+    _require_rate(request, len(batch.candidates) - 1)  # the request itself is counted
     shared, answers = scorer.shared_bars(batch.shared), []
     for place, candidate in enumerate(batch.candidates, start=1):
         answers.append(_answer_in_batch(scorer, candidate, shared, request))
         if place % _TURN == 0:
             await asyncio.sleep(0)  # others get their turn
     return Response(Batch(answers=answers).model_dump_json(), media_type="application/json")
+
+
+def _require_rate(request: Request, n_more: int) -> None:
+    limit: RateLimit | None = request.app.state.rate_limit
+    refused = None if limit is None else limit.refusal(request.scope, n_more)
+    if refused is not None:
+        raise refused
 
 
 def _answer_in_batch(scorer: Scorer, candidate: ScoreRequest, shared: Shared, request: Request) -> BatchAnswer:

@@ -32,6 +32,7 @@ _REFUSALS = {
     415: "The body is sent as another type.",
     422: "A value is not allowed.",
     426: "The request is no WebSocket.",
+    429: "The key sends more requests than the service is set to answer.",
     431: "The headers are too large.",
     503: "The service's windows or stored decisions cannot be read or written now.",
 }
@@ -39,7 +40,7 @@ _ARROW = (
     "An Arrow IPC stream with the columns of the bars, close_time int64 or timestamp[ns], the others float64; the rest "
     "of the request is JSON in the metadata of its schema, under tradesieve."
 )
-_OF_ALL = (401, 403, 431)
+_OF_ALL = (401, 403, 429, 431)
 _PROBLEM = {
     "type": "object",
     "description": "Problem details, RFC 9457.",
@@ -115,7 +116,11 @@ def _operation(path: str) -> dict[str, Any]:
 
 
 def _refused(statuses: Iterable[int]) -> dict[str, Any]:
-    return {str(status): _answer(_REFUSALS[status], MEDIA_TYPE, _reference("Problem")) for status in statuses}
+    found = {str(status): _answer(_REFUSALS[status], MEDIA_TYPE, _reference("Problem")) for status in statuses}
+    if "429" in found:
+        described = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+        found["429"]["headers"] = {"Retry-After": described}
+    return found
 
 
 def _reference(name: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ _TITLES = {
     "no-volume": "The bars have no volume",
     "missing-term": "The model needs more to decide",
     "conflicting-bars": "The bars contradict those the service has",
+    "too-many": "The key sends too many requests",
     "too-large": "The request is too large",
     "too-slow": "The request came too slowly",
     "malformed-arrow": "The body is not an Arrow stream",
@@ -63,10 +64,21 @@ class Problem(BadInput):
     detail : what is wrong, with the value.
     field : where in the request, such as ``bars.close[17]``; None if it is not a single field.
     hint : what to do.
+    retry_after : whole seconds after which the request would be answered; None: that is not known.
     """
 
-    def __init__(self, status: int, kind: str, detail: str, *, field: str | None = None, hint: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        hint: str,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(f"{detail}; {hint}")
+        self.retry_after = retry_after
         self.status, self.kind, self.detail, self.field, self.hint = status, kind, detail, field, hint
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,7 +95,9 @@ class Problem(BadInput):
 
 def problem_response(problem: Problem) -> Response:
     """Build the response to a refused request."""
-    headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
     return Response(json.dumps(problem.as_dict()), problem.status, headers, media_type=MEDIA_TYPE)
 
 

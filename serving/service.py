@@ -25,12 +25,13 @@ from tradesieve.models.artifact.signatures import Keys, installation_keys
 from tradesieve.serving.access import read_access, require_keys
 from tradesieve.serving.challengers import read_challengers
 from tradesieve.serving.champion import Champion, load_or_last_good
-from tradesieve.serving.connections import BoundedConnection
+from tradesieve.serving.connections import BoundedConnection, read_connections
 from tradesieve.serving.decision_log import open_log, read_log_settings
 from tradesieve.serving.endpoints import build_application
 from tradesieve.serving.guards import read_clock, read_policies
 from tradesieve.serving.last_good import LastGood
 from tradesieve.serving.metrics import Metrics
+from tradesieve.serving.rate_limits import read_rate_limit
 from tradesieve.serving.workers import STATE_VARIABLE, read_workers
 
 ARTIFACT_VARIABLE = "TRADESIEVE_ARTIFACT"
@@ -95,6 +96,8 @@ class TradesieveService:
 
     def __init__(self) -> None:
         application.state.access = read_access(os.environ)
+        BoundedConnection.most_connections = read_connections(os.environ)
+        application.state.rate_limit = read_rate_limit(os.environ)
         state = os.environ.get(STATE_VARIABLE)
         champion.start(
             artifact_pointer(),
@@ -119,6 +122,8 @@ class TradesieveService:
             read_workers(os.environ)
             read_policies(os.environ)
             read_clock(os.environ)
+            read_rate_limit(os.environ)
+            read_connections(os.environ)
             require_keys(given.get("host") or "127.0.0.1", os.environ)
             # The workers inherit it.
             state = state_folder(given.get("port") or BentoMLContainer.http.port.get())

@@ -16,6 +16,7 @@ from tradesieve.serving.access import Access
 from tradesieve.serving.champion import Champion
 from tradesieve.serving.metrics import Metrics
 from tradesieve.serving.problem_details import Problem, problem_of, unexpected_problem
+from tradesieve.serving.rate_limits import RateLimit
 from tradesieve.serving.schemas import AppendRequest, ScoreRequest, parse_object, validate
 from tradesieve.serving.scoring import body_limit
 
@@ -57,6 +58,10 @@ class Stream:
         return answer
 
     def _answered(self, sent: bytes, scope: Scope, access: Access) -> str:
+        rate_limit: RateLimit | None = scope["app"].state.rate_limit
+        limited = None if rate_limit is None else rate_limit.refusal(scope)
+        if limited is not None:
+            raise limited
         scorer = self._champion.scorer
         if len(sent) > (limit := body_limit(scorer)):
             detail, hint = f"the message has more than {limit} bytes", "send no more than a decision needs"

@@ -39,7 +39,10 @@ def url(artifact: Artifact) -> Iterator[str]:
         listening.bind(("127.0.0.1", 0))
         listening.listen(500)
         application = build_application(Loaded(artifact), Metrics())
-        server = uvicorn.Server(uvicorn.Config(application, http=Impatient, log_config=None, lifespan="off"))
+        config = uvicorn.Config(
+            application, http=Impatient, log_config=None, lifespan="off", ws_ping_interval=0.3, ws_ping_timeout=0.3
+        )
+        server = uvicorn.Server(config)
         running = threading.Thread(target=server.run, args=([listening],), daemon=True)
         running.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -136,6 +139,37 @@ def test_headers_have_a_limit_and_nonsense_is_a_problem(url: str, sent: bytes, s
         received = rest(connection)
         assert f" {status} ".encode() in received.partition(b"\r\n")[0]
         assert b"application/problem+json" in received
+
+
+@pytest.mark.parametrize("n_bytes", [1, 2, 9])
+def test_half_a_message_on_the_stream_holds_nobody_up_and_is_left(
+    url: str, n_bytes: int, make_request: Callable[..., dict], bars_maker: Callable[..., Bars]
+) -> None:
+    with opened(url) as connection:
+        connection.sendall(
+            b"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        assert connection.recv(4096).startswith(b"HTTP/1.1 101")
+        connection.sendall(b"\x81\xfe\x7f\xff\x00\x00\x00\x00{"[:n_bytes])
+        with ScoringClient(url, timeout=30.0) as client:
+            client.score(**make_request() | {"bars": bars_maker("BTC-USD")[400:501]})
+        rest(connection)  # ends, since no ping is answered
+
+
+def test_no_more_than_so_many_connections_are_open(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Impatient, "most_connections", 3)
+    with opened(url) as first, opened(url) as second, opened(url) as third:
+        with opened(url) as fourth:
+            received = rest(fourth)
+        assert received.startswith(b"HTTP/1.1 503")
+        assert "3 connections are open" in problem_in(received)["detail"]
+        for connection in (first, second, third):
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            assert rest(connection).startswith(b"HTTP/1.1 200")
+    with opened(url) as again:
+        again.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert rest(again).startswith(b"HTTP/1.1 200")
 
 
 def test_slow_and_dead_clients_hold_nobody_up(
