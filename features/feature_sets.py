@@ -28,6 +28,7 @@ STANDARD = (
     "bars__volatility_ratio__window_50",
     *(f"volume__relative__window_{window}" for window in (20, 100)),
     "bars__volume_balance__window_50",
+    "bars__busiest_bar__window_50",
     "bars__from_day_open",
     "bars__from_day_high",
     "bars__from_day_low",
@@ -63,7 +64,7 @@ _LONG = (
 )
 
 _ONE_SIDED = frozenset({
-    "position_in_range", "slope", "fit", "change", "body_share", "volume_balance", "from_day_open", "from_day_high",
+    "position_in_range", "slope", "fit", "change", "body_share", "volume_balance", "busiest_bar", "from_day_open", "from_day_high",
     "from_day_low", "rsi_wilder", "macd", "stochastic_smoothed", "cci", "directional_balance", "mean_distance",
     "mean_pair", "crossing_pair", "downside_share", "vwap_distance", "from_last_day_high", "from_last_day_low",
     "from_last_day_close", "engulfing", "hammer",

@@ -32,6 +32,18 @@ def volume_balance_nb(close_time, open_, high, low, close, volume, parameters): 
 
 
 @bars_factor("window", reads_volume=True)
+def busiest_bar_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
+    """Divide the window's largest volume by the mean, with the sign of that bar's change from open to close.
+
+    Tells which way a burst of volume went. NaN when nothing traded.
+    Equals: ``v.max() / v.mean() * sign(close - open)[v.argmax()]`` of the window's volumes v.
+    """
+    busiest = np.argmax(volume)
+    mean = np.sum(volume) / len(volume)
+    return volume[busiest] / mean * np.sign(close[busiest] - open_[busiest]) if mean > 0.0 else np.nan
+
+
+@bars_factor("window", reads_volume=True)
 def on_balance_slope_nb(close_time, open_, high, low, close, volume, parameters):  # type: ignore[no-untyped-def]
     """Fit a line to the on-balance volume of the window; divide its slope per bar by the mean volume.
 

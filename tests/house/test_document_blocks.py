@@ -110,7 +110,7 @@ def test_the_experiment_is_one() -> None:
     assert experiment_from(yaml.safe_load(experiment.to_yaml())) == experiment
     assert len(experiment.chosen_strategies()) == 4
     features = experiment_from({"symbols": ["BTC-USD"], **yaml.safe_load(sets)}).feature_names()
-    assert len(features) == 67 + 12 + 1
+    assert len(features) == 68 + 12 + 1
 
 
 def test_the_strategies_are_some() -> None:

@@ -41,6 +41,13 @@ def day_of(frame: pd.DataFrame) -> pd.Series:
     return (frame.close_time - 1) // DAY
 
 
+def sign_of_busiest(frame: pd.DataFrame, window: int) -> pd.Series:
+    """Return whether the bar with the window's largest volume rose (1), fell (-1) or neither (0)."""
+    first = np.arange(len(frame)) - window + 1
+    busiest = frame.volume.rolling(window).apply(np.argmax, raw=True) + first
+    return busiest.map(np.sign(frame.close - frame.open))
+
+
 Expression = Callable[[pd.DataFrame, pd.Series, int], pd.Series]
 
 # The frame of bars, the series that is looked at, the window.
@@ -66,6 +73,7 @@ EQUALS: dict[str, Expression] = {
     "volume_balance": lambda f, x, n: (
         (f.volume * np.sign(f.close - f.open)).rolling(n).sum() / f.volume.rolling(n).sum()
     ),
+    "busiest_bar": lambda f, x, n: f.volume.rolling(n).max() / f.volume.rolling(n).mean() * sign_of_busiest(f, n),
     "from_day_open": lambda f, x, n: f.close / f.open.groupby(day_of(f)).transform("first") - 1,
     "from_day_high": lambda f, x, n: f.close / f.high.groupby(day_of(f)).cummax() - 1,
     "from_day_low": lambda f, x, n: f.close / f.low.groupby(day_of(f)).cummin() - 1,
@@ -154,6 +162,7 @@ def test_a_flat_window_is_flat_at_any_price(price, window):
         "bars__volatility_ratio": np.nan,
         "volume__relative": np.nan,
         "bars__volume_balance": np.nan,
+        "bars__busiest_bar": np.nan,
         "volume__slope": np.nan,
         "volume__volatility": np.nan,
         "volume__change": np.nan,

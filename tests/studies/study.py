@@ -3,7 +3,7 @@
 `make study` runs what `var/study/results.jsonl` lacks, as many runs at a time as there are cores, and writes the tables
 of `tests/studies/RESULTS.md` after each. It may be stopped and started again at any time: every part takes its seeds in
 turn over all kinds of market, so that what is done so far is a smaller study. Results of other code are kept, but not
-shown; a table of which nothing is known here, as on another machine, stays as it is.
+shown; tables, and the rows of markets, of which nothing is known here, as on another machine, stay as they are.
 
 The parts, of which ``--parts`` chooses some:
 
@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import pandas as pd
 
 from tests.studies import bayes, dimensions, market_kinds, plans, real_markets, runs, series
 from tests.studies.market_kinds import DEAD, KINDS, N_DAYS, NULL, OTHER, TREND
@@ -42,12 +43,15 @@ from tests.studies.series import N_EXPERIMENTS, run_series
 from tests.studies.tables import (
     Row,
     changes_table,
+    commits,
     dimensions_table,
     markdown,
     plans_table,
+    read_markdown,
     real_table,
     series_table,
     widest_table,
+    with_earlier,
 )
 from tradesieve.pipelines.fingerprints import code_fingerprint
 
@@ -136,10 +140,13 @@ def write_tables(results: list[Row], bars: Path, *, path: Path = TABLE) -> str:
         rows = [row for row in results if row["part"] in parts]
         if not rows:
             continue
-        commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
-        made = f"Made on {datetime.now(UTC):%Y-%m-%d} ({facts}), of commit {commits}."
-        shown = markdown(table(rows)) + (_not_run(rows, bars) if "real" in parts else "")
-        known[title] = f"{explained} {made}\n\n{shown}"
+        made, shown = f"Made on {datetime.now(UTC):%Y-%m-%d} ({facts})", table(rows)
+        if "market" in shown[0]:
+            shown = with_earlier(shown, read_markdown(known.get(title, "")))
+        else:
+            made += f", of commit {commits(pd.DataFrame(rows))}"
+        missing = _not_run(shown, bars) if "real" in parts else ""
+        known[title] = f"{explained} {made}.\n\n{markdown(shown)}{missing}"
     ordered = {title: known[title] for title, *_ in SECTIONS if title in known}
     text = "\n\n".join([HEADER, *(f"## {title}\n\n{body}" for title, body in ordered.items())])
     path.write_text(text + "\n")

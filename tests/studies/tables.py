@@ -20,6 +20,23 @@ def markdown(rows: list[Row]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def read_markdown(text: str) -> list[Row]:
+    """Read the rows of the first table of a text; empty without one."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return [dict(zip(lines[0], cells, strict=True)) for cells in lines[2:]]
+
+
+def with_earlier(rows: list[Row], earlier: list[Row]) -> list[Row]:
+    """Return the earlier rows, those of the same market and plan replaced, and the new ones after them."""
+    by_market = {(row["market"], row.get("plan")): row for row in [*earlier, *rows]}
+    return list(by_market.values())
+
+
+def commits(results: pd.DataFrame) -> str:
+    """Name the commits that results are of."""
+    return ", ".join(results["commit"].unique())
+
+
 def plans_table(results: list[Row], plans: list[str]) -> list[Row]:
     """List what each plan found on each kind of market."""
     rows: list[Row] = []
@@ -39,6 +56,7 @@ def plans_table(results: list[Row], plans: list[str]) -> list[Row]:
                 "of the oracle's": _share(own, "oracle_basis_points", "fresh_basis_points"),
                 "search, s": f"{own['search_seconds'].mean():.0f}",
                 "most often failed": _most_often(own),
+                "commit": commits(own),
             }
         )
     return rows
@@ -111,6 +129,7 @@ def widest_table(results: list[Row]) -> list[Row]:
             "gate open": f"{own['open'].sum()} of {len(own)}",
             "hold-out Sortino": mean(own["holdout_sortino"]),
             "most often failed": _most_often(own),
+            "commit": commits(own),
         }
         for kind, own in _table(results).groupby("kind", sort=False)
     ]
@@ -128,6 +147,7 @@ def series_table(results: list[Row]) -> list[Row]:
                 "experiments in each": len(own["failed"].iloc[0]),
                 "series with an opening": f"{opened} of {len(own)}",
                 "openings": int(own["opened"].sum()),
+                "commit": commits(own),
             }
         )
     return rows
@@ -150,6 +170,7 @@ def real_table(results: list[Row]) -> list[Row]:
             "trials": row["n_trials"],
             "gate": "open" if row["open"] else "closed",
             "failed": ", ".join(row["failed"]) or "–",
+            "commit": row["commit"],
         }
         for row in results
     ]
