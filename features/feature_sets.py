@@ -64,10 +64,10 @@ _LONG = (
 )
 
 _ONE_SIDED = frozenset({
-    "position_in_range", "slope", "fit", "change", "body_share", "volume_balance", "busiest_bar", "from_day_open", "from_day_high",
-    "from_day_low", "rsi_wilder", "macd", "stochastic_smoothed", "cci", "directional_balance", "mean_distance",
-    "mean_pair", "crossing_pair", "downside_share", "vwap_distance", "from_last_day_high", "from_last_day_low",
-    "from_last_day_close", "engulfing", "hammer",
+    "position_in_range", "slope", "fit", "change", "body_share", "volume_balance", "busiest_bar", "from_day_open",
+    "from_day_high", "from_day_low", "rsi_wilder", "macd", "stochastic_smoothed", "cci", "directional_balance",
+    "mean_distance", "mean_pair", "crossing_pair", "downside_share", "vwap_distance", "from_last_day_high",
+    "from_last_day_low", "from_last_day_close", "engulfing", "hammer",
 })  # fmt: skip
 """Factors of the standard set that differ between a market and its mirror; the others describe both alike."""
 
