@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,18 @@ from typing import Any
 
 import pytest
 
+from tests.pipelines.conftest import settings_in
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, Refused, Transient
+from tradesieve.models.artifact.artifact import Artifact as ModelArtifact
+from tradesieve.models.artifact.artifact import release
 from tradesieve.pipelines.runs.experiment_run import run_experiment
+from tradesieve.pipelines.runs.research_trades import load_model_chunk, research_trades
 from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunk_trades import generate_trades
 from tradesieve.pipelines.steps.chunks import load_chunks
+from tradesieve.serving.export import point_to
+from tradesieve.serving.in_process import InProcessClient
 from tradesieve.strategies.trades import is_closed
 
 pytestmark = pytest.mark.slow
@@ -280,3 +287,62 @@ def test_the_monitor_runs_every_night_and_needs_no_model(
     deployments = yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]
     (nightly,) = (each for each in deployments if each["entrypoint"].endswith(".monitor"))
     assert nightly["schedules"] == [{"cron": "10 0 * * *", "timezone": "UTC"}]
+
+
+@pytest.fixture
+def losing(
+    prefect: None, finished: Any, trained: ModelArtifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """A home whose exported model was asked for a week by the client in the process, and every trade lost."""
+    shutil.copytree(finished.settings.home, tmp_path / "home")
+    settings = settings_in(tmp_path / "home")
+    artifact = release(trained, settings.home / "released" / "one", run_id=finished.result["run_id"], override="a test")
+    point_to(settings.champion, artifact.folder)
+    for name, value in {"HOME": settings.home, "CLOCK": "replay", "GUARDS": "range=warn,side=warn"}.items():
+        monkeypatch.setenv(f"TRADESIEVE_{name}", str(value))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    chunk = load_model_chunk(artifact, "AAA", "15m", settings)
+    bars, needed = chunk.bars, artifact.requirements("15m").bars
+    since = int(bars.close_time[-1]) - 7 * 86_400 * 10**9
+    trades = research_trades(artifact, chunk, settings, start_time=since).to_dict("records")
+    with InProcessClient(settings.champion, timeout=30.0, fallback="raise") as client:
+        for trade in trades:
+            known = bars.between(end_time=int(trade["decision_time"]))[-needed:]
+            asked = {key: trade[key] for key in ("strategy", "symbol", "timeframe", "side", "decision_time")}
+            answer = client.score(**asked, bars=known)
+            assert answer.size == trade["size"], "live is research"
+        lost = [{**trade, "net_return": -0.05, "size": 1.0} for trade in trades]
+        assert client.report_outcomes(lost).stored == len(trades)
+    return settings
+
+
+def test_an_alarm_fails_the_night_and_searches_again_where_it_is_told_to(
+    losing: Settings, finished: Any, config: dict[str, Any], caplog: Any
+) -> None:
+    from prefect.artifacts import Artifact
+
+    from tradesieve.pipelines import flows
+
+    def night(**parameters: Any) -> str:
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            state = flows.monitor(**parameters, return_state=True)
+        assert state.is_failed()
+        assert re.match(r"live differs from what was expected: .*win rate is 0 live", state.message)
+        return caplog.text
+
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addHandler(caplog.handler)
+    try:
+        alone, again = night(), night(retrain=True, config=config)
+    finally:
+        for name in ("prefect.flow_runs", "prefect.task_runs"):
+            logging.getLogger(name).removeHandler(caplog.handler)
+    assert "searching again" not in alone
+    assert "search-and-judge" not in alone
+    assert "searching again: win rate is 0 live" in again
+    assert f"experiment {finished.experiment.hash}" in again
+    page = Artifact.get("monitor")
+    assert page is not None
+    assert "- win rate is 0 live" in str(page.data)
+    assert Artifact.get(f"experiment-{finished.experiment.hash}") is not None

@@ -74,16 +74,15 @@ def test_an_untouched_week_differs_in_nothing(week: Week) -> None:
     assert dict(found.models) == {week.artifact.fingerprint: week.result.n_asked}
 
 
-def test_one_altered_bar_is_the_data(week: Week, copy: Settings) -> None:
-    bars = copy.bars.load("AAA", parse_timeframe("15m"))
+def alter_bar(week: Week, home: Settings) -> int:
+    """Double the volume of a bar at which the bot decided; return its time."""
+    bars = home.bars.load("AAA", parse_timeframe("15m"))
     decided = int(week.result.trades["decision_time"].iloc[5])
     row = int(np.searchsorted(bars.close_time, decided))
     columns = {name: getattr(bars, name).copy() for name in COLUMNS}
     columns["volume"][row] *= 2
-    copy.bars.append(bars.with_columns(columns), replace=True)
-    (found,) = week.audit(copy).findings
-    assert (found.cause, found.subject, found.first_time, found.n) == ("data", "AAA 15m", decided, 1)
-    assert f"closes at {format_time(decided)}: the volume of AAA 15m was " in found.first
+    home.bars.append(bars.with_columns(columns), replace=True)
+    return decided
 
 
 def changed_nb(values, parameters):
@@ -91,27 +90,66 @@ def changed_nb(values, parameters):
     return values[-1] / values[0] - 0.5
 
 
-def test_one_factors_changed_code_is_the_factor(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+def change_factor(week: Week, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Change the code of a factor; return the features that read it."""
     feature = next(each for each in week.artifact.features if each.factor.kind == "series")
     own = feature.factor.name
     monkeypatch.setitem(FACTORS, own, replace(feature.factor, kernel=changed_nb))
+    return {each.name for each in week.artifact.features if each.factor.name == own}
+
+
+def swap_artifact(week: Week, home: Settings, finished: Finished) -> str:
+    """Export another model before the week, and yet the one of before answers; return its fingerprint."""
+    run_id = finished.result["run_id"]
+    other = release(week.artifact, home.home / "released" / "two", run_id=run_id, override="else")
+    path = home.champion.with_name("exports.jsonl")
+    entry = json.loads(path.read_text())
+    path.write_text(json.dumps({"time": entry["time"] - DAY, "model": other.fingerprint}) + "\n")
+    return other.fingerprint
+
+
+def decision_times(week: Week) -> list[int]:
+    return [entry["time"] for entry in entries(week.result.journal) if entry["event"] == "decision"]
+
+
+def test_one_altered_bar_is_the_data(week: Week, copy: Settings) -> None:
+    decided = alter_bar(week, copy)
+    (found,) = week.audit(copy).findings
+    assert (found.cause, found.subject, found.first_time, found.n) == ("data", "AAA 15m", decided, 1)
+    assert f"closes at {format_time(decided)}: the volume of AAA 15m was " in found.first
+
+
+def test_one_factors_changed_code_is_the_factor(week: Week, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = change_factor(week, monkeypatch)
     found = week.audit(week.settings).findings
-    reads = {each.name for each in week.artifact.features if each.factor.name == own}
     assert {one.subject for one in found} == reads
     assert {one.cause for one in found} == {"factor"}
-    first = min(entry["time"] for entry in entries(week.result.journal) if entry["event"] == "decision")
-    assert {one.first_time for one in found} == {first}
+    assert {one.first_time for one in found} == {min(decision_times(week))}
 
 
 def test_a_swapped_artifact_is_the_model(week: Week, copy: Settings, finished: Finished) -> None:
-    """Another model is exported before the week, and yet the one of before answers."""
-    other = release(week.artifact, copy.home / "released" / "two", run_id=finished.result["run_id"], override="else")
-    path = copy.champion.with_name("exports.jsonl")
-    entry = json.loads(path.read_text())
-    path.write_text(json.dumps({"time": entry["time"] - DAY, "model": other.fingerprint}) + "\n")
+    other = swap_artifact(week, copy, finished)
     (found,) = week.audit(copy).findings
     assert (found.cause, found.subject, found.n) == ("model", week.artifact.fingerprint, week.result.n_asked)
-    assert f"but {other.fingerprint} was exported" in found.first
+    assert f"but {other} was exported" in found.first
+
+
+def test_three_causes_at_once_are_told_apart(
+    week: Week, copy: Settings, finished: Finished, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = alter_bar(week, copy)
+    swap_artifact(week, copy, finished)
+    reads = change_factor(week, monkeypatch)
+    ended = run("model", "audit", "--json", home=copy.home)
+    assert ended.code == 2
+    first = min(decision_times(week))
+    assert decided > first
+    found = {(one["cause"], one["subject"]): one["first_time_ns"] for one in json.loads(ended.out)["findings"]}
+    assert found == {
+        ("data", "AAA 15m"): decided,
+        **{("factor", name): first for name in reads},
+        ("model", week.artifact.fingerprint): first,
+    }
 
 
 def test_a_model_that_is_gone_is_said(week: Week, copy: Settings) -> None:
@@ -142,7 +180,7 @@ def test_another_exit_is_the_fill(week: Week, copy: Settings, run: Command) -> N
 
 
 def test_a_part_of_the_time_is_audited(week: Week, run: Command) -> None:
-    times = [entry["time"] for entry in entries(week.result.journal) if entry["event"] == "decision"]
+    times = decision_times(week)
     found = week.audit(week.settings, since=times[10], until=times[19])
     assert found.n_decisions == sum(times[10] <= time <= times[19] for time in times)
     assert run("model", "audit", "--since", "2100-01-01", home=week.settings.home).code == 2
