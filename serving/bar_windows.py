@@ -58,6 +58,16 @@ class BarWindows:
                 held = self._windows[key] = read
             return held
 
+    def joined(self, bars: Bars, *, replace: bool = False) -> Bars:
+        """Return the window as it would be with more bars, not yet cut to its length.
+
+        Raises
+        ------
+        Problem : as `append`.
+        """
+        with self._lock:
+            return _join(None if replace else self.get(bars.symbol, str(bars.timeframe)), bars)[2]
+
     def append(self, bars: Bars, *, lookback: int, replace: bool = False) -> AppendResult:
         """Append closed bars.
 
@@ -77,12 +87,7 @@ class BarWindows:
         with self._lock:
             with self._store.alone() if self._store else contextlib.nullcontext():
                 held = None if replace else self.get(*key)
-                if held is None:
-                    new, known, joined = bars, 0, bars
-                else:
-                    known = _count_known(held, bars)
-                    new = bars.between(int(held.close_time[-1]))
-                    joined = held.followed_by(new) if len(new) else held
+                new, known, joined = _join(held, bars)
                 last = joined[-(lookback + SLACK) :]
                 # Copied, since a slice would keep the whole history in memory that a bot may begin with.
                 window = last.with_columns({name: getattr(last, name).copy() for name in COLUMNS})
@@ -91,6 +96,15 @@ class BarWindows:
             self._windows[key] = window
         added = min(len(new), len(window))
         return AppendResult(added, known, len(bars) - known - added, window)
+
+
+def _join(held: Bars | None, bars: Bars) -> tuple[Bars, int, Bars]:
+    """Return the bars that are new, how many were known, and all."""
+    if held is None:
+        return bars, 0, bars
+    known = _count_known(held, bars)
+    new = bars.between(int(held.close_time[-1]))
+    return new, known, held.followed_by(new) if len(new) else held
 
 
 def _count_known(held: Bars, bars: Bars) -> int:

@@ -21,6 +21,7 @@ from tradesieve.serving.schemas import ScoreRequest, bars_of
 Shared = Mapping[tuple[str, str], Bars]
 """Bars by symbol and timeframe."""
 NOT_SHARED: Shared = {}
+_ON_THE_GRID = np.zeros(1, np.int64)
 
 
 class DecisionBars:
@@ -173,7 +174,8 @@ class DecisionBars:
         timeframe = bars.timeframe
         if timeframe.duration >= DAY:
             return  # a day, week or month may begin at local midnight, and clocks change
-        allowed = self._offsets[bars.symbol, str(timeframe)]
+        # Bars of which longer ones are built close on the UTC grid.
+        allowed = self._offsets.get((bars.symbol, str(timeframe)), _ON_THE_GRID)
         offsets = bars.close_time % timeframe.duration
         off = offsets != allowed[0] if len(allowed) == 1 else ~np.isin(offsets, allowed)
         if off.any():

@@ -60,6 +60,7 @@ class Appended(BaseModel):
     n_bars : bars that the window holds now.
     needed : bars that a decision requires.
     last_time : int64 ns UTC, the close of the window's last bar.
+    absent : bars of the timeframe that are not there between the first and the last of the window.
     """
 
     model_config = _FROZEN
@@ -71,6 +72,7 @@ class Appended(BaseModel):
     n_bars: int
     needed: int
     last_time: int
+    absent: int = 0
 
 
 class ProblemBody(BaseModel):

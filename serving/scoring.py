@@ -22,6 +22,7 @@ from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.decision_bars import NOT_SHARED, DecisionBars, Shared, bar_warnings, require_volume, show_time
 from tradesieve.serving.decision_store import Record
 from tradesieve.serving.guards import Finding, find_age, find_lateness, find_oddities, find_outside, read_policies
+from tradesieve.serving.longer_windows import LongerWindows, append_base, base_length
 from tradesieve.serving.problem_details import Problem, unknown_name
 from tradesieve.serving.request_ids import new_request_id
 from tradesieve.serving.responses import Appended, Decision
@@ -85,6 +86,8 @@ class Scorer:
         }
         self._bars = DecisionBars(artifact, self.windows)
         self._window_lengths = _window_lengths(self._required)
+        self._symbols = frozenset(symbol for symbol, _ in self._window_lengths)
+        self._builds = LongerWindows(artifact, self._window_lengths)
         self._only_sides: dict[str, float] = artifact.manifest.get("only_sides", {})
         self._thresholds = dict(zip(names, acceptance_thresholds(artifact), strict=True))
         override = artifact.manifest["override"]
@@ -204,18 +207,29 @@ class Scorer:
     def append(self, request: AppendRequest) -> Appended:
         """Append closed bars to the service's own window, of a symbol that the model trades or looks at.
 
+        Bars of a timeframe that the model does not read build the windows of longer ones that it does.
+
         Raises
         ------
         Problem : as `score`; 409 if they contradict bars that the window holds.
         """
-        request, timeframe = self._series(request)
+        longer = self._longer(request)
+        if longer:
+            request = self._with_known_symbol(request, self._symbols)
+            timeframe = self._timeframe(request.timeframe)
+        else:
+            request, timeframe = self._series(request)
         bars = bars_of(request.bars, request.symbol, timeframe)
         if not len(bars):
             raise Problem(422, "too-few-bars", "there are no bars", field="bars", hint="send at least one closed bar")
         self._bars.require_grid(bars)
         self._require_past(int(bars.close_time[-1]), "bars.close_time")
-        needed = self._window_lengths[request.symbol, str(timeframe)]
-        result = self.windows.append(bars, lookback=needed, replace=request.replace)
+        if longer:
+            needed = base_length(timeframe, longer)
+            result = append_base(self.windows, bars, longer, replace=request.replace)
+        else:
+            needed = self._window_lengths[request.symbol, str(timeframe)]
+            result = self.windows.append(bars, lookback=needed, replace=request.replace)
         return Appended(
             symbol=request.symbol,
             timeframe=str(timeframe),
@@ -225,7 +239,14 @@ class Scorer:
             n_bars=len(result.bars),
             needed=needed,
             last_time=int(result.bars.close_time[-1]),
+            absent=int((timeframe.steps(result.bars.close_time) - 1).sum()),
         )
+
+    def _longer(self, request: AppendRequest) -> dict[Timeframe, int]:
+        """Find what bars of a timeframe that the model itself does not read build; empty: nothing."""
+        symbol = self._with_known_symbol(request, self._symbols).symbol
+        timeframe = self._timeframe(request.timeframe)
+        return {} if (symbol, str(timeframe)) in self._window_lengths else self._builds.of(symbol, timeframe)
 
     def _series(self, request: _Request) -> tuple[_Request, Timeframe]:
         """Look up a symbol and timeframe that the model trades or looks at."""
