@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from tradesieve.pipelines.notebook.stored_bars import import_file as import_file
     from tradesieve.pipelines.notebook.trade_set import Trades as Trades
     from tradesieve.pipelines.notebook.trade_set import trades as trades
+    from tradesieve.pipelines.notebook.weights import Weights as Weights
+    from tradesieve.pipelines.notebook.weights import weights as weights
     from tradesieve.pipelines.runs.experiment_run import run_experiment as run_experiment
     from tradesieve.pipelines.settings import read_settings as read_settings
     from tradesieve.serving.client import AsyncScoringClient as AsyncClient  # noqa: F401 - a public name
@@ -83,6 +85,8 @@ _MODULES = {
     "import_file": "pipelines.notebook.stored_bars",
     "Trades": "pipelines.notebook.trade_set",
     "trades": "pipelines.notebook.trade_set",
+    "Weights": "pipelines.notebook.weights",
+    "weights": "pipelines.notebook.weights",
     "factors": "pipelines.notebook.feature_table",
     "Run": "pipelines.notebook.runs",
     "experiment": "pipelines.notebook.runs",

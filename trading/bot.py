@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from tradesieve.serving.responses import Requirements
 from tradesieve.strategies.backtest.peers import peer_agreement, peer_groups
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.trades import pool_trades
-from tradesieve.trading.brokers.paper import PaperBroker
+from tradesieve.trading.brokers.paper import PaperBroker, Ticket
 from tradesieve.trading.feed import ReplayFeed
 from tradesieve.trading.journal import Journal
 
@@ -36,11 +36,13 @@ class Bot:
     journal : every decision and every closed trade is on disk here before the bot goes on.
     requirements : what the service requires for one decision; see `serving.client.ScoringClient.requirements`.
     others : feeds of the other symbols that it requires, by symbol, at the same timeframe.
+    weights : the share of the capital of each instance by name, which sizes are fractions of; the journal holds what
+        each order takes of the whole. None: not known to the bot.
     reports : tell the service how trades ended.
 
     Raises
     ------
-    BadInput : if the feed of a required symbol is missing.
+    BadInput : if the feed of a required symbol or the weight of an instance is missing.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Bot:
         journal: Journal,
         requirements: Requirements,
         others: Mapping[str, ReplayFeed] | None = None,
+        weights: Mapping[str, float] | None = None,
         reports: bool = False,
     ) -> None:
         self._brokers = tuple(brokers)
@@ -64,6 +67,8 @@ class Bot:
         for symbol in requirements.others:
             if symbol not in self._others and symbol not in own:
                 raise BadInput(f"the model requires bars of {symbol}: give the bot a feed of {symbol} in `others`")
+        self._weights = weights
+        require_weights(weights, [str(broker.instance) for broker in self._brokers])
         self.n_requests = 0
         """How many decisions the service scored."""
 
@@ -151,8 +156,15 @@ class Bot:
         self._journal.write(
             "decision", now, strategy=strategy.id, symbol=known.symbol, timeframe=broker.timeframe,
             side=int(ticket.side), accept=answer.accept, size=ticket.size, score=ticket.score, model=answer.model,
-            request_id=request_id,
+            request_id=request_id, **self._taken(broker, ticket),
         )  # fmt: skip
+
+    def _taken(self, broker: PaperBroker, ticket: Ticket) -> dict[str, float]:
+        """Return the weight of an instance and what its order takes of the whole capital."""
+        if self._weights is None:
+            return {}
+        weight = self._weights[str(broker.instance)]
+        return {"weight": weight, "capital": weight * ticket.stake * ticket.size}
 
     def _report(self, trades: list[dict[str, Any]], now: int) -> None:
         """Report closed trades; a service that cannot take them stops no trading."""
@@ -183,6 +195,18 @@ class Bot:
             if its_group == group and other is not broker
         ]
         return float(peer_agreement(sum(peer.side == side for peer in peers), len(peers)))
+
+
+def require_weights(weights: Mapping[str, float] | None, names: Iterable[str]) -> None:
+    """Refuse weights that lack an instance.
+
+    Raises
+    ------
+    BadInput : names the first that is missing.
+    """
+    for name in names:
+        if weights is not None and name not in weights:
+            raise BadInput(f"there is no weight of {name}: add one, which may be 0, or weigh all instances again")
 
 
 def _plain(trade: dict[Any, Any]) -> dict[str, Any]:

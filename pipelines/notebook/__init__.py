@@ -3,4 +3,4 @@
 Each does the steps of one command, on the same state folder, and so finds and reuses the same results.
 """
 
-__all__ = ["stored_bars", "chosen_experiment", "pages", "trade_set", "feature_table", "runs", "service"]
+__all__ = ["stored_bars", "chosen_experiment", "pages", "trade_set", "weights", "feature_table", "runs", "service"]

@@ -17,19 +17,23 @@ from tradesieve.pipelines.settings import Settings
 
 def choose(
     settings: Settings,
-    bars: Bars | Sequence[Bars],
+    bars: Bars | Sequence[Bars] | None,
     strategies: str | Sequence[str] | None,
     options: Mapping[str, Any],
 ) -> Experiment:
     """Assemble an experiment as the command line does; `options` are those of `assemble_experiment`.
 
+    Without bars, symbols and timeframes are those of the options, of the trade set, or all that are stored.
+
     Raises
     ------
     BadInput, Unknown : as `assemble_experiment` and `stored_bars.store_series`.
     """
-    series = store_series([bars] if isinstance(bars, Bars) else list(bars), settings.bars)
-    given: dict[str, Any] = {"symbols": series.symbols, "timeframes": series.timeframes}
-    given |= {"start": series.start, "end": series.end}
+    given: dict[str, Any] = {}
+    if bars is not None:
+        series = store_series([bars] if isinstance(bars, Bars) else list(bars), settings.bars)
+        given |= {"symbols": series.symbols, "timeframes": series.timeframes}
+        given |= {"start": series.start, "end": series.end}
     if strategies is not None:
         given["strategies"] = strategies if isinstance(strategies, str) else list(strategies)
     return assemble_experiment(settings, **given, **options)

@@ -77,14 +77,15 @@ class Trades:
 
 
 def trades(
-    strategies: str | Sequence[str] | None,
-    bars: Bars | Sequence[Bars],
+    strategies: str | Sequence[str] | None = None,
+    bars: Bars | Sequence[Bars] | None = None,
     *,
+    imported: str | None = None,
     with_holdout: bool = False,
     progress: bool = True,
     **options: Any,
 ) -> Trades:
-    """Backtest strategies on bars.
+    """Backtest strategies on bars, or take the trades that ``tradesieve trades import`` stored under a name.
 
     Bars that are not stored yet are stored in the state folder first, so that the experiment finds them.
 
@@ -92,7 +93,8 @@ def trades(
     ----------
     strategies : rules, whole strategies such as ``dip_buying(drop_threshold=-0.005)+trailing(ranges=3)``, files with
         rules of one's own such as ``my_rules.py``, or ``all``; None: five, each of another rule.
-    bars : of a symbol, or a list: every symbol at every timeframe.
+    bars : of a symbol, or a list: every symbol at every timeframe; None: every stored symbol, or those of the set.
+    imported : the name of a set of imported trades, of which `strategies` chooses; None: simulate.
     with_holdout : show the hold-out too, which is recorded as a look.
     progress : show a bar on standard error.
     options : other values of an experiment, as the command's options: ``num_strategies``, ``maker``, ``taker``,
@@ -103,7 +105,8 @@ def trades(
     BadInput, BadData, Unknown : if a value is wrong, or other bars of the same time are stored.
     """
     settings = read_settings()
-    experiment = choose(settings, bars, strategies, options)
+    chosen = options if imported is None else options | {"trades": imported}
+    experiment = choose(settings, bars, strategies, chosen)
     chunks = load_chunks(experiment, settings)
     seen = shown_chunks(experiment, chunks, settings, with_holdout=with_holdout, reason="ts.trades")
     with shown_progress(progress) as report:

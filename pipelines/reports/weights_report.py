@@ -40,16 +40,22 @@ _WEIGHT_COLUMNS = (
 
 
 def write_weights(found: FoundWeights, path: Path, *, reestimate: str, notes: Sequence[str] = ()) -> None:
-    """Write the page of weights.
+    """Write the page of weights to a file, see `weights_html`.
+
+    Raises
+    ------
+    BadInput : if the file cannot be written.
+    """
+    write_page(weights_html(found, reestimate=reestimate, notes=notes), path)
+
+
+def weights_html(found: FoundWeights, *, reestimate: str, notes: Sequence[str] = ()) -> str:
+    """Render the page of weights.
 
     Parameters
     ----------
     reestimate : the path that is drawn as the main one.
     notes : lines below the title.
-
-    Raises
-    ------
-    BadInput : if the file cannot be written.
     """
     paths = {each.name: each for each in found.paths}
     chosen = paths[reestimate]
@@ -59,7 +65,7 @@ def write_weights(found: FoundWeights, path: Path, *, reestimate: str, notes: Se
     measures = [[PATHS[row.pop("path")], *map(row.get, _names(_PATH_COLUMNS)[1:])] for row in found.path_rows()]
     curves = paths_chart(days, {PATHS[each.name]: each.returns for each in ordered}, [])
     curves.update_yaxes(title_text="capital, start = 1, logarithmic", type="log", tickformat="~g")
-    page = render(
+    return render(
         "weights_report",
         title=f"Weights by {found.estimation.method.replace('_', ' ')}",
         notes=notes,
@@ -79,7 +85,6 @@ def write_weights(found: FoundWeights, path: Path, *, reestimate: str, notes: Se
         ),
         minimum_trades=found.estimation.minimum_trades,
     )  # fmt: skip
-    write_page(page, path)
 
 
 def _names(columns: Sequence[Column]) -> list[str]:

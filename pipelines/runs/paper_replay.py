@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from tradesieve.pipelines.settings import Settings
 from tradesieve.pipelines.steps.chunks import Chunk
 from tradesieve.serving.client import ScoringClient
 from tradesieve.strategies.trades import TRADE_COLUMNS
-from tradesieve.trading.bot import Bot
+from tradesieve.trading.bot import Bot, require_weights
 from tradesieve.trading.brokers.paper import PaperBroker
 from tradesieve.trading.feed import ReplayFeed
 from tradesieve.trading.journal import Journal
@@ -38,6 +39,7 @@ class PaperResult:
     n_asked : number of requests to the service.
     n_bars : number of bars replayed.
     journal : the file that records every decision.
+    weights : share of the capital by name of the instance; None: not given.
     """
 
     trades: pd.DataFrame
@@ -45,6 +47,7 @@ class PaperResult:
     n_asked: int
     n_bars: int
     journal: Path
+    weights: Mapping[str, float] | None = None
 
     @property
     def agrees(self) -> bool:
@@ -61,6 +64,7 @@ def replay(
     start_time: int | None,
     end_time: int | None,
     url: str | None = None,
+    weights: Mapping[str, float] | None = None,
     progress: Progress = silent,
 ) -> PaperResult:
     """Replay stored bars of one symbol through the bot and the service.
@@ -74,11 +78,12 @@ def replay(
     start_time, end_time : int64 ns UTC, see `trading.feed`. Bars before the model's windows are whole are history: the
         service answers from whole windows only.
     url : of a running service; None starts one and stops it afterwards.
+    weights : share of the capital by name of the instance, for the journal; trades and sizes are those without it.
 
     Raises
     ------
-    BadInput : if the model does not know the symbol or timeframe, bars are missing, `url` serves another model, or the
-        model was trained on imported trades.
+    BadInput : if the model does not know the symbol or timeframe, bars or weights are missing, `url` serves another
+        model, or the model was trained on imported trades.
     """
     artifact = load_artifact(artifact_folder)
     if "trades" in artifact.manifest:
@@ -89,6 +94,7 @@ def replay(
         )
     symbol, timeframe = _select_series(artifact, symbol, timeframe)
     chunk = load_model_chunk(artifact, symbol, timeframe, settings, end_time=end_time)
+    require_weights(weights, chunk.instance_names)
     start_time = _first_decidable(chunk, artifact.requirements(timeframe, symbol), start_time)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     journal_path = settings.home / "journal" / f"{file_name_of(symbol)}-{timeframe}-{stamp}.jsonl"
@@ -107,12 +113,13 @@ def replay(
             journal=stack.enter_context(Journal(journal_path)),
             requirements=client.requirements(timeframe),
             others={other: ReplayFeed(bars) for other, bars in chunk.others.items()},
+            weights=weights,
             reports=True,
         )
         _record_look(artifact, chunk, start_time, settings)
         trades = bot.run(feed, on_bar=lambda done, total: progress("replay", done, total, chunk.name))
     research = research_trades(artifact, chunk, settings, start_time=start_time)
-    return PaperResult(trades, research, bot.n_requests, len(feed), journal_path)
+    return PaperResult(trades, research, bot.n_requests, len(feed), journal_path, weights)
 
 
 def difference(live: pd.DataFrame, research: pd.DataFrame) -> str | None:

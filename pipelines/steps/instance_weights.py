@@ -25,6 +25,7 @@ from tradesieve.strategies.trades import is_closed
 
 FORMAT = 1
 """The version of the configuration's layout."""
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +102,37 @@ def find_weights(
         period=backtest.period,
         fingerprint=fingerprint_of(closed, [list(backtest.period), list(names)]),
     )
+
+
+def read_configuration(path: Path) -> dict[str, float]:
+    """Read the weights of a configuration that `write_configuration` wrote, or that was edited by hand.
+
+    Returns
+    -------
+    The share of the whole capital by name of the instance.
+
+    Raises
+    ------
+    BadInput : if the file cannot be read, is of another format, or holds weights that are no shares of one capital.
+    """
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{path} is not valid JSON: {error}") from error
+    weights = held.get("weights") if isinstance(held, dict) and held.get("format") == FORMAT else None
+    if not isinstance(weights, dict):
+        raise BadInput(
+            f"{path} is no configuration of weights of format {FORMAT}: write one with `tradesieve trades weights "
+            f"--output {path.name}`"
+        )
+    for name, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
+            raise BadInput(f"{path}: the weight of {name} is {weight!r}; write a share of the capital from 0 to 1")
+    if sum(weights.values()) > 1 + _ROUNDING:
+        raise BadInput(f"{path}: the weights add up to {sum(weights.values()):.6g}, more than the whole capital")
+    return {name: float(weight) for name, weight in weights.items()}
 
 
 def write_configuration(found: FoundWeights, path: Path, *, reestimate: str, trades: str | None) -> None:

@@ -29,6 +29,23 @@ LOOK_AHEADS = {
         "hour = frame['close'].resample('1h').last().reindex(frame.index, method='ffill'); "
         "above = frame['close'] < hour * 0.998"
     ),
+    "max of the bars to come": "above = frame['high'][::-1].rolling(12).max()[::-1] > frame['close'] * 1.004",
+    "min of the bars to come": "above = frame['low'][::-1].cummin()[::-1] > frame['close'] * 0.99",
+    "the last close": "above = frame['close'] < frame['close'].iloc[-1]",
+    "a quantile of all": "above = frame['close'] > frame['close'].quantile(0.9)",
+    "a rank among all": "above = frame['volume'].rank(pct=True) > 0.9",
+    "sorted bars": "above = frame['close'] > frame.sort_values('volume')['close'].to_numpy()",
+    "numpy's roll": "above = np.roll(frame['close'], -1) > frame['close'] * 1.002",
+    "interpolation": (
+        "level = frame['close'].where(np.arange(len(frame)) % 8 == 0).interpolate(); above = frame['close'] < level"
+    ),
+    "a line through all": (
+        "row = np.arange(len(frame)); above = frame['close'] > np.polyval(np.polyfit(row, frame['close'], 1), row)"
+    ),
+    "the day's own high": (
+        "high = frame.groupby(frame.index.date)['high'].transform('max'); above = frame['close'] > high * 0.995"
+    ),
+    "the pullback after": "above = frame['close'].diff(-3) > frame['close'] * 0.003",
     "its stop": "above = frame['close'] > frame['high'].rolling(20).max().shift(1); stop = frame['low'].shift(-1)",
 }
 HONEST = {

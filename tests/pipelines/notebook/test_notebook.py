@@ -113,6 +113,32 @@ def test_trades_and_factors_are_those_of_the_commands(
         ts.factors(small_bars, name, at="2023-01-05 00:01")
 
 
+def test_imported_trades_and_weights_are_those_of_the_commands(
+    home: Settings, small_bars: Bars, run: Command, tmp_path: Path
+) -> None:
+    generated = ts.trades(STRATEGIES, small_bars, with_holdout=True, progress=False)
+    generated.frame.to_csv(tmp_path / "mine.csv", index=False)
+    assert run("trades", "import", tmp_path / "mine.csv").code == 0
+    trades = ts.trades(imported="mine", progress=False)
+    assert trades.experiment.trades == "mine"
+    assert 0 < len(trades) < len(generated), "up to the hold-out"
+    first = str(trades.frame["strategy"].iloc[0])
+    assert set(ts.trades(first, imported="mine", progress=False).frame["strategy"]) == {first}
+    with pytest.raises(BAD, match="unknown trade set 'other'"):
+        ts.trades(imported="other")
+    with pytest.raises(BAD, match="no effect on the trades of mine"):
+        ts.trades(imported="mine", taker=0.1)
+    found = ts.weights(trades, min_trades=5, progress=False)
+    given = ("--trades", "mine", "--min-trades", 5, "--output", tmp_path / "theirs.json")
+    told = run("trades", "weights", *given, "--json").json()
+    assert found.frame.to_dict("records") == told["weights"]
+    assert found.paths["path"].tolist() == [row["path"] for row in told["paths"]]
+    assert found.write(tmp_path / "mine.json").read_bytes() == (tmp_path / "theirs.json").read_bytes()
+    assert "Weights by inverse volatility" in found._repr_html_()
+    with pytest.raises(BAD, match="did you mean 'equal'"):
+        ts.weights(trades, method="equals")
+
+
 def test_part_of_a_series_is_found_again(home: Settings, small_bars: Bars) -> None:
     ts.trades(STRATEGIES, small_bars, progress=False)
     part = ts.trades(STRATEGIES, ts.bars("AAA", "15m", start="2023-01-11", end="2023-02-20"), progress=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.pipelines.command_runs import Command, State, refuses
+from tests.trading.test_journal import entries_of
 from tradesieve.market.bars import format_time
+from tradesieve.models.artifact.artifact import load_artifact
 from tradesieve.models.fitness.registry import FITNESS
 from tradesieve.models.tracking.connection import connect
 from tradesieve.models.tracking.runs import OVERRIDE_TAG, SERVED
@@ -93,7 +96,7 @@ def test_a_closed_gate_refuses_the_export(
 
 
 @pytest.mark.slow
-def test_export_and_paper(run: Command, ran: Settings, config: Path) -> None:
+def test_export_and_paper(run: Command, ran: Settings, config: Path, tmp_path: Path) -> None:
     run_id = run("model", "experiment", "--config", config, "--json", home=ran.home).json()["run_id"]
     reason = "to watch it at no size"
     exported = run("model", "export", "--run", run_id, "--override", reason, "--json", home=ran.home).json()
@@ -118,9 +121,23 @@ def test_export_and_paper(run: Command, ran: Settings, config: Path) -> None:
     refuses(run("paper", "--symbol", "AAA", "--from", "2030", home=ran.home), "no 15m bars of AAA")
     refuses(run("paper", "--symbol", "AAA", "--from", "soon", home=ran.home), "--from is 'soon'")
     refuses(run("paper", "--symbol", "AAA", "--url", "localhost", home=ran.home), "http://")
-    found = run(
-        "paper", "--symbol", "AAA", "--from", "2023-04-20", "--to", "2023-04-22", "--json", home=ran.home
-    ).json()
+    shares = tmp_path / "weights.json"
+    names = [str(each) for each in load_artifact(ran.champion.resolve()).instances]
+    weighed: dict[str, Any] = {"format": 1, "weights": dict.fromkeys(names[1:], 0.25)}
+    shares.write_text(json.dumps(weighed))
+    period = ("--symbol", "AAA", "--from", "2023-04-20", "--to", "2023-04-22", "--weights", shares)
+    refuses(run("paper", *period, home=ran.home), f"there is no weight of {names[0]}")
+    weighed["weights"][names[0]] = 0.5
+    shares.write_text(json.dumps(weighed))
+    found = run("paper", *period, "--json", home=ran.home).json()
+    for row in found["strategies"]:
+        weight = weighed["weights"][f"{row['strategy']}|AAA|15m"]
+        taken = [trade for trade in found["taken"] if trade["strategy"] == row["strategy"]]
+        earned = weight * sum(trade["stake"] * trade["size"] * trade["net_return"] for trade in taken)
+        assert (row["weight_rate"], row["capital_rate"]) == (weight, pytest.approx(earned))
+    decided = [entry for entry in entries_of(Path(found["journal"])) if entry["event"] == "decision"]
+    assert {entry["weight"] for entry in decided} <= {0.25, 0.5}
+    assert all(entry["capital"] <= entry["weight"] * entry["size"] for entry in decided)
     assert found["agrees_with_research"] is True
     assert found["n_trades"] > 0
     assert found["n_bars"] == 192

@@ -15,8 +15,10 @@ import pytest
 from tests.pipelines.command_runs import Command, refuses
 from tests.pipelines.conftest import settings_in
 from tradesieve.market.bars import Bars
+from tradesieve.market.errors import BadInput
 from tradesieve.market.timeframes import DAY
 from tradesieve.pipelines.settings import Settings
+from tradesieve.pipelines.steps.instance_weights import read_configuration
 
 GIVEN = ("--strategies", "volatility_breakout,dip_buying", "--num-strategies", "2", "--timeframes", "15m")
 
@@ -55,6 +57,7 @@ def test_the_configuration_says_what_it_rests_on(run: Command, home: Path, tmp_p
     assert written["weights"] == {row["instance"]: row["weight"] for row in found["weights"]}
     assert len(written["weights"]) == 2
     assert sum(written["weights"].values()) == pytest.approx(1.0)
+    assert read_configuration(path) == written["weights"]
     told = {key: written[key] for key in ("format", "method", "window_days", "minimum_trades", "reestimate")}
     assert told == {"format": 1, "method": "inverse_volatility", "window_days": 30, "minimum_trades": 5,
                     "reestimate": "monthly"}  # fmt: skip
@@ -71,6 +74,26 @@ def test_the_configuration_says_what_it_rests_on(run: Command, home: Path, tmp_p
     before = path.read_bytes()
     run("trades", "weights", *given, "--output", path, "--replace", home=home)
     assert path.read_bytes() == before, "the same trades give the same configuration"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is not valid JSON"),
+        ('{"format": 2, "weights": {}}', "is no configuration of weights of format 1"),
+        ("[1]", "is no configuration of weights of format 1"),
+        ('{"format": 1, "weights": {"a|AAA|15m": -0.1}}', "the weight of a|AAA|15m is -0.1"),
+        ('{"format": 1, "weights": {"a|AAA|15m": "half"}}', "the weight of a|AAA|15m is 'half'"),
+        ('{"format": 1, "weights": {"a|AAA|15m": 0.6, "b|AAA|15m": 0.5}}', "add up to 1.1"),
+    ],
+)
+def test_a_configuration_that_cannot_be_traded_is_named(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "weights.json"
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_configuration(path)
+    path.write_text(content)
+    with pytest.raises(BadInput, match=re.escape(said)):
+        read_configuration(path)
 
 
 def test_imported_trades_are_weighed_as_generated_ones(run: Command, home: Path, tmp_path: Path) -> None:
