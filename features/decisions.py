@@ -44,27 +44,17 @@ class Decisions:
     end_result: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            values = getattr(self, field.name)
+        for name, kind in _KINDS.items():
+            values = getattr(self, name)
             if values is None:
                 continue
-            kind = np.int64 if field.name in ("time", "first_result", "end_result") else np.float64
             column = np.ascontiguousarray(values, dtype=kind)
-            if column.ndim != 1 or (field.name != "results" and len(column) != len(self.time)):
-                raise BadInput(f"{field.name} has shape {column.shape}, but needs one value for each decision")
-            object.__setattr__(self, field.name, column)
-        rules = {
-            "side": ("+1 or -1", lambda values: np.abs(values) == 1.0),
-            "stop": ("a price, or NaN for none", lambda values: np.isnan(values) | (values > 0.0) & (values < np.inf)),
-            "target": (
-                "a price, or NaN for none",
-                lambda values: np.isnan(values) | (values > 0.0) & (values < np.inf),
-            ),
-            "agreeing": ("a share, or NaN for none", lambda values: np.isnan(values) | (values >= 0) & (values <= 1)),
-        }
-        for name, (what, holds) in rules.items():
+            if column.ndim != 1 or (name != "results" and len(column) != len(self.time)):
+                raise BadInput(f"{name} has shape {column.shape}, but needs one value for each decision")
+            object.__setattr__(self, name, column)
+        for name, (what, holds) in _RULES.items():
             values = getattr(self, name)
-            if values is not None and not np.all(good := holds(values)):
+            if values is not None and not (good := holds(values)).all():
                 row = int(np.argmin(good))
                 raise BadInput(f"{name} is {values[row]:g} at {format_time(self.time[row])}, but has to be {what}")
         self._check_results()
@@ -90,8 +80,29 @@ class Decisions:
     def __getitem__(self, rows: slice | np.ndarray) -> Decisions:
         """Select decisions, without checks: each was checked with all of them. `results` stay whole."""
         part = object.__new__(Decisions)
-        for field in fields(self):
-            values = getattr(self, field.name)
-            kept = values if field.name == "results" or values is None else np.ascontiguousarray(values[rows])
-            object.__setattr__(part, field.name, kept)
+        for name in _KINDS:
+            values = getattr(self, name)
+            kept = values if name == "results" or values is None else np.ascontiguousarray(values[rows])
+            object.__setattr__(part, name, kept)
         return part
+
+
+_KINDS = {field.name: np.float64 for field in fields(Decisions)} | dict.fromkeys(
+    ("time", "first_result", "end_result"), np.int64
+)
+
+
+def _is_price(values: np.ndarray) -> np.ndarray:
+    return np.isnan(values) | (values > 0.0) & (values < np.inf)
+
+
+def _is_share(values: np.ndarray) -> np.ndarray:
+    return np.isnan(values) | (values >= 0) & (values <= 1)
+
+
+_RULES = {
+    "side": ("+1 or -1", lambda values: np.abs(values) == 1.0),
+    "stop": ("a price, or NaN for none", _is_price),
+    "target": ("a price, or NaN for none", _is_price),
+    "agreeing": ("a share, or NaN for none", _is_share),
+}

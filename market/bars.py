@@ -148,9 +148,9 @@ class Bars:
         if not isinstance(rows, slice) or (rows.step is not None and rows.step < 1):
             raise BadInput(f"bars are indexed by a slice that goes forward in time, not by {rows!r}")
         part = object.__new__(type(self))
-        for each in fields(self):
-            value = getattr(self, each.name)
-            object.__setattr__(part, each.name, value[rows] if each.name in COLUMNS else value)
+        held, kept = self.__dict__, part.__dict__
+        for name in _field_names(type(self)):
+            kept[name] = held[name][rows] if name in COLUMNS else held[name]
         return part
 
     @property
@@ -214,6 +214,11 @@ class Bars:
         if not self.timeframe.calendar:
             return np.zeros(len(self), np.bool_)
         return self.close_time != self.timeframe.grid_end(self.close_time)
+
+
+@functools.cache
+def _field_names(kind: type[Bars]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def first_untraded(volume: np.ndarray, *, volume_known: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ Shared = Mapping[tuple[str, str], Bars]
 """Bars by symbol and timeframe."""
 NOT_SHARED: Shared = {}
 _ON_THE_GRID = np.zeros(1, np.int64)
+
+_WINDOWS_REMEMBERED = 256
 
 
 class DecisionBars:
@@ -216,19 +219,24 @@ def _moved(bars: Bars) -> bool:
 
 def bar_warnings(window: Bars, others: dict[str, Bars]) -> list[str]:
     """Return warnings about the bars of a decision that are no reason to refuse it: gaps, and symbols that lag."""
-    found = []
-    steps = window.timeframe.steps(window.close_time)
-    if np.any(steps > 1):
-        first = window.close_time[int(np.argmax(steps > 1))]
-        n_absent, n_gaps = int((steps[steps > 1] - 1).sum()), int((steps > 1).sum())
-        found.append(
-            f"{n_absent} bars are absent in {n_gaps} {'gap' if n_gaps == 1 else 'gaps'} of the window, the first after "
-            f"{format_time(first)}; an absent bar means that nothing traded"
-        )
+    found = list(_absences(window))
     for symbol, bars in others.items():
         if bars.close_time[-1] != window.close_time[-1]:
             found.append(f"the last bar of {symbol} closes at {format_time(bars.close_time[-1])}, before the decision")
     return found
+
+
+@lru_cache(maxsize=_WINDOWS_REMEMBERED)
+def _absences(window: Bars) -> tuple[str, ...]:
+    steps = window.timeframe.steps(window.close_time)
+    if not np.any(steps > 1):
+        return ()
+    first = window.close_time[int(np.argmax(steps > 1))]
+    n_absent, n_gaps = int((steps[steps > 1] - 1).sum()), int((steps > 1).sum())
+    return (
+        f"{n_absent} bars are absent in {n_gaps} {'gap' if n_gaps == 1 else 'gaps'} of the window, the first after "
+        f"{format_time(first)}; an absent bar means that nothing traded",
+    )
 
 
 def _close_offsets(artifact: Artifact) -> dict[tuple[str, str], np.ndarray]:
@@ -244,7 +252,9 @@ def _close_offsets(artifact: Artifact) -> dict[tuple[str, str], np.ndarray]:
     return {key: np.array(sorted(found.get(key, {0}))) for key in keys}
 
 
+@lru_cache(maxsize=_WINDOWS_REMEMBERED)
 def _last_of_window(known: Bars, needed: int, field: str) -> Bars:
+    """Return the bars of a decision, for the same window the same object: what was found in it is remembered."""
     if len(known) < needed:
         raise Problem(
             409,

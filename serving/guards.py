@@ -19,7 +19,7 @@ from tradesieve.market.bars import Bars, format_time
 from tradesieve.market.errors import BadInput, Unknown
 from tradesieve.market.timeframes import DAY, Timeframe
 from tradesieve.models.artifact.training_bars import TrainingBars, moves
-from tradesieve.models.artifact.training_features import TrainingFeatures
+from tradesieve.models.artifact.training_features import FARTHER, TrainingFeatures
 
 GUARDS_VARIABLE, CLOCK_VARIABLE = "TRADESIEVE_GUARDS", "TRADESIEVE_CLOCK"
 
@@ -115,7 +115,9 @@ def find_outside(row: np.ndarray, training: TrainingFeatures, names: Sequence[st
     row : float64 (n,), the features of a decision, NaN where unknown.
     names : of the features.
     """
-    beyond = training.distances(row) / (_FACTOR * training.farthest)
+    if training.covers(row):
+        return
+    beyond = training.distances(row) / (FARTHER * training.farthest)
     outside = beyond > 1.0
     if outside.any():
         worst = int(np.where(outside, beyond, 0.0).argmax())

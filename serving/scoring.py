@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,6 +34,7 @@ from tradesieve.strategies.instance import Instance
 
 _Request = TypeVar("_Request", ScoreRequest, AppendRequest, SharedBars)
 _PARTS = ("strategy", "symbol", "timeframe")
+_WINDOWS_REMEMBERED = 256
 _SIDES = {1.0: "long", -1.0: "short"}
 _CLOCK_SKEW = 5_000_000_000
 """By how much the clock of the service may be behind that of a bot, in nanoseconds."""
@@ -43,6 +46,16 @@ _HINTS = {
     " side now, or null when there are no others",
     "results": "send the net returns of the instance's last closed trades, oldest first, or [] when none has closed",
 }
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A strategy instance that the model was trained on, and what its decisions take."""
+
+    name: str
+    timeframe: Timeframe
+    required: Requirements
+    threshold: float | None
 
 
 class Scorer:
@@ -78,7 +91,6 @@ class Scorer:
         self._feature_names = [feature.name for feature in artifact.features]
         self.windows = BarWindows() if windows is None else windows
         names = artifact.manifest["instances"]
-        self._instances = frozenset(names)
         self._parts = {part: {getattr(instance, part) for instance in artifact.instances} for part in _PARTS}
         self._required = {
             (symbol, timeframe): artifact.requirements(timeframe, symbol)
@@ -89,7 +101,17 @@ class Scorer:
         self._symbols = frozenset(symbol for symbol, _ in self._window_lengths)
         self._builds = LongerWindows(artifact, self._window_lengths)
         self._only_sides: dict[str, float] = artifact.manifest.get("only_sides", {})
-        self._thresholds = dict(zip(names, acceptance_thresholds(artifact), strict=True))
+        self._instances = {
+            name: _Known(name, parse_timeframe(timeframe), self._required[symbol, timeframe], threshold)
+            for name, (symbol, timeframe), threshold in zip(
+                names,
+                (instance.series for instance in artifact.instances),
+                acceptance_thresholds(artifact),
+                strict=True,
+            )
+        }
+        # Many instances are asked about on the same window.
+        self._oddities = lru_cache(maxsize=_WINDOWS_REMEMBERED)(self._find_oddities)
         override = artifact.manifest["override"]
         self._warnings = (
             [] if override is None else [f"the gate refused this model; exported with override: {override}"]
@@ -139,10 +161,12 @@ class Scorer:
             bars lack the volume that it reads.
         """
         read = time.perf_counter_ns()
-        request = self._with_known_symbol(request, self._parts["symbol"])
-        instance, timeframe = self._instance(request)
+        known = self._instances.get(f"{request.strategy}|{request.symbol}|{request.timeframe}")
+        if known is None:
+            request = self._with_known_symbol(request, self._parts["symbol"])
+            known = self._look_up(request)
+        instance, timeframe, required, threshold = known.name, known.timeframe, known.required, known.threshold
         self._require_past(request.decision_time, "decision_time")
-        required = self._required[request.symbol, str(timeframe)]
         decision = _decision(request, required)
         window = self._bars.own(request, timeframe, required, shared)
         others = self._bars.others(request, timeframe, required, shared) if required.others else {}
@@ -152,7 +176,7 @@ class Scorer:
         computed = time.perf_counter_ns()
         score = self.artifact.model.predict(features)
         scored = time.perf_counter_ns()
-        size, threshold = float(self.artifact.sizes(score, [instance])[0]), self._thresholds[instance]
+        size = float(self.artifact.sizes(score, [instance])[0])
         found = [*self._findings(instance, request.side, window, others), *self._late(request, timeframe)]
         if self._features is not None:
             found += find_outside(features[0, : len(self._feature_names)], self._features, self._feature_names)
@@ -265,7 +289,10 @@ class Scorer:
         if side != self._only_sides.get(instance, side):
             yield Finding("side", f"{instance} took no {_SIDES[side]} trade before the model was trained")
         for bars in (window, *others.values()):
-            yield from find_oddities(bars, self._training.get(f"{bars.symbol}|{bars.timeframe}"))
+            yield from self._oddities(bars)
+
+    def _find_oddities(self, bars: Bars) -> tuple[Finding, ...]:
+        return tuple(find_oddities(bars, self._training.get(f"{bars.symbol}|{bars.timeframe}")))
 
     def _late(self, request: ScoreRequest, timeframe: Timeframe) -> Iterator[Finding]:
         if self._clock is None:
@@ -306,16 +333,16 @@ class Scorer:
                 return request if found is None else request.model_copy(update={"symbol": found})
         return request
 
-    def _instance(self, request: ScoreRequest) -> tuple[str, Timeframe]:
+    def _look_up(self, request: ScoreRequest) -> _Known:
         """Look up the instance; its timeframe may be spelled otherwise in the request, such as 60m for 1h."""
         timeframe = self._timeframe(request.timeframe)
         for part, name in zip(_PARTS, (request.strategy, request.symbol, str(timeframe)), strict=True):
             if name not in self._parts[part]:
                 raise unknown_name(part, name, self._parts[part])
-        instance = str(Instance(request.strategy, request.symbol, str(timeframe)))
-        if instance not in self._instances:
-            raise unknown_name("instance", instance, self._instances)
-        return instance, timeframe
+        name = str(Instance(request.strategy, request.symbol, str(timeframe)))
+        if name not in self._instances:
+            raise unknown_name("instance", name, self._instances)
+        return self._instances[name]
 
     def _timeframe(self, text: str) -> Timeframe:
         try:

@@ -70,8 +70,11 @@ class WindowStore:
 
     def changed(self) -> bool:
         """Tell whether another process has written since the last call."""
-        with self._lock, _available():
-            seen, self._version = self._version, self._current_version()
+        with self._lock:
+            try:
+                seen, self._version = self._version, self._current_version()
+            except sqlite3.Error as error:
+                raise _unavailable(error) from error
             return seen != self._version
 
     def read(self, symbol: str, timeframe: str) -> Bars | None:
@@ -124,10 +127,14 @@ def _available() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        logger.error("the windows cannot be read or written: %s", error)
-        raise Problem(
-            503,
-            "unavailable",
-            "the service's windows cannot be read or written now",
-            hint="send the bars in the request, or try again; the service's log says why",
-        ) from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: sqlite3.Error) -> Problem:
+    logger.error("the windows cannot be read or written: %s", error)
+    return Problem(
+        503,
+        "unavailable",
+        "the service's windows cannot be read or written now",
+        hint="send the bars in the request, or try again; the service's log says why",
+    )

@@ -34,6 +34,7 @@ _COLUMN = types.Array(float64, 1, "C", readonly=True)
 _TIME = types.Array(int64, 1, "C", readonly=True)
 _COLUMNS = types.UniTuple(_COLUMN, len(BAR_COLUMNS))
 _SCRATCH = types.UniTuple(float64[::1], len(BAR_COLUMNS))
+_NO_SCRATCH = (np.empty(0),) * len(BAR_COLUMNS)
 _FORMING = types.Array(float64, 2, "C", readonly=True)
 _TASK = np.dtype(
     [(name, np.int64) for name in ("window", "place", "first_parameter", "end_parameter", "column", "required")]
@@ -77,7 +78,7 @@ class KernelRun:
         """
         columns = tuple(frozen(column) for column in history.columns)
         # While a kernel runs, the forming bar takes the place of the last one of its window.
-        scratch = history.columns if len(history.forming) else (np.empty(0),) * len(BAR_COLUMNS)
+        scratch = history.columns if len(history.forming) else _NO_SCRATCH
         stops, known = np.ascontiguousarray(history.stops), np.ascontiguousarray(history.known)
         shared = (self.kernels, self.tasks, self.parameters)
         if self.kind == "series":
@@ -111,6 +112,9 @@ def kernel_run(
 
 def frozen(values: np.ndarray) -> np.ndarray:
     """Return a read-only contiguous view, the only kind of array that the loops take."""
+    flags = values.flags
+    if flags.c_contiguous and not flags.writeable:
+        return values
     view = np.ascontiguousarray(values).view()
     view.flags.writeable = False
     return view

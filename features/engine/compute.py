@@ -74,24 +74,48 @@ def compute(
     >>> compute(bars, bars.close_time[[5, 300]], ["close__trendiness__window_20"]).round(3).tolist()
     [[nan], [0.005]]
     """
-    decisions = at if isinstance(at, Decisions) else Decisions(at)
-    parsed = parse_features(features)
-    bars = require_positive_prices(bars)
-    others = {symbol: require_positive_prices(other) for symbol, other in (others or {}).items()}
-    _check_terms(parsed, decisions)
-    plan = _plan(parsed, bars.timeframe)
-    stops = _stops(bars, decisions.time)
-    matrix = _at_each_close(plan, len(parsed), bars, decisions, stops, others)
-    for group in plan.of_trades:
-        history = history_of_bars(FeatureInput("bars"), bars, decisions.time, stops, {})
-        group.fill(history, matrix, _terms(decisions))
-    for group in plan.of_results:
-        group.fill(history_of_results(decisions), matrix)
-    for place in plan.of_decisions:
-        feature = parsed[place]
-        matrix[:, place] = feature.factor.kernel(decisions, *(value for _, value in feature.values))
-    matrix[~np.isfinite(matrix)] = np.nan
-    return matrix
+    return Computation(features)(bars, at, others=others)
+
+
+class Computation:
+    """Features that are computed again and again: parsed, checked and planned once, as a live decision needs it.
+
+    Parameters
+    ----------
+    features : names or parsed features.
+    """
+
+    def __init__(self, features: Sequence[str | Feature]) -> None:
+        self.features = parse_features(features)
+        # Each term with the first feature that requires it.
+        self._required = {term: feature for feature in reversed(self.features) for term in sorted(feature.terms)}
+        self._plans: dict[Timeframe, _Plan] = {}
+
+    def __call__(
+        self, bars: Bars, at: np.ndarray | Decisions, *, others: Mapping[str, Bars] | None = None
+    ) -> np.ndarray:
+        """Compute the features, as `compute` does."""
+        decisions = at if isinstance(at, Decisions) else Decisions(at)
+        bars = require_positive_prices(bars)
+        others = {symbol: require_positive_prices(other) for symbol, other in (others or {}).items()}
+        for term, feature in self._required.items():
+            if getattr(decisions, term) is None:
+                raise BadInput(f"feature {feature.name!r} requires the {term} of the trade")
+        plan = self._plans.get(bars.timeframe)
+        if plan is None:
+            plan = self._plans[bars.timeframe] = _plan(self.features, bars.timeframe)
+        stops = _stops(bars, decisions.time)
+        matrix = _at_each_close(plan, len(self.features), bars, decisions, stops, others)
+        for group in plan.of_trades:
+            history = history_of_bars(FeatureInput("bars"), bars, decisions.time, stops, {})
+            group.fill(history, matrix, _terms(decisions))
+        for group in plan.of_results:
+            group.fill(history_of_results(decisions), matrix)
+        for place in plan.of_decisions:
+            feature = self.features[place]
+            matrix[:, place] = feature.factor.kernel(decisions, *(value for _, value in feature.values))
+        matrix[~np.isfinite(matrix)] = np.nan
+        return matrix
 
 
 def _at_each_close(
@@ -125,13 +149,6 @@ def _at_each_close(
         if n_longs < len(stops):
             group.fill(history.at(slice(n_longs, None)).mirrored(), matrix[n_longs:])
     return matrix if row is None else matrix[row]
-
-
-def _check_terms(features: Sequence[Feature], decisions: Decisions) -> None:
-    for feature in features:
-        for term in sorted(feature.terms):
-            if getattr(decisions, term) is None:
-                raise BadInput(f"feature {feature.name!r} requires the {term} of the trade")
 
 
 def _terms(decisions: Decisions) -> np.ndarray:

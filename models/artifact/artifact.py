@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from tradesieve.features.decisions import Decisions
-from tradesieve.features.engine.compute import compute
+from tradesieve.features.engine.compute import Computation
 from tradesieve.features.factor import Feature
 from tradesieve.features.feature_names import parse_feature
 from tradesieve.features.requirements import Requirements, requirements_of
@@ -121,7 +121,7 @@ class Artifact:
         instance_names: Sequence[str] = (),
     ) -> np.ndarray:
         """Return what the model reads of decisions, features and then categories; as `score`."""
-        return self.with_categories(compute(bars, decisions, self.features, others=others), instance_names)
+        return self.with_categories(self._computation(bars, decisions, others=others), instance_names)
 
     def with_categories(self, X: np.ndarray, instance_names: Sequence[str]) -> np.ndarray:
         """Append the columns of categories to features: float64 (n, n_features), of the instance of each row.
@@ -174,6 +174,10 @@ class Artifact:
     def instances(self) -> tuple[Instance, ...]:
         """The strategy instances that the model was trained on, in the order of the manifest."""
         return tuple(map(Instance.parse, self.manifest["instances"]))
+
+    @cached_property
+    def _computation(self) -> Computation:
+        return Computation(self.features)
 
     @cached_property
     def _index(self) -> dict[str, int]:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+
+FARTHER = 3.0
+"""How many times as far as any value of training one may lie from the median."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,20 @@ class TrainingFeatures:
             kept = {key: value for key, value in floats.items() if np.isfinite(value)}
             found[name] = {**kept, "n_missing": int(self.n_missing[place])}
         return found
+
+    def covers(self, row: np.ndarray) -> bool:
+        """Tell whether no value, float64 (n,), lies `FARTHER` out than any did, or is missing as never before."""
+        lowest, highest, may_be_missing = self._limits
+        return bool(((row >= lowest) & (row <= highest) | np.isnan(row) & may_be_missing).all())
+
+    @cached_property
+    def _limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        reach = FARTHER * self.farthest * self.scale
+        limits = (
+            np.where(np.isnan(reach), -np.inf, self.center - reach),
+            np.where(np.isnan(reach), np.inf, self.center + reach),
+        )
+        return *limits, self.n_missing > 0
 
     def distances(self, row: np.ndarray) -> np.ndarray:
         """Return how far values, float64 (n,), lie from the center: in scales, NaN where that cannot be said."""

@@ -3,4 +3,13 @@
 Fitting is `models.engines`; the folder that carries a model is `models.artifact`.
 """
 
-__all__ = ["calibration", "sklearn_scoring", "model", "combination", "grouping", "grouped_model", "formats"]
+__all__ = [
+    "calibration",
+    "sklearn_scoring",
+    "single_row",
+    "model",
+    "combination",
+    "grouping",
+    "grouped_model",
+    "formats",
+]

@@ -21,6 +21,7 @@ import numpy as np
 from tradesieve.market.errors import BadInput, Refused
 from tradesieve.market.extras import import_extra
 from tradesieve.models.fitted.calibration import Calibration
+from tradesieve.models.fitted.single_row import SingleRow
 from tradesieve.models.fitted.sklearn_scoring import scorer
 
 MANIFEST = "model.json"
@@ -180,8 +181,15 @@ class LightGBMModel(Model):
         self.deviation = deviation
         self._text = text
         self._booster = lightgbm.Booster(model_str=text)
+        if self._booster.num_feature() != len(self.columns):
+            raise BadInput(
+                f"the booster reads {self._booster.num_feature()} columns, not the {len(self.columns)} given"
+            )
+        self._single_row = SingleRow(self._booster)
 
     def _score(self, X: np.ndarray) -> np.ndarray:
+        if len(X) == 1:
+            return self._single_row(X)
         return np.asarray(self._booster.predict(X, num_threads=1), dtype=np.float64)
 
     def contributions(self, X: np.ndarray) -> np.ndarray:

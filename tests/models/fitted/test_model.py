@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,20 @@ def test_a_file_with_other_types_is_refused(tmp_path: Path) -> None:
     edit(tmp_path, sha256=hashlib.sha256((tmp_path / "model.skops").read_bytes()).hexdigest())
     with pytest.raises(Refused, match="types that no model here has"):
         load_model(tmp_path)
+
+
+def test_a_booster_scores_one_row_as_many_and_as_lightgbm_itself_also_after_pickling() -> None:
+    X, _ = rows()
+    model = fit("lightgbm", "gbdt")
+    assert isinstance(model, LightGBMModel)
+    theirs = model._booster.predict(np.ascontiguousarray(X[:, model.columns]), num_threads=1)
+    copied = pickle.loads(pickle.dumps(model))
+    for each in (model, copied):
+        np.testing.assert_array_equal([each.predict(X[row : row + 1])[0] for row in range(len(X))], theirs)
+
+
+def test_a_booster_of_other_columns_is_refused() -> None:
+    model = fit("lightgbm", "gbdt")
+    assert isinstance(model, LightGBMModel)
+    with pytest.raises(BadInput, match=f"the booster reads {len(model.columns)} columns, not the 1 given"):
+        LightGBMModel(model._text, np.array([0]), model.n_features)
