@@ -149,7 +149,7 @@ class Bars:
             raise BadInput(f"bars are indexed by a slice that goes forward in time, not by {rows!r}")
         part = object.__new__(type(self))
         held, kept = self.__dict__, part.__dict__
-        for name in _field_names(type(self)):
+        for name in _field_names(type(self)):  # type: ignore[arg-type]  # of a class, not of bars
             kept[name] = held[name][rows] if name in COLUMNS else held[name]
         return part
 
