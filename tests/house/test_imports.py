@@ -26,6 +26,7 @@ DOORS = {
         "models/engines/lightgbm.py",
         "models/feature_selection/trees.py",
         "models/fitted/model.py",
+        "models/fitted/single_row.py",
         "serving/champion.py",
     ),
     "sklearn": ("models/",),
