@@ -91,13 +91,17 @@ class DecisionStore:
         The number of windows that were new.
         """
         tables, windows, rows = _tables(), dict[str, dict[str, Any]](), []
+        # Decisions on one window share its bars.
+        fingerprints: dict[int, str] = {}
         for record in records:
             names = {}
             for symbol, bars in {"": record.window, **record.others}.items():
-                content = _packed(bars)
-                names[symbol] = fingerprint = _fingerprint(bars, content)
-                if fingerprint not in known and fingerprint not in windows:
-                    windows[fingerprint] = _window_row(fingerprint, bars, content, record.time)
+                if id(bars) not in fingerprints:
+                    content = _packed(bars)
+                    fingerprints[id(bars)] = fingerprint = _fingerprint(bars, content)
+                    if fingerprint not in known and fingerprint not in windows:
+                        windows[fingerprint] = _window_row(fingerprint, bars, content, record.time)
+                names[symbol] = fingerprints[id(bars)]
             rows.append(_row(record, names))
         with self.engine.begin() as connection:
             if windows:

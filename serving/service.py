@@ -11,14 +11,19 @@ What they share is kept in the folder that ``TRADESIEVE_SERVICE_STATE`` names, e
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import bentoml
 import click
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.exceptions import BentoMLException
-from uvicorn.config import HTTP_PROTOCOLS
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import HTTP_PROTOCOLS, Config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tradesieve.market.errors import BadInput, TradesieveError
 from tradesieve.models.artifact.signatures import Keys, installation_keys
@@ -38,12 +43,39 @@ ARTIFACT_VARIABLE = "TRADESIEVE_ARTIFACT"
 BESIDE = Path(__file__).parents[2]
 """The folder that holds the package, and in a Bento its artifact."""
 
-# BentoML's worker lets uvicorn choose.
-HTTP_PROTOCOLS["auto"] = BoundedConnection  # type: ignore[assignment]
-
 metrics = Metrics()
 champion = Champion(metrics)
 application = build_application(champion, metrics)
+
+_BENTOML_PATHS = frozenset({"/livez", "/healthz", "/readyz"})
+
+
+@functools.cache
+def _past_bentoml(config: Config) -> ASGIApp:
+    """Return the application as uvicorn would call it, without BentoML's layers around it.
+
+    They make a timer, two tasks, a context and a decision about tracing for each request, which takes as long as the
+    request itself. BentoML answers whether it is alive and ready, and starts and stops the service.
+    """
+    whole = config.loaded_app
+    direct = ProxyHeadersMiddleware(application, trusted_hosts=config.forwarded_allow_ips)  # type: ignore[arg-type]
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await (whole if scope["path"] in _BENTOML_PATHS else direct)(scope, receive, send)
+
+    return answer
+
+
+class Connection(BoundedConnection):
+    """A connection of the service."""
+
+    def __init__(self, config: Config, *given: Any, **named: Any) -> None:
+        super().__init__(config, *given, **named)
+        self.app = _past_bentoml(config)  # type: ignore[assignment]
+
+
+# BentoML's worker lets uvicorn choose.
+HTTP_PROTOCOLS["auto"] = Connection  # type: ignore[assignment]
 
 
 def artifact_pointer() -> Path:
@@ -82,7 +114,7 @@ except BadInput:
     # BentoML's own default is every address.
     http={"host": "127.0.0.1"},
     workers=_n_workers,
-    # Each request leaves a timer behind that lives as long as this.
+    # Of connections of the stream, and of whether it lives; every other request goes past BentoML, see `Connection`.
     traffic={"timeout": 10},
     # BentoML's own metrics write to disk with every request and keep a series for every path that was ever requested:
     # /metrics is ours, see serving.metrics.
@@ -95,6 +127,8 @@ class TradesieveService:
     """Decides whether a rule's trade should be taken."""
 
     def __init__(self) -> None:
+        # The thread that stores decisions gives way to a request after half a millisecond; Python's own 5 ms are long.
+        sys.setswitchinterval(0.0005)
         application.state.access = read_access(os.environ)
         BoundedConnection.most_connections = read_connections(os.environ)
         application.state.rate_limit = read_rate_limit(os.environ)
