@@ -10,7 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 NO_PYTHON := python3.11 was not found: install Python 3.11, as with 'apt install python3.11-venv', \
 	'brew install python@3.11' or 'uv python install 3.11', then run make again
 
-.PHONY: setup demo test test-fast test-engines test-peers docs check lint bench fuzz study levels recipes lock clean
+.PHONY: setup demo test test-fast test-engines test-peers docs check lint bench fuzz soak study levels recipes lock clean
 
 setup: $(READY)
 
@@ -102,6 +102,10 @@ bench: setup
 fuzz: setup
 	$(call own_environments,var/fuzz,schemathesis=schemathesis)
 	$(BIN)/python -m pytest tests/fuzz -q -s -p no:cacheprovider
+
+# The service under load, for five minutes or SECONDS.
+soak: setup
+	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/soak -q -s -p no:cacheprovider
 
 study: setup
 	$(BIN)/python -m tests.studies.study
