@@ -21,7 +21,7 @@ import bentoml
 import click
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.exceptions import BentoMLException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS, Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -51,14 +51,15 @@ _BENTOML_PATHS = frozenset({"/livez", "/healthz", "/readyz"})
 
 
 @functools.cache
-def _past_bentoml(config: Config) -> ASGIApp:
+def _past_bentoml(config: Config) -> Any:
     """Return the application as uvicorn would call it, without BentoML's layers around it.
 
     They make a timer, two tasks, a context and a decision about tracing for each request, which takes as long as the
     request itself. BentoML answers whether it is alive and ready, and starts and stops the service.
     """
-    whole = config.loaded_app
-    direct = ProxyHeadersMiddleware(application, trusted_hosts=config.forwarded_allow_ips)  # type: ignore[arg-type]
+    whole: Any = config.loaded_app
+    # Any: uvicorn and Starlette write the types of ASGI differently.
+    direct: Any = ProxyHeadersMiddleware(application, trusted_hosts=config.forwarded_allow_ips)  # type: ignore[arg-type]
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await (whole if scope["path"] in _BENTOML_PATHS else direct)(scope, receive, send)
@@ -71,7 +72,7 @@ class Connection(BoundedConnection):
 
     def __init__(self, config: Config, *given: Any, **named: Any) -> None:
         super().__init__(config, *given, **named)
-        self.app = _past_bentoml(config)  # type: ignore[assignment]
+        self.app = _past_bentoml(config)
 
 
 # BentoML's worker lets uvicorn choose.
