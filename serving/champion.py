@@ -190,6 +190,7 @@ class Champion:
     def _use(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self._metrics.model.info({"fingerprint": scorer.artifact.fingerprint})
+        self._metrics.watch(scorer.artifact.fingerprint, scorer.drift())
         if self._last_good is not None and self.refused is None:
             self._last_good.keep(scorer.artifact)
 

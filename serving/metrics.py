@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import os
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from tradesieve.serving.decision_store import Record
+from tradesieve.serving.feature_drift import FeatureDrift
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -64,8 +73,20 @@ class Metrics:
         )
         self.findings = Counter("tradesieve_guard_findings", "Findings of guards.", ["guard"], registry=registry)
         self.models = Counter("tradesieve_model_decisions", "Decisions by model.", ["model", "role"], registry=registry)
+        self.feature_drift = Gauge(
+            "tradesieve_feature_drift",
+            "Interquartile ranges of training from its median to that of the last decisions.",
+            ["model", "feature"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._drift: tuple[str, FeatureDrift] | None = None
         for outcome in ("accept", "refuse"):
             self.decisions.labels(outcome)  # both series are there before the first decision
+
+    def watch(self, model: str, drift: FeatureDrift | None) -> None:
+        """Observe the features of decisions of a model from now on; None: nothing is known of its training."""
+        self._drift = None if drift is None else (model, drift)
 
     def observe(self, record: Record) -> None:
         """Count what a decision shows beside its outcome; called off the path of requests."""
@@ -75,6 +96,10 @@ class Metrics:
         for stage, nanoseconds in record.stages.items():
             self.stage_seconds.labels(stage).observe(nanoseconds / 1e9)
         self.window_age.observe(max(0.0, (record.time - record.decision_time) / 1e9))
+        watched = self._drift
+        if watched is not None and watched[0] == record.model:
+            for feature, distance in watched[1].add(record.features).items():
+                self.feature_drift.labels(record.model, feature).set(distance)
         for reason in record.reasons:
             if reason.startswith("guard "):
                 self.findings.labels(reason.removeprefix("guard ").partition(":")[0]).inc()

@@ -23,6 +23,7 @@ from tradesieve.models.artifact.training_features import TrainingFeatures
 from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.decision_bars import NOT_SHARED, DecisionBars, Shared, bar_warnings, require_volume, show_time
 from tradesieve.serving.decision_store import Record
+from tradesieve.serving.feature_drift import FeatureDrift
 from tradesieve.serving.guards import Finding, find_age, find_lateness, find_oddities, find_outside, read_policies
 from tradesieve.serving.longer_windows import LongerWindows, append_base, base_length
 from tradesieve.serving.problem_details import Problem, unknown_name
@@ -131,6 +132,10 @@ class Scorer:
     def requirements(self) -> dict[str, Requirements]:
         """What a decision on any symbol requires, by timeframe."""
         return {timeframe: self.artifact.requirements(timeframe) for timeframe in self.artifact.manifest["timeframes"]}
+
+    def drift(self) -> FeatureDrift | None:
+        """Return what holds the features of decisions against those of training; None: they were not measured."""
+        return None if self._features is None else FeatureDrift(self._features, self._feature_names)
 
     def score(
         self,
