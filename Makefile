@@ -10,7 +10,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 NO_PYTHON := python3.11 was not found: install Python 3.11, as with 'apt install python3.11-venv', \
 	'brew install python@3.11' or 'uv python install 3.11', then run make again
 
-.PHONY: setup demo test test-fast test-engines test-peers docs check lint bench fuzz soak study levels recipes lock clean
+.PHONY: setup demo test test-fast test-engines test-peers docs check lint bench fuzz soak study levels recipes lock containers clean
 
 setup: $(READY)
 
@@ -116,6 +116,10 @@ levels: setup
 
 recipes: setup
 	$(BIN)/python -m tests.studies.recipe_study
+
+# Builds the images of docs/containers.md, where a builder answers.
+containers: setup
+	TRADESIEVE_BUILD_IMAGES=1 $(BIN)/python -m pytest -q -rs tests/house/test_containers.py tests/serving/test_export.py -k "image or compose"
 
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --no-emit-index-url \

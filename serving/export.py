@@ -257,6 +257,8 @@ def _bentofile(packages: list[str]) -> str:
         'include: ["**"]\n'
         "description: Decides whether a rule's trade should be taken.\n"
         f'docker:\n  python_version: "{major_minor}"\n'
+        # LightGBM is parallel by it.
+        "  system_packages: [libgomp1]\n"
         f"python:\n  lock_packages: false\n  packages:\n{listed}"
     )
 

@@ -79,6 +79,31 @@ def test_it_pins_what_it_imports_and_nothing_else(bento: Path) -> None:
 
 
 @pytest.mark.slow
+def test_its_image_has_the_library_of_lightgbm_and_takes_keys(bento: Path, home: Path) -> None:
+    """BentoML's own container file; `make containers` builds it where a builder answers."""
+    lines = (bento / "env" / "docker" / "Dockerfile").read_text().splitlines()
+    assert any("apt-get install" in line and "libgomp1" in line for line in lines)
+    assert all((bento / line.split()[-2]).exists() for line in lines if line.startswith("COPY"))
+    if "TRADESIEVE_BUILD_IMAGES" not in os.environ:
+        return
+    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True).returncode:
+        pytest.skip("no builder of images answers: docker is absent, or its daemon does not run")
+    command = [sys.executable, "-m", "bentoml", "containerize", f"{BENTO}:{bento.name}", "--image-tag", "bento-test"]
+    done = subprocess.run(
+        command, env={**os.environ, "BENTOML_HOME": str(home)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    ran = subprocess.run(
+        ["docker", "run", "--rm", "--env", "BENTOML_HOST=0.0.0.0", "bento-test"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert "there are no keys" in ran.stdout + ran.stderr
+
+
+@pytest.mark.slow
 def test_its_requirements_suffice(bento: Path) -> None:
     """Load it where only what the requirements bring along can be imported."""
     lines = (bento / "env" / "python" / "requirements.txt").read_text().split()
