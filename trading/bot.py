@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,25 +10,34 @@ import pandas as pd
 
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, TradesieveError
-from tradesieve.serving.client import ScoringClient
+from tradesieve.serving.client import RequestRefused, ScoringClient
 from tradesieve.serving.request_ids import new_request_id
-from tradesieve.serving.responses import Requirements
+from tradesieve.serving.responses import Decision, Requirements
 from tradesieve.strategies.backtest.peers import peer_agreement, peer_groups
+from tradesieve.strategies.instance import Instance
 from tradesieve.strategies.signals import Signals
 from tradesieve.strategies.trades import pool_trades
 from tradesieve.trading.brokers.paper import PaperBroker, Ticket
 from tradesieve.trading.feed import ReplayFeed
 from tradesieve.trading.journal import Journal
 
+_UNKNOWN_NAME = "unknown-name"  # of the service's problem details
+_LARGEST = 1.0
+"""No application of a model gives more than the rule's own stake."""
+
 
 class Bot:
     """Trade the instances of one symbol at one timeframe.
+
+    A journal that is continued says which orders were placed before: what the bars since then left open or pending of
+    them is held on at its size, and what they closed is written down.
 
     At the close of each bar:
 
     1. Each broker advances by the bar: its orders fill, its positions exit, closed trades go to the journal.
     2. Each strategy decides. A signal that adds to a position is placed at once; one that opens a trade is sent to the
-       service, and placed at the size that the service returns: 0 makes it a shadow.
+       service, and placed at the size that it accepts, at most 1: 0 makes it a shadow. So does a service that switched
+       to a model without the instance; one that never knew it is an error.
 
     Parameters
     ----------
@@ -38,6 +48,8 @@ class Bot:
     others : feeds of the other symbols that it requires, by symbol, at the same timeframe.
     weights : the share of the capital of each instance by name, which sizes are fractions of; the journal holds what
         each order takes of the whole. None: not known to the bot.
+    model : the fingerprint of the model that is expected to answer; the journal says where another one does. None: the
+        first that answers.
     reports : tell the service how trades ended.
 
     Raises
@@ -54,6 +66,7 @@ class Bot:
         requirements: Requirements,
         others: Mapping[str, ReplayFeed] | None = None,
         weights: Mapping[str, float] | None = None,
+        model: str | None = None,
         reports: bool = False,
     ) -> None:
         self._brokers = tuple(brokers)
@@ -61,7 +74,8 @@ class Bot:
         self._client = client
         self._journal = journal
         self._requirements = requirements
-        self._reports = reports
+        self._model, self._reports = model, reports
+        self._answered: set[PaperBroker] = set()
         self._others = dict(others or {})
         own = {broker.instrument.symbol for broker in brokers}
         for symbol in requirements.others:
@@ -88,9 +102,10 @@ class Bot:
         Transient, TradesieveError : if the service fails. No new position is opened then, and the journal records the
             error.
         """
+        tables, placed = list[pd.DataFrame](), placed_orders(self._journal)
         for broker in self._brokers:
-            broker.catch_up(feed.history, finer=feed.finer)
-        tables = []
+            closed = broker.catch_up(feed.history, finer=feed.finer, placed=placed.get(str(broker.instance), {}))
+            tables += self._write_closed(closed, feed.history)
         for done, known in enumerate(feed, start=1):
             try:
                 tables += self.on_closed_bar(known, finer=feed.within(known[-1:]))
@@ -111,20 +126,24 @@ class Bot:
             `market.execution.fill_rule`.
         """
         now = int(known.close_time[-1])
-        tables = []
+        tables = list[pd.DataFrame]()
         for broker in self._brokers:
-            closed = broker.advance(known[-1:], finer=finer)
-            if len(closed):
-                tables.append(closed)
-                trades = [_plain(trade) for trade in closed.to_dict("records")]
-                for trade in trades:
-                    self._journal.write("closed", now, **trade)
-                if self._reports:
-                    self._report(trades, now)
+            tables += self._write_closed(broker.advance(known[-1:], finer=finer), known)
         # After all brokers have advanced: a decision may depend on which peers hold a position at this close.
         for broker in self._brokers:
             self._decide(broker, known, now)
         return tables
+
+    def _write_closed(self, closed: pd.DataFrame, known: Bars) -> list[pd.DataFrame]:
+        """Write closed trades down and report them; return their table, if there are any."""
+        if not len(closed):
+            return []
+        now, trades = int(known.close_time[-1]), [_plain(trade) for trade in closed.to_dict("records")]
+        for trade in trades:
+            self._journal.write("closed", now, **trade)
+        if self._reports:
+            self._report(trades, now)
+        return [closed]
 
     def _decide(self, broker: PaperBroker, known: Bars, now: int) -> None:
         strategy = broker.strategy
@@ -140,24 +159,37 @@ class Bot:
             )
         if not broker.would_accept(side):
             return
-        request_id = new_request_id()
-        answer = self._client.score(
-            strategy=strategy.id,
-            symbol=known.symbol,
-            timeframe=broker.timeframe,
-            side=side,
-            decision_time=now,
-            bars=known[-self._requirements.bars :],
-            request_id=request_id,
-            **self._context(broker, signals, row, now),
-        )
+        ticket = self._ask(broker, known, signals, row)
+        broker.place(signals, row, size=ticket.size, score=ticket.score)
+
+    def _ask(self, broker: PaperBroker, known: Bars, signals: Signals, row: int) -> Ticket:
+        """Ask the service about a signal and write its answer down, before anything is placed."""
+        now, request_id = int(known.close_time[-1]), new_request_id()
+        side, stake = float(signals.side[row]), float(signals.stake[row])
+        asked: dict[str, Any] = {"strategy": broker.strategy.id, "symbol": known.symbol, "timeframe": broker.timeframe}
+        try:
+            answer = self._client.score(
+                **asked, side=side, decision_time=now, bars=known[-self._requirements.bars :], request_id=request_id,
+                **self._context(broker, signals, row, now),
+            )  # fmt: skip
+        except RequestRefused as refusal:
+            if refusal.kind != _UNKNOWN_NAME or broker not in self._answered:
+                raise
+            # The service switched to a model that was not trained on this instance: others go on, it stands aside.
+            self._journal.write("refused", now, **asked, side=int(side), request_id=request_id, reason=str(refusal))
+            return Ticket(now, side, stake, 0.0, math.nan)
         self.n_requests += 1
-        ticket = broker.place(signals, row, size=answer.size, score=answer.score)
+        self._answered.add(broker)
+        if answer.model and answer.model != self._model:  # a client's own fallback names none
+            if self._model is not None:
+                self._journal.write("model", now, before=self._model, after=answer.model)
+            self._model = answer.model
+        ticket = Ticket(now, side, stake, _size_of(answer), answer.score)
         self._journal.write(
-            "decision", now, strategy=strategy.id, symbol=known.symbol, timeframe=broker.timeframe,
-            side=int(ticket.side), accept=answer.accept, size=ticket.size, score=ticket.score, model=answer.model,
-            request_id=request_id, **self._taken(broker, ticket),
+            "decision", now, **asked, side=int(side), accept=answer.accept, size=ticket.size, score=ticket.score,
+            model=answer.model, request_id=request_id, **self._taken(broker, ticket),
         )  # fmt: skip
+        return ticket
 
     def _taken(self, broker: PaperBroker, ticket: Ticket) -> dict[str, float]:
         """Return the weight of an instance and what its order takes of the whole capital."""
@@ -197,6 +229,25 @@ class Bot:
         return float(peer_agreement(sum(peer.side == side for peer in peers), len(peers)))
 
 
+def placed_orders(journal: Journal) -> dict[str, dict[int, tuple[float, float]]]:
+    """Return the size and the score of each order that a journal holds and no trade of it has closed.
+
+    Returns
+    -------
+    By the name of the instance, and by the time of the decision, int64 ns UTC.
+    """
+    placed = dict[str, dict[int, tuple[float, float]]]()
+    for entry in journal.entries():
+        if entry["event"] not in ("decision", "closed"):
+            continue
+        own = placed.setdefault(str(Instance(entry["strategy"], entry["symbol"], entry["timeframe"])), {})
+        if entry["event"] == "decision":
+            own[entry["time"]] = (entry["size"], math.nan if entry["score"] is None else entry["score"])
+        else:
+            own.pop(entry["decision_time"], None)
+    return placed
+
+
 def require_weights(weights: Mapping[str, float] | None, names: Iterable[str]) -> None:
     """Refuse weights that lack an instance.
 
@@ -207,6 +258,11 @@ def require_weights(weights: Mapping[str, float] | None, names: Iterable[str]) -
     for name in names:
         if weights is not None and name not in weights:
             raise BadInput(f"there is no weight of {name}: add one, which may be 0, or weigh all instances again")
+
+
+def _size_of(answer: Decision) -> float:
+    """Return the size that an answer allows: 0 unless it accepts, and at most the rule's own stake."""
+    return min(answer.size, _LARGEST) if answer.accept and answer.size > 0 else 0.0
 
 
 def _plain(trade: dict[Any, Any]) -> dict[str, Any]:

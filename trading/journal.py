@@ -69,6 +69,12 @@ class Journal:
                 self._file.truncate(size)
             raise BadInput(f"the journal {self.path} cannot be written: {error.strerror}") from error
 
+    def entries(self) -> list[dict[str, Any]]:
+        """Read all lines, those of earlier sessions too; none of what is no regular file."""
+        if not self.path.is_file():
+            return []
+        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +62,11 @@ def serve_locally(
     if user == "paper":  # held against research, which has no guards
         environment[GUARDS_VARIABLE] = ",".join(f"{guard}=warn" for guard in GUARDS)
     # Nothing of its state is of use to the next run.
-    with tempfile.TemporaryDirectory(prefix=f"tradesieve-{user}-") as state, open(log, "w") as out:
+    with (
+        _sigterm_as_exit(),
+        tempfile.TemporaryDirectory(prefix=f"tradesieve-{user}-") as state,
+        open(log, "w") as out,
+    ):
         environment[STATE_VARIABLE] = state
         process = subprocess.Popen(
             serve_command(artifact_folder, port=port), env=environment, stdout=out, stderr=out, start_new_session=True
@@ -77,6 +83,24 @@ def serve_locally(
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+@contextlib.contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """End by SIGTERM as an exception does, so that the service is stopped; a handler of the caller's own stays."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

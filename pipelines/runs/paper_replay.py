@@ -114,6 +114,7 @@ def replay(
             requirements=client.requirements(timeframe),
             others={other: ReplayFeed(bars) for other, bars in chunk.others.items()},
             weights=weights,
+            model=served,
             reports=True,
         )
         _record_look(artifact, chunk, start_time, settings)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from tests.trading.scoring_stand_in import Service
 from tradesieve.market.bars import Bars
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import Timeframe, parse_timeframe
@@ -102,3 +104,19 @@ def random_rule() -> Callable[..., RandomSignals]:
 def short_bars() -> Bars:
     """Six days of 15-minute bars."""
     return SyntheticMarket(n_days=6, timeframe=parse_timeframe("15m")).generate("BTC-USD")[0]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Service]]:
+    started: list[Service] = []
+
+    def start(*arguments: Any) -> Service:
+        service = Service(*arguments)
+        threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        started.append(service)
+        return service
+
+    yield start
+    for service in started:
+        service.shutdown()
+        service.server_close()

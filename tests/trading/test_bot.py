@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import math
 import socket
-import threading
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.trading.scoring_stand_in import INSTRUMENT, LOOKBACK, RuleFactory, Service, opinion, run
 from tests.trading.test_journal import entries_of
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput, TradesieveError, Transient
-from tradesieve.market.instruments import Instrument
 from tradesieve.market.resampling import resample
 from tradesieve.market.synthetic import SyntheticMarket
 from tradesieve.market.timeframes import parse_timeframe
@@ -28,110 +24,11 @@ from tradesieve.serving.client import RequestRefused, ScoringClient
 from tradesieve.serving.responses import Requirements
 from tradesieve.strategies.backtest.simulator import simulate
 from tradesieve.strategies.backtest.trade_decisions import decisions_of
-from tradesieve.strategies.strategy import Strategy
 from tradesieve.strategies.trades import TRADE_COLUMNS, pool_trades
 from tradesieve.trading.bot import Bot
 from tradesieve.trading.brokers.paper import PaperBroker
 from tradesieve.trading.feed import ReplayFeed
 from tradesieve.trading.journal import Journal
-
-INSTRUMENT = Instrument("BTC-USD")
-LOOKBACK = 5
-RuleFactory = Callable[..., Strategy]
-
-
-def opinion(strategy: str, decision_time: int) -> tuple[float, float]:
-    """Give the score and the size of a decision: anything, as long as both sides of a comparison know it."""
-    score = zlib.crc32(f"{strategy} {decision_time}".encode()) / 2**32
-    return score, float(score > 0.4) * round(score, 3)
-
-
-class Service(http.server.ThreadingHTTPServer):
-    """Answers as the scoring service does, until `fails_after` requests were answered; then it does `failure`."""
-
-    daemon_threads = True
-
-    def __init__(self, fails_after: int = 10**9, failure: str = "") -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.asked: list[dict[str, Any]] = []
-        self.fails_after, self.failure = fails_after, failure
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away."""
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Head and body in one packet, or each answer waits 40 ms for the acknowledgement of its head.
-    wbufsize = -1
-    server: Service
-
-    def do_POST(self) -> None:
-        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append(question)
-        if len(self.server.asked) > self.server.fails_after:
-            self.fail(self.server.failure)
-            return
-        score, size = opinion(question["strategy"], question["decision_time"])
-        answer = {"accept": size > 0, "size": size, "score": score, "threshold": 0.4, "model": "m" * 16, "reasons": []}
-        self.send(200, json.dumps(answer).encode())
-
-    def fail(self, failure: str) -> None:
-        problem = json.dumps({"status": 0, "title": "t", "detail": "the detail", "hint": "the hint"}).encode()
-        if failure == "cut":
-            self.connection.shutdown(socket.SHUT_RDWR)
-            self.close_connection = True
-        elif failure == "nonsense":
-            self.send(200, b"<html>hello</html>")
-        elif failure == "no score":
-            self.send(200, b'{"accept": true, "size": 1.0}')
-        else:
-            self.send(int(failure), problem)
-
-    def send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Service]]:
-    started: list[Service] = []
-
-    def start(*arguments: Any) -> Service:
-        service = Service(*arguments)
-        threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        started.append(service)
-        return service
-
-    yield start
-    for service in started:
-        service.shutdown()
-        service.server_close()
-
-
-def run(
-    strategies: list[Strategy],
-    feed: ReplayFeed,
-    url: str,
-    path: Path,
-    *,
-    requirements: Requirements = Requirements(bars=LOOKBACK),  # noqa: B008  frozen
-    others: dict[str, ReplayFeed] | None = None,
-) -> tuple[Bot, pd.DataFrame | None, Exception | None]:
-    """Run a bot to its end; give the trades, or the error that ended it."""
-    brokers = [PaperBroker(strategy, INSTRUMENT, "15m") for strategy in strategies]
-    with ScoringClient(url, timeout=5.0, fallback="raise") as client, Journal(path) as journal:
-        bot = Bot(brokers, client=client, journal=journal, requirements=requirements, others=others)
-        try:
-            return bot, bot.run(feed), None
-        except Exception as error:
-            return bot, None, error
 
 
 def test_bot_trades_what_research_has(
@@ -258,6 +155,33 @@ def test_a_feed_that_is_missing_is_said(tmp_path: Path) -> None:
         pytest.raises(BadInput, match="the model requires bars of SPY: give the bot a feed of SPY"),
     ):
         Bot([], client=client, journal=journal, requirements=Requirements(bars=1, others={"SPY": 3}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [
+        ({"accept": False, "size": 1.0}, 0.0),
+        ({"accept": True, "size": 2.5}, 1.0),
+        ({"accept": True, "size": -1.0}, 0.0),
+        ({"accept": True, "size": 0.25}, 0.25),
+    ],
+)
+def test_an_answer_that_refuses_is_no_size_and_no_size_is_above_the_stake(
+    random_rule: RuleFactory,
+    short_bars: Bars,
+    serve: Callable[..., Service],
+    tmp_path: Path,
+    changes: dict[str, Any],
+    size: float,
+) -> None:
+    service = serve()
+    service.changes = changes
+    feed = ReplayFeed(short_bars, None, int(short_bars.close_time[99]))
+    _, trades, _ = run([random_rule(1, reverses=False)], feed, service.url, tmp_path / "bot.jsonl")
+    assert trades is not None
+    assert set(trades["size"]) == {size}
+    entries = entries_of(tmp_path / "bot.jsonl")
+    assert {entry["size"] for entry in entries if entry["event"] == "decision"} == {size}
 
 
 @pytest.mark.parametrize(

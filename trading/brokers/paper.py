@@ -7,6 +7,7 @@ A signal that adds to an open position belongs to the trade of that position and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,20 +73,45 @@ class PaperBroker:
         self._trades = np.zeros(2, TRADE)
         self._no_trades = self._table(self._trades[:0])
 
-    def catch_up(self, history: Bars, *, finer: Bars | None = None) -> None:
+    def catch_up(
+        self,
+        history: Bars,
+        *,
+        finer: Bars | None = None,
+        placed: Mapping[int, tuple[float, float]] | None = None,
+    ) -> pd.DataFrame:
         """Trade history as shadows: a position or order open at its end is carried over into the replay.
 
         Parameters
         ----------
         finer : bars of a shorter timeframe, which settle the order of events within a bar; see
             `market.execution.fill_rule`.
+        placed : the size and the score of orders that were placed before a restart, by the time of their decision.
+
+        Returns
+        -------
+        The trades of these orders that closed within the history, as `advance` does.
         """
-        self._state = InstanceState()
+        self._state, self.tickets = InstanceState(), []
         signals = self.strategy.signals(history)
         closed = run_signals(history, signals, self.instrument, self._state, policy=self.strategy.policy, finer=finer)
         self.results = closed["net_return"].tolist()
-        self._state.position["tag"] = _NO_TICKET
-        self._state.order["tag"] = _NO_TICKET
+        for record in closed:
+            record["tag"] = self._ticket_of(record, placed or {})
+        position, order = self._state.records
+        position["tag"] = self._ticket_of(position["signal"], placed or {}) if position["open"] else _NO_TICKET
+        entry = order["pending"] and not order["is_addition"]
+        order["tag"] = self._ticket_of(order["signal"], placed or {}) if entry else _NO_TICKET
+        own = closed[closed["tag"] != _NO_TICKET]
+        return self._table(own) if len(own) else self._no_trades
+
+    def _ticket_of(self, decided: np.void, placed: Mapping[int, tuple[float, float]]) -> int:
+        """Hold on to the order of a decision, if it was placed; return its tag."""
+        time = int(decided["decision_time"])
+        if time not in placed:
+            return _NO_TICKET
+        self.tickets.append(Ticket(time, float(decided["side"]), float(decided["stake"]), *placed[time]))
+        return len(self.tickets) - 1
 
     def advance(self, bar: Bars, *, finer: Bars | None = None) -> pd.DataFrame:
         """Advance by one closed bar; return the trades that closed in it, with the columns ``size`` and ``score``.
