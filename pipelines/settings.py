@@ -122,6 +122,11 @@ class Settings:
         """The link to the artifact that is served; an export turns it to another one in one step."""
         return self.home / "serving" / "champion"
 
+    @property
+    def challengers(self) -> Path:
+        """The folder of links to the artifacts that the service asks in shadow, by MLflow run."""
+        return self.home / "serving" / "challengers"
+
 
 def project_folder() -> Path:
     """Return the folder of `mlflow.yml`: the checkout, or the current folder where the package is installed."""

@@ -2,7 +2,8 @@
 
 Their answers are stored beside the champion's and change nothing. They are computed from the same bars by the thread
 that stores decisions, so no answer waits for them. ``TRADESIEVE_CHALLENGERS`` names their folders, or links to them,
-which may be turned, separated as in ``PATH``.
+which may be turned, or a folder of such links, separated as in ``PATH``; unless it is given, those count that
+`tradesieve model challenge` keeps in the state folder.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from tradesieve.market.errors import TradesieveError
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, verify
+from tradesieve.models.artifact.manifest import MANIFEST_FILE
 from tradesieve.models.artifact.signatures import Keys
 from tradesieve.serving.decision_store import Record, decisions_of
 from tradesieve.strategies.instance import Instance
@@ -30,7 +32,7 @@ class Challengers:
 
     Parameters
     ----------
-    pointers : folders of artifacts, or links to them.
+    pointers : folders of artifacts, links to them, or folders of such links.
     keys : whose signatures count; None: those of this installation.
     """
 
@@ -40,7 +42,7 @@ class Challengers:
 
     def __call__(self, record: Record) -> Iterator[Record]:
         """Yield what each challenger answers; silent is one that does not know the strategy, or needs more bars."""
-        for pointer in self._pointers:
+        for pointer in self._entries():
             artifact = self._current(pointer)
             if artifact is None or artifact.fingerprint == record.model:
                 continue
@@ -51,6 +53,13 @@ class Challengers:
                 continue
             if answer is not None:
                 yield answer
+
+    def _entries(self) -> Iterator[Path]:
+        for pointer in self._pointers:
+            if (pointer / MANIFEST_FILE).exists() or not pointer.is_dir():
+                yield pointer
+            else:  # a link that is being made has a name with a dot
+                yield from sorted(path for path in pointer.iterdir() if not path.name.startswith("."))
 
     def _current(self, pointer: Path) -> Artifact | None:
         folder = Path(os.path.realpath(pointer))
@@ -68,11 +77,11 @@ class Challengers:
         return known[1]
 
 
-def read_challengers(environment: Mapping[str, str], keys: Keys | None = None) -> Challengers | None:
-    """Read which models answer in shadow; None if there are none."""
-    given = environment.get(CHALLENGERS_VARIABLE, "")
-    pointers = tuple(Path(part).absolute() for part in given.split(os.pathsep) if part)
-    return Challengers(pointers, keys) if pointers else None
+def read_challengers(environment: Mapping[str, str], keys: Keys | None = None) -> Challengers:
+    """Read which models answer in shadow."""
+    kept = Path(environment.get("TRADESIEVE_HOME") or "var") / "serving" / "challengers"
+    given = environment.get(CHALLENGERS_VARIABLE) or str(kept)
+    return Challengers(tuple(Path(part).absolute() for part in given.split(os.pathsep) if part), keys)
 
 
 def _answer(artifact: Artifact, record: Record) -> Record | None:

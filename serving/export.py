@@ -93,8 +93,18 @@ def point_to(pointer: Path, artifact_folder: Path) -> None:
     BadInput : if there is no artifact, or `pointer` is not a symbolic link.
     Refused : if the artifact's gate is closed and it was not released with an override.
     """
+    require_release(read_manifest(Path(artifact_folder).resolve()))
+    turn_link(pointer, artifact_folder)
+
+
+def turn_link(pointer: Path, artifact_folder: Path) -> None:
+    """Turn a symbolic link to an artifact, whether it may be served or not.
+
+    Raises
+    ------
+    BadInput : if `pointer` is not a symbolic link.
+    """
     pointer, target = Path(pointer), Path(artifact_folder).resolve()
-    require_release(read_manifest(target))
     if pointer.exists() and not pointer.is_symlink():
         raise BadInput(f"{pointer} is not a symbolic link; choose another name for the link to the artifact")
     pointer.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import click
 from tradesieve.market.errors import BadInput
 from tradesieve.models.tracking.connection import runs_page
 from tradesieve.pipelines.commands.model_audit import audit
+from tradesieve.pipelines.commands.model_challenge import challenge
 from tradesieve.pipelines.commands.model_choices import choices
 from tradesieve.pipelines.commands.model_monitor import monitor
 from tradesieve.pipelines.commands.model_trust import trust
@@ -37,6 +38,7 @@ from tradesieve.pipelines.console import Console
 from tradesieve.pipelines.experiment import Experiment
 from tradesieve.pipelines.experiment_assembly import assemble_experiment, split_commas
 from tradesieve.pipelines.help_pages import HelpGroup
+from tradesieve.pipelines.runs.challenges import roles_of
 from tradesieve.pipelines.runs.comparison import compare_runs
 from tradesieve.pipelines.runs.evaluation import evaluate
 from tradesieve.pipelines.runs.experiment_run import run_experiment
@@ -53,7 +55,7 @@ from tradesieve.pipelines.steps.trade_export import refuse_existing
 from tradesieve.pipelines.steps.unset_sessions import describe_unset_sessions
 
 _RUNS = {
-    "run": "run", "finished": "finished, UTC", "symbols": "symbols", "timeframes": "timeframes",
+    "run": "run", "role": "role", "finished": "finished, UTC", "symbols": "symbols", "timeframes": "timeframes",
     "n_instances": "strategies", "gate": "gate", "winner": "winner", "baseline_sortino": "Sortino, all",
     "filtered_sortino": "filtered", "coverage": "coverage", "n_trials": "trials",
 }  # fmt: skip
@@ -65,6 +67,7 @@ def model() -> None:
 
 
 model.add_command(audit)
+model.add_command(challenge)
 model.add_command(choices)
 model.add_command(monitor)
 model.add_command(trust)
@@ -211,7 +214,8 @@ def list_(as_json: bool) -> None:
     Both Sortino ratios are those of the hold-out, or of the development part while it is sealed.
     """
     settings, console = read_settings(writes=False), Console(as_json=as_json)
-    rows = [described_run(found) for found in stored_runs(settings)]
+    roles = roles_of(settings)
+    rows = [{**(row := described_run(found)), "role": roles.get(row["run_id"], "")} for found in stored_runs(settings)]
     console.json({"runs": rows})
     if not rows:
         console.say(f"no run is stored in {settings.home}; see `tradesieve model experiment --help`")
@@ -295,7 +299,7 @@ def export(run_id: str | None, override: str | None, life_days: float | None, as
     run_id = run_id or champion_run(settings)
     with console.progress() as progress:
         progress("export", 0, 1, f"run {run_id}")
-        released, tag = release_run(settings, run_id, override=override, life_days=life_days)
+        released, tag = release_run(settings, run_id, override=override, life_days=life_days, say=console.say)
         progress("export", 1, 1, tag)
     bento = settings.bentoml / "bentos" / tag.replace(":", "/")
     console.json(

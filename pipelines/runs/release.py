@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tradesieve.market.errors import BadInput
 from tradesieve.models.artifact.artifact import Artifact, load_artifact, release
+from tradesieve.models.artifact.manifest import read_manifest
 from tradesieve.models.tracking.runs import champion, download_artifact, mark_served
 from tradesieve.pipelines.fingerprints import cache_key
 from tradesieve.pipelines.runs.export_record import record_export
@@ -70,9 +72,18 @@ def released_artifact(
 
 
 def release_run(
-    settings: Settings, run_id: str, *, override: str | None = None, life_days: float | None = None
+    settings: Settings,
+    run_id: str,
+    *,
+    override: str | None = None,
+    life_days: float | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> tuple[Artifact, str]:
     """Release the artifact of a run, build its Bento, name it in the registry, and point the service to it.
+
+    Parameters
+    ----------
+    say : told of the strategies that are served now and are not in the model, before the service switches.
 
     Returns
     -------
@@ -86,9 +97,20 @@ def release_run(
     released = released_artifact(settings, run_id, override=override, life_days=life_days)
     tag = build_bento(released.folder, bento_home=settings.bentoml)
     mark_served(settings.tracking, run_id, override=released.manifest["override"])
+    if gone := dropped_instances(settings, released):
+        shown = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
+        say(f"{len(gone)} that are served now are not in this model, and will be refused as unknown: {shown}")
     point_to(settings.champion, released.folder)
     record_export(settings, released)
     return released, tag
+
+
+def dropped_instances(settings: Settings, artifact: Artifact) -> list[str]:
+    """List what the model that is served now answers for, and another one does not."""
+    if not settings.champion.exists():
+        return []
+    served = read_manifest(settings.champion.resolve())["instances"]
+    return sorted({*served} - {*artifact.manifest["instances"]})
 
 
 def bento_command(settings: Settings, tag: str) -> str:

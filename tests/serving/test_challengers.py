@@ -12,6 +12,7 @@ from tradesieve.models.artifact.artifact import Artifact
 from tradesieve.serving.challengers import Challengers, read_challengers
 from tradesieve.serving.decision_log import DecisionLog
 from tradesieve.serving.decision_store import Record, open_store
+from tradesieve.serving.export import turn_link
 from tradesieve.serving.schemas import ScoreRequest
 from tradesieve.serving.scoring import Scorer
 
@@ -34,7 +35,6 @@ def test_an_answer_in_shadow_is_that_of_the_challenger_and_is_stored(
     link = tmp_path / "challenger"
     link.symlink_to(other.folder)
     challengers = read_challengers({"TRADESIEVE_CHALLENGERS": os.pathsep.join([str(link), str(tmp_path / "none")])})
-    assert challengers is not None
     log = DecisionLog(open_store(f"sqlite:///{tmp_path / 'decisions.db'}"), shadow=challengers)
     log.add(record)
     log.close()
@@ -54,5 +54,11 @@ def test_one_that_needs_more_than_was_sent_is_silent(full_artifact: Artifact, re
     assert list(Challengers((full_artifact.folder,))(record)) == []
 
 
-def test_without_challengers_there_is_nothing() -> None:
-    assert read_challengers({}) is None
+def test_those_of_the_state_folder_come_and_go(other: Artifact, record: Record, tmp_path: Path) -> None:
+    challengers = read_challengers({"TRADESIEVE_HOME": str(tmp_path)})
+    assert list(challengers(record)) == []
+    link = tmp_path / "serving" / "challengers" / "one"
+    turn_link(link, other.folder)
+    assert [answer.model for answer in challengers(record)] == [other.fingerprint]
+    link.unlink()
+    assert list(challengers(record)) == []
