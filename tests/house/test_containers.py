@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,12 @@ def test_every_command_exists_with_its_options(compose: dict[str, Any], tmp_path
 
     stack = Stack(tmp_path, Ports(prefect=1, mlflow=2, service=3), None, tmp_path)
     prefect_options = [{*prefect_server_command(stack)}, {*worker_command("w")}, {*deploy_command(stack)}]
-    created = subprocess.run(["prefect", "work-pool", "create", "--help"], capture_output=True, text=True, check=True)
+    created = subprocess.run(
+        [str(Path(sys.executable).with_name("prefect")), "work-pool", "create", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     prefect_options.append({*re.findall(r"--[\w-]+", created.stdout)})
     seen = set()
     for service in compose["services"].values():

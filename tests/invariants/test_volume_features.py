@@ -108,4 +108,4 @@ def test_features_without_volume_are_found_by_the_series_that_they_read() -> Non
 
 def test_few_features_of_each_set_read_volume() -> None:
     counts = {name: sum(reads_volume(each, HOURS) for each in parse_features(names)) for name, names in SETS.items()}
-    assert counts == {"minimal": 1, "standard": 4, "aligned": 4, "wide": 28, "trade": 0}
+    assert counts == {"minimal": 1, "standard": 5, "aligned": 5, "wide": 29, "trade": 0}

@@ -27,7 +27,7 @@ RELATIVE = "volume__relative__window_50"
 REASON = "no bar of QUIET 15m has a volume"
 OF_VOLUME = [
     "volume__relative__window_20", "volume__relative__window_100", "bars__volume_balance__window_50",
-    "bars__vwap_distance__window_50",
+    "bars__busiest_bar__window_50", "bars__vwap_distance__window_50",
 ]  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def test_a_set_is_computed_without_them(quiet: Experiment, settings: Settings) -
     assert dict(chosen.left_out) == dict.fromkeys(OF_VOLUME, REASON)
     assert chosen.names == tuple(name for name in STANDARD if name not in OF_VOLUME)
     assert describe_left_out(chosen.left_out) == [
-        f"left out 4 features that read volume: {REASON} ({', '.join(OF_VOLUME)})"
+        f"left out 5 features that read volume: {REASON} ({', '.join(OF_VOLUME)})"
     ]
 
 
