@@ -7,11 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
-
-from tradesieve.features.decisions import Decisions
 from tradesieve.features.requirements import Requirements
 from tradesieve.market.bars import Bars
 from tradesieve.market.errors import BadInput
@@ -23,6 +20,7 @@ from tradesieve.models.artifact.training_features import TrainingFeatures
 from tradesieve.serving.bar_windows import BarWindows
 from tradesieve.serving.decision_bars import NOT_SHARED, DecisionBars, Shared, bar_warnings, require_volume, show_time
 from tradesieve.serving.decision_store import Record
+from tradesieve.serving.decision_terms import decision_of, terms_of
 from tradesieve.serving.feature_drift import FeatureDrift
 from tradesieve.serving.guards import Finding, find_age, find_lateness, find_oddities, find_outside, read_policies
 from tradesieve.serving.longer_windows import LongerWindows, append_base, base_length
@@ -39,14 +37,6 @@ _WINDOWS_REMEMBERED = 256
 _SIDES = {1.0: "long", -1.0: "short"}
 _CLOCK_SKEW = 5_000_000_000
 """By how much the clock of the service may be behind that of a bot, in nanoseconds."""
-
-_HINTS = {
-    "stop": "send the stop of the entry signal, in quote, or null for none",
-    "target": "send the target of the entry signal, in quote, or null for none",
-    "agreeing": "send the share of the rule's other instances on this symbol and timeframe that hold a position on this"
-    " side now, or null when there are no others",
-    "results": "send the net returns of the instance's last closed trades, oldest first, or [] when none has closed",
-}
 
 
 @dataclass(frozen=True)
@@ -172,7 +162,7 @@ class Scorer:
             known = self._look_up(request)
         instance, timeframe, required, threshold = known.name, known.timeframe, known.required, known.threshold
         self._require_past(request.decision_time, "decision_time")
-        decision = _decision(request, required)
+        decision = decision_of(request, required)
         window = self._bars.own(request, timeframe, required, shared)
         others = self._bars.others(request, timeframe, required, shared) if required.others else {}
         require_volume(self.artifact.features, window, others)
@@ -205,7 +195,7 @@ class Scorer:
             self._on_decision(
                 Record(
                     request_id or new_request_id(), time.time_ns(), self._role, answer.model, request.strategy,
-                    request.symbol, str(timeframe), request.side, request.decision_time, _terms(request), window,
+                    request.symbol, str(timeframe), request.side, request.decision_time, terms_of(request), window,
                     others, features[0], answer.score, answer.size, answer.accept, answer.reasons, stages,
                 )
             )  # fmt: skip
@@ -371,40 +361,6 @@ def _window_lengths(requirements: dict[tuple[str, str], Requirements]) -> dict[t
         for symbol, n_bars in required.by_symbol(own).items():
             lengths[symbol, timeframe] = max(lengths.get((symbol, timeframe), 0), n_bars)
     return lengths
-
-
-def _terms(request: ScoreRequest) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in _HINTS if name in request.model_fields_set}
-
-
-def _decision(request: ScoreRequest, required: Requirements) -> Decisions:
-    """Build the decision from what the model requires beside bars.
-
-    Raises
-    ------
-    Problem : 422 if the request lacks it, or its stop lies beyond its target.
-    """
-    terms: dict[str, Any] = {}
-    for term in sorted(required.terms - {"side"}):
-        value = getattr(request, term)
-        if term not in request.model_fields_set or (term == "results" and value is None):
-            raise Problem(422, "missing-term", f"the model needs {term} to decide", field=term, hint=_HINTS[term])
-        if term == "results":
-            value = value[max(0, len(value) - required.results) :]
-            terms |= {"results": value, "first_result": [0], "end_result": [len(value)]}
-        else:
-            terms[term] = [np.nan if value is None else value]
-    if request.stop is not None and request.target is not None and request.side * (request.target - request.stop) <= 0:
-        raise Problem(
-            422,
-            "invalid-value",
-            f"the stop, {request.stop:.17g}, lies beyond the target, {request.target:.17g}",
-            field="stop",
-            hint="of a long trade the target is above the stop, of a short one below it",
-        )
-    return Decisions(
-        np.array([request.decision_time]), np.array([request.side]), **{name: np.array(v) for name, v in terms.items()}
-    )
 
 
 def _reason(score: float, size: float, threshold: float | None) -> str:
